@@ -1,0 +1,35 @@
+"""What goes into the authentication of one message, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inalign.arc.result import ArcResult
+from inalign.dkim.result import DkimResult
+from inalign.dmarc.result import DmarcResult
+from inalign.spf.result import SpfResult
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who handed the message over (design section 10)."""
+
+    client_ip: str | None
+    """The address of the SMTP client as text; None or no address at all: SPF gives none."""
+    helo: str | None
+    """The HELO or EHLO argument; None is unknown."""
+    mail_from: str | None
+    """The reverse-path without angle brackets; `""` is the null reverse-path, None is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The results of all methods for one message."""
+
+    spf: SpfResult
+    spf_helo: SpfResult | None
+    dkim: tuple[DkimResult, ...]
+    arc: ArcResult
+    dmarc: DmarcResult
+    authentication_results: str
+    """The value of the Authentication-Results field: unfolded, without the field name."""

@@ -1,0 +1,29 @@
+"""How an engine asks DNS: the seam, the resolver that answers from text, and the cache. No socket in here."""
+
+from inalign.resolver.port import (
+    Answer,
+    IPAddress,
+    MailExchange,
+    Outcome,
+    Question,
+    Resolver,
+    addresses,
+    mx,
+    ptr,
+    txt,
+)
+from inalign.resolver.zone import ZoneResolver
+
+__all__ = [
+    "Answer",
+    "IPAddress",
+    "MailExchange",
+    "Outcome",
+    "Question",
+    "Resolver",
+    "ZoneResolver",
+    "addresses",
+    "mx",
+    "ptr",
+    "txt",
+]
