@@ -58,10 +58,17 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     helo_result: Annotated[
         bool, Meta(description="Show the SPF result of the HELO name too, not only for the null reverse-path.")
     ] = False
+    show_login: Annotated[
+        bool,
+        Meta(
+            description="Name the login of an authenticated client (smtp.auth) in mail that is delivered here. It is "
+            "never put on mail that leaves, but an alias or a Sieve rule may send mail on after us."
+        ),
+    ] = False
     local_mailers: Annotated[
         list[str],
-        Meta(description="Values of {rcpt_mailer} that deliver here. Only mail that stays here shows the login name."),
-    ] = field(default_factory=lambda: ["local", "virtual", "lmtp", "error", "discard"])
+        Meta(description="Values of the macro {rcpt_mailer} that deliver here."),
+    ] = field(default_factory=lambda: ["local", "virtual", "lmtp"])
 
 
 class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
