@@ -101,13 +101,13 @@ class Header:
                 places = left[name] = [place for place in self._places.get(name, ()) if place != own]
             if places:
                 parts.append(self.canonical(places.pop(), canonicalization))
-        parts.append(_signature_octets(self.fields[own].raw, canonicalization))
+        parts.append(self.signature_octets(own, canonicalization))
         return b"".join(parts)
 
-
-def _signature_octets(raw: bytes, canonicalization: Canonicalization) -> bytes:
-    bare = without_signature(raw)
-    return bare if canonicalization is Canonicalization.SIMPLE else relaxed_field(bare)[:-2]
+    def signature_octets(self, place: int, canonicalization: Canonicalization) -> bytes:
+        """The signature field at `place` as its own hash sees it: `b=` empty, no CRLF at the end."""
+        bare = without_signature(self.fields[place].raw)
+        return bare if canonicalization is Canonicalization.SIMPLE else relaxed_field(bare)[:-2]
 
 
 # --------------------------------------------------------------------------------------------------- body

@@ -85,9 +85,9 @@ class SignatureTags:
         """The first octets of `b=`, by which a result can name its signature (RFC 6008 section 4)."""
         return self._tags.get("b", "").replace(" ", "").replace("\t", "")[:8]
 
-    def canonicalization(self) -> tuple[Canonicalization, Canonicalization]:
-        """`c=` for header and body; simple where nothing is said (RFC 6376 section 3.5)."""
-        text = self._tags.get("c", "simple")
+    def canonicalization(self, default: str = "simple/simple") -> tuple[Canonicalization, Canonicalization]:
+        """`c=` for header and body; a body of which nothing is said is simple (RFC 6376 section 3.5)."""
+        text = self._tags.get("c", default)
         header, slash, body = text.lower().partition("/")
         try:
             return Canonicalization(header), Canonicalization(body if slash else "simple")
