@@ -160,8 +160,8 @@ def read_message_signature(tags: SignatureTags, instance: int) -> MessageSignatu
     """Read an AMS. An empty `h=`, or empty names in it, stand for no field. Raises `ChainError`."""
     try:
         tags.require("a", "b", "bh", "d", "h", "s")
-        # RFC 8617 section 4.1.2 would take over simple/simple as the default; sealers that leave `c=` out, and the public
-        # conformance suite (its case ams_fields_c_na), mean relaxed/relaxed.
+        # RFC 8617 section 4.1.2 takes over all of DKIM, and so simple/simple as the default; sealers that leave `c=`
+        # out, and the public conformance suite (its case ams_fields_c_na), mean relaxed/relaxed.
         header_canonicalization, body_canonicalization = tags.canonicalization("relaxed/relaxed")
         signed_fields = tags.field_names(strict=False)
         if SEAL in signed_fields:

@@ -22,7 +22,7 @@ from inalign.arc.sets import (
     collect_sets,
     read_message_signature,
 )
-from inalign.dkim.canonical import BodyDigest, BodyHashes, BodySpec, Canonicalization, Header
+from inalign.dkim.canonical import BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
 from inalign.dkim.lookup import Claim, KeyRules, prove
 from inalign.dkim.result import DkimReason
 from inalign.dkim.verify import seconds_of
@@ -188,7 +188,7 @@ class Validation:
             for place in (arc_set.results_place, arc_set.message_signature_place):
                 running.update(self._header.canonical(place, Canonicalization.RELAXED))
             own = running.copy()
-            own.update(self._header.signature_octets(arc_set.seal_place, Canonicalization.RELAXED))
+            own.update(signature_octets(self._header.fields[arc_set.seal_place].raw, Canonicalization.RELAXED))
             yield Claim(arc_set.seal.algorithm, arc_set.seal.value, own.digest())
             running.update(self._header.canonical(arc_set.seal_place, Canonicalization.RELAXED))
 

@@ -64,6 +64,12 @@ def without_signature(raw: bytes) -> bytes:
     return raw[: found.end()] + (raw[end:] if end >= 0 else b"")
 
 
+def signature_octets(raw: bytes, canonicalization: Canonicalization) -> bytes:
+    """A signature field as its own hash sees it, in canonical form (RFC 6376 section 3.7, the end of hash step 2)."""
+    bare = without_signature(raw)
+    return bare if canonicalization is Canonicalization.SIMPLE else relaxed_field(bare)[:-2]
+
+
 class Header:
     """The header of one message, with each field's relaxed form made once however many signatures cover it."""
 
@@ -87,11 +93,14 @@ class Header:
             relaxed = self._relaxed[place] = relaxed_field(self.fields[place].raw)
         return relaxed
 
-    def signed_octets(self, names: Iterable[bytes], canonicalization: Canonicalization, own: int) -> bytes:
-        """What the header hash is made of: the named fields, then the signature field at `own` (RFC 6376 section 3.7).
+    def selected_octets(
+        self, names: Iterable[bytes], canonicalization: Canonicalization, own: int | None = None
+    ) -> bytes:
+        """The fields that `h=` names, in canonical form (RFC 6376 section 3.7, the first part of hash step 2).
 
         `names` are in lower case. Of a repeated name the instances count from the bottom up (section 5.4.2); a name
-        without an instance left stands for nothing (section 3.5, `h=`). The signature itself is never one of them.
+        without an instance left stands for nothing (section 3.5, `h=`). The signature itself, the field at `own`, is
+        never one of them.
         """
         parts: list[bytes] = []
         left: dict[bytes, list[int]] = {}
@@ -101,13 +110,13 @@ class Header:
                 places = left[name] = [place for place in self._places.get(name, ()) if place != own]
             if places:
                 parts.append(self.canonical(places.pop(), canonicalization))
-        parts.append(self.signature_octets(own, canonicalization))
         return b"".join(parts)
 
-    def signature_octets(self, place: int, canonicalization: Canonicalization) -> bytes:
-        """The signature field at `place` as its own hash sees it: `b=` empty, no CRLF at the end."""
-        bare = without_signature(self.fields[place].raw)
-        return bare if canonicalization is Canonicalization.SIMPLE else relaxed_field(bare)[:-2]
+    def signed_octets(self, names: Iterable[bytes], canonicalization: Canonicalization, own: int) -> bytes:
+        """All that the signature field at `own` signs of the header: the named fields and itself."""
+        return self.selected_octets(names, canonicalization, own) + signature_octets(
+            self.fields[own].raw, canonicalization
+        )
 
 
 # --------------------------------------------------------------------------------------------------- body
