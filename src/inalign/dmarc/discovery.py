@@ -14,8 +14,7 @@ from inalign.dmarc.record import DmarcRecord, PublicSuffix, is_dmarc_record, par
 from inalign.mail.domain import MAX_NAME_OCTETS, DomainError, DomainName, parse_domain
 from inalign.resolver import Answer, Outcome, Question, Resolver, txt
 
-MAX_WALK_QUERIES = 8  # RFC 9989 section 4.10
-LABELS_AFTER_JUMP = 7  # RFC 9989 section 4.10 step 4
+MAX_WALK_QUERIES = 8  # RFC 9989 section 4.10: whatever the number of labels
 
 _PREFIX = "_dmarc."  # RFC 9989 section 4.5
 
@@ -25,7 +24,7 @@ class Finding(NamedTuple):
 
     record: DmarcRecord | None = None
     """The record, where there is exactly one."""
-    count: int = 0
+    record_count: int = 0
     """How many DMARC records the name has; several void each other."""
     failure: str | None = None
     """What happened, where DNS gave no answer."""
@@ -120,6 +119,8 @@ class Discovery:
         own = await self.look(author)
         if own.record is not None:
             return PolicyFinding(author, own.record, own.secure)
+        if own.failure is not None:
+            return PolicyFinding(failure=f"{_PREFIX}{author}: {own.failure}")
         # RFC 9989 section 4.10.1 starts this walk above the author domain, whose answer is known to be empty: it is
         # the rest of the walk from the author domain itself, which section 4.10.2 needs for the organizational domain.
         walk = await self.walk(author)
@@ -164,7 +165,7 @@ def select_record(answer: Answer[bytes]) -> Finding:
         return _NOTHING
     records = [octets for octets in answer.records if is_dmarc_record(octets)]
     if len(records) != 1:
-        return Finding(count=len(records), secure=answer.secure)
+        return Finding(record_count=len(records), secure=answer.secure)
     # The filter looks at the version alone: a record whose policy is broken is a record, and stays one in the walk.
     return Finding(parse_dmarc_record(records[0]), 1, secure=answer.secure)
 
@@ -174,15 +175,13 @@ def walk_names(start: DomainName) -> tuple[DomainName, ...]:
     """The domains whose records a walk from `start` looks at, longest first, eight at most."""
     labels = start.split(".")
     # RFC 9989 section 4.10 step 4: a name of eight labels or more goes on with its last seven
-    rest = labels[1:][-LABELS_AFTER_JUMP:]
+    rest = labels[1:][1 - MAX_WALK_QUERIES :]
     return (start, *(DomainName(".".join(rest[cut:])) for cut in range(len(rest))))
 
 
 @lru_cache(maxsize=2048)
 def _questions(start: DomainName) -> tuple[Question, ...]:
-    return tuple(
-        txt(_PREFIX + name) for name in walk_names(start) if len(_PREFIX) + len(name) <= MAX_NAME_OCTETS
-    )
+    return tuple(txt(_PREFIX + name) for name in walk_names(start) if len(_PREFIX) + len(name) <= MAX_NAME_OCTETS)
 
 
 def _possible_organizations(start: DomainName, findings: list[tuple[DomainName, Finding]]) -> frozenset[DomainName]:
