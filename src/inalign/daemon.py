@@ -12,8 +12,6 @@ from functools import partial
 from inalign.dkim.result import DkimStatus
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.receive import Options
-from inalign.mail.authres import parse_authserv_id
-from inalign.mail.domain import DomainName
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, forget, listen, parse_address

@@ -113,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     authserv_id: Annotated[
         str,
         Meta(
+            pattern=r"^[A-Za-z0-9._+-]*$",
             description="The name under which results are written: one for all our servers, normally our mail domain "
             "(RFC 8601 section 2.5). Empty: the host name."
         ),

@@ -21,7 +21,7 @@ def pairs(items: Iterable[tuple[str, object]]) -> str:
 def _word(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
-    escaped = value.encode("unicode_escape").decode("ascii").replace('"', '\\x22')
+    escaped = value.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
     return f'"{escaped}"'
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
+from typing import Literal
 
 from inalign.resolver import IPAddress, Outcome, Resolver, addresses
 
@@ -40,7 +41,7 @@ async def check_iprev(client_ip: IPAddress, resolver: Resolver) -> IprevResult:
         return IprevResult(IprevStatus.TEMPERROR, str(client_ip))
     if reverse.outcome is not Outcome.FOUND:
         return IprevResult(IprevStatus.PERMERROR, str(client_ip))
-    version = 6 if isinstance(client_ip, IPv6Address) else 4
+    version: Literal[4, 6] = 6 if isinstance(client_ip, IPv6Address) else 4
     names = reverse.records[:MAX_NAMES]
     resolver.expect(*(addresses(name, version) for name in names))
     is_failed = False

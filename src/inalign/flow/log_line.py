@@ -20,30 +20,31 @@ def message_line(
     seconds: float,
 ) -> str:
     """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
-    return pairs(_items(queue_id, envelope, verdict, skipped, removed, seconds))
+    return pairs(
+        [
+            ("id", queue_id or "-"),
+            ("client", envelope.client_ip or "-"),
+            ("helo", envelope.helo),
+            ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
+            *(_results(verdict) if verdict is not None else ()),
+            ("skipped", skipped),
+            ("removed", removed or None),
+            ("action", "none"),
+            ("ms", f"{seconds * 1000:.1f}"),
+        ]
+    )
 
 
-def _items(
-    queue_id: str | None, envelope: Envelope, verdict: Verdict | None, skipped: str | None, removed: int, seconds: float
-) -> Iterator[tuple[str, object]]:
-    yield "id", queue_id or "-"
-    yield "client", envelope.client_ip or "-"
-    yield "helo", envelope.helo
-    yield "from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"
-    if verdict is not None:
-        dmarc = verdict.dmarc
-        yield "author", dmarc.author_domain or "-"
-        yield "spf", f"{verdict.spf.result}/{verdict.spf.reason}"
-        for result in verdict.dkim[:MAX_SIGNATURES_SHOWN]:
-            yield "dkim", f"{result.result}/{result.reason}/{result.domain or '-'}/{result.selector or '-'}"
-        if not verdict.dkim:
-            yield "dkim", "none"
-        yield "arc", f"{verdict.arc.result}/{verdict.arc.reason}"
-        yield "dmarc", f"{dmarc.result}/{dmarc.reason}"
-        yield "policy", dmarc.applied_policy
-        if verdict.iprev is not None:
-            yield "iprev", verdict.iprev.result
-    yield "skipped", skipped
-    yield "removed", removed or None
-    yield "action", "none"
-    yield "ms", f"{seconds * 1000:.1f}"
+def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:
+    dmarc = verdict.dmarc
+    yield "author", dmarc.author_domain or "-"
+    yield "spf", f"{verdict.spf.result}/{verdict.spf.reason}"
+    for result in verdict.dkim[:MAX_SIGNATURES_SHOWN]:
+        yield "dkim", f"{result.result}/{result.reason}/{result.domain or '-'}/{result.selector or '-'}"
+    if not verdict.dkim:
+        yield "dkim", "none"
+    yield "arc", f"{verdict.arc.result}/{verdict.arc.reason}"
+    yield "dmarc", f"{dmarc.result}/{dmarc.reason}"
+    yield "policy", dmarc.applied_policy
+    if verdict.iprev is not None:
+        yield "iprev", verdict.iprev.result

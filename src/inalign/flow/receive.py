@@ -23,7 +23,8 @@ from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field
 from inalign.resolver import Resolver
-from inalign.spf.check import check_helo, check_spf, client_address
+from inalign.spf.check import check_helo, check_spf
+from inalign.spf.identity import find_client
 from inalign.spf.result import SpfResult, SpfStatus
 
 
@@ -53,13 +54,13 @@ class ClientChecks:
 
 async def check_client(envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime) -> ClientChecks:
     """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known."""
-    client = client_address(envelope.client_ip)
+    client = find_client(envelope.client_ip)
     spf = await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
     spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
-    iprev = await check_iprev(client, resolver) if options.iprev and client is not None else None
-    return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client))
+    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
 
 class Reception:
@@ -138,7 +139,11 @@ class Reception:
 
     def _weigh(self, result: DkimResult) -> DkimResult:
         """What a signature is worth in the verdict on a message: anybody can append to what `l=` leaves out."""
-        if result.result is DkimStatus.PASS and result.unsigned_octets and self._options.partial_body is not DkimStatus.PASS:
+        if (
+            result.result is DkimStatus.PASS
+            and result.unsigned_octets
+            and self._options.partial_body is not DkimStatus.PASS
+        ):
             # RFC 6376 section 8.2 names the danger; section 6.1.3 lets a verifier refuse such a signature.
             return replace(
                 result,

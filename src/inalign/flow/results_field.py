@@ -6,10 +6,10 @@ Only what a method authenticated is written (RFC 8601 section 4): of MAIL FROM t
 from __future__ import annotations
 
 from inalign.arc.result import ArcResult, ArcStatus
-from inalign.dkim.result import DkimResult, DkimStatus
+from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
 from inalign.flow.iprev import IprevResult
-from inalign.mail.authres import AuthenticationResults, MethodResult, Property
+from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 
 _EXPLAINED = {"temperror", "permerror", "policy"}
@@ -31,20 +31,19 @@ def results_field(
     results = [_spf(spf)]
     if spf_helo is not None and spf.scope is not SpfScope.HELO:
         results.append(_spf(spf_helo))
-    results += [_dkim(result) for result in dkim] or [MethodResult("dkim", DkimStatus.NONE.value)]
+    results += [_dkim(result) for result in dkim] or [MethodResult(method="dkim", result="none")]
     if arc.result is not ArcStatus.NONE:
         results.append(_arc(arc, client_ip))
     results.append(_dmarc(dmarc))
     if iprev is not None:
         results.append(_result("iprev", iprev.result, "", (Property("policy", "iprev", iprev.client_ip),)))
-    return AuthenticationResults(authserv_id, results=tuple(results))
+    return AuthenticationResults(authserv_id=authserv_id, results=tuple(results))
 
 
 def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     """The field for a message that an authenticated client handed over and that stays here (RFC 8601 section 2.7.4)."""
-    return AuthenticationResults(
-        authserv_id, results=(MethodResult("auth", "pass", properties=(Property("smtp", "auth", login),)),)
-    )
+    result = MethodResult(method="auth", result="pass", properties=(Property("smtp", "auth", login),))
+    return AuthenticationResults(authserv_id=authserv_id, results=(result,))
 
 
 def _spf(result: SpfResult) -> MethodResult:
@@ -92,4 +91,5 @@ def _dmarc(result: DmarcResult) -> MethodResult:
 
 def _result(method: str, word: str, reason: str, properties: tuple[Property, ...]) -> MethodResult:
     is_explained = word in _EXPLAINED or (method in {"dkim", "arc"} and word == "fail")
-    return MethodResult(method, str(word), reason=str(reason) if is_explained and reason else None, properties=properties)
+    shown = str(reason) if is_explained and reason else None
+    return MethodResult(method=method, result=str(word), reason=shown, properties=properties)

@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
 
 from inalign.errors import ParseError
+from inalign.flow.log_line import message_line
 from inalign.flow.receive import ClientChecks, Options, Reception, check_client
 from inalign.flow.results_field import login_field
 from inalign.flow.verdict import Envelope, Verdict
@@ -28,7 +29,6 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision, Edit, delete_headers, insert_header
 from inalign.milterd.server import Filter
 from inalign.resolver import Resolver
-from inalign.flow.log_line import message_line
 
 log = logging.getLogger("inalign.message")
 
@@ -36,9 +36,7 @@ FIELD_NAME = b"Authentication-Results"
 
 WANTED = Wanted(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
-    events=frozenset(
-        {Command.CONNECT, Command.HELO, Command.MAIL, Command.RECIPIENT, Command.HEADER, Command.BODY}
-    ),
+    events=frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.RECIPIENT, Command.HEADER, Command.BODY}),
     watched=frozenset({FIELD_NAME.lower()}),
 )
 
