@@ -13,6 +13,7 @@ from struct import Struct
 from inalign.errors import RemoteProtocolError
 
 LENGTH = Struct(">I")
+_HEAD = Struct(">IB")
 
 MAX_FRAME_BYTES = 1 << 20
 """The longest frame that is taken. MTAs send body chunks of 65,535 octets and header fields of at most some 100 kB
@@ -52,13 +53,13 @@ class FrameBuffer:
 
         Raises `RemoteProtocolError` as soon as a length is seen that is zero or over the limit.
         """
-        unpack_length = LENGTH.unpack_from
+        unpack_head = _HEAD.unpack_from
         max_frame_bytes = self._max
         data, at, size = self._data, self._at, len(self._data)
         while True:
-            needed = 4
-            while size - at >= 4:
-                (length,) = unpack_length(data, at)
+            needed = 5
+            while size - at >= 5:
+                length, command = unpack_head(data, at)
                 if not 0 < length <= max_frame_bytes:
                     raise _impossible_length(length, max_frame_bytes)
                 end = at + 4 + length
@@ -66,7 +67,7 @@ class FrameBuffer:
                     needed = 4 + length
                     break
                 self._at = end
-                yield data[at + 4], data[at + 5 : end]
+                yield command, data[at + 5 : end]
                 at = end
             if at:
                 data = self._data = data[at:]

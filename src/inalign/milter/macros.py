@@ -32,9 +32,11 @@ _AT_MAIL = _OF_CONNECTION | {int(Command.MAIL)}
 class Macros:
     """The values in force now. Names are taken with or without braces: `i`, `{auth_authen}`, `auth_authen`."""
 
-    __slots__ = ("_lists", "_read")
+    __slots__ = ("_lists", "_read", "latest")
 
     def __init__(self) -> None:
+        self.latest: bytes | None = None
+        """The list put last, as long as it is in force: Postfix sends the same one before each header field."""
         self._lists: dict[int, bytes] = {}
         self._read: dict[int, dict[str, str]] = {}
 
@@ -52,9 +54,9 @@ class Macros:
 
     def put(self, stage: int, payload: bytes) -> None:
         """Replace the list of a stage; `payload` is the whole payload of the packet, the stage octet included."""
-        if self._lists.get(stage) != payload:  # Postfix sends the same list before each header field
-            self._lists[stage] = payload
-            self._read.pop(stage, None)
+        self.latest = payload
+        self._lists[stage] = payload
+        self._read.pop(stage, None)
 
     def begin_message(self) -> None:
         """Forget what an earlier message left; the list of MAIL came ahead of it and belongs to the new one."""
@@ -66,10 +68,10 @@ class Macros:
 
     def end_connection(self) -> None:
         """Forget all."""
-        self._lists.clear()
-        self._read.clear()
+        self._keep(frozenset())
 
     def _keep(self, stages: frozenset[int]) -> None:
+        self.latest = None
         for stage in self._lists.keys() - stages:
             del self._lists[stage]
             self._read.pop(stage, None)

@@ -267,11 +267,6 @@ def decode_recipient(payload: bytes) -> Recipient:
     return Recipient(path, tuple(parameters))
 
 
-def decode_data(payload: bytes) -> Data:
-    """Nothing."""
-    return Data()
-
-
 def decode_unknown(payload: bytes) -> UnknownCommand:
     """One string."""
     return UnknownCommand(_strings(Command.UNKNOWN, payload)[0])

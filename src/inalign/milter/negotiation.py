@@ -12,7 +12,7 @@ from functools import lru_cache
 from struct import pack, unpack_from
 from typing import NamedTuple
 
-from inalign.errors import RemoteProtocolError
+from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter.frames import encode_frame
 from inalign.milter.messages import VERSION, Action, Command, Step, malformed
 from inalign.milter.order import NO_REPLY, OMISSIONS
@@ -50,10 +50,16 @@ class Wanted:
     """The commands that the filter is told of; the end of the message always is. The fields of the header come with
     its end, so HEADER stands for both."""
     replies: frozenset[Command] = frozenset()
-    """The commands that the filter answers itself, besides the end of the message."""
+    """The commands that the filter answers itself, besides the end of the message. The fields of the header are told
+    and answered together, at END_OF_HEADER."""
     macros: tuple[MacroList, ...] = ()
     watched: frozenset[bytes] = frozenset()
     """Lower-case names of header fields that are counted even where they are not kept (see `EndOfHeader.unread`)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what this protocol side cannot do."""
+        if Command.HEADER in self.replies:
+            raise LocalProtocolError("header fields are answered together, at END_OF_HEADER")
 
     @property
     def commands(self) -> frozenset[Command]:
@@ -69,13 +75,10 @@ class Agreement(NamedTuple):
     steps: int
     owed: frozenset[int]
     """The commands that get a reply."""
+    leading_space: bool
+    """Whether blanks behind the colon of a header field cross as they are."""
     answer: bytes
     """The frame that says so to the MTA."""
-
-    @property
-    def leading_space(self) -> bool:
-        """Whether blanks behind the colon cross as they are."""
-        return bool(self.steps & Step.LEADING_SPACE)
 
 
 class Offer(NamedTuple):
@@ -114,7 +117,8 @@ def agree(wanted: Wanted, offer: Offer) -> Agreement:
     payload = pack(">III", VERSION, actions, steps) + b"".join(
         pack(">I", MACRO_LISTS[command]) + " ".join(names).encode("ascii") + b"\0" for command, names in lists
     )
-    return Agreement(actions, steps, frozenset(owed), encode_frame(Command.NEGOTIATE, payload))
+    leading_space = bool(steps & Step.LEADING_SPACE)
+    return Agreement(actions, steps, frozenset(owed), leading_space, encode_frame(Command.NEGOTIATE, payload))
 
 
 def _welcome(wanted: Wanted) -> int:

@@ -15,24 +15,23 @@ itself are answered with CONTINUE here. Whatever the MTA sends out of order, ove
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
-from inalign.milter.frames import MAX_FRAME_BYTES, FrameBuffer
+from inalign.milter.frames import FrameBuffer
+from inalign.milter.header import HeaderReader
+from inalign.milter.limits import LIMITS, Limits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
     Aborted,
     BodyChunk,
     Command,
+    Data,
     Disconnected,
-    EndOfHeader,
     EndOfMessage,
     Event,
-    HeaderField,
     Quit,
     Step,
     decode_connect,
-    decode_data,
     decode_helo,
     decode_mail,
     decode_recipient,
@@ -43,38 +42,29 @@ from inalign.milter.negotiation import Agreement, Wanted, agree, decode_offer
 from inalign.milter.order import IN_MESSAGE, LEGAL_REPLIES, ORDER, SETTLES, State, order_without
 from inalign.milter.replies import CONTINUE, PROGRESS_FRAME, Edit, Reply, ReplyKind
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one milter connection may hold."""
-
-    frame_bytes: int = MAX_FRAME_BYTES
-    header_bytes: int = 1 << 20
-    """Of one message. Sendmail stops at 32,768 (MaxHeadersLength), Postfix at 102,400 a field; beyond this, fields are
-    dropped and counted, for mail must flow."""
-    header_fields: int = 5_000
-    """Of one message; an octet limit alone would let a field cost fifty times its size in memory."""
-    macro_bytes: int = 65_536
-    """Of one stage. A list holds a dozen values, the longest of them addresses of at most some 300 octets."""
-
-
-LIMITS = Limits()
-
 # As plain numbers, since they are compared with every frame.
 _MACRO = int(Command.MACRO)
 _HEADER = int(Command.HEADER)
+_MAIL = int(Command.MAIL)
 _BODY = int(Command.BODY)
-_TOLD_ALWAYS = {Command.END_OF_MESSAGE, Command.QUIT, Command.NEW_CONNECTION}
-_ENDS_MESSAGE = frozenset(map(int, (Command.ABORT, Command.MAIL, Command.HELO, Command.NEW_CONNECTION, Command.QUIT)))
+_END_OF_MESSAGE = int(Command.END_OF_MESSAGE)
 
 _DECODE: dict[int, Callable[[bytes], Event]] = {
     Command.CONNECT: decode_connect,
     Command.HELO: decode_helo,
     Command.MAIL: decode_mail,
     Command.RECIPIENT: decode_recipient,
-    Command.DATA: decode_data,
+    Command.DATA: lambda _: Data(),
     Command.UNKNOWN: decode_unknown,
+    Command.BODY: BodyChunk,
+    Command.END_OF_MESSAGE: lambda _: EndOfMessage(),
+    Command.QUIT: lambda _: Quit(),
 }
+"""The commands whose event is in their payload alone."""
+
+_ENDS_MESSAGE = frozenset(map(int, (Command.ABORT, Command.MAIL, Command.HELO, Command.NEW_CONNECTION, Command.QUIT)))
+_KNOWN = frozenset(map(int, Command))
+_ALWAYS_TOLD = frozenset({Command.END_OF_MESSAGE, Command.QUIT})
 
 
 class Session:
@@ -86,23 +76,24 @@ class Session:
         self.agreement: Agreement | None = None
         self.owed: Command | None = None
         """The command whose answer the filter owes."""
-        self._wanted = wanted
-        self._told = frozenset(map(int, wanted.commands | _TOLD_ALWAYS))
+        self._told = frozenset(map(int, wanted.commands | _ALWAYS_TOLD))
         self._answered = frozenset(map(int, wanted.replies | {Command.END_OF_MESSAGE}))
-        self._leading_space = False
-        self._limits = limits
+        self._owed: frozenset[int] = frozenset()
+        self._wanted = wanted
+        self._max_macro_bytes = limits.macro_bytes
         self._frames = FrameBuffer(limits.frame_bytes)
+        self._header = HeaderReader(limits, wanted.watched)
         self._order = ORDER
         self._output: list[bytes] = []
-        self._fields: list[HeaderField] = []
-        self._header_bytes = 0
-        self._dropped = 0
-        self._unread: dict[bytes, int] = {}
 
     @property
     def buffered(self) -> int:
         """How many octets wait to be read."""
         return len(self._frames)
+
+    def is_waiting(self) -> bool:
+        """Whether nothing is read on before the filter has answered."""
+        return self.owed is not None
 
     @property
     def in_message(self) -> bool:
@@ -121,35 +112,33 @@ class Session:
 
     def events(self) -> Iterator[Event]:
         """Read on, up to an event whose answer is owed or the last complete frame."""
-        if self.owed is not None:
+        if self.is_waiting():
             return
+        macros = self.macros
+        add_field = self._header.add
+        row, owed = self._order[self.state], self._owed
         for command, payload in self._frames.frames():
-            following = self._order[self.state].get(command)
+            if command == _MACRO and payload == macros.latest:
+                continue
+            following = row.get(command)
             if following is None:
                 raise self._out_of_order(command)
             if command == _MACRO:
                 self._macro(payload)
-                continue
-            if command == Command.NEGOTIATE:
-                self._negotiate(payload)
-                continue
-            agreement = self.agreement
-            is_owed = agreement is not None and command in agreement.owed
-            if command == _HEADER:
-                self.state = following
-                self._field(payload)
-                if is_owed:
+            elif command == _HEADER:
+                add_field(payload)
+                if _HEADER in owed:
                     self._output.append(CONTINUE.wire)
-                continue
-            events = self._events_of(command, payload)
-            self.state = following
-            if is_owed and command in self._answered:
-                self.owed = Command(command)
-            elif is_owed:
-                self._output.append(CONTINUE.wire)
-            yield from events
-            if self.owed is not None:
-                return
+                if following is not self.state:
+                    self.state = following
+                    row = self._order[following]
+            else:
+                events = self._events_of(command, payload)
+                self.state = following
+                yield from events
+                if self.is_waiting():
+                    return
+                row, owed = self._order[self.state], self._owed  # as an answer or the negotiation left them
 
     def answer(self, reply: Reply, edits: Sequence[Edit] = ()) -> None:
         """Answer the command that is owed an answer; at the end of the message with edits, all in one piece.
@@ -167,7 +156,7 @@ class Session:
         if edits and command is not Command.END_OF_MESSAGE:
             raise LocalProtocolError(f"a message can be edited at its end, not at {command.name}")
         for edit in edits:
-            if not edit.action & agreement.actions:
+            if not int(edit.action) & agreement.actions:
                 raise LocalProtocolError(f"{edit.action.name} was not negotiated")
         leading_space = agreement.leading_space
         self._output += [edit.wire(leading_space=leading_space) for edit in edits]
@@ -183,89 +172,54 @@ class Session:
             raise LocalProtocolError("progress can be told at the end of a message alone")
         self._output.append(PROGRESS_FRAME)
 
-    def _negotiate(self, payload: bytes) -> None:
-        self.agreement = agree(self._wanted, decode_offer(payload))
-        self._order = order_without(self.agreement.steps)
-        self._leading_space = self.agreement.leading_space
-        self._output.append(self.agreement.answer)
-        self.state = State.NEGOTIATED
-
     def _macro(self, payload: bytes) -> None:
         if not payload:
             raise malformed(Command.MACRO, "no command that it belongs to")
-        if len(payload) > self._limits.macro_bytes:
+        if len(payload) > self._max_macro_bytes:
             raise RemoteProtocolError(
-                f"macros of {len(payload)} octets are longer than the limit of {self._limits.macro_bytes}"
+                f"macros of {len(payload)} octets are longer than the limit of {self._max_macro_bytes}"
             )
         self.macros.put(payload[0], payload)
 
-    def _field(self, payload: bytes) -> None:
-        end = payload.find(b"\0")
-        if end < 0 or end == len(payload) - 1 or payload[-1]:
-            raise malformed(Command.HEADER, "not two strings")
-        if _HEADER not in self._told:
-            return
-        self._header_bytes += len(payload)
-        if self._header_bytes > self._limits.header_bytes or len(self._fields) >= self._limits.header_fields:
-            self._drop(payload[:end])
-            return
-        value = payload[end + 1 : -1]
-        if not self._leading_space and value and value[0] not in b"\t\n":
-            value = b" " + value  # the MTA took one away, and `Name: value` is what nearly all mail has
-        self._fields.append(HeaderField(payload[:end], value))
-
-    def _drop(self, name: bytes) -> None:
-        self._dropped += 1
-        key = name.rstrip(b" \t").lower()
-        if key in self._wanted.watched:
-            self._unread[key] = self._unread.get(key, 0) + 1
-
     def _events_of(self, command: int, payload: bytes) -> list[Event]:
-        """What a command means, after what it ends: a message in progress, a connection."""
+        """What a command means, after what it ends; and who owes its answer."""
         events: list[Event] = []
         if command in _ENDS_MESSAGE and self.state in IN_MESSAGE:
             self._end_message()
             events.append(Aborted())
-        if command == Command.END_OF_MESSAGE and payload and _BODY in self._told:
+        if command == _END_OF_MESSAGE and payload and _BODY in self._told:
             events.append(BodyChunk(payload))  # the last chunk may come with it
-        event = self._event_of(command, payload)
-        if event is not None and command in self._told:
-            events.append(event)
+        if command in _DECODE:
+            if command == _MAIL:
+                self.macros.begin_message()
+            if command in self._told:
+                events.append(_DECODE[command](payload))
+        elif command == Command.END_OF_HEADER:
+            events.append(self._header.end())
+        elif command == Command.NEW_CONNECTION:
+            self.macros.end_connection()
+            if self.state is not State.NEGOTIATED:
+                events.append(Disconnected())
+        elif command == Command.NEGOTIATE:
+            self._negotiate(agree(self._wanted, decode_offer(payload)))
+        if command in self._owed:
+            if command in self._answered:
+                self.owed = Command(command)
+            else:
+                self._output.append(CONTINUE.wire)
         return events
 
-    def _event_of(self, command: int, payload: bytes) -> Event | None:
-        match command:
-            case Command.BODY:
-                return BodyChunk(payload)
-            case Command.END_OF_MESSAGE:
-                return EndOfMessage()
-            case Command.END_OF_HEADER:
-                event = EndOfHeader(tuple(self._fields), self._dropped, self._unread)
-                self._forget_header()
-                return event
-            case Command.QUIT:
-                return Quit()
-            case Command.NEW_CONNECTION:
-                self.macros.end_connection()
-                return None if self.state is State.NEGOTIATED else Disconnected()
-            case Command.ABORT:
-                return None
-            case Command.MAIL:
-                self.macros.begin_message()
-        return _DECODE[command](payload)
+    def _negotiate(self, agreement: Agreement) -> None:
+        self.agreement = agreement
+        self._order = order_without(agreement.steps)
+        self._owed = agreement.owed
+        self._header.has_leading_space = agreement.leading_space
+        self._output.append(agreement.answer)
 
     def _end_message(self) -> None:
         self.macros.end_message()
-        self._forget_header()
-
-    def _forget_header(self) -> None:
-        self._fields = []
-        self._header_bytes = 0
-        self._dropped = 0
-        self._unread = {}
+        self._header.clear()
 
     def _out_of_order(self, command: int) -> RemoteProtocolError:
-        known = {int(known): known.name for known in Command}
-        return RemoteProtocolError(
-            f"{known.get(command, f'unknown command {command:#04x}')} in state {self.state.name}"
-        )
+        name = Command(command).name if command in _KNOWN else f"unknown command {command:#04x}"
+        return RemoteProtocolError(f"{name} in state {self.state.name}")

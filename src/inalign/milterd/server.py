@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
+from inalign.milter.limits import LIMITS, Limits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
     Aborted,
@@ -37,7 +38,7 @@ from inalign.milter.messages import (
 from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
-from inalign.milter.session import LIMITS, Limits, Session
+from inalign.milter.session import Session
 
 log = logging.getLogger("inalign.milter")
 
