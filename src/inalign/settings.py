@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^[A-Za-z0-9._+-]*$",
             description="The name under which results are written: one for all our servers, normally our mail domain "
-            "(RFC 8601 section 2.5). Empty: the host name."
+            "(RFC 8601 section 2.5). Empty: the host name.",
         ),
     ] = ""
     milter: MilterSettings = field(default_factory=MilterSettings)

@@ -38,7 +38,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 def command() -> list[str]:
     """`inalign`, of this tree; INALIGN_COMMAND names another one to test."""
     named = os.environ.get("INALIGN_COMMAND")
-    return shlex.split(named) if named else [sys.executable, "-m", "inalign.cli"]
+    return shlex.split(named) if named else [sys.executable, "-m", "inalign"]
 
 
 class Inalign:

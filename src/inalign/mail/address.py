@@ -82,10 +82,11 @@ def _domain(mailbox: Mailbox) -> DomainName:
     return parse_domain(mailbox.domain)
 
 
-# What some reader takes for the start of a line: CR, LF, NUL, and the further line ends of str.splitlines.
-_HIDDEN_FROM = re.compile(rb"(\r\n(?=[ \t])|[\r\n\0\x0b\x0c\x1c-\x1e])[ \t]*+from[ \t]*+:([^\r\n]*+)", re.IGNORECASE)
+_FROM_AND_COLON = re.compile(rb"from[ \t]*+:")
+# What some reader takes for the end of a line: CR, LF, NUL, and the further line ends of str.splitlines.
+_LINE_ENDS = frozenset(b"\r\n\0\x0b\x0c\x1c\x1d\x1e")
 # `From:To:Subject;` on a line of its own is a piece of `h=` (RFC 6376 section 3.5), not a hidden field.
-_FIELD_NAMES = re.compile(rb"[ \t]*+[^@<>\":; \t]++[ \t]*+[:;]")
+_FIELD_NAMES = re.compile(rb"[ \t]*+[^@<>\":; \t\r\n]++[ \t]*+[:;]")
 # Fields that servers put on top: a message that begins with " From:" becomes their continuation on the way.
 _TOP_FIELDS = frozenset(
     b"received x-received return-path delivered-to x-original-to envelope-to authentication-results received-spf"
@@ -98,13 +99,27 @@ def _hidden_author(fields: Sequence[Field]) -> str:
     for key, raw in fields:
         if b"from" in key and key != b"from" and _printable(key) == b"from":
             return f"a field name {key[:40]!r} that some read as From"
-        if raw.lower().find(b"from", len(key)) < 0:
-            continue
-        for hidden in _HIDDEN_FROM.finditer(raw):
-            if hidden[1] != b"\r\n":
-                return f"'From:' behind {hidden[1]!r} within the field {key[:40]!r}"
-            if key in _TOP_FIELDS and b"@" in hidden[2] and not _FIELD_NAMES.match(hidden[2]):
-                return f"'From:' on a continuation line of the field {key[:40]!r}"
+        text = raw.lower()
+        if text.find(b"from", len(key)) >= 0:
+            for found in _FROM_AND_COLON.finditer(text, len(key)):
+                place = _hiding_place(key, text, found)
+                if place:
+                    return f"'From:' {place} the field {key[:40]!r}"
+    return ""
+
+
+def _hiding_place(key: bytes, text: bytes, found: re.Match[bytes]) -> str:
+    start = found.start() - 1
+    while start > 0 and text[start] in b" \t":
+        start -= 1
+    if text[start] not in _LINE_ENDS:
+        return ""
+    is_continuation = start + 1 < found.start() and text[start - 1 : start + 1] == b"\r\n"
+    if not is_continuation:
+        return f"behind {text[start : start + 1]!r} within"
+    has_address = text.find(b"@", found.end(), text.find(b"\r\n", found.end())) >= 0
+    if key in _TOP_FIELDS and has_address and not _FIELD_NAMES.match(text, found.end()):
+        return "on a continuation line of"
     return ""
 
 

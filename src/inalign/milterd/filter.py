@@ -20,8 +20,9 @@ from inalign.flow.log_line import message_line
 from inalign.flow.receive import ClientChecks, Options, Reception, check_client
 from inalign.flow.results_field import login_field
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.authres import claims_authserv_id, fold_authentication_results
+from inalign.mail.claim import claims_authserv_id
 from inalign.mail.fields import make_field
+from inalign.mail.results import fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Helo, MailFrom, Recipient
@@ -137,7 +138,7 @@ class ReceivingFilter(Filter):
         edits: list[Edit] = list(delete_headers(FIELD_NAME, message.removals))
         if value is not None:
             # RFC 8601 section 4.1: above the trace fields of this host
-            edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value)))
+            edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
         log.info(
             message_line(
                 self._macros.get("i"),
