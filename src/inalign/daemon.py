@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from inalign.dkim.result import DkimStatus
-from inalign.errors import ParseError, SettingsError
+from inalign.errors import Error, SettingsError
 from inalign.flow.receive import Options
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
@@ -37,7 +37,7 @@ def make_resolver(settings: Settings) -> LiveResolver:
     dns = settings.dns
     try:
         return LiveResolver(servers=dns.servers or None, timeout=dns.exchange_timeout_seconds)
-    except ParseError as problem:
+    except Error as problem:
         raise SettingsError(f"dns.servers: {problem}") from None
 
 
@@ -55,7 +55,7 @@ def addresses(settings: Settings) -> list[Address]:
     """Where the milter listens."""
     try:
         return [parse_address(text) for text in settings.milter.listen]
-    except ParseError as problem:
+    except Error as problem:
         raise SettingsError(f"milter.listen: {problem}") from None
 
 

@@ -108,7 +108,7 @@ def mailauth_zone(published: Row) -> ZoneResolver:
     names: dict[str, Mapping[str, object]] = {}
     for name, types in published.items():
         texts = types.get("TXT", [])
-        names[name] = {"error": texts} if isinstance(texts, str) else {"TXT": ["".join(text) for text in texts]}
+        names[name] = {"error": "servfail"} if isinstance(texts, str) else {"TXT": ["".join(text) for text in texts]}
     return zone(names)
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from inalign import __version__
+from inalign.errors import Error
 
 COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
@@ -19,8 +20,20 @@ COMMANDS = {
 }
 
 
+class Refusal(click.ClickException):
+    """An `Error` of the package: one clear line, no traceback, no usage text."""
+
+    exit_code = 2
+
+
 class LazyGroup(click.Group):
     """A group whose commands are modules of this package."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Error as problem:
+            raise Refusal(str(problem)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

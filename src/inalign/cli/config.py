@@ -30,7 +30,7 @@ def check(config: Path | None) -> None:
         make_options(settings)
         make_resolver(settings)
     except SettingsError as problem:
-        raise click.UsageError(f"{path}: {problem}") from None
+        raise SettingsError(f"{path or 'built-in defaults'}: {problem}") from None
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in where:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import click
 
-from inalign.errors import SettingsError
 from inalign.settings import Settings, read_settings
 
 PLACES = (Path("inalign.toml"), Path("/etc/inalign/inalign.toml"))
@@ -27,9 +26,6 @@ def config_option(function: F) -> F:
 
 
 def load(config: Path | None) -> tuple[Settings, Path | None]:
-    """The settings, and the file they come from. A file that is wrong ends the command with one clear line."""
+    """The settings, and the file they come from. Raises `SettingsError`."""
     path = config or next((place for place in PLACES if place.exists()), None)
-    try:
-        return (read_settings(path), path) if path else (Settings(), None)
-    except SettingsError as problem:
-        raise click.UsageError(str(problem)) from None
+    return (read_settings(path), path) if path else (Settings(), None)

@@ -8,7 +8,6 @@ import click
 
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, run_milter
-from inalign.errors import Error
 
 
 @click.command()
@@ -24,7 +23,4 @@ def command(config: Path | None) -> None:
         where = ", ".join(str(address) for address in addresses(settings))
         click.echo(f"inalign milter: listening on {where}", err=True)
 
-    try:
-        run_milter(settings, ready)
-    except Error as problem:
-        raise click.ClickException(str(problem)) from None
+    run_milter(settings, ready)

@@ -8,7 +8,6 @@ import click
 
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, run_milter
-from inalign.errors import Error
 from inalign.milterd.listen import Address, InetAddress
 from inalign.settings import Settings
 
@@ -21,10 +20,7 @@ def command(config: Path | None) -> None:
     Example: inalign up
     """
     settings, path = load(config)
-    try:
-        run_milter(settings, lambda: click.echo(_welcome(settings, path)))
-    except Error as problem:
-        raise click.ClickException(str(problem)) from None
+    run_milter(settings, lambda: click.echo(_welcome(settings, path)))
 
 
 def _welcome(settings: Settings, path: Path | None) -> str:
