@@ -152,7 +152,7 @@ class Query(Generic[T_co]):
 
     identifier: int
     name: bytes
-    """As DNS carries it; the case of its letters must come back as it went (the 0x20 trick, where it is used)."""
+    """As DNS carries it."""
     record_type: RecordType[T_co]
     edns: bool = True
 
