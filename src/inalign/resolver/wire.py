@@ -283,10 +283,8 @@ class _Contents:
 
     def negative_ttl(self, name: bytes) -> int | None:
         """Seconds that a denial of this name holds, None without an SOA record of a zone that the name is in."""
-        for zone, ttl in self.soas:
-            if _is_same_or_below(name, zone):
-                return ttl
-        return None
+        zones = [(len(zone), ttl) for zone, ttl in self.soas if _is_same_or_below(name, zone)]
+        return max(zones)[1] if zones else None
 
 
 def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, rcode: int, flags: int) -> Reply[T]:
@@ -295,7 +293,9 @@ def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, r
         return Reply(rcode, problem="CNAME loop")
     secure = bool(flags & _AUTHENTIC)
     found = contents.found.get(end.name)
-    if found is not None and rcode == NO_ERROR:
+    if found is not None:
+        if rcode == NAME_ERROR:
+            return Reply(rcode, problem="NXDOMAIN with an answer")
         records = tuple(record_type.read(message, begin, stop) for _, begin, stop in found)
         ttl = min(end.ttl, *(ttl for ttl, _, _ in found))
         return Reply(rcode, Answer(Outcome.FOUND, records, secure, ttl))
