@@ -10,6 +10,7 @@ import pytest
 
 from inalign.resolver import Answer, MailExchange, Outcome
 from inalign.resolver.wire import (
+    AAAA,
     MX,
     PTR,
     TXT,
@@ -218,6 +219,7 @@ def test_what_is_no_reply_to_the_query_is_refused(message: bytes) -> None:
     [
         (TXT, b""),
         (TXT, b"\x05abcd"),
+        (AAAA, b"\1" * 15),
         (A, b"\1\2\3"),
         (A, b"\1\2\3\4\5"),
         (MX, b""),

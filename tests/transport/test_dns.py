@@ -641,6 +641,14 @@ def open_sockets(resolver: LiveResolver) -> int:
 
 
 @on_each_loop
+async def test_an_address_that_no_socket_reaches_is_passed_over(second: NameServer) -> None:
+    async with LiveResolver(["255.255.255.255", second.address]) as resolver:
+        begun = time.monotonic()
+        assert (await resolver.txt("example.org")).records == (b"from the second",)
+        assert time.monotonic() - begun < 0.9
+
+
+@on_each_loop
 async def test_without_a_descriptor_left_the_question_fails(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -717,6 +725,14 @@ async def test_a_view_asks_everything_that_a_resolver_asks(server: NameServer) -
 
 
 # the life of a resolver
+
+
+def test_a_coroutine_that_nobody_drives_fails_in_words(server: NameServer) -> None:
+    coroutine = LiveResolver([server.address]).txt("example.org")
+    coroutine.send(None)
+    with pytest.raises(StopIteration) as done:
+        coroutine.send(None)
+    assert done.value.value == Answer(Outcome.FAILED, detail="no event loop is running: use inalign.run")
 
 
 @on_each_loop

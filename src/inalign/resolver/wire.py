@@ -271,12 +271,12 @@ class _Contents:
             raise WireError("the authority section runs over the end of the message")
         return at
 
-    def follow(self) -> Alias | None:
-        """From the name asked over the CNAMEs to where they end; None when there are too many, as in a loop."""
+    def follow(self) -> tuple[bytes, int, int] | None:
+        """Over the CNAMEs to where they end: the name, the hops and the lowest TTL. None if too many, as in a loop."""
         name, lowest = self.name, _MAX_TTL
         for hops in range(MAX_ALIASES + 1):
             if name in self.found or name not in self.aliases:
-                return Alias(name, hops, lowest, secure=False)
+                return name, hops, lowest
             name, ttl = self.aliases[name]
             lowest = min(lowest, ttl)
         return None
@@ -291,26 +291,25 @@ def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, r
     end = contents.follow()
     if end is None:
         return Reply(rcode, problem="CNAME loop")
+    name, hops, ttl = end
     secure = bool(flags & _AUTHENTIC)
-    found = contents.found.get(end.name)
+    found = contents.found.get(name)
     if found is not None:
         if rcode == NAME_ERROR:
             return Reply(rcode, problem="NXDOMAIN with an answer")
-        records = tuple(record_type.read(message, begin, stop) for _, begin, stop in found)
-        ttl = min(end.ttl, *(ttl for ttl, _, _ in found))
-        return Reply(rcode, Answer(Outcome.FOUND, records, secure, ttl))
-    ttl_of_denial = contents.negative_ttl(end.name)
-    # RFC 2308 section 5: without an SOA record a denial is not to be kept.
-    ttl = min(end.ttl, ttl_of_denial or 0)
-    if rcode == NAME_ERROR or end.name in contents.denials:
+        records = [record_type.read(message, begin, stop) for _, begin, stop in found]
+        return Reply(rcode, Answer(Outcome.FOUND, tuple(records), secure, min(ttl, *[record[0] for record in found])))
+    ttl_of_denial = contents.negative_ttl(name)
+    if rcode == NAME_ERROR or name in contents.denials:
         # RFC 6604 section 3: the code is about the last name of the chain.
-        return Reply(rcode, Answer(Outcome.NO_NAME, (), secure, ttl))
-    if ttl_of_denial is None and end.hops:
-        return Reply(rcode, alias=Alias(end.name, end.hops, end.ttl, secure))
+        return Reply(rcode, Answer(Outcome.NO_NAME, (), secure, min(ttl, ttl_of_denial or 0)))
+    if ttl_of_denial is None and hops:
+        return Reply(rcode, alias=Alias(name, hops, ttl, secure))
     if ttl_of_denial is None and contents.has_ns and not flags & _AUTHORITATIVE:
         # RFC 2308 section 2.2: a referral looks like an empty answer. Who refers does not resolve for us.
         return Reply(rcode, problem="a referral, not an answer")
-    return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, ttl))
+    # RFC 2308 section 5: without an SOA record a denial is not to be kept.
+    return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, min(ttl, ttl_of_denial or 0)))
 
 
 _MAX_TTL = 0x7FFFFFFF  # RFC 2181 section 8

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Literal, Self, cast
@@ -138,9 +139,8 @@ class LiveResolver:
 
     async def ask(self, kind: QuestionKind, name: str, deadline: float | None) -> Answer[object]:
         """The answer to one question, of PTR by the name in the reverse tree; until a time of the clock."""
-        question = cast(
-            "Question", (kind, fold(name))
-        )  # as a key, a tuple is a Question, and made in a third of the time
+        # As a key, a tuple is a Question, and made in a third of the time.
+        question = cast("Question", (kind, fold(name)))
         known = self._cache.get(question, self._clock())
         if known is not None:
             return known
@@ -215,14 +215,12 @@ class LiveResolver:
         while hops <= MAX_ALIASES:
             deadline = min(loop.time() + self._timeout, end)
             reply, is_trusted = await Exchange(loop, self._servers, name, record_type, deadline).run()
-            if reply.answer is not None:
-                answer = reply.answer
-                return Answer(
-                    answer.outcome,
-                    answer.records,
-                    answer.secure and is_trusted and secure,
-                    answer.ttl if ttl is None else min(ttl, answer.ttl),
-                )
+            answer = reply.answer
+            if answer is not None:
+                if not hops and (is_trusted or not answer.secure):
+                    return answer
+                least = answer.ttl if ttl is None else min(ttl, answer.ttl)
+                return replace(answer, secure=answer.secure and is_trusted and secure, ttl=least)
             if reply.alias is None:
                 return _failed(reply.problem)
             name = reply.alias.name

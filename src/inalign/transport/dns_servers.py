@@ -20,7 +20,7 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """One name server. `is_trusted`: its AD flag is believed (RFC 6840 section 5.8 wants a secure channel)."""
+    """One name server. `is_trusted`: its AD flag is believed (RFC 4035 section 4.9.3: over a secure way)."""
 
     text: str
     family: socket.AddressFamily
