@@ -34,6 +34,8 @@ class ArcReason(StrEnum):
     NO_KEY = "no_key"
     """No key, a revoked one, or one that does not fit."""
     OBSOLETE_ALGORITHM = "obsolete_algorithm"
+    EXPIRED = "expired"
+    """`x=` of the newest ARC-Message-Signature lies in the past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,140 @@
+"""Keys and signatures: the only file that imports `cryptography`.
+
+RSASSA-PKCS1-v1_5 (RFC 6376 section 3.3) and Ed25519 (RFC 8463 section 3), always over a hash that is at hand already.
+Every exception of the foreign library ends here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from inalign.dkim.algorithm import HashAlgorithm, KeyType
+from inalign.errors import ParseError
+
+ED25519_KEY_OCTETS = 32  # RFC 8463 section 4.2
+ED25519_BITS = 256
+
+_PADDING = padding.PKCS1v15()
+_PREHASHED = {
+    HashAlgorithm.SHA1: Prehashed(hashes.SHA1()),  # noqa: S303 - only the legacy switch of a verifier comes here
+    HashAlgorithm.SHA256: Prehashed(hashes.SHA256()),
+}
+
+
+class KeyDataError(ParseError):
+    """The octets are no key of the type they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key that can judge signatures."""
+
+    key_type: KeyType
+    bits: int
+    _key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+    def verifies(self, signature: bytes, digest: bytes, hash_algorithm: HashAlgorithm) -> bool:
+        """Whether `signature` was made over `digest` with the private half of this key."""
+        try:
+            if isinstance(self._key, rsa.RSAPublicKey):
+                self._key.verify(signature, digest, _PADDING, _PREHASHED[hash_algorithm])
+            else:
+                # RFC 8463 section 3: the message that Ed25519 signs is the SHA-256 hash
+                self._key.verify(signature, digest)
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            return False
+        return True
+
+
+def load_rsa_public_key(octets: bytes) -> PublicKey:
+    """Read DER: SubjectPublicKeyInfo, which is what the world publishes, or the RSAPublicKey of RFC 6376 section 3.6.1.
+
+    Raises `KeyDataError`.
+    """
+    try:
+        key = serialization.load_der_public_key(octets)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
+        raise KeyDataError(f"the key is no DER-encoded RSA public key: {problem}") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise KeyDataError("the key is not an RSA key")
+    return PublicKey(KeyType.RSA, key.key_size, key)
+
+
+def load_ed25519_public_key(octets: bytes) -> PublicKey:
+    """Read the raw 32 octets, without an ASN.1 wrapping (RFC 8463 section 4.2). Raises `KeyDataError`."""
+    if len(octets) != ED25519_KEY_OCTETS:
+        raise KeyDataError(f"an Ed25519 key has 32 octets, not {len(octets)} (RFC 8463 section 4.2)")
+    try:
+        return PublicKey(KeyType.ED25519, ED25519_BITS, ed25519.Ed25519PublicKey.from_public_bytes(octets))
+    except (ValueError, UnsupportedAlgorithm) as problem:
+        raise KeyDataError(f"the key is no Ed25519 key: {problem}") from None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PrivateKey:
+    """A private key that can sign. Its repr tells nothing."""
+
+    key_type: KeyType
+    bits: int
+    _key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature over a SHA-256 digest."""
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(digest, _PADDING, _PREHASHED[HashAlgorithm.SHA256])
+        return self._key.sign(digest)
+
+    def public_octets(self) -> bytes:
+        """The public half as a key record's `p=` holds it before base64."""
+        public = self._key.public_key()
+        if isinstance(public, ed25519.Ed25519PublicKey):
+            return public.public_bytes_raw()
+        return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def to_pem(self) -> bytes:
+        """The key as unencrypted PKCS #8 PEM, for a file that only the signer can read."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+def load_private_key(octets: bytes) -> PrivateKey:
+    """Read a key file: PEM (PKCS #8, or PKCS #1 for RSA), or the base64 of a raw Ed25519 seed as RFC 8463 shows it.
+
+    Raises `KeyDataError`; its text never holds key material.
+    """
+    if b"-----BEGIN" not in octets:
+        return _load_seed(octets)
+    try:
+        key = serialization.load_pem_private_key(octets, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyDataError("the file holds no unencrypted private key in PEM") from None
+    if isinstance(key, rsa.RSAPrivateKey):
+        return PrivateKey(KeyType.RSA, key.key_size, key)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return PrivateKey(KeyType.ED25519, ED25519_BITS, key)
+    raise KeyDataError("the private key is neither RSA nor Ed25519, which is all that DKIM knows")
+
+
+def _load_seed(octets: bytes) -> PrivateKey:
+    try:
+        seed = base64.b64decode(octets.strip(), validate=True)
+    except binascii.Error:
+        seed = b""
+    if len(seed) != ED25519_KEY_OCTETS:
+        raise KeyDataError("the file holds neither PEM nor the base64 of an Ed25519 seed")
+    return PrivateKey(KeyType.ED25519, ED25519_BITS, ed25519.Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def generate_private_key(key_type: KeyType, *, bits: int = 2048) -> PrivateKey:
+    """A new key from the randomness of the system; `bits` counts for RSA alone (RFC 8301 section 3.2)."""
+    if key_type is KeyType.ED25519:
+        return PrivateKey(key_type, ED25519_BITS, ed25519.Ed25519PrivateKey.generate())
+    return PrivateKey(key_type, bits, rsa.generate_private_key(public_exponent=65537, key_size=bits))
