@@ -104,6 +104,18 @@ MESSAGE = (
 )
 """A whole message, from MAIL to its end."""
 
+MESSAGE_COMMANDS = (
+    Command.MAIL,
+    Command.RECIPIENT,
+    Command.DATA,
+    Command.HEADER,
+    Command.HEADER,
+    Command.END_OF_HEADER,
+    Command.BODY,
+    Command.END_OF_MESSAGE,
+)
+"""Its commands."""
+
 
 def replies(wire: bytes) -> list[tuple[str, bytes]]:
     """The letter and payload of each frame a filter sent; nothing may be left over."""
