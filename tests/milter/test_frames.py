@@ -46,12 +46,34 @@ def test_reading_that_was_left_early_goes_on_behind_the_last_frame() -> None:
     assert len(buffer) == 0
 
 
-def test_what_is_not_used_up_is_counted() -> None:
+def test_what_is_not_used_up_is_counted_but_for_the_head_of_a_frame_that_is_coming() -> None:
     buffer = FrameBuffer()
     buffer.receive(b"\0\0\0\x05B12")
+    assert len(buffer) == 7
     assert list(buffer.frames()) == []
     buffer.receive(b"3")
-    assert len(buffer) == 8
+    assert len(buffer) == 3
+
+
+def test_reads_may_pile_up_before_they_are_read() -> None:
+    buffer = FrameBuffer()
+    wire = encode_frame(66, b"1234") + encode_frame(65) + encode_frame(66, b"5")
+    buffer.receive(wire[:7])
+    assert list(buffer.frames()) == []
+    for at in range(7, len(wire)):
+        buffer.receive(wire[at : at + 1])
+    assert len(buffer) == len(wire) - 5
+    assert list(buffer.frames()) == [(66, b"1234"), (65, b""), (66, b"5")]
+
+
+def test_a_frame_that_came_in_pieces_may_be_the_last_one_read() -> None:
+    buffer = FrameBuffer()
+    buffer.receive(encode_frame(66, b"1234")[:6])
+    assert list(buffer.frames()) == []
+    buffer.receive(b"234" + encode_frame(65))
+    assert next(buffer.frames()) == (66, b"1234")
+    buffer.receive(encode_frame(81))
+    assert list(buffer.frames()) == [(65, b""), (81, b"")]
 
 
 def test_a_frame_as_long_as_the_limit_is_taken() -> None:
