@@ -72,8 +72,10 @@ def test_comment_behind_the_result_is_kept() -> None:
     "text",
     [
         "", ";", "; spf=pass", "mx.example.net", "mx.example.net;", "mx.example.net; spf", "mx.example.net; spf=",
-        "mx.example.net; =pass", "mx.example.net; none; spf=pass", "mx.example.net x; spf=pass", "mx.example.net; spf=pass;;",
-        "mx.example.net; spf=pass smtp.mailfrom", "mx.example.net; spf=pass smtp.mailfrom=", "mx.example.net; spf=pass (open",
+        "mx.example.net; =pass", "mx.example.net; none; spf=pass", "mx.example.net x; spf=pass",
+        "mx.example.net; spf=pass;;",
+        "mx.example.net; spf=pass smtp.mailfrom", "mx.example.net; spf=pass smtp.mailfrom=",
+        "mx.example.net; spf=pass (open",
         'mx.example.net; spf=pass reason="open', "mx.example.net\0; spf=pass", "mx.example.net; spf=pass\n dkim",
     ],
 )  # fmt: skip

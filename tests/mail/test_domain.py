@@ -32,8 +32,10 @@ def test_name(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", ".", "a..b", ".a", "a..", "-a.org", "a-.org", "a b.org", "a\0.org", "a\n.org", "[192.0.2.1]", "a@b", "a'b.org",
-        "a(b).org", 'a"b.org', "a;b.org", "a/b.org", "a" * 64 + ".org", "a." * 127 + "aa", "x" * 5000, "\ud800.org", "a\xad..org",
+        "", ".", "a..b", ".a", "a..", "-a.org", "a-.org", "a b.org", "a\0.org", "a\n.org", "[192.0.2.1]",
+        "a@b", "a'b.org",
+        "a(b).org", 'a"b.org', "a;b.org", "a/b.org", "a" * 64 + ".org", "a." * 127 + "aa", "x" * 5000,
+        "\ud800.org", "a\xad..org",
     ],
 )  # fmt: skip
 def test_no_name(text: str) -> None:

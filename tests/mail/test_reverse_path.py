@@ -35,7 +35,8 @@ def test_path(text: str, local_part: str, domain: str) -> None:
     "text",
     [
         "<a@b@c>", "<alice@example.org", "alice@example.org>", "<<alice@example.org>>", "<alice@example.org> x",
-        "<(alice@victim.example>", "<alice@victim.example(evil.example>", '<"alice@victim.example>', "<a b@example.org>",
+        "<(alice@victim.example>", "<alice@victim.example(evil.example>", '<"alice@victim.example>',
+        "<a b@example.org>",
         "<alice@victim.example,evil.example>", "<alice@victim.example;evil.example>", "<alice@victim .example>",
         "<a\0b@example.org>", "<a@b\r\nc>", "<@>", "<@example.org>", "<alice@>", "<" + "a" * 5000 + "@example.org>",
         "<@relay.example:>", "<x>y@example.org>", "<alice@victim.example\\@evil.example>",
