@@ -28,8 +28,10 @@ DRAIN_SECONDS = 30.0
 
 
 def authserv_id(settings: Settings) -> str:
-    """The name under which results are written: as set, else the host name."""
-    return settings.authserv_id or socket.getfqdn()
+    """The name under which results are written: as set, else the host name, whole where the system knows it whole."""
+    return settings.authserv_id or next(
+        (name for name in (socket.getfqdn(), socket.gethostname()) if "." in name), socket.gethostname()
+    )
 
 
 def make_resolver(settings: Settings) -> LiveResolver:
