@@ -35,7 +35,9 @@ def _entry(records: Sequence[object]) -> dict[str, object]:
     spf = entry.pop("SPF", [])
     if "TXT" not in entry:
         entry["TXT"] = spf
-    done: dict[str, object] = {kind: [v for v in values if v not in ("NONE", b"NONE")] for kind, values in entry.items()}
+    done: dict[str, object] = {
+        kind: [v for v in values if v not in ("NONE", b"NONE")] for kind, values in entry.items()
+    }
     if "CNAME" in entry:
         done["CNAME"] = entry["CNAME"][0]
     if not done.get("TXT"):

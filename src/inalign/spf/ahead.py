@@ -6,6 +6,7 @@ it; so is what `%{p}` leads to, and what stands behind a term that matches witho
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from inalign.resolver import Question, addresses, mx, ptr, txt
@@ -13,8 +14,8 @@ from inalign.spf.macros import DomainSpec, Variables, expand_target, is_queryabl
 from inalign.spf.record import A, All, Exists, Include, Ip4, Ip6, Mx, Ptr, SpfRecord
 
 
-def questions_ahead(record: SpfRecord, known: Variables, left: int) -> list[Question]:
-    """The questions of the record's next `left` terms, in their order, until one matches for certain."""
+def questions_ahead(record: SpfRecord, domain: str, known: Variables, left: int) -> list[Question]:
+    """The questions of the next `left` terms of the record of a domain, until one matches for certain."""
     questions: list[Question] = []
     for mechanism in record.mechanisms:
         if isinstance(mechanism, All | Ip4 | Ip6):
@@ -24,24 +25,24 @@ def questions_ahead(record: SpfRecord, known: Variables, left: int) -> list[Ques
         if not left:
             return questions
         left -= 1
-        question = _question(mechanism, known)
+        question = _question(mechanism, domain, known)
         if question:
             questions.append(question)
-    if record.redirect and left and (target := _target(record.redirect.target, known)):
+    if record.redirect and left and (target := _target(record.redirect.target, domain, known)):
         questions.append(txt(target))
     return questions
 
 
-def _question(mechanism: Include | A | Mx | Ptr | Exists, known: Variables) -> Question | None:
+def _question(mechanism: Include | A | Mx | Ptr | Exists, domain: str, known: Variables) -> Question | None:
     match mechanism:
         case Include():
-            target = _target(mechanism.target, known)
+            target = _target(mechanism.target, domain, known)
             return txt(target) if target else None
         case A():
-            target = _target(mechanism.target, known)
+            target = _target(mechanism.target, domain, known)
             return addresses(target, known.client.version) if target else None
         case Mx():
-            target = _target(mechanism.target, known)
+            target = _target(mechanism.target, domain, known)
             return mx(target) if target else None
         case Ptr():
             return ptr(known.client.address)
@@ -51,8 +52,10 @@ def _question(mechanism: Include | A | Mx | Ptr | Exists, known: Variables) -> Q
             assert_never(mechanism)
 
 
-def _target(spec: DomainSpec | None, known: Variables) -> str | None:
+def _target(spec: DomainSpec | None, domain: str, known: Variables) -> str | None:
     if spec is None:
-        return known.domain
-    target = None if spec.needs_name else expand_target(spec, known)
+        return domain
+    if spec.needs_name:
+        return None
+    target = expand_target(spec, known if spec.name is not None else replace(known, domain=domain))
     return target if target and is_queryable(target) else None

@@ -118,7 +118,9 @@ async def _check(
         finding = Finding(problem.status, problem.reason, detail=str(problem))
     explanation = None
     if finding.status is SpfStatus.FAIL:
-        explanation = await evaluation.explain(finding) or default_explanation
+        explanation = await evaluation.explain(finding)
+        if explanation is None:
+            explanation = default_explanation
     return SpfResult(
         result=finding.status,
         reason=finding.reason,

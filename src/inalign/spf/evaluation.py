@@ -126,7 +126,7 @@ class Evaluation:
                 raise EvaluationError(SpfReason.REDIRECT_WITHOUT_RECORD, f"{path}{domain!a} has no SPF record")
             left = min(record.costly, self._limits.terms - self.lookups)
             if left > 1:
-                self._announce(questions_ahead(record, replace(self.variables, domain=domain), left))
+                self._announce(questions_ahead(record, domain, self.variables, left))
             for mechanism in record.mechanisms:
                 if isinstance(mechanism, _LOCAL):
                     matched = mechanism.text if mechanism.holds(self.variables.client) else None

@@ -113,6 +113,7 @@ _EXPAND = re.compile(r"%(?:\{([SLODIPVHCRTslodipvhcrt])([0-9]*)([Rr]?)([-.+,/_=]
 _VISIBLE = re.compile(r"[\x21-\x24\x26-\x7e]+")
 _VISIBLE_OR_SPACE = re.compile(r"[\x20-\x24\x26-\x7e]+")
 _ESCAPES = {"%": "%", "_": " ", "-": "%20"}
+_LABELS = re.compile(rf"[^.]{{1,{MAX_LABEL_OCTETS}}}(?:\.[^.]{{1,{MAX_LABEL_OCTETS}}})*")
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -198,7 +199,7 @@ def expand_explanation(explanation: MacroString, known: Variables) -> str | None
 
 def is_queryable(name: str) -> bool:
     """Whether a target is a name that DNS can be asked for (RFC 1035 section 2.3.4)."""
-    return 0 < len(name) <= MAX_NAME_OCTETS and all(0 < len(label) <= MAX_LABEL_OCTETS for label in name.split("."))
+    return len(name) <= MAX_NAME_OCTETS and _LABELS.fullmatch(name) is not None
 
 
 def _take_apart(text: str, literal: re.Pattern[str]) -> tuple[tuple[str | Macro, ...], str]:
