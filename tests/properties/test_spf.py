@@ -16,33 +16,8 @@ from tests.spf.strategies import CLIENTS, HOSTS, records, zones
 # The first record, ten terms, each of an MX and ten addresses, the names of the client, and the explanation.
 MOST_QUESTIONS = 1 + LIMITS.terms * (1 + LIMITS.exchanges) + 1 + LIMITS.reverse_names + 1
 
-pieces = st.sampled_from(
-    [
-        "v=spf1",
-        "a",
-        "mx",
-        "ptr",
-        "all",
-        "ip4",
-        "ip6",
-        "include",
-        "exists",
-        "redirect",
-        "exp",
-        "example.com",
-        "1.2.3.4",
-        "::",
-        "%{d}",
-        "d",
-        "l",
-        "p",
-        "r",
-        "0",
-        "1",
-        "24",
-    ]
-    + list(" =:/%{}.-+~?_\t")
-)
+words = ["v=spf1", "a", "mx", "ptr", "all", "ip4", "ip6", "include", "exists", "redirect", "exp", "example.com"]
+pieces = st.sampled_from([*words, "1.2.3.4", "::", "%{d}", *" =:/%{}.-+~?_\tdlpr0124"])
 almost_records = st.lists(pieces, max_size=30).map(lambda some: "v=spf1 " + "".join(some))
 any_text = st.text(st.characters(), max_size=80)
 identities = (
