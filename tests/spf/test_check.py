@@ -341,6 +341,9 @@ def test_a_redirect_loop_is_permerror() -> None:
         ("ptr", "192.0.2.2", "fail"),
         ("ptr", "2001:db8::1", "pass"),
         ("a:a..example", "192.0.2.1", "fail"),
+        ("mx:a..example", "192.0.2.25", "fail"),
+        ("ptr:.example.com", "192.0.2.1", "fail"),
+        ("exists:a..example", "192.0.2.1", "fail"),
         ("a:" + "a" * 64 + ".example", "192.0.2.1", "fail"),
     ],
 )
@@ -515,3 +518,10 @@ def test_every_reason_can_be_had() -> None:
         reason_of({"example.com": DEAD}),
     }
     assert found == set(SpfReason)
+
+
+def test_detail_is_bounded_and_printable_whatever_dns_says() -> None:
+    result = check(record("v=spf1 a:b.example", b__example={"error": "é\n" * 5000}))
+    assert re.fullmatch(r"[ -~]{1,500}", result.detail)
+    result = check(record("v=spf1 include:" + "x" * 60_000 + ".example"))
+    assert re.fullmatch(r"[ -~]{1,500}", result.detail)

@@ -6,7 +6,8 @@ import pytest
 
 from inalign.errors import ParseError
 from inalign.spf import RecordError, parse_spf_record
-from inalign.spf.record import MAX_RECORD_OCTETS, A, Ip4, Ip6, Modifier, Mx, Qualifier
+from inalign.spf.record import MAX_RECORD_OCTETS
+from inalign.spf.terms import A, Ip4, Ip6, Modifier, Mx, Qualifier
 from tests.helpers import VECTORS
 
 GRAMMAR = [line.split("\t") for line in (VECTORS / "spf/grammar.tsv").read_text("utf-8").splitlines()]
