@@ -163,3 +163,13 @@ def test_the_costliest_record_asks_a_bounded_number_of_questions() -> None:
     resolver = AskingResolver(names)
     assert check(resolver).reason == "too_many_lookups"
     assert len(resolver.asked) == 1 + 10 * 11
+
+
+def test_a_record_of_many_kilobytes_in_many_strings_is_evaluated() -> None:
+    text = "v=spf1 " + "ip4:198.51.100.1 " * 900 + "ip4:192.0.2.1 -all"
+    assert check(record(text)).result == "pass"
+
+
+def test_a_record_over_the_limit_is_permerror() -> None:
+    text = "v=spf1 ip4:192.0.2.1 " + "ip4:198.51.100.1 " * 1000 + "-all"
+    assert check(record(text)).reason == "syntax"

@@ -33,7 +33,7 @@ from inalign.spf.terms import (
 )
 
 VERSION = b"v=spf1"
-MAX_RECORD_OCTETS = 65_535  # RFC 1035 section 3.2.1: the RDATA of one record
+MAX_RECORD_OCTETS = 16_384  # RFC 7208 section 3.4 asks for 450 with the name; of 1,000 real ones the longest has 1,232
 _CACHED_RECORDS = 1024
 _CACHED_OCTETS = 1024  # real records are shorter; together with the next bound it keeps the cache under 20 MB
 _CACHED_TERMS = 64
@@ -67,7 +67,7 @@ def is_spf_record(octets: bytes) -> bool:
 def parse_spf_record(text: str | bytes) -> SpfRecord:
     """Read a record. Raises `RecordError` for what is none, for any syntax error and over `MAX_RECORD_OCTETS`."""
     if len(text) > MAX_RECORD_OCTETS:
-        raise RecordError(f"an SPF record of {len(text)} octets is longer than a DNS record can be")
+        raise RecordError(f"an SPF record of {len(text)} octets is over the limit of {MAX_RECORD_OCTETS}")
     octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(octets) <= _CACHED_OCTETS and octets.count(b" ") <= _CACHED_TERMS:
         return _parse_cached(octets)
