@@ -28,40 +28,11 @@ DOMAINS = 64
 KEYS = 8
 SIZES = {"1k": (1_000, 64), "10k": (10_000, 64), "100k": (100_000, 16), "1m": (1_000_000, 4)}
 """Octets of the body, and how many messages."""
-WORDS = [
-    "the",
-    "quarterly",
-    "report",
-    "shows",
-    "that",
-    "delivery",
-    "of",
-    "mail",
-    "to",
-    "large",
-    "receivers",
-    "depends",
-    "on",
-    "aligned",
-    "authentication",
-    "and",
-    "a",
-    "stable",
-    "sending",
-    "reputation",
-    "while",
-    "forwarding",
-    "paths",
-    "and",
-    "mailing",
-    "lists",
-    "still",
-    "break",
-    "signatures",
-    "now",
-    "and",
-    "then",
-]
+TEXT = (
+    "the quarterly report shows that delivery of mail to large receivers depends on aligned authentication and a "
+    "stable sending reputation while forwarding paths and mailing lists still break signatures now and then"
+)
+WORDS = TEXT.split()
 SIGNED_FIELDS = (
     b"from",
     b"to",
@@ -183,7 +154,7 @@ def make_zone(keys: Keys) -> dict[str, dict[str, list[object]]]:
 
 
 def make_message(chance: random.Random, domain: int, number: int, size: int) -> bytes:
-    """A message of 18 fields and about that many octets of body, unsigned."""
+    """A message of 16 fields and about that many octets of body, unsigned."""
     name = domain_name(domain)
     content_type, body = _body(chance, size)
 

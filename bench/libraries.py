@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from corpus import Listed, domain_name, read_set
-
 import dkim
 import spf
+from corpus import Listed, domain_name, read_set
 from inalign import Envelope, ZoneResolver, authenticate, check_spf, verify_dkim
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import generate_private_key

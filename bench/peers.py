@@ -64,7 +64,7 @@ servers = ["127.0.0.1"]
 """
 
 
-class Missing(Exception):
+class MissingPartError(Exception):
     """A peer cannot be had here; the text says what to install."""
 
 
@@ -100,7 +100,7 @@ class Starter:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str) -> Peer:
-        """Start a peer and wait until its sockets are there; raises `Missing`."""
+        """Start a peer and wait until its sockets are there; raises `MissingPartError`."""
         match name:
             case "opendkim":
                 peer = Peer(name, "DKIM", "dkim")
@@ -159,12 +159,12 @@ class Starter:
         while not socket.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 peer.stop()
-                raise Missing(f"did not start: {log.read_text(errors='replace').strip()[-500:]}")
+                raise MissingPartError(f"did not start: {log.read_text(errors='replace').strip()[-500:]}")
             time.sleep(0.05)
 
 
 def _found(program: str) -> str:
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if path is None:
-        raise Missing(f"not installed: apt-get install {program}")
+        raise MissingPartError(f"not installed: apt-get install {program}")
     return path

@@ -21,7 +21,7 @@ import corpus
 import libraries
 import private_net
 from load import Case, Figures, Load, aligned, as_json, table
-from peers import DEFAULT_INALIGN, Missing, Peer, Starter
+from peers import DEFAULT_INALIGN, MissingPartError, Peer, Starter
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE.parent / "build" / "bench"
@@ -117,7 +117,7 @@ def start_peers(starter: Starter, names: list[str], stack: contextlib.ExitStack)
         progress(f"starting {name}")
         try:
             peer = starter.start(name)
-        except Missing as missing:
+        except MissingPartError as missing:
             progress("")
             print(f"{name}: left out; {missing}")
             continue
