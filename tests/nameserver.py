@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -124,16 +126,17 @@ def later(seconds: float, script: Script) -> Script:
 class NameServer:
     """Starts with `with`, listens on `address` ("127.0.0.1:port"), and stops at the end of it."""
 
-    zone: Zone = field(default_factory=dict)
+    zone: Zone = field(default_factory=dict, repr=False)
     flags: int = 0
     """Added to every reply out of the zone, as `dns.flags.AD`."""
     ttl: int = TTL
     listens_on_tcp: bool = True
-    questions: list[Question] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list, repr=False)
     port: int = 0
 
     def __post_init__(self) -> None:
         self._scripts: dict[tuple[str, str], Script] = {}
+        self._times: Counter[tuple[str, str]] = Counter()
         self._zone = {name.lower().removesuffix("."): entry for name, entry in self.zone.items()}
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -149,7 +152,7 @@ class NameServer:
 
     def asked(self, name: str, kind: str = "TXT") -> int:
         """How often this was asked."""
-        return sum((question.name, question.kind) == (name, kind) for question in self.questions)
+        return self._times[name, kind]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -177,7 +180,7 @@ class NameServer:
         if self._tcp is not None:
             self._tcp.close()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.sleep(0.001))  # what was closed tells its protocol so
         self._loop.close()
 
     async def _listen(self) -> None:
@@ -187,6 +190,7 @@ class NameServer:
             self._udp, _ = await self._loop.create_datagram_endpoint(
                 lambda: _Datagrams(self), local_addr=("127.0.0.1", self.port)
             )
+            self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
             port = self._udp.get_extra_info("sockname")[1]
             if not self.listens_on_tcp:
                 break
@@ -210,15 +214,17 @@ class NameServer:
                 transport.sendto(step.octets, client)
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                length = int.from_bytes(await reader.readexactly(2), "big")
-                octets = await reader.readexactly(length)
-                for step in self._steps(octets, "tcp", writer.get_extra_info("peername")[1]):
-                    await asyncio.sleep(step.after)
-                    writer.write(len(step.octets).to_bytes(2, "big") + step.octets)
-                    await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+                while True:
+                    length = int.from_bytes(await reader.readexactly(2), "big")
+                    octets = await reader.readexactly(length)
+                    for step in self._steps(octets, "tcp", writer.get_extra_info("peername")[1]):
+                        await asyncio.sleep(step.after)
+                        writer.write(len(step.octets).to_bytes(2, "big") + step.octets)
+                        await writer.drain()
+        finally:
+            writer.transport.abort()
 
     def _steps(self, octets: bytes, transport: Literal["udp", "tcp"], port: int) -> Sequence[Step]:
         message = dns.message.from_wire(octets)
@@ -226,6 +232,7 @@ class NameServer:
         kind = dns.rdatatype.to_text(message.question[0].rdtype)
         question = Question(message, name, kind, transport, self.asked(name, kind), port)
         self.questions.append(question)
+        self._times[name, kind] += 1
         for key in ((name, kind), (name, "*"), ("*", kind), ("*", "*")):
             if key in self._scripts:
                 return self._scripts[key](question)

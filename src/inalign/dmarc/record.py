@@ -129,7 +129,7 @@ class DmarcRecord:
     @property
     def is_sound(self) -> bool:
         """Whether there is a valid `p`, and neither `sp` nor `np` is broken."""
-        return self.p is not None and not any(tag in {"sp", "np"} for tag, _ in self.invalid)
+        return self.p is not None and not (self.invalid and any(tag in ("sp", "np") for tag, _ in self.invalid))
 
     @property
     def is_usable(self) -> bool:

@@ -13,14 +13,14 @@ import re
 from collections.abc import Iterator
 
 from inalign.errors import LimitError, ParseError
-from inalign.mail.lexical import QUOTED_STRING, LexicalError, end_of_comment, skip_cfws, unfold, unquote
+from inalign.mail.lexical import QUOTED_STRING, end_of_comment, skip_cfws, unfold, unquote
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
 
 MAX_RESULTS = 256  # in one field: a result for each of 100 signatures and 50 ARC sets stays below
 MAX_PROPERTIES = 64  # of one result: the registry has under 10 for a method
 
 _KEYWORD = re.compile(r"[0-9A-Za-z_-]*[0-9A-Za-z]")  # RFC 5321 section 4.1.2, and the underscore of some filters
-_DIGITS = re.compile(r"[0-9]{1,9}(?![^ \t;(])")
+_DIGITS = re.compile(r"[0-9]{1,9}(?![^ \t;(=])")
 # RFC 2045 section 5.1, and what is beyond ASCII but UTF-8 (RFC 8601 section 2.5): not the lone surrogates.
 _TOKEN = re.compile("[!#$%&'*+.0-9A-Z^_`a-z{|}~\x80-\ud7ff\ue000-\U0010ffff-]+")
 # A value as found: all but blanks, `;`, quotes and parentheses.
@@ -141,12 +141,9 @@ class _Reader:
         return int(digits[0])
 
     def _comment(self) -> str | None:
-        """The first comment behind a result; what follows it is skipped by the next token."""
-        match = _COMMENT_BEFORE.search(self.text, self._behind, self.position)
-        if match is None:
-            return None
-        start = match.end() - 1
-        return unquote(self.text[start + 1 : end_of_comment(self.text, start) - 1])
+        """The first comment behind the token just read; the place of the next token is known already."""
+        between = self.text[self._behind : self.position].lstrip(" \t")
+        return unquote(between[1 : end_of_comment(between, 0) - 1]) if between.startswith("(") else None
 
     def _match(self, pattern: re.Pattern[str], wanted: str) -> str:
         found = pattern.match(self.text, self.position)
@@ -175,8 +172,6 @@ class _Reader:
             f"expected {wanted} at {self.position}, found {found!r} (RFC 8601 section 2.2)"
         )
 
-
-_COMMENT_BEFORE = re.compile(r"[ \t]*\(")
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 # An authserv-id, a version, and perhaps properties that should not stand here (Yahoo).
@@ -235,46 +230,53 @@ _PAIR = re.compile(
 
 
 def _segments(text: str) -> Iterator[str]:
-    """The parts between the `;` that stand in no comment and no quoted string, an open one included as it is."""
-    start = position = 0
-    while True:
-        special = _SPECIAL.search(text, position)
-        if special is None:
-            yield text[start:]
-            return
-        position = special.end()
-        if special[0] == ";":
-            yield text[start : special.start()]
-            start = position
-        else:
-            position = _behind(text, special.start())
+    """The parts between the `;` that stand in no comment and no quoted string."""
+    start = 0
+    for kind, place, end in _marks(text):
+        if kind == ";":
+            yield text[start:place]
+            start = end
+    yield text[start:]
 
 
 def _without_comments(text: str) -> str:
     """The text with a blank for each comment."""
     parts: list[str] = []
-    start = position = 0
-    while True:
-        special = _SPECIAL.search(text, position)
-        if special is None:
-            return " ".join([*parts, text[start:]])
-        position = special.end()
-        if special[0] != ";":
-            position = _behind(text, special.start())
-        if special[0] == "(" and position > special.end():
-            parts.append(text[start : special.start()])
-            start = position
+    start = 0
+    for kind, place, end in _marks(text):
+        if kind == "(":
+            parts.append(text[start:place])
+            start = end
+    return " ".join([*parts, text[start:]])
 
 
 _SPECIAL = re.compile(r'[;("]')
 
 
-def _behind(text: str, position: int) -> int:
-    """The place behind the comment or quoted string that opens here; behind its opening where it never ends."""
-    if text[position] == '"':
-        quoted = QUOTED_STRING.match(text, position)
-        return quoted.end() if quoted else position + 1
+def _marks(text: str) -> Iterator[tuple[str, int, int]]:
+    """Each `;`, comment and quoted string that stands in no other: its first character, its place, its end.
+
+    What opens and never ends is as good as plain text, and so is all of its kind behind it: so no place is read twice.
+    """
+    open_kinds: set[str] = set()
+    position = 0
+    while special := _SPECIAL.search(text, position):
+        kind, place, position = special[0], special.start(), special.end()
+        if kind in open_kinds:
+            continue
+        end = position if kind == ";" else _end_of(kind, text, place)
+        if end is None:
+            open_kinds.add(kind)
+        else:
+            yield kind, place, end
+            position = end
+
+
+def _end_of(kind: str, text: str, place: int) -> int | None:
+    if kind == '"':
+        quoted = QUOTED_STRING.match(text, place)
+        return quoted.end() if quoted else None
     try:
-        return end_of_comment(text, position)
-    except (LexicalError, LimitError):
-        return position + 1
+        return end_of_comment(text, place)
+    except ParseError:
+        return None

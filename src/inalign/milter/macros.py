@@ -78,7 +78,7 @@ class Macros:
 
 
 def _pairs(payload: bytes) -> dict[str, str]:
-    strings = text_of(payload[1:]).split("\0")
+    strings = text_of(payload[1:].removesuffix(b"\0")).split("\0")
     return {_bare(name): value for name, value in zip(strings[::2], strings[1::2], strict=False)}
 
 

@@ -135,7 +135,9 @@ class Session:
             else:
                 events = self._events_of(command, payload)
                 self.state = following
-                yield from events
+                yield from events[:-1]
+                self._settle_reply(command)
+                yield from events[-1:]
                 if self.is_waiting():
                     return
                 row, owed = self._order[self.state], self._owed  # as an answer or the negotiation left them
@@ -182,7 +184,7 @@ class Session:
         self.macros.put(payload[0], payload)
 
     def _events_of(self, command: int, payload: bytes) -> list[Event]:
-        """What a command means, after what it ends; and who owes its answer."""
+        """What a command means, after what it ends; only the last event is its own."""
         events: list[Event] = []
         if command in _ENDS_MESSAGE and self.state in IN_MESSAGE:
             self._end_message()
@@ -202,12 +204,15 @@ class Session:
                 events.append(Disconnected())
         elif command == Command.NEGOTIATE:
             self._negotiate(agree(self._wanted, decode_offer(payload)))
+        return events
+
+    def _settle_reply(self, command: int) -> None:
+        """Let the filter owe the answer, or give it, or do nothing where the MTA waits for none."""
         if command in self._owed:
             if command in self._answered:
                 self.owed = Command(command)
             else:
                 self._output.append(CONTINUE.wire)
-        return events
 
     def _negotiate(self, agreement: Agreement) -> None:
         self.agreement = agreement

@@ -91,8 +91,8 @@ def listen(address: Address, *, mode: int = 0o660, backlog: int = BACKLOG) -> so
     """
     try:
         return _listen_unix(address, mode, backlog) if isinstance(address, UnixAddress) else _listen(address, backlog)
-    except OSError as error:
-        raise TransportError(_reason(address, error)) from error
+    except (OSError, UnicodeError) as error:  # the latter from a host name that no resolver is asked for
+        raise TransportError(f"cannot listen on {address}: {_reason(error)}") from error
 
 
 def forget(address: Address) -> None:
@@ -157,16 +157,16 @@ def _clear_stale(address: UnixAddress) -> None:
     raise OSError(errno.EADDRINUSE, "somebody listens there")
 
 
-def _reason(address: Address, error: OSError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return f"the host name cannot be resolved ({error})"
     match error.errno:
         case errno.EADDRINUSE:
-            why = "another process listens there"
+            return "another process listens there"
         case errno.EACCES | errno.EPERM:
-            why = "this user may not"
+            return "this user may not"
         case errno.ENOENT:
-            why = "the directory does not exist"
+            return "the directory does not exist"
         case errno.EADDRNOTAVAIL:
-            why = "this host has no such address"
-        case _:
-            why = f"the host name cannot be resolved ({error})" if isinstance(error, socket.gaierror) else str(error)
-    return f"cannot listen on {address}: {why}"
+            return "this host has no such address"
+    return str(error)

@@ -15,7 +15,7 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter.limits import LIMITS, Limits
@@ -39,6 +39,8 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
+
+T = TypeVar("T")
 
 log = logging.getLogger("inalign.milter")
 
@@ -104,6 +106,18 @@ class Options:
 
 FilterFactory = Callable[[Macros], Filter]
 """Makes the filter of one SMTP connection. The macros are live: at each call they are those of that moment."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in an event loop of its own: uvloop's where it is installed, else asyncio's."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra, and nothing but this call needs it
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
 
 
 class Server:
@@ -249,11 +263,14 @@ class Connection(asyncio.Protocol):
                 self._fail(error)
                 continue
             break
-        output = self._session.data_to_send()
-        if output:
-            self._transport.write(output)
+        self._write()
         if self._is_over:
             self._transport.close()
+
+    def _write(self) -> None:
+        output = self._session.data_to_send()
+        if output and not self._transport.is_closing():
+            self._transport.write(output)
 
     def _handle(self, event: Event) -> None:
         session = self._session
@@ -337,7 +354,7 @@ class Connection(asyncio.Protocol):
 
     def _progress(self) -> None:
         self._session.progress()
-        self._transport.write(self._session.data_to_send())
+        self._write()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
 

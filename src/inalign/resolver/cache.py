@@ -18,10 +18,10 @@ from inalign.resolver.port import Answer, MailExchange, Outcome, Question
 class CacheLimits:
     """How much is kept, and for how long."""
 
-    entries: int = 100_000
-    """All of them; a message asks about ten questions."""
-    octets: int = 32 * 1024 * 1024
-    """By estimate. A TXT answer over TCP may have 64 kB."""
+    entries: int = 50_000
+    """A message asks about ten questions, most of them those of other messages."""
+    octets: int = 16 * 1024 * 1024
+    """By estimate, and of each worker process. A TXT answer over TCP may have 64 kB."""
     most_seconds: int = 86_400
     """RFC 2181 section 8 lets a client lower a TTL; a day after a change at the latest it is seen."""
     least_seconds: int = 1

@@ -104,7 +104,8 @@ def parse_master_file(text: str | bytes, *, origin: str = "") -> list[Record]:
 
 def _entries(octets: bytes) -> Iterator[tuple[bool, list[_Token]]]:
     """The entries of the file: whether it begins with a blank, and its tokens. Parentheses hide line ends."""
-    at, line, opened = 0, 1, 0
+    at, line = 0, 1
+    opened: list[int] = []  # the lines of the parentheses that are open
     begins_blank = False
     tokens: list[_Token] = []
     is_start = True
@@ -118,11 +119,11 @@ def _entries(octets: bytes) -> Iterator[tuple[bool, list[_Token]]]:
         if kind == "blank":
             begins_blank = begins_blank or is_start
         elif kind == "open":
-            opened = opened or line
+            opened.append(line)
         elif kind == "close":
             if not opened:
                 raise MasterFileError(f"line {line}: a parenthesis closes that was not opened")
-            opened = 0
+            opened.pop()
         elif kind in ("quoted", "plain"):
             tokens.append(_Token(line, match[kind], kind == "quoted"))
             line += match[0].count(b"\n")
@@ -133,7 +134,7 @@ def _entries(octets: bytes) -> Iterator[tuple[bool, list[_Token]]]:
                 yield begins_blank, tokens
                 begins_blank, tokens, is_start = False, [], True
     if opened:
-        raise MasterFileError(f"line {opened}: a parenthesis opens that is not closed")
+        raise MasterFileError(f"line {opened[0]}: a parenthesis opens that is not closed")
     yield begins_blank, tokens
 
 
@@ -200,7 +201,7 @@ class _Reader:
         return self._typed(tokens[at], tokens[at + 1 :])
 
     def _typed(self, type_token: _Token, data: list[_Token]) -> Record:
-        kind = _KINDS.get(type_token.octets.upper())
+        kind = None if type_token.is_quoted else _KINDS.get(type_token.octets.upper())
         owner = decode_name(self._owner or b"\0")
         value: object = None
         if kind is not None:

@@ -152,7 +152,7 @@ class Query(Generic[T_co]):
 
     identifier: int
     name: bytes
-    """As DNS carries it; the case of its letters must come back as it went (the 0x20 trick, where it is used)."""
+    """As DNS carries it."""
     record_type: RecordType[T_co]
     edns: bool = True
 
@@ -271,46 +271,45 @@ class _Contents:
             raise WireError("the authority section runs over the end of the message")
         return at
 
-    def follow(self) -> Alias | None:
-        """From the name asked over the CNAMEs to where they end; None when there are too many, as in a loop."""
+    def follow(self) -> tuple[bytes, int, int] | None:
+        """Over the CNAMEs to where they end: the name, the hops and the lowest TTL. None if too many, as in a loop."""
         name, lowest = self.name, _MAX_TTL
         for hops in range(MAX_ALIASES + 1):
             if name in self.found or name not in self.aliases:
-                return Alias(name, hops, lowest, secure=False)
+                return name, hops, lowest
             name, ttl = self.aliases[name]
             lowest = min(lowest, ttl)
         return None
 
     def negative_ttl(self, name: bytes) -> int | None:
         """Seconds that a denial of this name holds, None without an SOA record of a zone that the name is in."""
-        for zone, ttl in self.soas:
-            if _is_same_or_below(name, zone):
-                return ttl
-        return None
+        zones = [(len(zone), ttl) for zone, ttl in self.soas if _is_same_or_below(name, zone)]
+        return max(zones)[1] if zones else None
 
 
 def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, rcode: int, flags: int) -> Reply[T]:
     end = contents.follow()
     if end is None:
         return Reply(rcode, problem="CNAME loop")
+    name, hops, ttl = end
     secure = bool(flags & _AUTHENTIC)
-    found = contents.found.get(end.name)
-    if found is not None and rcode == NO_ERROR:
-        records = tuple(record_type.read(message, begin, stop) for _, begin, stop in found)
-        ttl = min(end.ttl, *(ttl for ttl, _, _ in found))
-        return Reply(rcode, Answer(Outcome.FOUND, records, secure, ttl))
-    ttl_of_denial = contents.negative_ttl(end.name)
-    # RFC 2308 section 5: without an SOA record a denial is not to be kept.
-    ttl = min(end.ttl, ttl_of_denial or 0)
-    if rcode == NAME_ERROR or end.name in contents.denials:
+    found = contents.found.get(name)
+    if found is not None:
+        if rcode == NAME_ERROR:
+            return Reply(rcode, problem="NXDOMAIN with an answer")
+        records = [record_type.read(message, begin, stop) for _, begin, stop in found]
+        return Reply(rcode, Answer(Outcome.FOUND, tuple(records), secure, min(ttl, *[record[0] for record in found])))
+    ttl_of_denial = contents.negative_ttl(name)
+    if rcode == NAME_ERROR or name in contents.denials:
         # RFC 6604 section 3: the code is about the last name of the chain.
-        return Reply(rcode, Answer(Outcome.NO_NAME, (), secure, ttl))
-    if ttl_of_denial is None and end.hops:
-        return Reply(rcode, alias=Alias(end.name, end.hops, end.ttl, secure))
+        return Reply(rcode, Answer(Outcome.NO_NAME, (), secure, min(ttl, ttl_of_denial or 0)))
+    if ttl_of_denial is None and hops:
+        return Reply(rcode, alias=Alias(name, hops, ttl, secure))
     if ttl_of_denial is None and contents.has_ns and not flags & _AUTHORITATIVE:
         # RFC 2308 section 2.2: a referral looks like an empty answer. Who refers does not resolve for us.
         return Reply(rcode, problem="a referral, not an answer")
-    return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, ttl))
+    # RFC 2308 section 5: without an SOA record a denial is not to be kept.
+    return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, min(ttl, ttl_of_denial or 0)))
 
 
 _MAX_TTL = 0x7FFFFFFF  # RFC 2181 section 8

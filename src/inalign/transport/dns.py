@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Literal, Self, cast
@@ -109,8 +110,8 @@ class LiveResolver:
             if not self._bind():
                 del self._expected[MAX_EXPECTED - 1 :]
                 self._expected.append(question)
-            elif question not in self._flights and len(self._flights) < MAX_QUESTIONS:
-                self._start(question)
+            else:
+                self._start_ahead(question)
 
     def within(self, seconds: float) -> Resolver:
         """A view for one message: what is not answered so many seconds from now, fails."""
@@ -138,9 +139,8 @@ class LiveResolver:
 
     async def ask(self, kind: QuestionKind, name: str, deadline: float | None) -> Answer[object]:
         """The answer to one question, of PTR by the name in the reverse tree; until a time of the clock."""
-        question = cast(
-            "Question", (kind, fold(name))
-        )  # as a key, a tuple is a Question, and made in a third of the time
+        # As a key, a tuple is a Question, and made in a third of the time.
+        question = cast("Question", (kind, fold(name)))
         known = self._cache.get(question, self._clock())
         if known is not None:
             return known
@@ -151,14 +151,15 @@ class LiveResolver:
             self._start_expected()
         flight = self._flights.get(question)
         if flight is None:
-            if encode_name(question[1]) is None:
+            octets = encode_name(question[1])
+            if octets is None:
                 # RFC 7208 section 4.3 takes such a domain for one that is not there; so does everything else here.
                 return Answer(Outcome.NO_NAME, detail="no name that DNS can carry")
             if self._is_closed:
                 return _failed("the resolver is closed")
             if len(self._flights) >= MAX_QUESTIONS:
                 return _failed("too many questions at a time")
-            flight = self._start(question)
+            flight = self._start(question, octets)
         return await self._wait(flight, deadline)
 
     async def _wait(self, flight: _Flight, deadline: float | None) -> Answer[object]:
@@ -176,21 +177,26 @@ class LiveResolver:
             if timer is not None:
                 timer.cancel()
 
-    def _start(self, question: Question) -> _Flight:
+    def _start(self, question: Question, name: bytes) -> _Flight:
         flight = self._flights[question] = _Flight()
-        flight.task = asyncio.get_running_loop().create_task(self._fly(question, flight))
+        flight.task = asyncio.get_running_loop().create_task(self._fly(question, name, flight))
         return flight
+
+    def _start_ahead(self, question: Question) -> None:
+        if question not in self._flights and len(self._flights) < MAX_QUESTIONS:
+            name = encode_name(question[1])
+            if name is not None:
+                self._start(question, name)
 
     def _start_expected(self) -> None:
         expected, self._expected = self._expected, []
         for question in expected:
-            if question not in self._flights and len(self._flights) < MAX_QUESTIONS:
-                self._start(question)
+            self._start_ahead(question)
 
-    async def _fly(self, question: Question, flight: _Flight) -> None:
+    async def _fly(self, question: Question, name: bytes, flight: _Flight) -> None:
         answer = _failed("the resolver was closed")
         try:
-            answer = await self._resolve(question)
+            answer = await self._resolve(question[0], name)
             self._cache.put(question, answer, self._clock())
         finally:
             # Also when a bug of ours ends the task: nobody waits for ever, and asyncio tells of the exception.
@@ -200,26 +206,21 @@ class LiveResolver:
                 if not waiter.done():
                     waiter.set_result(answer)
 
-    async def _resolve(self, question: Question) -> Answer[object]:
+    async def _resolve(self, kind: QuestionKind, name: bytes) -> Answer[object]:
         """Ask, and where the answer ends in a CNAME without its target, ask on."""
-        name = encode_name(question[1])
-        if name is None:
-            return Answer(Outcome.NO_NAME)
-        record_type = RECORD_TYPES[question[0]]
+        record_type = RECORD_TYPES[kind]
         loop = asyncio.get_running_loop()
         end = loop.time() + QUESTION_SECONDS
         hops, ttl, secure = 0, None, True
         while hops <= MAX_ALIASES:
             deadline = min(loop.time() + self._timeout, end)
             reply, is_trusted = await Exchange(loop, self._servers, name, record_type, deadline).run()
-            if reply.answer is not None:
-                answer = reply.answer
-                return Answer(
-                    answer.outcome,
-                    answer.records,
-                    answer.secure and is_trusted and secure,
-                    answer.ttl if ttl is None else min(ttl, answer.ttl),
-                )
+            answer = reply.answer
+            if answer is not None:
+                if not hops and (is_trusted or not answer.secure):
+                    return answer
+                least = answer.ttl if ttl is None else min(ttl, answer.ttl)
+                return replace(answer, secure=answer.secure and is_trusted and secure, ttl=least)
             if reply.alias is None:
                 return _failed(reply.problem)
             name = reply.alias.name

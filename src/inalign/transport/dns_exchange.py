@@ -18,8 +18,8 @@ from inalign.resolver.wire import BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, Qu
 from inalign.transport.dns_servers import ServerAddress
 from inalign.transport.dns_sockets import Port, Ports, ask_over_tcp
 
-FIRST_GAP = 0.2  # of the time: the first silence before the next attempt; each following is twice as long
-MAX_ATTEMPTS = 8  # of one question in one exchange, whatever the servers say
+FIRST_GAP = 0.2  # of the time: the first silence before the next attempt; each following is twice as long, so that
+# silence makes three attempts; besides, each server may say no once, and once be asked again without EDNS
 HOLD_DOWN_SECONDS = 10.0  # a server that was silent is asked last for that long; then one question tries it again
 PLAIN_SECONDS = 900.0  # how long a server that refused EDNS is asked without it (RFC 6891 section 6.2.2)
 MAX_CONNECTIONS = 64  # over TCP at a time and server; the others wait within their time
@@ -155,34 +155,35 @@ class Exchange:
         now = started = self._loop.time()
         gap = (self._deadline - started) * FIRST_GAP
         next_attempt = started
-        while True:
-            if now >= self._deadline:
-                return self._over(f"no answer in {self._deadline - started:.1f} s")
+        while now < self._deadline:
             if now >= next_attempt:
                 server = self._in_turn()
                 if server is None:
-                    return self._over("no name server left to ask")
+                    return self._over("no name server")
                 self._complain_of_silence(now)
                 self._send(server, edns=server.speaks_edns(now))
+                if server in self._passed:
+                    continue
                 next_attempt, gap = now + gap, gap * 2
-                if len(self._attempts) >= MAX_ATTEMPTS:
-                    next_attempt = self._deadline
-            event = await self._events.next(min(next_attempt, self._deadline))
+            wake = min(next_attempt, self._deadline)
+            event = await self._events.next(wake)
             now = self._loop.time()
             if event is None:
-                now = max(now, min(next_attempt, self._deadline))  # a timer may be early by its resolution
+                now = max(now, wake)  # a timer may be early by its resolution
                 continue
             attempt, outcome = event
             reply = await self._consider(attempt, outcome, now)
             if reply is not None:
                 return reply, attempt.server.address.is_trusted
+            now = self._loop.time()
             if attempt.server in self._passed:
-                next_attempt = now = self._loop.time()
+                next_attempt = now  # the next server, at once
+        return self._over(f"no answer in {self._deadline - started:.1f} s")
 
     def _in_turn(self) -> Server | None:
         """Who was asked least, the first of them; who said no is not asked again."""
-        if len(self._attempts) >= MAX_ATTEMPTS:
-            return None
+        if not self._attempts and not self._passed:
+            return self._servers[0]
         left = [server for server in self._servers if server not in self._passed]
         return min(left, key=self._times_asked, default=None)
 

@@ -20,7 +20,7 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """One name server. `is_trusted`: its AD flag is believed (RFC 6840 section 5.8 wants a secure channel)."""
+    """One name server. `is_trusted`: its AD flag is believed (RFC 4035 section 4.9.3: over a secure way)."""
 
     text: str
     family: socket.AddressFamily
@@ -32,13 +32,14 @@ def parse_server(text: str, *, trust_ad: bool = False) -> ServerAddress:
     """From `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`; a name is a `SettingsError`."""
     host, port = _split(text.strip())
     try:
+        is_local = ip_address(host).is_loopback
+        # getaddrinfo makes a number of the scope of a link-local address; it asks nobody
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError, ValueError):
-        infos = []
-    if not infos:
-        raise SettingsError(f"{text!r} is not the address of a name server: expected 192.0.2.1, [2001:db8::1]:53")
-    family, address = infos[0][0], infos[0][4]
-    is_local = ip_address(str(address[0]).partition("%")[0]).is_loopback
+        family, address = infos[0][0], infos[0][4]
+    except (OSError, ValueError):
+        raise SettingsError(
+            f"{text!r} is not the address of a name server: expected 192.0.2.1 or [2001:db8::1]:53"
+        ) from None
     return ServerAddress(text.strip(), family, _checked(address), is_trusted=trust_ad or is_local)
 
 
@@ -67,7 +68,7 @@ def _readable(servers: Iterable[str], *, trust_ad: bool) -> list[ServerAddress]:
 
 
 def _split(text: str) -> tuple[str, int]:
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         host, _, rest = text[1:].partition("]")
         separator, port = rest[:1], rest[1:]
     elif text.count(":") == 1:

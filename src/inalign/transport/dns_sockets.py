@@ -16,7 +16,7 @@ from typing import Protocol
 from inalign.resolver.wire import MAX_MESSAGE_OCTETS, Query, Reply, WireError, read_reply
 from inalign.transport.dns_servers import ServerAddress
 
-PORTS_PER_SERVER = 16  # open at a time; with the identifier, 20 bits to guess before the port itself is known
+PORT_BITS = 4  # sixteen open at a time; with the identifier, 20 bits to guess for who knows all their numbers
 MAX_QUERIES_PER_PORT = 256
 MAX_PORT_SECONDS = 20.0
 MAX_DATAGRAM_OCTETS = 4096  # we announce 1,232; what is cut here is malformed, and dropped
@@ -139,11 +139,11 @@ class Ports:
     def __init__(self, loop: asyncio.AbstractEventLoop, address: ServerAddress) -> None:
         self._loop = loop
         self._address = address
-        self._ports: list[Port | None] = [None] * PORTS_PER_SERVER
+        self._ports: list[Port | None] = [None] * (1 << PORT_BITS)
 
     def pick(self) -> Port:
         """A port by chance. `OSError` when none can be had."""
-        place = secrets.randbelow(PORTS_PER_SERVER)
+        place = secrets.randbits(PORT_BITS)
         port = self._ports[place]
         if port is None or port.is_spent:
             if port is not None:
@@ -157,7 +157,7 @@ class Ports:
         for port in self._ports:
             if port is not None:
                 port.close()
-        self._ports = [None] * PORTS_PER_SERVER
+        self._ports = [None] * (1 << PORT_BITS)
 
 
 async def ask_over_tcp(address: ServerAddress, query: Query[object]) -> Reply[object]:

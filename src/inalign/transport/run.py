@@ -43,7 +43,10 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:  # Any: what an awaitable yield
     except StopIteration as done:
         result: T = done.value
         return result
-    return _kept_loop().run(_resumed(coroutine, yielded))
+    try:
+        return _kept_loop().run(_resumed(coroutine, yielded))
+    finally:
+        coroutine.close()  # where the loop was interrupted before it came to its end
 
 
 async def _resumed(coroutine: Coroutine[Any, Any, T], yielded: object) -> T:
