@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -135,7 +136,11 @@ class Server:
         """Accept connections on a socket that already listens; returns at once."""
         loop = asyncio.get_running_loop()
         if listener.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(self.make_connection, sock=listener)
+            # The file belongs to whoever bound the socket; a worker that ends must not take it from the others.
+            if sys.version_info >= (3, 13):
+                server = await loop.create_unix_server(self.make_connection, sock=listener, cleanup_socket=False)
+            else:
+                server = await loop.create_unix_server(self.make_connection, sock=listener)
         else:
             server = await loop.create_server(self.make_connection, sock=listener)
         self._listeners.append(server)
