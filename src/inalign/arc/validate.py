@@ -22,7 +22,7 @@ from inalign.arc.sets import (
     collect_sets,
     read_message_signature,
 )
-from inalign.dkim.canonical import BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
+from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
 from inalign.dkim.lookup import Claim, KeyRules, prove
 from inalign.dkim.result import DkimReason
 from inalign.dkim.verify import seconds_of
@@ -164,7 +164,7 @@ class Validation:
         signature = message.signature
         what = f"message signature {message.instance}"
         octets = self._header.signed_octets(signature.signed_fields, signature.header_canonicalization, message.place)
-        digest = hashlib.new(signature.algorithm.hash, octets, usedforsecurity=False).digest()
+        digest = HASHES[signature.algorithm.hash](octets).digest()
         await self._check_claim(Claim(signature.algorithm, signature.value, digest), signature.key_name, keys, what)
         body = digests[message.body_spec]
         if signature.body_length is not None and body.total < signature.body_length:
@@ -183,7 +183,7 @@ class Validation:
 
         One running hash serves them all, so that a long chain costs no more than its octets.
         """
-        running = hashlib.sha256(usedforsecurity=False)
+        running = hashlib.sha256()
         for arc_set in self._sets:
             for place in (arc_set.results_place, arc_set.message_signature_place):
                 running.update(self._header.canonical(place, Canonicalization.RELAXED))

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from inalign.dkim.algorithm import HashAlgorithm
 from inalign.mail.fields import Field
+
+HASHES: dict[HashAlgorithm, Callable[[bytes], hashlib._Hash]] = {
+    HashAlgorithm.SHA1: partial(hashlib.sha1, usedforsecurity=False),
+    HashAlgorithm.SHA256: hashlib.sha256,
+}
+"""Makes the hash object of an algorithm, fed with its first octets."""
 
 BLOCK_OCTETS = 65536  # large chunks are worked on in blocks of this size, which stay in the processor's cache
 
@@ -83,6 +90,10 @@ class Header:
     def count(self, name: bytes) -> int:
         """How often the field occurs; `name` in lower case."""
         return len(self._places.get(name, ()))
+
+    def repeated(self) -> list[bytes]:
+        """The names of the fields that occur more than once, in lower case."""
+        return [name for name, places in self._places.items() if len(places) > 1]
 
     def canonical(self, place: int, canonicalization: Canonicalization) -> bytes:
         """The field at `place` in canonical form, with its CRLF."""
@@ -183,7 +194,7 @@ class _Sink:
 
     def __init__(self, spec: BodySpec) -> None:
         self.spec = spec
-        self._hash = hashlib.new(spec.hash_algorithm, usedforsecurity=False)
+        self._hash = HASHES[spec.hash_algorithm](b"")
         self._left = spec.length
 
     def take(self, octets: bytes) -> None:

@@ -146,7 +146,7 @@ class Signing:
     def _field(self, key: SigningKey, selected: bytes, body: BodyDigest) -> bytes:
         field = b"DKIM-Signature: " + fold_tags(self._tags(key, body), len("DKIM-Signature: "))
         own = signature_octets(field + b"\r\n", self._options.header_canonicalization)
-        digest = hashlib.sha256(selected + own, usedforsecurity=False).digest()
+        digest = hashlib.sha256(selected + own).digest()
         return field + fold_signature(key.private_key.sign(digest), field)
 
     def _tags(self, key: SigningKey, body: BodyDigest) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from inalign.mail.tags import TagError, parse_tag_list
 
 REQUIRED_TAGS = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 6.1.1
 
-_FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+", re.ASCII)
+_UNFIT_IN_NAME = re.compile(rb"[^\x21-\x7e]")  # RFC 5322 section 3.6.8
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _ENCODED = re.compile(rb"=([0-9A-Fa-f]{2})?")
 _UNFIT_IN_IDENTITY = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")  # control characters, and what is no UTF-8
@@ -109,13 +109,15 @@ class SignatureTags:
 
     def field_names(self, *, strict: bool = True) -> tuple[bytes, ...]:
         """`h=` in lower case and in order. Unless `strict`, empty names are passed over."""
-        names = [name.strip(" \t") for name in self._tags["h"].split(":")]
-        if not strict:
+        text = self._tags["h"].lower().encode("utf-8", "surrogateescape")
+        names = [name.strip(b" \t") for name in text.split(b":")]
+        if b"" in names:
+            if strict:
+                raise SignatureError(DkimReason.SYNTAX, "h= holds an empty name")
             names = [name for name in names if name]
-        for name in names:
-            if not _FIELD_NAME.fullmatch(name):
-                raise SignatureError(DkimReason.SYNTAX, f"h= holds {name[:40]!r}, which is no field name")
-        return tuple(name.lower().encode("ascii") for name in names)
+        if _UNFIT_IN_NAME.search(b"".join(names)):
+            raise SignatureError(DkimReason.SYNTAX, f"h= holds what is no field name: {text[:80]!r}")
+        return tuple(names)
 
     def number(self, name: str, digits: int) -> int | None:
         """An unsigned number of at most so many digits, None without the tag."""

@@ -7,14 +7,13 @@ key nor the body. A result speaks of its own signature only: none makes a messag
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from inalign.dkim.algorithm import RSA_SHA1
-from inalign.dkim.canonical import BodyDigest, BodyHashes, BodySpec, Header
+from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Header
+from inalign.dkim.key import KeyRecord
 from inalign.dkim.lookup import Claim, KeyRules, Proof, prove
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.signature import Signature, SignatureError, SignatureTags, read_signature
@@ -25,9 +24,11 @@ FIELD = b"dkim-signature"
 
 # RFC 5322 section 3.6 and RFC 2045 section 3: fields of which a message has one at most. From is not among them,
 # since a second one is judged where the author is looked for (RFC 9989 section 5.3.1).
-SINGLE_FIELDS = (
-    b"date", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"message-id", b"in-reply-to", b"references", b"subject",
-    b"mime-version", b"content-type", b"content-transfer-encoding",
+SINGLE_FIELDS = frozenset(
+    {
+        b"date", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"message-id", b"in-reply-to", b"references",
+        b"subject", b"mime-version", b"content-type", b"content-transfer-encoding",
+    }
 )  # fmt: skip
 
 _STATUS = {
@@ -167,29 +168,11 @@ class Verification:
     def _conclude(self, check: _Open, answer: Answer[bytes], body: BodyDigest) -> DkimResult:
         signature = check.signature
         octets = self._header.signed_octets(signature.signed_fields, signature.header_canonicalization, check.place)
-        digest = hashlib.new(signature.algorithm.hash, octets, usedforsecurity=False).digest()
+        digest = HASHES[signature.algorithm.hash](octets).digest()
         claim = Claim(signature.algorithm, signature.value, digest, signature.identity_domain != signature.domain)
         proof = prove(claim, answer, self._rules)
         reason, detail = _with_body(proof, signature, body)
-        result = _report(signature, reason, detail)
-        record = proof.record
-        length = signature.body_length
-        return replace(
-            result,
-            key_bits=record.public_key.bits if record and record.public_key else None,
-            testing=record.is_testing if record else False,
-            unsigned_octets=max(0, body.total - length) if length is not None else 0,
-            added_fields=self._added_fields(signature),
-            secure=answer.secure,
-        )
-
-    def _added_fields(self, signature: Signature) -> tuple[str, ...]:
-        """Repeated fields that the signature covers less often than they occur (RFC 6376 section 8.15)."""
-        repeated = [name for name in SINGLE_FIELDS if self._header.count(name) > 1]
-        if not repeated:
-            return ()
-        covered = Counter(signature.signed_fields)
-        return tuple(name.decode("ascii") for name in repeated if self._header.count(name) > covered[name])
+        return _report(signature, reason, detail, answer=answer, record=proof.record, header=self._header, body=body)
 
 
 def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[DkimReason, str]:
@@ -210,7 +193,28 @@ def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[Dk
     return DkimReason.VALID, ""
 
 
-def _report(signature: Signature, reason: DkimReason, detail: str) -> DkimResult:
+def _added_fields(signature: Signature, header: Header) -> tuple[str, ...]:
+    """Repeated fields that the signature covers less often than they occur (RFC 6376 section 8.15)."""
+    return tuple(
+        [
+            name.decode("ascii")
+            for name in header.repeated()
+            if name in SINGLE_FIELDS and header.count(name) > signature.signed_fields.count(name)
+        ]
+    )
+
+
+def _report(
+    signature: Signature,
+    reason: DkimReason,
+    detail: str,
+    *,
+    answer: Answer[bytes] | None = None,
+    record: KeyRecord | None = None,
+    header: Header | None = None,
+    body: BodyDigest | None = None,
+) -> DkimResult:
+    length = signature.body_length
     return DkimResult(
         result=_STATUS.get(reason, DkimStatus.PERMERROR),
         reason=reason,
@@ -219,12 +223,17 @@ def _report(signature: Signature, reason: DkimReason, detail: str) -> DkimResult
         algorithm=str(signature.algorithm),
         canonicalization=f"{signature.header_canonicalization}/{signature.body_canonicalization}",
         identity=signature.identity,
-        body_length=signature.body_length,
-        signed_fields=tuple(name.decode("ascii") for name in signature.signed_fields),
+        key_bits=record.public_key.bits if record and record.public_key else None,
+        testing=record is not None and record.is_testing,
+        body_length=length,
+        unsigned_octets=max(0, body.total - length) if body and length is not None else 0,
+        signed_fields=tuple([name.decode("ascii") for name in signature.signed_fields]),
+        added_fields=_added_fields(signature, header) if header else (),
         signature_start=signature.start,
         timestamp=signature.timestamp,
         expiry=signature.expiry,
         detail=detail,
+        secure=answer is not None and answer.secure,
     )
 
 
