@@ -172,6 +172,9 @@ class Verification:
         claim = Claim(signature.algorithm, signature.value, digest, signature.identity_domain != signature.domain)
         proof = prove(claim, answer, self._rules)
         reason, detail = _with_body(proof, signature, body)
+        if reason is DkimReason.VALID and self._header.count(b"from") > signature.signed_fields.count(b"from"):
+            # RFC 6376 section 8.15: the signature stands; DMARC never passes a message with two From fields
+            detail = "valid, but the message has more From fields than the signature covers"
         return _report(signature, reason, detail, answer=answer, record=proof.record, header=self._header, body=body)
 
 
