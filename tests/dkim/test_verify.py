@@ -291,7 +291,7 @@ def test_a_key_is_asked_for_once() -> None:
             return await super().txt(name)
 
     start, rest = SIGNED.split(b"\r\n", 1)
-    run_now(verify_dkim((start + b"\r\n") * 3 + rest, Counting(ZONE), now=NOW))
+    run_now(verify_dkim((start + b"\r\n") * 3 + rest, Counting.from_json(ZONE), now=NOW))
     assert asked == [KEY]
 
 
@@ -307,7 +307,7 @@ def test_verification_names_its_keys_and_bodies_ahead() -> None:
         def expect(self, *questions: Question) -> None:
             named.extend(questions)
 
-    resolver = Listening(ZONE)
+    resolver = Listening.from_json(ZONE)
     verification = Verification(parts.fields, now=NOW)
     verification.expect(resolver)
     assert named == [Question("TXT", RSA.key_name), Question("TXT", ED25519.key_name)]
@@ -344,7 +344,7 @@ def test_secure_tells_what_dnssec_vouched_for() -> None:
         async def txt(self, name: str) -> Answer[bytes]:
             return dataclasses.replace(await super().txt(name), secure=True)
 
-    (result,) = run_now(verify_dkim(SIGNED, Secure(ZONE), now=NOW))
+    (result,) = run_now(verify_dkim(SIGNED, Secure.from_json(ZONE), now=NOW))
     assert result.secure
     assert not verify_one(SIGNED).secure
 

@@ -1,0 +1,55 @@
+"""The command line: one file a command; each parses its arguments, calls one function and prints.
+
+Commands are imported when they are called, so that `inalign --version` starts nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from inalign import __version__
+from inalign.errors import Error
+
+COMMANDS = {
+    "config": "Validate the configuration, or print the sample.",
+    "milter": "Serve Postfix or Sendmail as a milter.",
+    "up": "Start all of Inalign and say what to add to the mail server.",
+    "verify": "Authenticate saved messages and explain each step.",
+}
+
+
+class Refusal(click.ClickException):
+    """An `Error` of the package: one clear line, no traceback, no usage text."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of this package."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Error as problem:
+            raise Refusal(str(problem)) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"inalign.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="inalign")
+def main() -> None:
+    """E-mail authentication: SPF, DKIM, ARC and DMARC, signed, verified, decided, reported, advised."""

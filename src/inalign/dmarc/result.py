@@ -33,13 +33,13 @@ class DmarcReason(StrEnum):
     """A policy applies and no authenticated identifier is aligned."""
     NO_RECORD = "no_record"
     NO_DOMAIN = "no_domain"
-    """The text given as author domain is no domain name (a caller of `evaluate_dmarc` only)."""
+    """The text given as author domain is no domain name (`evaluate_dmarc` only)."""
     NO_AUTHOR = "no_author"
     """No From field with an address that has a domain (RFC 9989 section 11.5)."""
     AMBIGUOUS_AUTHOR = "ambiguous_author"
     """Readers of this From would not agree on its author."""
     SEVERAL_AUTHORS = "several_authors"
-    """Authors of several domains, none of which fails (never a pass)."""
+    """Authors of several domains, none of which fails, or several From fields: never a pass."""
     RECORD_UNUSABLE = "record_unusable"
     """The record has no valid policy and no valid rua: no processing (RFC 9989 section 4.10.1)."""
     DNS_FAILED = "dns_failed"
@@ -56,8 +56,9 @@ class DmarcResult:
     reason: DmarcReason
     author_domain: str | None = None
     organizational_domain: str | None = None
+    """Of the author domain; None where nothing depended on it (strict alignment) or a question had no answer."""
     policy_domain: str | None = None
-    """Where the record in force was found."""
+    """Where the record in force was found, usable or not."""
     policy: Policy | None = None
     """What the record asks of this author domain (p, sp or np chosen), before `t`; None without a usable record."""
     applied_policy: Policy | None = None

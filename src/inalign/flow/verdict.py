@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inalign.arc.result import ArcResult
 from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
+from inalign.flow.iprev import IprevResult
 from inalign.spf.result import SpfResult
 
 
@@ -31,5 +32,7 @@ class Verdict:
     dkim: tuple[DkimResult, ...]
     arc: ArcResult
     dmarc: DmarcResult
+    iprev: IprevResult | None = None
+    """None where it was not asked for, or no client address is known."""
     authentication_results: str
     """The value of the Authentication-Results field: unfolded, without the field name."""

@@ -36,9 +36,10 @@ def parse_domain(text: str) -> DomainName:
     """
     if len(text) > 4 * MAX_NAME_OCTETS:
         raise DomainError(f"a domain name of {len(text)} characters is too long (RFC 1035 section 2.3.4)")
-    name = text.removesuffix(".").lower()
+    name = text.lower()
     if not name.isascii():
         name = _to_a_labels(name)
+    name = name.removesuffix(".")
     if not name or len(name) > MAX_NAME_OCTETS:
         raise DomainError(f"{text!r} is empty or longer than 253 octets (RFC 1035 section 2.3.4)")
     for label in name.split("."):
@@ -49,8 +50,11 @@ def parse_domain(text: str) -> DomainName:
 
 def _to_a_labels(name: str) -> str:
     try:
-        # RFC 8616 section 3: U-labels are converted before anything is looked up or compared.
-        return idna.encode(name, uts46=True).decode("ascii").lower()
+        # RFC 8616 section 3: U-labels are converted before anything is looked up or compared. They are mapped as
+        # mail programs map them (case, width, the dots of other scripts), so one name has one form. An ASCII label
+        # beside them stays: a name below a U-label may well begin with an underscore.
+        labels = idna.uts46_remap(name, std3_rules=False, transitional=False).split(".")
+        return ".".join(label if label.isascii() else idna.alabel(label).decode("ascii") for label in labels)
     except (idna.IDNAError, UnicodeError) as problem:
         raise DomainError(f"{name[:260]!r} is not a valid internationalised name: {problem}") from None
 

@@ -2,7 +2,10 @@
 
 RFC 5322 section 2.2. Nothing is decoded, unfolded or repaired, since signatures cover octets. What ends the header
 is what ends it for Postfix and Sendmail: the empty line, or the first line that is no field and no continuation
-(that line is then the first one of the body).
+(that line is then the first one of the body). So a message whose first line begins with a blank has no header at all.
+
+A bare CR or LF ends nothing here. It stays within its field or the body, where whoever reads the field refuses it:
+readers disagree about it, and that is how a second From is smuggled past one of them.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ from typing import NamedTuple
 
 # RFC 5322 section 3.6.8: a field name is printable US-ASCII without the colon. Blanks before the colon are obsolete
 # syntax (section 4.5.8) that receivers still see.
-_FIELD_START = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+_FIELD_START = re.compile(rb"([\x21-\x39\x3b-\x7e]++)[ \t]*+:")
+_END_OF_FIELD = re.compile(rb"\r\n(?![ \t])")  # RFC 5322 section 2.2.3: a blank behind the CRLF makes it a fold
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_FIRST_LINE = re.compile(rb">?From [^\r\n]*+\r\n")
 
 
 class Field(NamedTuple):
@@ -31,7 +37,7 @@ class Field(NamedTuple):
     @property
     def value(self) -> bytes:
         """What stands behind the colon, folds included, without the last CRLF."""
-        return self.raw[self.raw.index(b":") + 1 : -2]
+        return self.raw[self.raw.index(b":", len(self.key)) + 1 : -2]
 
     @property
     def is_blank_before_colon(self) -> bool:
@@ -47,8 +53,13 @@ class Message(NamedTuple):
 
 
 def make_field(name: bytes, value: bytes) -> Field:
-    """A field from a name and a value with LF or CRLF folds, as a milter peer hands them over."""
-    value = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    """A field from a name and a value as a milter peer hands them over; never raises.
+
+    `value` is all that stood behind the colon, the blank in front included. Its folds are LF (or CRLF) and become
+    CRLF; an LF that no blank follows was no fold on the wire and stays what it is.
+    """
+    if b"\n" in value:
+        value = _FOLD.sub(b"\r\n", value)
     return Field(name.rstrip(b" \t").lower(), b"%b:%b\r\n" % (name, value))
 
 
@@ -56,32 +67,27 @@ def parse_message(data: bytes) -> Message:
     """Cut a message into fields and body; never raises.
 
     `data` is what crosses SMTP (CRLF). Where no CRLF occurs at all, as in a file saved on Unix, each LF counts as
-    one. A last line without its end gets it.
+    one. A last line without its end gets it. The `From ` line that mailbox files put on top is no part of the
+    message and is left out.
     """
     if b"\r\n" not in data:
         data = data.replace(b"\n", b"\r\n")
     fields: list[Field] = []
-    position = 0
-    size = len(data)
-    while position < size:
-        start = _FIELD_START.match(data, position)
-        if start is None:
+    position = _start_of_message(data)
+    while start := _FIELD_START.match(data, position):
+        end = _END_OF_FIELD.search(data, start.end())
+        if end is None:
+            fields.append(Field(start[1].lower(), data[position:] + b"\r\n"))
+            position = len(data)
             break
-        end = _end_of_field(data, start.end())
-        raw = data[position:end]
-        fields.append(Field(start[1].lower(), raw if raw.endswith(b"\r\n") else raw + b"\r\n"))
-        position = end
+        fields.append(Field(start[1].lower(), data[position : end.end()]))
+        position = end.end()
     if data.startswith(b"\r\n", position):
         position += 2
     return Message(tuple(fields), data[position:])
 
 
-def _end_of_field(data: bytes, position: int) -> int:
-    """The place behind the CRLF that ends the field: the first that no blank follows."""
-    while True:
-        end = data.find(b"\r\n", position)
-        if end < 0:
-            return len(data)
-        position = end + 2
-        if data[position : position + 1] not in (b" ", b"\t"):
-            return position
+def _start_of_message(data: bytes) -> int:
+    """The place behind a first line `From alice@example.org Tue Nov 24 …`, which MTAs and mbox files know."""
+    line = _FIRST_LINE.match(data)
+    return line.end() if line and not _FIELD_START.match(data) else 0

@@ -12,7 +12,7 @@ from inalign.resolver.port import (
     ptr,
     txt,
 )
-from inalign.resolver.zone import ZoneResolver
+from inalign.resolver.zone import ZoneError, ZoneResolver
 
 __all__ = [
     "Answer",
@@ -21,6 +21,7 @@ __all__ = [
     "Outcome",
     "Question",
     "Resolver",
+    "ZoneError",
     "ZoneResolver",
     "addresses",
     "mx",

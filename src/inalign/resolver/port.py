@@ -13,6 +13,9 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
+MAX_ALIASES = 16
+"""CNAMEs in a row that are followed. RFC 1034 section 3.6.2 wants none; name servers follow 8 to 16."""
+
 IPAddress = IPv4Address | IPv6Address
 
 
@@ -78,6 +81,15 @@ def addresses(name: str, version: Literal[4, 6]) -> Question:
 def ptr(ip: IPAddress) -> Question:
     """The question that `Resolver.ptr` asks."""
     return Question("PTR", str(ip))
+
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def fold(name: str) -> str:
+    """The form in which names are compared: no trailing dot, ASCII letters in lower case (RFC 4343 section 3)."""
+    name = name.removesuffix(".")
+    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 class Resolver(Protocol):

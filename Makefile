@@ -1,0 +1,42 @@
+# Two commands matter: `make up` starts Inalign, `make test` runs everything that can be run here.
+
+PYTHON ?= python3
+BIN = .venv/bin
+SOURCES = src tests bench
+
+.PHONY: up test check lint bench format clean
+
+up: .venv/for-use
+	@$(BIN)/inalign up
+
+test: .venv/for-tests
+	@packaging/test-parts
+	@$(MAKE) --no-print-directory check
+
+check: .venv/for-tests lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not interop"
+	$(BIN)/python -m pytest -q -m interop
+
+lint: .venv/for-tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/for-tests
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: .venv/for-tests
+	$(BIN)/python bench/run.py
+
+.venv/for-use: requirements.txt requirements-build.txt pyproject.toml
+	@PYTHON=$(PYTHON) packaging/venv requirements.txt
+	@touch $@
+
+.venv/for-tests: requirements-dev.txt requirements-build.txt pyproject.toml
+	@PYTHON=$(PYTHON) packaging/venv requirements-dev.txt
+	@touch $@ .venv/for-use
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

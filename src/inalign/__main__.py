@@ -1,0 +1,5 @@
+"""`python -m inalign`: the command."""
+
+from inalign.cli import main
+
+main(prog_name="inalign")

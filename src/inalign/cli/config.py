@@ -1,0 +1,51 @@
+"""`inalign config`: check the configuration, or print the sample file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inalign.cli.configuration import config_option, load
+from inalign.daemon import addresses, authserv_id, make_options, make_resolver
+from inalign.errors import SettingsError
+from inalign.settings import sample
+
+
+@click.group()
+def command() -> None:
+    """Validate the configuration, or print the sample."""
+
+
+@command.command("check")
+@config_option
+def check(config: Path | None) -> None:
+    """Read and validate the configuration and say what it will do.
+
+    Example: inalign config check --config /etc/inalign/inalign.toml
+    """
+    settings, path = load(config)
+    try:
+        where = addresses(settings)
+        make_options(settings)
+        make_resolver(settings)
+    except SettingsError as problem:
+        raise SettingsError(f"{path or 'built-in defaults'}: {problem}") from None
+    click.echo(f"{path or 'Built-in defaults'}: in order.")
+    click.echo(f"  writes results as      {authserv_id(settings)}")
+    for address in where:
+        click.echo(f"  listens on             {address}")
+    click.echo(f"  asks DNS at            {', '.join(settings.dns.servers) or 'the servers of /etc/resolv.conf'}")
+    click.echo(f"  does not verify        {', '.join(settings.milter.local_networks) or '-'}, authenticated clients")
+    click.echo(f"  keeps our results from {', '.join(settings.milter.trusted_relays) or '-'}")
+    click.echo(f"  when it fails itself   {settings.milter.failure_action}")
+    click.echo("  acts on results        no: it writes one header field and removes forged ones")
+
+
+@command.command("sample")
+def show_sample() -> None:
+    """Print a configuration file with every setting, its meaning and its default.
+
+    Example: inalign config sample > inalign.toml
+    """
+    click.echo(sample())

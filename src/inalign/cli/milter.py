@@ -1,0 +1,26 @@
+"""`inalign milter`: the milter alone, in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inalign.cli.configuration import config_option, load
+from inalign.daemon import addresses, run_milter
+
+
+@click.command()
+@config_option
+def command(config: Path | None) -> None:
+    """Serve Postfix or Sendmail as a milter, in the foreground; log lines go to standard error.
+
+    Example: inalign milter --config /etc/inalign/inalign.toml
+    """
+    settings, _ = load(config)
+
+    def ready() -> None:
+        where = ", ".join(str(address) for address in addresses(settings))
+        click.echo(f"inalign milter: listening on {where}", err=True)
+
+    run_milter(settings, ready)

@@ -1,0 +1,49 @@
+"""`inalign up`: start everything, and say what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inalign.cli.configuration import config_option, load
+from inalign.daemon import addresses, authserv_id, run_milter
+from inalign.milterd.listen import Address, InetAddress
+from inalign.settings import Settings
+
+
+@click.command()
+@config_option
+def command(config: Path | None) -> None:
+    """Start all of Inalign from one configuration file, by default on loopback and only watching.
+
+    Example: inalign up
+    """
+    settings, path = load(config)
+    run_milter(settings, lambda: click.echo(_welcome(settings, path)))
+
+
+def _welcome(settings: Settings, path: Path | None) -> str:
+    where = addresses(settings)
+    listed = ", ".join(_postfix_form(address) for address in where)
+    postfix = _postfix_form(where[0])
+    return f"""\
+Inalign runs (settings: {path or "built-in defaults"}).
+  milter    {listed}   writes Authentication-Results as {authserv_id(settings)}; changes nothing else
+
+Postfix, in main.cf, then `postfix reload`:
+  smtpd_milters     = {{ {postfix}, default_action=accept }}
+  non_smtpd_milters = {{ {postfix}, default_action=accept }}
+
+Mail from {", ".join(settings.milter.local_networks) or "no network"} and from authenticated clients is not verified.
+Try a saved message in a second terminal:  .venv/bin/inalign verify --client-ip 192.0.2.1 --helo mail.example.org \\
+                                             --mail-from user@example.org message.eml
+Stop with Ctrl-C. One log line a message follows."""
+
+
+def _postfix_form(address: Address) -> str:
+    """As main.cf wants it."""
+    if isinstance(address, InetAddress):
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        return f"inet:{host}:{address.port}"
+    return str(address)

@@ -1,0 +1,131 @@
+"""`inalign verify`: authenticate saved messages, and explain each step in words or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from inalign.cli.configuration import config_option, load
+from inalign.cli.verdict_json import verdict_json
+from inalign.cli.verdict_text import verdict_text
+from inalign.cli.zone_files import read_zones
+from inalign.daemon import authserv_id as own_id
+from inalign.daemon import make_options, make_resolver
+from inalign.dmarc.result import DmarcStatus
+from inalign.flow.authenticate import authenticate_with
+from inalign.flow.receive import Options
+from inalign.flow.verdict import Envelope, Verdict
+from inalign.resolver import Resolver
+from inalign.resolver.recorder import RecordingResolver
+from inalign.settings import Settings
+from inalign.transport.dns import LiveResolver
+from inalign.transport.run import run
+
+MAX_MESSAGE_BYTES = 512 << 20  # a saved message is read whole; the largest that mail systems pass on is 150 MB
+
+GOOD = {DmarcStatus.PASS, DmarcStatus.NONE}
+EXIT_FINDING = 1
+EXIT_UNREADABLE = 3
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE…")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
+@click.option("--client-ip", help="Address of the SMTP client that handed the message over; without it SPF is none.")
+@click.option("--helo", help="Its HELO or EHLO argument.")
+@click.option("--mail-from", help="The reverse-path without angle brackets; '' is the null reverse-path.")
+@click.option(
+    "--zone",
+    "zones",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Answer all DNS from this file (RFC 1035 master file or JSON) or folder, and nothing else. May be repeated.",
+)
+@click.option("--now", "now_text", metavar="RFC3339", help="The time to judge by, such as 2026-11-24T12:00:00Z.")
+@click.option("--authserv-id", help="The name under which results are written. Default: as configured.")
+@click.option("--legacy-crypto", is_flag=True, help="Accept rsa-sha1 and RSA keys from 512 bits, for old archives.")
+@config_option
+def command(
+    files: tuple[Path, ...],
+    *,
+    as_json: bool,
+    client_ip: str | None,
+    helo: str | None,
+    mail_from: str | None,
+    zones: tuple[Path, ...],
+    now_text: str | None,
+    authserv_id: str | None,
+    legacy_crypto: bool,
+    config: Path | None,
+) -> None:
+    """Authenticate saved messages with SPF, DKIM, ARC and DMARC, and explain each step.
+
+    Exit status: 0 DMARC pass or none, 1 fail, permerror or temperror, 2 usage, 3 a file could not be read.
+
+    Example: inalign verify --client-ip 192.0.2.7 --helo mail.example.org --mail-from a@example.org message.eml
+    """
+    settings, _ = load(config)
+    now = _time(now_text)
+    resolver: Resolver = read_zones(zones) if zones else make_resolver(settings)
+    options = _options(settings, authserv_id, legacy_crypto=legacy_crypto)
+    envelope = Envelope(client_ip, helo, mail_from)
+    worst = 0
+    for file in files:
+        try:
+            message = _read(file)
+        except OSError as problem:
+            click.echo(f"{file}: {problem.strerror or problem}", err=True)
+            worst = EXIT_UNREADABLE
+            continue
+        asked = RecordingResolver(_budgeted(resolver, settings))
+        verdict = run(authenticate_with(message, envelope, asked, options, now=now))
+        if as_json:
+            click.echo(msgspec.json.encode(verdict_json(str(file), verdict)).decode("utf-8"))
+        else:
+            click.echo(verdict_text(str(file), envelope, verdict, asked.exchanges))
+        worst = max(worst, _status(verdict))
+    sys.exit(worst)
+
+
+def _status(verdict: Verdict) -> int:
+    return 0 if verdict.dmarc.result in GOOD else EXIT_FINDING
+
+
+def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool) -> Options:
+    options = make_options(settings)
+    return Options(
+        authserv_id=authserv_id or own_id(settings),
+        partial_body=options.partial_body,
+        helo_result=options.helo_result,
+        legacy_crypto=legacy_crypto,
+    )
+
+
+def _budgeted(resolver: Resolver, settings: Settings) -> Resolver:
+    """One budget for all DNS of a message; a zone needs none."""
+    return resolver.within(settings.dns.message_budget_seconds) if isinstance(resolver, LiveResolver) else resolver
+
+
+def _time(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        now = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--now {text!r} is no RFC 3339 time, such as 2026-11-24T12:00:00Z") from None
+    if now.tzinfo is None:
+        raise click.UsageError(f"--now {text!r} has no time zone: end it with Z or +09:00")
+    return now
+
+
+def _read(file: Path) -> bytes:
+    """The octets of a file, or of standard input for `-`."""
+    if str(file) == "-":
+        return sys.stdin.buffer.read(MAX_MESSAGE_BYTES)
+    if file.stat().st_size > MAX_MESSAGE_BYTES:
+        raise OSError(f"larger than {MAX_MESSAGE_BYTES >> 20} MiB")
+    return file.read_bytes()

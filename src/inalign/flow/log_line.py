@@ -1,0 +1,50 @@
+"""What the log says of one message: who sent it, what each method found and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inalign.flow.verdict import Envelope, Verdict
+from inalign.telemetry import pairs
+
+MAX_SIGNATURES_SHOWN = 5  # a line is for people; the field in the message has them all
+
+
+def message_line(
+    queue_id: str | None,
+    envelope: Envelope,
+    verdict: Verdict | None,
+    *,
+    skipped: str | None,
+    removed: int,
+    seconds: float,
+) -> str:
+    """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
+    return pairs(
+        [
+            ("id", queue_id or "-"),
+            ("client", envelope.client_ip or "-"),
+            ("helo", envelope.helo),
+            ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
+            *(_results(verdict) if verdict is not None else ()),
+            ("skipped", skipped),
+            ("removed", removed or None),
+            ("action", "none"),
+            ("ms", f"{seconds * 1000:.1f}"),
+        ]
+    )
+
+
+def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:
+    dmarc = verdict.dmarc
+    yield "author", dmarc.author_domain or "-"
+    yield "spf", f"{verdict.spf.result}/{verdict.spf.reason}"
+    for result in verdict.dkim[:MAX_SIGNATURES_SHOWN]:
+        yield "dkim", f"{result.result}/{result.reason}/{result.domain or '-'}/{result.selector or '-'}"
+    if not verdict.dkim:
+        yield "dkim", "none"
+    yield "arc", f"{verdict.arc.result}/{verdict.arc.reason}"
+    yield "dmarc", f"{dmarc.result}/{dmarc.reason}"
+    yield "policy", dmarc.applied_policy
+    if verdict.iprev is not None:
+        yield "iprev", verdict.iprev.result

@@ -1,0 +1,154 @@
+"""One message being received: what is asked when, so that nothing waits that need not.
+
+SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
+ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
+still out are awaited, one deadline for all: the resolver's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from inalign.arc.validate import Validation
+from inalign.dkim.canonical import BodyHashes
+from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
+from inalign.dkim.verify import Verification
+from inalign.dmarc.discovery import expect_policy
+from inalign.dmarc.evaluate import evaluate_authors
+from inalign.flow.iprev import IprevResult, check_iprev
+from inalign.flow.results_field import results_field
+from inalign.flow.verdict import Envelope, Verdict
+from inalign.mail.address import AuthorProblem, Authors, author_domains
+from inalign.mail.fields import Field
+from inalign.resolver import Resolver
+from inalign.spf.check import check_helo, check_spf
+from inalign.spf.identity import find_client
+from inalign.spf.result import SpfResult, SpfStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the operator may choose about the verdict on a message."""
+
+    authserv_id: str
+    partial_body: DkimStatus = DkimStatus.POLICY
+    """What a valid signature is worth whose `l=` leaves octets unsigned: POLICY or PASS (design section 10)."""
+    iprev: bool = False
+    helo_result: bool = False
+    """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
+    legacy_crypto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChecks:
+    """What is known of the client before the message is there."""
+
+    spf: SpfResult
+    spf_helo: SpfResult | None
+    iprev: IprevResult | None
+    client_ip: str | None
+    """The client's address as text, None where none is known."""
+
+
+async def check_client(envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime) -> ClientChecks:
+    """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known."""
+    client = find_client(envelope.client_ip)
+    spf = await check_spf(
+        envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
+    )
+    spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
+    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
+
+
+class Reception:
+    """A message whose header is known: give it the body, then ask for the verdict."""
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        resolver: Resolver,
+        options: Options,
+        *,
+        now: datetime,
+        dropped_fields: int = 0,
+    ) -> None:
+        self._resolver = resolver
+        self._options = options
+        self.authors = author_domains(fields)
+        if dropped_fields:
+            # Another From may be among them: nobody can say who the author is.
+            detail = f"{dropped_fields} header fields beyond the limits were not read"
+            self.authors = Authors((), AuthorProblem.AMBIGUOUS_AUTHOR, detail=detail)
+        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto)
+        self._arc = Validation(fields, now=now)
+        self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
+        self._dkim.expect(resolver)
+        self._arc.expect(resolver)
+        for domain in self.authors.domains:
+            expect_policy(domain, resolver)
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether any signature needs the body; if not, it need not be sent."""
+        return bool(self._dkim.body_specs or self._arc.body_specs)
+
+    def body(self, chunk: bytes) -> None:
+        """Take the next piece of the body, cut anywhere."""
+        self._body.update(chunk)
+
+    async def verdict(self, client: ClientChecks) -> Verdict:
+        """Await what is still out and put it together."""
+        resolver = self._resolver
+        digests = self._body.digests()
+        dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
+        arc = await self._arc.result(resolver, digests)
+        spf = client.spf
+        undecided = [result.domain for result in dkim if result.result is DkimStatus.TEMPERROR and result.domain]
+        if spf.result is SpfStatus.TEMPERROR and spf.domain:
+            undecided.append(spf.domain)
+        dmarc = await evaluate_authors(
+            self.authors,
+            spf.domain if spf.result is SpfStatus.PASS else None,
+            [result.domain for result in dkim if result.result is DkimStatus.PASS and result.domain],
+            resolver,
+            undecided=undecided,
+        )
+        options = self._options
+        field = results_field(
+            options.authserv_id,
+            spf=spf,
+            spf_helo=client.spf_helo if options.helo_result else None,
+            dkim=dkim,
+            arc=arc,
+            dmarc=dmarc,
+            iprev=client.iprev,
+            client_ip=client.client_ip,
+        )
+        return Verdict(
+            spf=spf,
+            spf_helo=client.spf_helo,
+            dkim=dkim,
+            arc=arc,
+            dmarc=dmarc,
+            iprev=client.iprev,
+            authentication_results=str(field),
+        )
+
+    def _weigh(self, result: DkimResult) -> DkimResult:
+        """What a signature is worth in the verdict on a message: anybody can append to what `l=` leaves out."""
+        if (
+            result.result is DkimStatus.PASS
+            and result.unsigned_octets
+            and self._options.partial_body is not DkimStatus.PASS
+        ):
+            # RFC 6376 section 8.2 names the danger; section 6.1.3 lets a verifier refuse such a signature.
+            return replace(
+                result,
+                result=DkimStatus.POLICY,
+                reason=DkimReason.PARTIAL_BODY,
+                detail=f"valid, but l={result.body_length} leaves {result.unsigned_octets} octets of the body unsigned",
+            )
+        return result

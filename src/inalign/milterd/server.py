@@ -1,0 +1,390 @@
+"""The milter server: sockets on one side, filters on the other, and one protocol session for each connection between.
+
+A filter is made for each SMTP connection. It is told what happens, synchronously and in order; only the end of a
+message may wait, and while it waits the connection reads ahead no more than `HELD_BYTES`. All edits and the final
+reply of a message leave in one write, since an MTA keeps the edits that it has even where the reply never comes.
+
+What a filter does wrong is caught here, once: logged with the queue id and answered with the failure reply. What an
+MTA does wrong ends its connection, and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from inalign.errors import LocalProtocolError, RemoteProtocolError
+from inalign.milter.limits import LIMITS, Limits
+from inalign.milter.macros import Macros
+from inalign.milter.messages import (
+    Aborted,
+    BodyChunk,
+    Connected,
+    Data,
+    Disconnected,
+    EndOfHeader,
+    EndOfMessage,
+    Event,
+    Helo,
+    MailFrom,
+    Quit,
+    Recipient,
+    UnknownCommand,
+)
+from inalign.milter.negotiation import Wanted
+from inalign.milter.order import LEGAL_REPLIES, State
+from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
+from inalign.milter.session import Session
+
+T = TypeVar("T")
+
+log = logging.getLogger("inalign.milter")
+
+HELD_BYTES = 65_536
+"""What is read ahead of an answer. An MTA that waits for one sends nothing, so this is slack and not a buffer."""
+
+PROGRESS_SECONDS = 10.0
+"""How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
+message by default, but installations that set less, such as 20 s, are common."""
+
+
+class Filter:
+    """What happens on one SMTP connection; override what is of interest. Nothing here is called concurrently.
+
+    The replies of all but `end_of_message` count only where `Wanted.replies` names their command; else return None.
+    """
+
+    def connected(self, event: Connected) -> Reply | None:
+        """A client is there: always the first call, but for a `Wanted` that waives it."""
+
+    def helo(self, event: Helo) -> Reply | None:
+        """HELO or EHLO, maybe again."""
+
+    def mail(self, event: MailFrom) -> Reply | None:
+        """A message begins."""
+
+    def recipient(self, event: Recipient) -> Reply | None:
+        """One recipient, for each that the MTA itself did not refuse."""
+
+    def data(self, event: Data) -> Reply | None:
+        """DATA."""
+
+    def unknown(self, event: UnknownCommand) -> Reply | None:
+        """An SMTP command that the MTA does not know."""
+
+    def header(self, event: EndOfHeader) -> Reply | None:
+        """The header, complete."""
+
+    def body(self, data: bytes) -> Reply | None:
+        """A piece of the body, cut anywhere."""
+
+    def end_of_message(self) -> Decision | Coroutine[Any, Any, Decision]:
+        """Decide; an `async def` may wait, and is cancelled when the MTA goes away."""
+        return Decision(ACCEPT)
+
+    def aborted(self) -> None:
+        """The message that had begun is off."""
+
+    def closed(self) -> None:
+        """The SMTP connection is over: the last call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a server treats its connections."""
+
+    failure_reply: Reply = ACCEPT
+    """The answer to a message at which the filter failed. Accepting suits the monitoring that everything starts with:
+    a bug here then costs a result, never mail. Where policy is enforced, TEMPFAIL lets the sender try again."""
+    progress_seconds: float = PROGRESS_SECONDS
+    limits: Limits = LIMITS
+
+
+FilterFactory = Callable[[Macros], Filter]
+"""Makes the filter of one SMTP connection. The macros are live: at each call they are those of that moment."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in an event loop of its own: uvloop's where it is installed, else asyncio's."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra, and nothing but this call needs it
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+class Server:
+    """Milter connections on any number of listening sockets, in the running event loop."""
+
+    def __init__(self, factory: FilterFactory, wanted: Wanted, options: Options | None = None) -> None:
+        self.factory = factory
+        self.wanted = wanted
+        self.options = options or Options()
+        self.connections: set[Connection] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._all_gone = asyncio.Event()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept connections on a socket that already listens; returns at once."""
+        loop = asyncio.get_running_loop()
+        if listener.family == socket.AF_UNIX:
+            server = await loop.create_unix_server(self.make_connection, sock=listener)
+        else:
+            server = await loop.create_server(self.make_connection, sock=listener)
+        self._listeners.append(server)
+
+    def make_connection(self) -> Connection:
+        """The protocol of one connection that an event loop accepted."""
+        return Connection(self)
+
+    async def close(self, drain_seconds: float = 0.0) -> None:
+        """Stop accepting, let SMTP connections under way end by themselves for so long, then end them."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for connection in tuple(self.connections):
+            connection.end_if_idle()
+        if self.connections and drain_seconds > 0:
+            self._all_gone.clear()
+            try:
+                await asyncio.wait_for(self._all_gone.wait(), drain_seconds)
+            except TimeoutError:
+                log.warning("%d milter connections were cut off after %g s", len(self.connections), drain_seconds)
+        for connection in tuple(self.connections):
+            connection.cut_off()
+        while self.connections:  # connection_lost comes from the event loop
+            self._all_gone.clear()
+            await self._all_gone.wait()
+
+    def gone(self, connection: Connection) -> None:
+        """A connection is closed."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._all_gone.set()
+
+
+class Connection(asyncio.Protocol):
+    """One milter connection."""
+
+    __slots__ = (
+        "_failed",
+        "_filter",
+        "_is_broken",
+        "_is_over",
+        "_is_paused",
+        "_peer_is_slow",
+        "_server",
+        "_session",
+        "_task",
+        "_timer",
+        "_transport",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._session = Session(server.wanted, server.options.limits)
+        self._filter: Filter | None = None
+        self._failed = False  # at the present message
+        self._is_broken = False  # for this SMTP connection
+        self._is_over = False
+        self._is_paused = False
+        self._peer_is_slow = False
+        self._task: asyncio.Task[Decision] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over a new connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, or hold what comes while an answer is pending."""
+        self._session.receive(data)
+        if self._task is None:
+            self._advance(self._session.events())
+        else:
+            self._regulate()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The MTA is gone: nothing that was under way matters any more."""
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
+        self._stop_waiting()
+        self._advance(iter((Disconnected(),)))
+        self._server.gone(self)
+
+    def pause_writing(self) -> None:
+        """The MTA does not read what it is sent; it is not read either, then."""
+        self._peer_is_slow = True
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        """The MTA reads again."""
+        self._peer_is_slow = False
+        self._regulate()
+
+    # What the server calls
+
+    def end_if_idle(self) -> None:
+        """Close unless an SMTP connection is under way."""
+        if self._session.state <= State.NEGOTIATED:
+            self._transport.close()
+
+    def cut_off(self) -> None:
+        """Close whatever is under way."""
+        self._transport.abort()
+
+    # Events to the filter, decisions to the session
+
+    def _advance(self, events: Iterator[Event], decided: asyncio.Task[Decision] | None = None) -> None:
+        """Send a decision if there is one, then handle all events up to the next that must wait."""
+        while True:
+            try:
+                if decided is not None:
+                    task, decided = decided, None
+                    self._session.answer(*task.result())
+                for event in events:
+                    self._handle(event)
+            except RemoteProtocolError as error:
+                log.warning("milter connection ended: %s", error)
+                self._is_over = True
+            except Exception as error:  # noqa: BLE001 - the one place where a bug in a filter is caught
+                self._fail(error)
+                continue
+            break
+        self._write()
+        if self._is_over:
+            self._transport.close()
+
+    def _write(self) -> None:
+        output = self._session.data_to_send()
+        if output and not self._transport.is_closing():
+            self._transport.write(output)
+
+    def _handle(self, event: Event) -> None:
+        session = self._session
+        if isinstance(event, Quit):
+            self._is_over = True
+            return
+        if isinstance(event, Disconnected):
+            self._close_filter()
+            return
+        if self._failed and isinstance(event, MailFrom | Aborted):
+            self._failed = False
+            if isinstance(event, MailFrom) and not self._is_broken:
+                self._tell(Aborted())  # so that nothing of the message that failed is left
+        is_lame = self._failed or self._is_broken
+        if isinstance(event, EndOfMessage):
+            if is_lame:
+                session.answer(self._server.options.failure_reply)
+            else:
+                self._end_message()
+            return
+        reply = None if is_lame else self._tell(event)
+        if session.owed is not None:
+            session.answer(reply or CONTINUE)
+        elif reply is not None:
+            raise LocalProtocolError(f"the filter did not say that it answers {type(event).__name__}")
+
+    def _tell(self, event: Event) -> Reply | None:
+        the_filter = self._open_filter()
+        match event:
+            case BodyChunk():
+                return the_filter.body(event.data)
+            case EndOfHeader():
+                return the_filter.header(event)
+            case MailFrom():
+                return the_filter.mail(event)
+            case Connected():
+                return the_filter.connected(event)
+            case Helo():
+                return the_filter.helo(event)
+            case Recipient():
+                return the_filter.recipient(event)
+            case Data():
+                return the_filter.data(event)
+            case UnknownCommand():
+                return the_filter.unknown(event)
+            case Aborted():
+                the_filter.aborted()
+        return None
+
+    def _open_filter(self) -> Filter:
+        if self._filter is None:
+            self._filter = self._server.factory(self._session.macros)
+        return self._filter
+
+    def _close_filter(self) -> None:
+        self._failed = self._is_broken = False
+        the_filter, self._filter = self._filter, None
+        if the_filter is not None:
+            the_filter.closed()
+
+    def _end_message(self) -> None:
+        """Ask for the decision; one that is not there at once becomes the only task of the message."""
+        decision = self._open_filter().end_of_message()
+        if isinstance(decision, Decision):
+            self._session.answer(*decision)
+            return
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(decision)
+        self._task.add_done_callback(self._decided)
+        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
+
+    def _decided(self, task: asyncio.Task[Decision]) -> None:
+        if task is not self._task:
+            return  # the MTA went away first
+        self._stop_waiting()
+        if task.cancelled():
+            self.cut_off()
+            return
+        self._advance(self._session.events(), task)
+        self._regulate()
+
+    def _progress(self) -> None:
+        self._session.progress()
+        self._write()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
+
+    def _stop_waiting(self) -> None:
+        self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fail(self, error: Exception) -> None:
+        """Put a bug on record, and see to it that the mail it struck gets the failure reply."""
+        session = self._session
+        queue_id = session.macros.get("i", "-")
+        log.error("%s: the milter filter failed: %r", queue_id, error, exc_info=error)
+        if session.in_message:
+            self._failed = True
+        elif self._filter is not None:
+            self._is_broken = True  # it does not know the connection, so no message on it can be judged
+        if session.owed is not None:
+            reply = self._server.options.failure_reply
+            session.answer(reply if reply.kind in LEGAL_REPLIES[session.owed] else CONTINUE)
+
+    def _regulate(self) -> None:
+        """Read no further while the MTA does not read, or has sent too much ahead of an answer."""
+        is_full = self._task is not None and self._session.buffered > HELD_BYTES
+        should_pause = self._peer_is_slow or is_full
+        if should_pause == self._is_paused or self._transport.is_closing():
+            return
+        self._is_paused = should_pause
+        if should_pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()

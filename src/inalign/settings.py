@@ -1,0 +1,244 @@
+"""Every setting, typed, with its default and its meaning; the TOML file; the sample file and the manual made of them.
+
+A setting selects a value, never a branch deep inside an engine. Unknown keys are errors. Errors name file, line, key
+and what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, field
+
+from inalign.errors import SettingsError
+
+Network = IPv4Network | IPv6Network
+
+LOOPBACK = ["127.0.0.0/8", "::1/128"]
+DEFAULT_LISTEN = "inet:127.0.0.1:8899"
+
+
+class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The milter: what Postfix or Sendmail connects to."""
+
+    listen: Annotated[
+        list[str],
+        Meta(
+            min_length=1,
+            description="Sockets, as Postfix writes them: inet:HOST:PORT, inet6:HOST:PORT or unix:/PATH.",
+        ),
+    ] = field(default_factory=lambda: [DEFAULT_LISTEN])
+    socket_mode: Annotated[
+        str,
+        Meta(pattern="^0[0-7]{3}$", description="Mode of a unix socket, octal; Postfix must be able to write to it."),
+    ] = "0660"
+    local_networks: Annotated[
+        list[str],
+        Meta(description="Clients whose mail is our own: not verified. Forged results are removed all the same."),
+    ] = field(default_factory=lambda: list(LOOPBACK))
+    trusted_relays: Annotated[
+        list[str],
+        Meta(
+            description="Hosts (content filters, our other servers) whose Authentication-Results with our id are kept."
+        ),
+    ] = field(default_factory=lambda: list(LOOPBACK))
+    failure_action: Annotated[
+        Literal["accept", "tempfail"],
+        Meta(description="What a message gets when Inalign itself fails on it: accept (unmarked) or tempfail (451)."),
+    ] = "accept"
+    iprev: Annotated[
+        bool, Meta(description="Check that the client's reverse name points back to it (RFC 8601 section 2.7.3).")
+    ] = True
+    helo_result: Annotated[
+        bool, Meta(description="Show the SPF result of the HELO name too, not only for the null reverse-path.")
+    ] = False
+    show_login: Annotated[
+        bool,
+        Meta(
+            description="Name the login of an authenticated client (smtp.auth) in mail that is delivered here. It is "
+            "never put on mail that leaves, but an alias or a Sieve rule may send mail on after us."
+        ),
+    ] = False
+    local_mailers: Annotated[
+        list[str],
+        Meta(description="Values of the macro {rcpt_mailer} that deliver here."),
+    ] = field(default_factory=lambda: ["local", "virtual", "lmtp"])
+
+
+class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How DNS is asked. A validating resolver on this host is the best choice."""
+
+    servers: Annotated[
+        list[str], Meta(description="Addresses, with :PORT where it is not 53. Empty: those of /etc/resolv.conf.")
+    ] = field(default_factory=list)
+    exchange_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=30, description="Time for one exchange with a name server, its retries included.")
+    ] = 5.0
+    message_budget_seconds: Annotated[
+        float,
+        Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
+    ] = 20.0
+    cache_entries: Annotated[int, Meta(ge=0, le=10_000_000, description="Answers kept, at most.")] = 100_000
+
+
+class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How DKIM results count."""
+
+    partial_body: Annotated[
+        Literal["policy", "pass"],
+        Meta(
+            description="A valid signature whose l= leaves octets of the body unsigned: policy (counts for nothing, "
+            "since anybody can append) or pass."
+        ),
+    ] = "policy"
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The log, on standard error: one line a message."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least urgent lines that are written.")
+    ] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings, one table a part."""
+
+    authserv_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._+-]*$",
+            description="The name under which results are written: one for all our servers, normally our mail domain "
+            "(RFC 8601 section 2.5). Empty: the host name.",
+        ),
+    ] = ""
+    milter: MilterSettings = field(default_factory=MilterSettings)
+    dns: DnsSettings = field(default_factory=DnsSettings)
+    dkim: DkimSettings = field(default_factory=DkimSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected."""
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
+    except OSError as problem:
+        raise SettingsError(f"{path}: {problem.strerror or problem}") from None
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: str, source: str = "settings") -> Settings:
+    """Read TOML text; `source` stands for the file in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsError(f"{source}: {problem}") from None
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as problem:
+        raise SettingsError(_explain(str(problem), text, source)) from None
+    for key, values in (
+        ("milter.local_networks", settings.milter.local_networks),
+        ("milter.trusted_relays", settings.milter.trusted_relays),
+    ):
+        for value in values:
+            _network(value, f"{_place(source, text, key)}: {key}")
+    return settings
+
+
+def networks(values: list[str]) -> tuple[Network, ...]:
+    """The networks of a setting, each an address or a CIDR prefix."""
+    return tuple(_network(value, "network") for value in values)
+
+
+def _network(value: str, where: str) -> Network:
+    try:
+        return ip_network(value.strip("[]"))
+    except ValueError as problem:
+        raise SettingsError(f"{where}: {problem}; expected an address or a prefix such as 192.0.2.0/24") from None
+
+
+_MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
+_AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+
+
+def _explain(problem: str, text: str, source: str) -> str:
+    """msgspec's words with the place in the file: `inalign.toml:3: milter.listen: expected array, got str`."""
+    at = _AT.search(problem)
+    path = at["path"] if at else ""
+    words = _AT.sub("", problem)
+    unknown = _MISSING.search(words)
+    if unknown:
+        path = f"{path}.{unknown['field']}".strip(".")
+        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == path.rpartition(".")[0])
+        return f"{_place(source, text, path)}: {path}: no such setting; known here: {known or 'none'}"
+    return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
+
+
+def _place(source: str, text: str, path: str) -> str:
+    """`file:line` of a key, as far as the text shows it."""
+    wanted = re.sub(r"\[.*", "", path)
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        if header:
+            table = header[1]
+            if table == wanted:
+                return f"{source}:{number}"
+            continue
+        key = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
+        if key and f"{table}.{key[1]}".strip(".") == wanted:
+            return f"{source}:{number}"
+    return source
+
+
+def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
+    """Every setting in order: its key, what it takes, its default, its meaning."""
+    defaults = kind()
+    hints = get_type_hints(kind, include_extras=True)
+    for name in kind.__struct_fields__:
+        hint = hints[name]
+        default = getattr(defaults, name)
+        if isinstance(default, msgspec.Struct):
+            yield from describe(type(default), f"{name}.")
+            continue
+        meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
+        yield f"{prefix}{name}", _kind(get_args(hint)[0]), default, meta.description or ""
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " | ".join(get_args(hint))
+    if get_origin(hint) is list:
+        return "list of strings"
+    return {str: "string", bool: "true | false", int: "whole number", float: "number"}[hint]
+
+
+def sample() -> str:
+    """The sample file: every setting with its meaning and its default, commented out."""
+    lines = ["# Inalign. Every setting stands here with its default, commented out.", ""]
+    table = ""
+    for key, kind, default, meaning in describe():
+        head, _, name = key.rpartition(".")
+        if head != table:
+            table = head
+            section = type(getattr(Settings(), head)).__doc__ or ""
+            lines += [f"# {section}", f"[{head}]", ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {_toml(default)}", ""]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

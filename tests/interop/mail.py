@@ -1,0 +1,53 @@
+"""Postfix, Inalign, the senders and their name server as one thing: send this, read what lies in the mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.interop.inalign import TRUSTED_RELAY, Inalign
+from tests.interop.postfix import Postfix
+from tests.interop.received import Received, claims_our_id, received
+from tests.interop.senders import STRANGER_IP, Senders
+from tests.interop.smtp import Client
+from tests.interop.wire import fresh_address
+
+SENDER = Client()
+"""A host that the SPF records of the test domains name."""
+STRANGER = Client(ip=STRANGER_IP, helo="stranger.example", name=None)
+LOCAL_CLIENT = Client(ip="198.51.100.25", helo="desk.example.net", name=None)
+RELAY = Client(ip=TRUSTED_RELAY, helo="relay.example.net", name=None)
+
+
+@dataclass
+class Mail:
+    postfix: Postfix
+    inalign: Inalign
+    senders: Senders
+    recipient: str = field(default_factory=fresh_address)
+
+    def exchange(
+        self,
+        message: bytes,
+        mail_from: str = "ann@reject.example",
+        *,
+        client: Client = SENDER,
+        options: Sequence[str] = (),
+    ) -> Received:
+        """Send one message that is accepted, and read it from the mailbox."""
+        with self.postfix.session(client, strict=True) as session:
+            reply = session.send(message, mail_from, self.recipient, options=options)
+        assert reply.code == 250, f"{reply}\n{self.inalign.log()[-3000:]}"
+        return self.next()
+
+    def next(self, recipient: str | None = None) -> Received:
+        """The next message in the mailbox."""
+        (message,) = self.postfix.delivered(recipient or self.recipient)
+        return received(message)
+
+    @staticmethod
+    def claims(message: Received) -> list[str]:
+        """The methods that a field under our name claims to have checked."""
+        ours = [value for value in message.values("Authentication-Results") if claims_our_id(value)]
+        methods = [part.strip().partition("=")[0] for value in ours for part in value.split(";")[1:]]
+        return [method for method in methods if method in {"dkim", "spf", "dmarc", "arc"}]

@@ -1,0 +1,261 @@
+"""A private Postfix: own configuration, queue, log and mailboxes in one folder, on loopback ports of its own.
+
+Nothing of an installed instance is read or touched. It needs root, since Postfix' master does. Mail for any address at
+example.net is delivered to one Maildir and handed out by address; nothing leaves the machine.
+
+Two SMTP services stand before the same milter: `port` goes on without a milter that is missing or broken
+(`default_action=accept`), `strict_port` answers 451 then (`default_action=tempfail`). Mail from the local `sendmail`
+command passes the milter as `non_smtpd_milters` have it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.interop.program import STOP_SECONDS, Program, free_port, listens, wait_until
+from tests.interop.smtp import Client, Reply, SmtpSession
+
+DOMAIN = "example.net"
+HOST = "mx.example.net"
+LOCAL_CLIENT = "127.0.0.1"
+DELIVERY_SECONDS = 20.0
+
+MAIN_CF = """\
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/log/mail.log
+maillog_file_prefixes = {folder}
+myhostname = {host}
+inet_interfaces = 127.0.0.1
+# IPv6 only so that XCLIENT takes such addresses.
+inet_protocols = all
+mynetworks = 127.0.0.0/8
+# By network and not, as is the default, by interface: then a client named by XCLIENT counts as what it is named.
+local_header_rewrite_clients = permit_mynetworks
+mydestination =
+alias_maps =
+alias_database =
+local_recipient_maps =
+virtual_mailbox_domains = {domain}
+virtual_mailbox_base = {folder}/mail
+virtual_mailbox_maps = static:inbox/
+virtual_uid_maps = static:{nobody}
+virtual_gid_maps = static:{nobody}
+virtual_mailbox_limit = 0
+message_size_limit = 20971520
+default_transport = error:nothing leaves this machine
+relay_transport = error:nothing leaves this machine
+smtp_dns_support_level = disabled
+smtpd_peername_lookup = no
+smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_client_connection_rate_limit = 0
+smtpd_client_connection_count_limit = 0
+# The tests of bare LF are about what reaches a milter, so the server must let it in.
+smtpd_forbid_bare_newline = no
+notify_classes =
+in_flow_delay = 0
+smtpd_milters = {{ {milter}, default_action=accept }}
+non_smtpd_milters = {{ {milter}, default_action=accept }}
+milter_protocol = 6
+milter_connect_timeout = 5s
+milter_command_timeout = 10s
+milter_content_timeout = 20s
+"""
+
+MASTER_CF = """\
+127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{strict_port} inet n - n - - smtpd
+    -o smtpd_milters={{{milter},default_action=tempfail}}
+pickup    unix n - n 60 1 pickup
+cleanup   unix n - n - 0 cleanup
+qmgr      unix n - n 300 1 qmgr
+rewrite   unix - - n - - trivial-rewrite
+bounce    unix - - n - 0 bounce
+defer     unix - - n - 0 bounce
+trace     unix - - n - 0 bounce
+verify    unix - - n - 1 verify
+flush     unix n - n 1000? 0 flush
+proxymap  unix - - n - - proxymap
+smtp      unix - - n - - smtp
+relay     unix - - n - - smtp
+showq     unix n - n - - showq
+error     unix - - n - - error
+retry     unix - - n - - error
+discard   unix - - n - - discard
+virtual   unix - n n - - virtual
+anvil     unix - - n - 1 anvil
+scache    unix - - n - 1 scache
+postlog   unix-dgram n - n - 1 postlogd
+"""
+
+DELIVERY_FIELDS = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:")
+"""What the mailbox delivery writes above the message; a milter has nothing to do with it."""
+
+
+def missing_part() -> str | None:
+    """Why no private Postfix can be had here, in words that tell what to do; None when it can."""
+    if shutil.which("postfix") is None:
+        return "Postfix is not installed: apt-get install postfix"
+    if os.geteuid() != 0:
+        return "a private Postfix needs root (its master process does): run the tests as root"
+    return None
+
+
+class Delivered(NamedTuple):
+    """One message as it lies in its mailbox, lines ended by LF as Postfix writes them."""
+
+    return_path: str
+    recipient: str
+    message: bytes
+
+
+class Postfix:
+    """One running instance before one milter, `inet:127.0.0.1:PORT` as Postfix writes it; `stop` in every case."""
+
+    def __init__(self, milter: str, *, more: str = "") -> None:
+        self.milter = milter
+        self.port = free_port()
+        self.strict_port = free_port()
+        # Not pytest's own temporary folder: that is closed to other users, and Postfix has several.
+        self.folder = Path(tempfile.mkdtemp(prefix="inalign-postfix-"))
+        self._program: Program | None = None
+        self._mailboxes: defaultdict[str, deque[Delivered]] = defaultdict(deque)
+        try:
+            self._write(more)
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _write(self, more: str) -> None:
+        postfix, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
+        self.folder.chmod(0o755)
+        for name in ("conf", "queue", "data", "log", "mail"):
+            (self.folder / name).mkdir()
+        os.chown(self.folder / "data", postfix.pw_uid, postfix.pw_gid)
+        os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
+        conf = self.folder / "conf"
+        (conf / "main.cf").write_text(
+            MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
+            + more
+        )
+        (conf / "master.cf").write_text(
+            MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
+        )
+
+    def _start(self) -> None:
+        # start-fg: the master is our own child, so its end is seen, and it ends with its group.
+        command = ["postfix", "-c", str(self.folder / "conf"), "start-fg"]
+        self._program = Program(command, self.folder / "log" / "start")
+        try:
+            self._program.wait_ready(lambda: listens(self.port) and listens(self.strict_port))
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n{self.log()[-4000:]}") from None
+
+    def stop(self) -> None:
+        """End the instance and take its folder away."""
+        if self._program is not None:
+            # The master leads a process group of its own; it ends all that it started, and then our child ends.
+            master = self._master()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if master is not None and not self._program.ended(0 if number is signal.SIGTERM else STOP_SECONDS):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(master, number)
+            self._program.stop()
+            self._program = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _master(self) -> int | None:
+        try:
+            return int((self.folder / "queue" / "pid" / "master.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def session(self, client: Client | None = None, *, strict: bool = False, greet: bool = True) -> SmtpSession:
+        """A connection from loopback, or from wherever the client is said to be."""
+        return SmtpSession(self.strict_port if strict else self.port, client, greet=greet)
+
+    def send(
+        self,
+        message: bytes,
+        mail_from: str,
+        rcpt_to: str | Sequence[str],
+        *,
+        client_ip: str = "192.0.2.7",
+        helo: str = "mail.example.org",
+        name: str | None = "mail.example.org",
+        login: str | None = None,
+        pipelining: bool = False,
+        strict: bool = False,
+        options: Sequence[str] = (),
+    ) -> Reply:
+        """One message in one session; the reply to its last octet, or the refusal that came before."""
+        with self.session(Client(client_ip, helo, name, login), strict=strict) as session:
+            return session.send(message, mail_from, rcpt_to, pipelining=pipelining, options=options)
+
+    def sendmail(self, message: bytes, mail_from: str, rcpt_to: str | Sequence[str]) -> None:
+        """Hand a message to the local `sendmail` command; it reads lines ended by LF."""
+        recipients = [rcpt_to] if isinstance(rcpt_to, str) else list(rcpt_to)
+        command = ["sendmail", "-C", str(self.folder / "conf"), "-i", "-f", mail_from, "--", *recipients]
+        subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True, timeout=30)
+
+    def delivered(self, recipient: str, count: int = 1) -> list[bytes]:
+        """The next messages to this address, oldest first; waits for so many, and fails when they do not come."""
+        return [each.message for each in self.deliveries(recipient, count)]
+
+    def deliveries(self, recipient: str, count: int = 1) -> list[Delivered]:
+        """As `delivered`, with what the delivery noted about the envelope."""
+
+        def arrived() -> bool:
+            self._collect()
+            return len(self._mailboxes[recipient]) >= count
+
+        try:
+            wait_until(arrived, f"{count} messages to {recipient}", DELIVERY_SECONDS)
+        except AssertionError as failure:
+            there = {address: len(found) for address, found in self._mailboxes.items() if found}
+            raise AssertionError(f"{failure}; there are {there}\n{self.log()[-3000:]}") from None
+        return [self._mailboxes[recipient].popleft() for _ in range(count)]
+
+    def _collect(self) -> None:
+        """Take what lies in the Maildir into memory."""
+        new = self.folder / "mail" / "inbox" / "new"
+        if not new.is_dir():
+            return
+        for path in sorted(new.iterdir(), key=lambda path: path.stat().st_mtime_ns):
+            delivered = _delivered(path.read_bytes())
+            path.unlink()
+            self._mailboxes[delivered.recipient].append(delivered)
+
+    def log(self) -> str:
+        """Postfix' log so far."""
+        path = self.folder / "log" / "mail.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def queue(self) -> list[str]:
+        """The queue as `postqueue -j` lists it, one JSON text for each message."""
+        command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return listed.stdout.splitlines()
+
+
+def _delivered(stored: bytes) -> Delivered:
+    """Split what the delivery wrote from what it delivered."""
+    noted: dict[bytes, str] = {}
+    while stored.startswith(DELIVERY_FIELDS):
+        line, _, stored = stored.partition(b"\n")
+        name, _, value = line.partition(b":")
+        noted[name] = value.strip().decode("latin-1")
+    return Delivered(noted[b"Return-Path"].strip("<>"), noted[b"Delivered-To"], stored)

@@ -1,0 +1,651 @@
+"""The server over real sockets: what a filter is told, and what becomes of its decisions and of its bugs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from inalign.milter import replies
+from inalign.milter.limits import Limits
+from inalign.milter.macros import Macros
+from inalign.milter.messages import (
+    Action,
+    Command,
+    Connected,
+    Data,
+    EndOfHeader,
+    Helo,
+    MailFrom,
+    Recipient,
+    UnknownCommand,
+)
+from inalign.milter.negotiation import Wanted
+from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, Decision, Reply, add_header, quarantine
+from inalign.milterd.listen import InetAddress, UnixAddress, listen
+from inalign.milterd.server import HELD_BYTES, Filter, Options, Server, run
+from tests.milter import mta
+
+WANTED = Wanted(actions=Action.ADD_HEADER)
+EDIT = add_header(b"X-Test", b"yes")
+Loops = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def in_loop(request: pytest.FixtureRequest) -> Loops:
+    """Runs a coroutine in each of the event loops that the server runs in."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def in_this_loop(main: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(asyncio.wait_for(main, 20))
+
+    return in_this_loop
+
+
+class Recorder(Filter):
+    """Writes down what it is told; `behave` may raise or reply at a call."""
+
+    def __init__(self, macros: Macros, calls: list[str], behave: Callable[[str], Reply | None]) -> None:
+        self.macros = macros
+        self.calls = calls
+        self.behave = behave
+
+    def note(self, call: str, detail: str = "") -> Reply | None:
+        self.calls.append(f"{call} {detail}".strip())
+        return self.behave(call)
+
+    def connected(self, event: Connected) -> Reply | None:
+        return self.note("connected", event.host)
+
+    def helo(self, event: Helo) -> Reply | None:
+        return self.note("helo", event.name)
+
+    def mail(self, event: MailFrom) -> Reply | None:
+        return self.note("mail", event.address)
+
+    def recipient(self, event: Recipient) -> Reply | None:
+        return self.note("recipient", event.address)
+
+    def data(self, event: Data) -> Reply | None:
+        return self.note("data")
+
+    def unknown(self, event: UnknownCommand) -> Reply | None:
+        return self.note("unknown", event.line)
+
+    def header(self, event: EndOfHeader) -> Reply | None:
+        return self.note("header", str(len(event.fields)))
+
+    def body(self, data: bytes) -> Reply | None:
+        return self.note("body", repr(data))
+
+    def end_of_message(self) -> Decision | Coroutine[Any, Any, Decision]:
+        self.note("end", self.macros.get("i") or "")
+        return Decision(ACCEPT, [EDIT])
+
+    def aborted(self) -> None:
+        self.note("aborted")
+
+    def closed(self) -> None:
+        self.note("closed")
+
+
+class Waiting(Recorder):
+    """Decides when `gate` opens."""
+
+    gate: asyncio.Event
+
+    async def end_of_message(self) -> Decision:
+        self.note("end")
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.note("cancelled")
+            raise
+        self.behave("decide")
+        return Decision(REJECT)
+
+
+class Peer:
+    """The MTA's end of one connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sock.setblocking(False)
+
+    async def send(self, wire: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.sock, wire)
+
+    async def read(self, size: int = 65536) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self.sock, size)
+
+    async def letters(self, count: int) -> str:
+        """The letters of the next replies."""
+        wire = b""
+        while True:
+            wire += await self.read()
+            found = mta.replies(wire)  # small frames, each written in one piece, come in one piece
+            if len(found) >= count:
+                return "".join(letter for letter, _ in found)
+
+    async def is_closed(self) -> bool:
+        try:
+            while await self.read():
+                pass
+        except ConnectionResetError:
+            pass
+        return True
+
+
+@asynccontextmanager
+async def peer_of(server: Server) -> AsyncIterator[Peer]:
+    ours, theirs = socket.socketpair()
+    await asyncio.get_running_loop().connect_accepted_socket(server.make_connection, ours)
+    with theirs:
+        yield Peer(theirs)
+
+
+def quiet(call: str) -> Reply | None:
+    return None
+
+
+def failing_at(*calls: str) -> Callable[[str], Reply | None]:
+    def behave(call: str) -> Reply | None:
+        if call in calls:
+            raise ZeroDivisionError(call)
+        return None
+
+    return behave
+
+
+def server_with(
+    calls: list[str],
+    behave: Callable[[str], Reply | None] = quiet,
+    *,
+    kind: type[Recorder] = Recorder,
+    wanted: Wanted = WANTED,
+    options: Options | None = None,
+) -> Server:
+    return Server(lambda macros: kind(macros, calls, behave), wanted, options)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        await asyncio.sleep(0.001)
+
+
+OPENING = mta.offer() + mta.connect() + mta.helo()
+TOLD = [
+    "connected client.example",
+    "helo client.example",
+    "mail alice@example.org",
+    "recipient bob@example.net",
+    "data",
+    "header 2",
+    r"body b'body\r\n'",
+    "end ONE",
+]
+SENT = OPENING + mta.macros(Command.MAIL, i="ONE") + mta.MESSAGE
+
+
+def test_a_filter_is_told_all_in_order_and_its_decision_is_sent(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        async with peer_of(server_with(calls)) as peer:
+            await peer.send(SENT)
+            assert await peer.letters(3) == "Oha"
+            await peer.send(mta.ABORT + mta.unknown() + mta.QUIT)
+            assert await peer.is_closed()
+        assert calls == [*TOLD, "unknown XYZZY", "closed"]
+
+    in_loop(main())
+
+
+def test_octets_may_come_one_by_one(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        async with peer_of(server_with(calls)) as peer:
+            for octet in SENT:
+                await peer.send(bytes((octet,)))
+                await asyncio.sleep(0)
+            assert await peer.letters(3) == "Oha"
+        assert calls[:8] == TOLD
+
+    in_loop(main())
+
+
+def test_messages_that_come_ahead_of_the_answer_are_answered_in_turn(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        async with peer_of(server_with(calls)) as peer:
+            await peer.send(OPENING + mta.MESSAGE + mta.ABORT + mta.MESSAGE + mta.QUIT)
+            assert await peer.letters(5) == "Ohaha"
+        assert calls.count("aborted") == 0
+
+    in_loop(main())
+
+
+def test_a_decision_may_wait_while_the_mta_is_told_of_progress(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        server = server_with(calls, kind=Waiting, options=Options(progress_seconds=0.02))
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert (await peer.letters(3))[:3] == "Opp"
+            Waiting.gate.set()
+            while (letters := await peer.letters(1)).strip("p") == "":
+                pass
+            assert letters.strip("p") == "r"
+            await asyncio.sleep(0.05)
+            await peer.send(mta.QUIT)
+            assert await peer.read() == b""
+
+    in_loop(main())
+
+
+def test_two_messages_on_one_connection_may_both_wait(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        async with peer_of(server_with(calls, kind=Waiting)) as peer:
+            await peer.send(OPENING + mta.MESSAGE + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+            Waiting.gate.set()
+            assert await peer.letters(3) == "Orr"
+
+    in_loop(main())
+
+
+def test_an_mta_that_goes_away_cancels_the_decision(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        server = server_with(calls, kind=Waiting)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+        await until(lambda: not server.connections)
+        await until(lambda: "cancelled" in calls)
+        assert sorted(calls[-2:]) == ["cancelled", "closed"]
+
+    in_loop(main())
+
+
+def test_an_mta_that_only_stops_sending_has_gone_away(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        async with peer_of(server_with(calls, kind=Waiting)) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+            peer.sock.shutdown(socket.SHUT_WR)
+            assert await peer.is_closed()
+        await until(lambda: "cancelled" in calls)
+
+    in_loop(main())
+
+
+def test_an_mta_that_goes_away_within_a_frame_does_no_harm(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.mail() + mta.body(bytes(100))[:50])
+            await until(lambda: len(calls) == 3)
+        await until(lambda: not server.connections)
+        assert calls[3:] == ["closed"]
+
+    in_loop(main())
+
+
+def test_an_aborted_message_is_told(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        async with peer_of(server_with(calls)) as peer:
+            await peer.send(OPENING + mta.mail() + mta.ABORT + mta.ABORT + mta.mail() + mta.QUIT)
+            assert await peer.is_closed()
+        assert calls[2:] == ["mail alice@example.org", "aborted", "mail alice@example.org", "aborted", "closed"]
+
+    in_loop(main())
+
+
+def test_each_smtp_connection_has_a_filter_of_its_own(in_loop: Loops) -> None:
+    async def main() -> None:
+        made: list[list[str]] = []
+
+        def factory(macros: Macros) -> Filter:
+            made.append([])
+            return Recorder(macros, made[-1], quiet)
+
+        async with peer_of(Server(factory, WANTED)) as peer:
+            await peer.send(OPENING + mta.NEW_CONNECTION + mta.connect("other.example") + mta.QUIT)
+            assert await peer.is_closed()
+        assert made == [[*TOLD[:2], "closed"], ["connected other.example", "closed"]]
+
+    in_loop(main())
+
+
+@pytest.mark.parametrize(
+    ("wire", "what"),
+    [
+        (mta.offer(version=2), "version 6 is needed"),
+        (mta.offer(actions=0), "needs: ADD_HEADER"),
+        (mta.offer() + mta.helo("x" * 300), "longer than the limit of 256"),
+        (b"GET / HTTP/1.1\r\n\r\n", "longer than the limit"),
+        (OPENING + mta.body(b"x"), "BODY in state CONNECTED"),
+    ],
+)
+def test_an_mta_that_breaks_the_protocol_loses_its_connection_alone(
+    in_loop: Loops, caplog: pytest.LogCaptureFixture, wire: bytes, what: str
+) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls, options=Options(limits=Limits(frame_bytes=256)))
+        async with peer_of(server) as good, peer_of(server) as bad:
+            await good.send(OPENING)
+            await bad.send(wire)
+            assert await bad.is_closed()
+            await good.send(mta.MESSAGE)
+            assert await good.letters(3) == "Oha"
+
+    in_loop(main())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert what in caplog.text
+
+
+def test_what_was_answered_before_the_protocol_was_broken_is_sent(in_loop: Loops) -> None:
+    async def main() -> None:
+        async with peer_of(server_with([])) as peer:
+            await peer.send(OPENING + mta.MESSAGE + mta.body(b"x"))
+            assert await peer.letters(3) == "Oha"
+            assert await peer.is_closed()
+
+    in_loop(main())
+
+
+@pytest.mark.parametrize("call", ["mail", "recipient", "data", "header", "body", "end"])
+def test_a_bug_at_a_message_costs_this_message_its_judgement_alone(
+    in_loop: Loops, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        faults = [call]
+
+        def behave(at: str) -> Reply | None:
+            if at in faults:
+                faults.clear()
+                raise ZeroDivisionError
+            return None
+
+        async with peer_of(server_with(calls, behave, options=Options(failure_reply=TEMPFAIL))) as peer:
+            await peer.send(SENT + mta.macros(Command.MAIL, i="TWO") + mta.MESSAGE + mta.QUIT)
+            assert await peer.letters(4) == "Otha"
+        assert calls[-8:] == ["aborted", *TOLD[2:-1], "end TWO", "closed"]
+        assert calls.count("end ONE") == (call == "end")
+
+    in_loop(main())
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "ONE: the milter filter failed: ZeroDivisionError" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_bug_in_a_decision_that_waited_is_caught_too(in_loop: Loops, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        Waiting.gate = asyncio.Event()
+        Waiting.gate.set()
+        async with peer_of(server_with([], failing_at("decide"), kind=Waiting)) as peer:
+            await peer.send(SENT)
+            assert await peer.letters(2) == "Oa"
+
+    in_loop(main())
+    assert "ONE: the milter filter failed: ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("call", ["connected", "helo"])
+def test_a_bug_before_any_message_costs_the_whole_smtp_connection_its_judgement(in_loop: Loops, call: str) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls, failing_at(call), options=Options(failure_reply=TEMPFAIL))
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE + mta.MESSAGE + mta.QUIT)
+            assert await peer.letters(3) == "Ott"
+        assert calls == [*TOLD[: ["connected", "helo"].index(call) + 1], "closed"]
+
+    in_loop(main())
+
+
+@pytest.mark.parametrize("call", ["aborted", "closed"])
+def test_a_bug_at_the_end_of_things_is_logged_and_no_more(
+    in_loop: Loops, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls, failing_at(call))
+        async with peer_of(server) as peer:
+            await peer.send(
+                OPENING + mta.mail() + mta.ABORT + mta.NEW_CONNECTION + OPENING[len(mta.offer()) :] + mta.QUIT
+            )
+            assert await peer.is_closed()
+        await until(lambda: not server.connections)
+        assert calls.count("closed") == 2
+
+    in_loop(main())
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+
+
+def test_a_factory_that_fails_costs_no_mail(in_loop: Loops, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        def factory(macros: Macros) -> Filter:
+            raise ZeroDivisionError
+
+        async with peer_of(Server(factory, WANTED)) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.letters(2) == "Oa"
+
+    in_loop(main())
+    assert "ZeroDivisionError" in caplog.text
+
+
+class Undecided(Filter):
+    """Its decision is given to the class."""
+
+    decision: Any = None
+
+    async def end_of_message(self) -> Decision:
+        decision: Decision = self.decision
+        return decision
+
+
+@pytest.mark.parametrize(
+    "decision", [None, ACCEPT, Decision(replies.SKIP), Decision(ACCEPT, [EDIT, quarantine("not negotiated")])]
+)
+def test_a_decision_that_cannot_be_sent_is_a_bug(
+    in_loop: Loops, caplog: pytest.LogCaptureFixture, decision: object
+) -> None:
+    async def main() -> None:
+        Undecided.decision = decision
+        server = Server(lambda _: Undecided(), WANTED, Options(failure_reply=TEMPFAIL))
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.letters(2) == "Ot"
+
+    in_loop(main())
+    assert "the milter filter failed" in caplog.text
+
+
+def test_a_filter_that_cancels_itself_loses_the_connection(in_loop: Loops) -> None:
+    class Cancelling(Filter):
+        async def end_of_message(self) -> Decision:
+            raise asyncio.CancelledError
+
+    async def main() -> None:
+        async with peer_of(Server(lambda _: Cancelling(), WANTED)) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.is_closed()
+
+    in_loop(main())
+
+
+REPLYING = Wanted(actions=Action.ADD_HEADER, replies=frozenset({Command.CONNECT, Command.MAIL, Command.RECIPIENT}))
+
+
+def test_a_filter_answers_the_commands_that_it_said_it_would(in_loop: Loops) -> None:
+    def behave(call: str) -> Reply | None:
+        return {"recipient": REJECT, "mail": replies.CONTINUE}.get(call)
+
+    async def main() -> None:
+        async with peer_of(server_with([], behave, wanted=REPLYING)) as peer:
+            await peer.send(OPENING + mta.mail() + mta.recipient() + mta.recipient())
+            assert await peer.letters(5) == "Occrr"
+
+    in_loop(main())
+
+
+def test_a_bug_at_a_command_that_is_answered_gets_the_failure_reply_where_that_is_legal(in_loop: Loops) -> None:
+    async def main() -> None:
+        options = Options(failure_reply=replies.DISCARD)
+        server = server_with([], failing_at("connected", "mail"), wanted=REPLYING, options=options)
+        async with peer_of(server) as peer:
+            await peer.send(mta.offer() + mta.connect() + mta.mail())
+            assert await peer.letters(3) == "Occ"
+        server = server_with([], failing_at("mail"), wanted=REPLYING, options=options)
+        async with peer_of(server) as peer:
+            await peer.send(mta.offer() + mta.connect() + mta.mail())
+            assert await peer.letters(3) == "Ocd"
+
+    in_loop(main())
+
+
+def test_a_reply_where_none_was_announced_is_a_bug(in_loop: Loops, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with peer_of(server_with([], lambda call: REJECT if call == "header" else None)) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.letters(2) == "Oa"
+
+    in_loop(main())
+    assert "did not say that it answers EndOfHeader" in caplog.text
+
+
+def test_no_more_than_a_little_is_read_ahead_of_a_decision(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        server = server_with(calls, kind=Waiting)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+            (connection,) = server.connections
+            flood = (
+                mta.mail() + mta.recipient() + mta.end_of_header() + mta.body(bytes(60_000)) * 40 + mta.end_of_message()
+            )
+            sending = asyncio.ensure_future(peer.send(flood))
+            await until(lambda: not connection._transport.is_reading())
+            await asyncio.sleep(0.05)
+            assert HELD_BYTES < connection._session.buffered <= HELD_BYTES + 256 * 1024
+            assert not sending.done()
+            Waiting.gate.set()
+            await sending
+            assert await peer.letters(3) == "Orr"
+            assert sum(call.startswith("body") for call in calls) == 41
+
+    in_loop(main())
+
+
+def test_an_mta_that_does_not_read_is_not_read(in_loop: Loops) -> None:
+    async def main() -> None:
+        server = server_with([])
+        async with peer_of(server) as peer:
+            await peer.send(OPENING)
+            await peer.letters(1)
+            (connection,) = server.connections
+            connection.pause_writing()
+            assert not connection._transport.is_reading()
+            connection.resume_writing()
+            assert connection._transport.is_reading()
+
+    in_loop(main())
+
+
+def test_closing_ends_what_is_idle_and_waits_for_the_rest(in_loop: Loops) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls)
+        async with peer_of(server) as idle, peer_of(server) as busy:
+            await idle.send(mta.offer())
+            await busy.send(OPENING)
+            assert await idle.letters(1) == await busy.letters(1) == "O"
+            closing = asyncio.ensure_future(server.close(drain_seconds=10))
+            assert await idle.is_closed()
+            await busy.send(mta.MESSAGE + mta.QUIT)
+            assert await busy.letters(2) == "ha"
+            await closing
+        assert calls[-1] == "closed"
+
+    in_loop(main())
+
+
+def test_closing_cuts_off_what_does_not_end(in_loop: Loops, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        server = server_with(calls, kind=Waiting)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+            await server.close(drain_seconds=0.01)
+            assert not server.connections
+            assert await peer.is_closed()
+        await until(lambda: "cancelled" in calls)
+
+    in_loop(main())
+    assert "1 milter connections were cut off after 0.01 s" in caplog.text
+
+
+def test_closing_without_connections_is_done_at_once(in_loop: Loops) -> None:
+    in_loop(server_with([]).close(drain_seconds=10))
+
+
+@pytest.mark.parametrize("kind", ["unix", "inet"])
+def test_a_listening_socket_is_served(in_loop: Loops, tmp_path: Path, kind: str) -> None:
+    async def main() -> None:
+        address = UnixAddress(str(tmp_path / "m.sock")) if kind == "unix" else InetAddress("127.0.0.1", 0)
+        listener = listen(address)
+        where = listener.getsockname()
+        server = server_with([])
+        await server.serve(listener)
+        with socket.socket(listener.family) as sock:
+            sock.connect(where)
+            peer = Peer(sock)
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.letters(3) == "Oha"
+            closing: Awaitable[None] = asyncio.ensure_future(server.close(drain_seconds=5))
+            await asyncio.sleep(0)
+            await peer.send(mta.QUIT)
+            await closing
+        with socket.socket(listener.family) as late, pytest.raises(OSError):  # noqa: PT011 - refused in several ways
+            late.connect(where)
+
+    in_loop(main())
+
+
+def test_a_coroutine_is_run_in_the_faster_loop() -> None:
+    async def main() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run(main()) == "uvloop"
+
+
+def test_a_filter_of_which_nothing_is_overridden_accepts_all(in_loop: Loops) -> None:
+    async def main() -> None:
+        async with peer_of(Server(lambda _: Filter(), Wanted())) as peer:
+            await peer.send(OPENING + mta.unknown() + mta.MESSAGE + mta.mail() + mta.ABORT + mta.QUIT)
+            assert await peer.letters(2) == "Oa"
+
+    in_loop(main())
