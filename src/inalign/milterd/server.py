@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -101,6 +102,7 @@ class Options:
     """The answer to a message at which the filter failed. Accepting suits the monitoring that everything starts with:
     a bug here then costs a result, never mail. Where policy is enforced, TEMPFAIL lets the sender try again."""
     progress_seconds: float = PROGRESS_SECONDS
+    """The MTA hears of progress for the first time after half to the whole of this, then at this interval."""
     limits: Limits = LIMITS
 
 
@@ -130,12 +132,17 @@ class Server:
         self.connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._all_gone = asyncio.Event()
+        self._ticker: asyncio.TimerHandle | None = None
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on a socket that already listens; returns at once."""
         loop = asyncio.get_running_loop()
         if listener.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(self.make_connection, sock=listener)
+            # The file belongs to whoever bound the socket; a worker that ends must not take it from the others.
+            if sys.version_info >= (3, 13):
+                server = await loop.create_unix_server(self.make_connection, sock=listener, cleanup_socket=False)
+            else:
+                server = await loop.create_unix_server(self.make_connection, sock=listener)
         else:
             server = await loop.create_server(self.make_connection, sock=listener)
         self._listeners.append(server)
@@ -162,6 +169,22 @@ class Server:
         while self.connections:  # connection_lost comes from the event loop
             self._all_gone.clear()
             await self._all_gone.wait()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def watch(self) -> None:
+        """A decision is pending: see to it that the MTA hears of progress.
+
+        One timer serves all connections; one for each message would cost a tenth of the time that the message costs.
+        """
+        if self._ticker is None:
+            loop = asyncio.get_running_loop()
+            self._ticker = loop.call_later(self.options.progress_seconds / 2, self._tick)
+
+    def _tick(self) -> None:
+        self._ticker = None
+        if any([connection.tick() for connection in self.connections]):  # noqa: C419 - all must be told
+            self.watch()
 
     def gone(self, connection: Connection) -> None:
         """A connection is closed."""
@@ -183,7 +206,7 @@ class Connection(asyncio.Protocol):
         "_server",
         "_session",
         "_task",
-        "_timer",
+        "_ticks",
         "_transport",
     )
 
@@ -197,7 +220,7 @@ class Connection(asyncio.Protocol):
         self._is_paused = False
         self._peer_is_slow = False
         self._task: asyncio.Task[Decision] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = 0
         self._transport: asyncio.Transport
 
     # What the event loop calls
@@ -218,9 +241,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The MTA is gone: nothing that was under way matters any more."""
         self._is_over = True
-        if self._task is not None:
-            self._task.cancel()
-        self._stop_waiting()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
         self._advance(iter((Disconnected(),)))
         self._server.gone(self)
 
@@ -244,6 +267,16 @@ class Connection(asyncio.Protocol):
     def cut_off(self) -> None:
         """Close whatever is under way."""
         self._transport.abort()
+
+    def tick(self) -> bool:
+        """Half of the time between two signs of progress is over; returns whether a decision is still pending."""
+        if self._task is None:
+            return False
+        self._ticks += 1
+        if self._ticks % 2 == 0:
+            self._session.progress()
+            self._write()
+        return True
 
     # Events to the filter, decisions to the session
 
@@ -337,32 +370,20 @@ class Connection(asyncio.Protocol):
         if isinstance(decision, Decision):
             self._session.answer(*decision)
             return
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(decision)
+        self._task = asyncio.get_running_loop().create_task(decision)
         self._task.add_done_callback(self._decided)
-        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
+        self._ticks = 0
+        self._server.watch()
 
     def _decided(self, task: asyncio.Task[Decision]) -> None:
         if task is not self._task:
             return  # the MTA went away first
-        self._stop_waiting()
+        self._task = None
         if task.cancelled():
             self.cut_off()
             return
         self._advance(self._session.events(), task)
         self._regulate()
-
-    def _progress(self) -> None:
-        self._session.progress()
-        self._write()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
-
-    def _stop_waiting(self) -> None:
-        self._task = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _fail(self, error: Exception) -> None:
         """Put a bug on record, and see to it that the mail it struck gets the failure reply."""
