@@ -16,7 +16,8 @@ from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, forget, listen, parse_address
 from inalign.milterd.server import Options as ServerOptions
-from inalign.milterd.server import Server
+from inalign.milterd.server import Server, run
+from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, networks
 from inalign.telemetry import configure_logging
 from inalign.transport.dns import LiveResolver
@@ -38,7 +39,11 @@ def make_resolver(settings: Settings) -> LiveResolver:
     """The live resolver of these settings."""
     dns = settings.dns
     try:
-        return LiveResolver(servers=dns.servers or None, timeout=dns.exchange_timeout_seconds)
+        return LiveResolver(
+            servers=dns.servers or None,
+            timeout=dns.exchange_timeout_seconds,
+            limits=CacheLimits(entries=dns.cache_entries),
+        )
     except Error as problem:
         raise SettingsError(f"dns.servers: {problem}") from None
 
@@ -81,8 +86,7 @@ def run_milter(settings: Settings, ready: Callable[[], None]) -> None:
     where = addresses(settings)
     listeners = [listen(address, mode=int(settings.milter.socket_mode, 8)) for address in where]
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, listeners, ready))
+        run(_serve(settings, listeners, ready))
     finally:
         for listener, address in zip(listeners, where, strict=True):
             listener.close()
@@ -104,12 +108,3 @@ async def _serve(settings: Settings, listeners: list[socket.socket], ready: Call
         await stop.wait()
         log.info("stopping: messages under way are finished first")
         await server.close(DRAIN_SECONDS)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed: a third of the cost of a message less."""
-    try:
-        import uvloop  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -13,6 +13,7 @@ from inalign.dkim.algorithm import HashAlgorithm, KeyType
 from inalign.dkim.crypto import (
     KeyDataError,
     PrivateKey,
+    PublicKey,
     generate_private_key,
     load_ed25519_public_key,
     load_private_key,
@@ -97,3 +98,14 @@ def test_what_is_no_ed25519_key() -> None:
     for octets in (b"", bytes(31), bytes(33)):
         with pytest.raises(KeyDataError):
             load_ed25519_public_key(octets)
+
+
+def test_exponent_has_an_end() -> None:
+    def loaded(exponent: int) -> PublicKey:
+        key = rsa.RSAPublicNumbers(exponent, (1 << 1024) - 1).public_key()
+        der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return load_rsa_public_key(der)
+
+    assert loaded(3).bits == loaded((1 << 64) - 1).bits == 1024
+    with pytest.raises(KeyDataError, match="exponent"):
+        loaded((1 << 64) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -149,6 +150,13 @@ def test_arguments_that_are_bugs() -> None:
         SigningKey.load("exa mple.com", "s", RSA_PEM)
     with pytest.raises(ParseError):
         SigningKey.load("example.com", "s", b"no key")
+
+
+def test_short_rsa_key_must_not_sign() -> None:
+    # RFC 8301 section 3.2
+    short = SigningKey(RSA.domain, RSA.selector, replace(RSA.private_key, bits=1023))
+    with pytest.raises(SigningError, match="1024"):
+        sign_dkim(PLAIN, [short], now=NOW)
 
 
 def test_no_keys_make_no_fields() -> None:

@@ -61,15 +61,3 @@ def test_every_cited_rfc_has_its_state() -> None:
 def test_no_state_is_told_of_an_rfc_that_is_not_cited() -> None:
     idle = sorted(set(read_state()) - {one.rfc for one in read_citations()})
     assert not idle, f"docs/rfc/state.tsv lists {idle}, which nothing cites"
-
-
-def test_partial_lists_hold_only_what_is_cited() -> None:
-    cited_sections = {(one.rfc, one.section) for one in read_citations()}
-    idle = [
-        f"RFC {rfc} section {section}"
-        for rfc, sections in read_sections().items()
-        if not sections.is_whole
-        for section in sections.titles
-        if (rfc, section) not in cited_sections
-    ]
-    assert not idle, "docs/rfc/sections.txt lists, though not cited: " + ", ".join(idle)

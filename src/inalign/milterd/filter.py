@@ -139,8 +139,8 @@ class ReceivingFilter(Filter):
         if value is not None:
             # RFC 8601 section 4.1: above the trace fields of this host
             edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
-        log.info(
-            message_line(
+        if log.isEnabledFor(logging.INFO):
+            line = message_line(
                 self._macros.get("i"),
                 message.envelope,
                 verdict,
@@ -148,7 +148,7 @@ class ReceivingFilter(Filter):
                 removed=len(message.removals),
                 seconds=time.monotonic() - message.started,
             )
-        )
+            log.info(line)
         return Decision(ACCEPT, edits)
 
     def aborted(self) -> None:
