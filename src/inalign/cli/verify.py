@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from inalign.cli.configuration import config_option, load
 from inalign.cli.verdict_json import verdict_json
 from inalign.cli.verdict_text import verdict_text
 from inalign.cli.zone_files import read_zones
-from inalign.daemon import authserv_id as own_id
 from inalign.daemon import make_options, make_resolver
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.authenticate import authenticate_with
@@ -96,13 +96,9 @@ def _status(verdict: Verdict) -> int:
 
 
 def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool) -> Options:
+    """As configured, but without the reverse name: that judges a host, not a message."""
     options = make_options(settings)
-    return Options(
-        authserv_id=authserv_id or own_id(settings),
-        partial_body=options.partial_body,
-        helo_result=options.helo_result,
-        legacy_crypto=legacy_crypto,
-    )
+    return replace(options, authserv_id=authserv_id or options.authserv_id, iprev=False, legacy_crypto=legacy_crypto)
 
 
 def _budgeted(resolver: Resolver, settings: Settings) -> Resolver:

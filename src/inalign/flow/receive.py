@@ -25,7 +25,7 @@ from inalign.mail.fields import Field
 from inalign.resolver import Resolver
 from inalign.spf.check import check_helo, check_spf
 from inalign.spf.identity import find_client
-from inalign.spf.result import SpfResult, SpfStatus
+from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,11 @@ async def check_client(envelope: Envelope, resolver: Resolver, options: Options,
     spf = await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
-    spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
+    if spf.scope is SpfScope.HELO:
+        # RFC 7208 section 2.4: the null reverse-path was checked as HELO, so the answer is there; none without a name.
+        spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
+    else:
+        spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
     iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
@@ -77,11 +81,7 @@ class Reception:
     ) -> None:
         self._resolver = resolver
         self._options = options
-        self.authors = author_domains(fields)
-        if dropped_fields:
-            # Another From may be among them: nobody can say who the author is.
-            detail = f"{dropped_fields} header fields beyond the limits were not read"
-            self.authors = Authors((), AuthorProblem.AMBIGUOUS_AUTHOR, detail=detail)
+        self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
         header = Header(fields)
         self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
         self._arc = Validation(fields, now=now, header=header)
@@ -90,11 +90,6 @@ class Reception:
         self._arc.expect(resolver)
         for domain in self.authors.domains:
             expect_policy(domain, resolver)
-
-    @property
-    def wants_body(self) -> bool:
-        """Whether any signature needs the body; if not, it need not be sent."""
-        return bool(self._dkim.body_specs or self._arc.body_specs)
 
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""
@@ -153,3 +148,9 @@ class Reception:
                 detail=f"valid, but l={result.body_length} leaves {result.unsigned_octets} octets of the body unsigned",
             )
         return result
+
+
+def _unknown_authors(dropped_fields: int) -> Authors:
+    """The authors of a header that was not read whole: another From may be among the rest, so nobody can say."""
+    detail = f"{dropped_fields} header fields beyond the limits were not read"
+    return Authors((), AuthorProblem.AMBIGUOUS_AUTHOR, detail=detail)

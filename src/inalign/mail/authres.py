@@ -54,14 +54,10 @@ class _Reader:
         self._expect(";")
         if self._is_none():
             return AuthenticationResults(authserv_id=authserv_id, version=version)
-        results = list(self._results())
+        results = list(self.results())
         if not results:
             raise self._error("a result")
         return AuthenticationResults(authserv_id=authserv_id, version=version, results=tuple(results))
-
-    def read_results(self) -> Iterator[MethodResult]:
-        """Of a text that has no authserv-id in front."""
-        return self._results()
 
     def _is_none(self) -> bool:
         word = _KEYWORD.match(self.text, self.position)
@@ -69,7 +65,8 @@ class _Reader:
             return False
         return not self.text[skip_cfws(self.text, word.end()) :].strip("; \t")
 
-    def _results(self) -> Iterator[MethodResult]:
+    def results(self) -> Iterator[MethodResult]:
+        """The results from here on, with `;` between them."""
         count = 0
         while not self._is_at_end():
             count += 1
@@ -204,7 +201,7 @@ def _read_leniently(value: bytes) -> AuthenticationResults:
 def _result_of(segment: str) -> Iterator[MethodResult]:
     """The result of one segment: as the grammar has it, else its method and result with what can be read behind."""
     try:
-        yield from _Reader(segment).read_results()
+        yield from _Reader(segment).results()
     except ParseError:
         bare = _without_comments(segment)
         found = _METHOD.match(bare)

@@ -20,10 +20,10 @@ from unicodedata import normalize
 
 from inalign.errors import ParseError
 from inalign.mail.domain import parse_domain, to_unicode
+from inalign.mail.lexical import QUOTED_STRING, unquote
 
 _FOLDS = re.compile(r"[\r\n]+(?=[ \t])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
 _BARE = re.compile(r"[^\s;()\"]+")
 _NO_BLANK = re.compile(r"[^\s]")
 _PARENTHESES = re.compile(r"\\.|[()]")
@@ -71,9 +71,9 @@ def _ids_of(text: str) -> Iterator[str]:
             yield from _BARE.findall(text[position : position + MAX_ID_READ].partition(";")[0])
             return
         position = end
-    quoted = _QUOTED.match(text, position)
+    quoted = QUOTED_STRING.match(text, position)
     if quoted is not None:
-        yield re.sub(r"\\(.)", r"\1", quoted[1])
+        yield unquote(quoted[1])
     yield _DROPPED.sub("", _without_comments(text[position : position + MAX_ID_READ]).partition(";")[0])
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from inalign.errors import ParseError
@@ -30,6 +29,7 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision, Edit, delete_headers, insert_header
 from inalign.milterd.server import Filter
 from inalign.resolver import Resolver
+from inalign.spf.identity import find_client
 
 log = logging.getLogger("inalign.message")
 
@@ -60,7 +60,6 @@ class Service:
     trusted_relays: tuple[IPv4Network | IPv6Network, ...]
     show_login: bool
     local_mailers: frozenset[str]
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class ReceivingFilter(Filter):
@@ -217,11 +216,5 @@ def _forged(event: EndOfHeader, authserv_id: str) -> list[int]:
 
 
 def _is_within(client_ip: str | None, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    if client_ip is None:
-        return False
-    try:
-        address = ip_address(client_ip)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in networks)
+    client = find_client(client_ip)
+    return client is not None and any(client.address in network for network in networks)

@@ -111,7 +111,7 @@ class ZoneResolver:
         merged = cls()
         for zone in zones:
             merged._take(zone._entries.items())  # noqa: SLF001 - of its own class
-            merged._wildcards |= zone._wildcards  # noqa: SLF001
+            merged._wildcards |= zone._wildcards  # noqa: SLF001 - as above
         return merged
 
     async def txt(self, name: str) -> Answer[bytes]:

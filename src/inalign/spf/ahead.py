@@ -49,7 +49,7 @@ def _question(mechanism: AskingMechanism, domain: str, known: Variables) -> Ques
             return ptr(known.client.address)
         case Exists():
             return None
-        case _:  # pragma: no cover
+        case _:  # pragma: no cover - mypy proves that nothing comes here
             assert_never(mechanism)
 
 

@@ -200,7 +200,7 @@ class Evaluation:
                 found = await self._ptr(mechanism, domain)
             case Exists():
                 found = await self._exists(mechanism, domain)
-            case _:  # pragma: no cover
+            case _:  # pragma: no cover - mypy proves that nothing comes here
                 assert_never(mechanism)
         return mechanism.text if found else None
 
