@@ -61,6 +61,8 @@ class Service:
     show_login: bool
     local_mailers: frozenset[str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    count: Callable[[Verdict | None, str | None, int, float], None] = lambda *_: None
+    """Told of each message: its verdict, or why it was not verified; forged fields; seconds from its end on."""
 
 
 class ReceivingFilter(Filter):
@@ -128,6 +130,7 @@ class ReceivingFilter(Filter):
         message, self._message = self._message, None
         if message is None:
             return Decision(ACCEPT)
+        ended = time.monotonic()
         verdict: Verdict | None = None
         value: str | None = None
         if message.reception is not None and message.client is not None:
@@ -139,6 +142,8 @@ class ReceivingFilter(Filter):
         if value is not None:
             # RFC 8601 section 4.1: above the trace fields of this host
             edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
+        now = time.monotonic()
+        self._service.count(verdict, message.skipped, len(message.removals), now - ended)
         log.info(
             message_line(
                 self._macros.get("i"),
@@ -146,7 +151,7 @@ class ReceivingFilter(Filter):
                 verdict,
                 skipped=message.skipped,
                 removed=len(message.removals),
-                seconds=time.monotonic() - message.started,
+                seconds=now - message.started,
             )
         )
         return Decision(ACCEPT, edits)

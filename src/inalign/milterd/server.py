@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -39,6 +40,7 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
+from inalign.telemetry import Counters
 
 T = TypeVar("T")
 
@@ -50,6 +52,13 @@ HELD_BYTES = 65_536
 PROGRESS_SECONDS = 10.0
 """How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
 message by default, but installations that set less, such as 20 s, are common."""
+
+NEGOTIATION_SECONDS = 30.0
+"""From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
+
+SILENCE_SECONDS = 7210.0
+"""Without an octet from the MTA between the commands of an SMTP connection, which may take their time: libmilter's
+time. A host that is gone is found earlier, by TCP keep-alive."""
 
 
 class Filter:
@@ -123,10 +132,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 class Server:
     """Milter connections on any number of listening sockets, in the running event loop."""
 
-    def __init__(self, factory: FilterFactory, wanted: Wanted, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        factory: FilterFactory,
+        wanted: Wanted,
+        options: Options | None = None,
+        counters: Counters | None = None,
+    ) -> None:
         self.factory = factory
         self.wanted = wanted
         self.options = options or Options()
+        self.counters = Counters() if counters is None else counters
         self.connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._all_gone = asyncio.Event()
@@ -163,6 +179,12 @@ class Server:
             self._all_gone.clear()
             await self._all_gone.wait()
 
+    def end_silent(self) -> None:
+        """Close the connections on which the peer has been silent for too long."""
+        now = time.monotonic()
+        for connection in tuple(self.connections):
+            connection.end_if_silent(now)
+
     def gone(self, connection: Connection) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
@@ -176,12 +198,14 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_failed",
         "_filter",
+        "_heard",
         "_is_broken",
         "_is_over",
         "_is_paused",
         "_peer_is_slow",
         "_server",
         "_session",
+        "_since",
         "_task",
         "_timer",
         "_transport",
@@ -206,10 +230,12 @@ class Connection(asyncio.Protocol):
         """Take over a new connection."""
         self._transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)
+        self._since = self._heard = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Read on, or hold what comes while an answer is pending."""
         self._session.receive(data)
+        self._heard = time.monotonic()
         if self._task is None:
             self._advance(self._session.events())
         else:
@@ -241,6 +267,16 @@ class Connection(asyncio.Protocol):
         if self._session.state <= State.NEGOTIATED:
             self._transport.close()
 
+    def end_if_silent(self, now: float) -> None:
+        """Close where the peer is overdue; while an answer of ours is pending it is not."""
+        if self._session.state < State.NEGOTIATED:
+            is_overdue = now - self._since > NEGOTIATION_SECONDS
+        else:
+            is_overdue = self._task is None and now - self._heard > SILENCE_SECONDS
+        if is_overdue:
+            self._server.counters.add("inalign_connections_silent_total")
+            self._transport.abort()
+
     def cut_off(self) -> None:
         """Close whatever is under way."""
         self._transport.abort()
@@ -258,6 +294,7 @@ class Connection(asyncio.Protocol):
                     self._handle(event)
             except RemoteProtocolError as error:
                 log.warning("milter connection ended: %s", error)
+                self._server.counters.add("inalign_protocol_errors_total")
                 self._is_over = True
             except Exception as error:  # noqa: BLE001 - the one place where a bug in a filter is caught
                 self._fail(error)
@@ -367,6 +404,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, error: Exception) -> None:
         """Put a bug on record, and see to it that the mail it struck gets the failure reply."""
         session = self._session
+        self._server.counters.add("inalign_filter_failures_total")
         queue_id = session.macros.get("i", "-")
         log.error("%s: the milter filter failed: %r", queue_id, error, exc_info=error)
         if session.in_message:
