@@ -132,7 +132,9 @@ class Supervisor:
             self._complete(self._coming)
             while self._generations:
                 for key, _ in self._selector.select(self._time_to_wait()):
-                    key.data()
+                    # What was done for one of them may have closed another, whose number may have a new meaning.
+                    if self._selector.get_map().get(key.fd) is key:
+                        key.data()
                 self._tick()
         finally:
             self._kill_all()

@@ -11,6 +11,7 @@ MTA does wrong ends its connection, and no other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
@@ -52,6 +53,10 @@ HELD_BYTES = 65_536
 PROGRESS_SECONDS = 10.0
 """How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
 message by default, but installations that set less, such as 20 s, are common."""
+
+IDLE_SECONDS = 0.5
+"""A connection without an SMTP connection that is quiet for so long is closed while draining. One that has just come is
+not: its MTA is about to speak, and would take the close for a failure."""
 
 NEGOTIATION_SECONDS = 30.0
 """From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
@@ -165,14 +170,15 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        for connection in tuple(self.connections):
-            connection.end_if_idle()
-        if self.connections and drain_seconds > 0:
+        deadline = time.monotonic() + drain_seconds
+        while self.connections and (left := deadline - time.monotonic()) > 0:
+            for connection in tuple(self.connections):
+                connection.end_if_idle()
             self._all_gone.clear()
-            try:
-                await asyncio.wait_for(self._all_gone.wait(), drain_seconds)
-            except TimeoutError:
-                log.warning("%d milter connections were cut off after %g s", len(self.connections), drain_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), min(left, IDLE_SECONDS))
+        if self.connections and drain_seconds > 0:
+            log.warning("%d milter connections were cut off after %g s", len(self.connections), drain_seconds)
         for connection in tuple(self.connections):
             connection.cut_off()
         while self.connections:  # connection_lost comes from the event loop
@@ -263,8 +269,8 @@ class Connection(asyncio.Protocol):
     # What the server calls
 
     def end_if_idle(self) -> None:
-        """Close unless an SMTP connection is under way."""
-        if self._session.state <= State.NEGOTIATED:
+        """Close unless an SMTP connection is under way, or may be about to begin."""
+        if self._session.state <= State.NEGOTIATED and time.monotonic() - self._heard >= IDLE_SECONDS:
             self._transport.close()
 
     def end_if_silent(self, now: float) -> None:
