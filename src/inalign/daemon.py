@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import os
 import resource
@@ -121,6 +122,7 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
     configure_logging(settings.log.level, settings.log.format)
     check(settings, path)
     _raise_descriptor_limit(settings)
+    _import_ahead()
     plan = _plan(settings, {})
     account = find_account(settings.user, settings.group)
     if account is not None:
@@ -259,6 +261,13 @@ async def _serve(settings: Settings, listeners: list[socket.socket], where: Plac
         )
         gather = DnsCounts(resolver).gather
         await Worker(server, listeners, where.channel, gather=gather, drain_seconds=milter.drain_seconds).run()
+
+
+def _import_ahead() -> None:
+    """What would be imported on first use: shared by the workers, and there when a user may not read it any more."""
+    _loop_factory()
+    for name in ("ascii", "idna", "latin-1", "unicode_escape"):
+        codecs.lookup(name)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

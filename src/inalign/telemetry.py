@@ -84,7 +84,7 @@ class JsonFormatter(logging.Formatter):
 class SyslogHandler(logging.Handler):
     """Datagrams to the syslog daemon of this host. A daemon that does not keep up costs lines, not mail."""
 
-    def __init__(self, path: str = SYSLOG_SOCKET) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
         self._socket: socket.socket | None = None
@@ -126,7 +126,7 @@ def configure_logging(level: str, style: str = "plain") -> None:
     """Write the log to standard error, where systemd and containers take it, or to the syslog daemon."""
     handler: logging.Handler
     if style == "syslog":
-        handler = SyslogHandler()
+        handler = SyslogHandler(SYSLOG_SOCKET)
         handler.setFormatter(_OneLine("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)

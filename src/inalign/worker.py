@@ -58,7 +58,10 @@ class Worker:
         loop.add_reader(self._channel, self._supervisor_gone)
         self._server.share(self._listeners)
         reports = loop.create_task(self._report_forever())
-        await self._told_to_end.wait()
+        end = loop.create_task(self._told_to_end.wait())
+        await asyncio.wait((reports, end), return_when=asyncio.FIRST_COMPLETED)
+        if reports.done():
+            reports.result()  # a bug: better replaced than mute
         await self._drain()
         reports.cancel()
         self._report()
@@ -105,4 +108,4 @@ class Worker:
 
 
 def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()

@@ -83,7 +83,11 @@ class Service:
     def start(self) -> Self:
         words = [sys.executable, "-m", "inalign", "milter", "--config", str(self.config)]
         self.program = Program(words, self._log, {"PYTHONPATH": str(SOURCE)})
-        self.program.wait_ready(lambda: "listening on" in self.log())
+        try:
+            self.program.wait_ready(lambda: "listening on" in self.log())
+        except BaseException:
+            self.program.stop()
+            raise
         return self
 
     __enter__ = start
@@ -147,7 +151,11 @@ class Peer:
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(10)
-            self.socket.connect(address.removeprefix("unix:"))
+            try:
+                self.socket.connect(address.removeprefix("unix:"))
+            except OSError:
+                self.socket.close()
+                raise
         else:
             host, _, port = address.removeprefix("inet6:").removeprefix("inet:").rpartition(":")
             self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout=10)
