@@ -1,15 +1,14 @@
 """Who takes the next connection: several workers accept on the same listening sockets, and share fairly.
 
-Whichever worker is awake first takes a connection, and takes one at a time. A worker that holds over 1.25 times the
-mean looks away for a moment; what nobody has taken by then, it takes after all, so that a worker that hangs or dies
-costs moments and not service. SO_REUSEPORT would spread the connections in the kernel, but blindly: they would wait for
+Whichever worker is awake first takes what is there. A worker that holds over 1.25 times the mean looks away for a
+moment; what nobody has taken by then, it takes after all, so that a worker that hangs or dies costs moments and not
+service. SO_REUSEPORT would spread the connections in the kernel, but blindly: they would wait for
 a worker that hangs, be lost with one that dies, and UNIX sockets do not have it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import mmap
 import socket
@@ -79,87 +78,66 @@ class SharingServer(Server):
         self._number = number
         self._max_connections = max_connections
         self._shared: list[socket.socket] = []
-        self._opening: set[asyncio.Task[None]] = set()
-        self._held = 0
+        self._looking: asyncio.Task[None] | None = None
         self._generous_until = 0.0
         self._complained = -COMPLAINT_SECONDS
 
-    def share(self, listeners: Iterable[socket.socket]) -> None:
+    async def share(self, listeners: Iterable[socket.socket]) -> None:
         """Begin to accept."""
         self._shares.hold(self._number, 0)
         self._shared = list(listeners)
-        for listener in self._shared:
-            listener.setblocking(False)
-        self._look()
+        await self._look()
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """Stop accepting, then as every server does. A connection that waits in the queue goes to the other workers."""
         shared, self._shared = self._shared, []
-        for listener in shared:
-            asyncio.get_running_loop().remove_reader(listener)
-            listener.close()
+        if self._looking is not None:
+            await self._looking
         self._shares.leave(self._number)
-        if self._opening:
-            await asyncio.wait(self._opening)
+        for listener in shared:
+            listener.close()
         await super().close(drain_seconds)
 
-    def gone(self, connection: Connection) -> None:
-        """A connection is closed."""
-        self._release()
-        super().gone(connection)
-
-    def _look(self) -> None:
-        for listener in self._shared:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
-
-    def _look_away(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        for listener in self._shared:
-            loop.remove_reader(listener)
-        self._generous_until = loop.time() + seconds + LOOK_AWAY_SECONDS
-        loop.call_later(seconds, self._look)
-
-    def _accept(self, listener: socket.socket) -> None:
-        """Take one connection; if there are more, the event loop calls again."""
-        loop = asyncio.get_running_loop()
-        if self._shares.is_over(self._number) and loop.time() > self._generous_until:
-            self._look_away(LOOK_AWAY_SECONDS)
+    def came(self, connection: Connection) -> None:
+        """A connection is accepted; beyond the most it is closed at once, and beyond our share we look away."""
+        super().came(connection)
+        if not self._shared:
             return
-        try:
-            accepted, _ = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # another worker was faster, or the peer went away
-        except OSError as problem:
-            if problem.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                raise
-            self._complain(f"no connection can be accepted now: {problem.strerror}")
-            self._look_away(NO_DESCRIPTOR_SECONDS)
-            return
-        if self._shares.total() >= self._max_connections:
-            accepted.close()
+        self._shares.hold(self._number, len(self.connections))
+        if self._shares.total() > self._max_connections:
             self.counters.add("inalign_connections_refused_total")
             self._complain(
                 f"over {self._max_connections} connections (milter.max_connections): more are closed at once"
             )
+            connection.cut_off()
             return
         self.counters.add("inalign_connections_total")
-        self._held += 1
-        self._shares.hold(self._number, self._held)
-        task = loop.create_task(self._open(accepted))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        if self._shares.is_over(self._number) and time.monotonic() > self._generous_until:
+            self._look_away(LOOK_AWAY_SECONDS)
 
-    async def _open(self, accepted: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self.make_connection, accepted)
-        except OSError:  # the peer is gone already
-            accepted.close()
-            self._release()
-
-    def _release(self) -> None:
-        self._held -= 1
+    def gone(self, connection: Connection) -> None:
+        """A connection is closed."""
+        super().gone(connection)
         if self._shared:
-            self._shares.hold(self._number, self._held)
+            self._shares.hold(self._number, len(self.connections))
+
+    async def _look(self) -> None:
+        try:
+            for listener in self._shared:
+                await self.serve(listener.dup())  # looking away closes the duplicate
+        except OSError as problem:  # no descriptor is free
+            self._complain(f"no connection can be accepted now: {problem.strerror}")
+            self._look_away(NO_DESCRIPTOR_SECONDS)
+
+    def _look_away(self, seconds: float) -> None:
+        """Stop accepting for a moment, and then take for a moment whatever is there."""
+        self.stop_accepting()
+        self._generous_until = time.monotonic() + seconds + LOOK_AWAY_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._shared:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     def _complain(self, problem: str) -> None:
         now = time.monotonic()

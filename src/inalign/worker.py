@@ -56,7 +56,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._end)
         self._channel.setblocking(False)
         loop.add_reader(self._channel, self._supervisor_gone)
-        self._server.share(self._listeners)
+        await self._server.share(self._listeners)
         reports = loop.create_task(self._report_forever())
         end = loop.create_task(self._told_to_end.wait())
         await asyncio.wait((reports, end), return_when=asyncio.FIRST_COMPLETED)

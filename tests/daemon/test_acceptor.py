@@ -6,8 +6,10 @@ import asyncio
 import errno
 import os
 import socket
+from asyncio import Runner
 from collections.abc import Callable, Coroutine
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
@@ -63,6 +65,10 @@ def listener() -> socket.socket:
     return made
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def make_server(shares: Shares, *, most: int = 100, counters: Counters | None = None) -> SharingServer:
     return SharingServer(
         lambda _: Filter(),
@@ -85,7 +91,7 @@ def test_who_holds_too_much_takes_what_nobody_else_takes() -> None:
         shares.hold(1, 0)  # is there, and takes nothing
         where = listener()
         server = make_server(shares)
-        server.share([where.dup()])
+        await server.share([where.dup()])
         peers = []
         for _ in range(12):
             peers.append(await asyncio.open_connection(*where.getsockname()))
@@ -105,7 +111,7 @@ def test_silent_peers_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         counters = Counters()
         where = listener()
         server = make_server(Shares(1), counters=counters)
-        server.share([where.dup()])
+        await server.share([where.dup()])
         mute, _mute = await asyncio.open_connection(*where.getsockname())
         slow, slow_writer = await asyncio.open_connection(*where.getsockname())
         slow_writer.write(mta.offer()[:5])
@@ -140,10 +146,10 @@ def test_without_a_free_descriptor_it_looks_away_and_comes_back(
     class Full(socket.socket):
         is_full = True
 
-        def accept(self) -> tuple[socket.socket, object]:
+        def dup(self) -> Self:
             if self.is_full:
                 raise OSError(errno.EMFILE, "Too many open files")
-            return super().accept()
+            return super().dup()
 
     async def scenario() -> None:
         monkeypatch.setattr(acceptor, "NO_DESCRIPTOR_SECONDS", 0.05)
@@ -151,7 +157,7 @@ def test_without_a_free_descriptor_it_looks_away_and_comes_back(
         where = made.getsockname()
         full = Full(made.family, made.type, made.proto, made.detach())
         server = make_server(Shares(1))
-        server.share([full])
+        await server.share([full])
         reader, writer = await asyncio.open_connection(*where)
         writer.write(mta.offer())
         await asyncio.sleep(0.1)
@@ -163,3 +169,34 @@ def test_without_a_free_descriptor_it_looks_away_and_comes_back(
 
     live(scenario)
     assert "no connection can be accepted now: Too many open files" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [socket.AF_INET, socket.AF_UNIX])
+def test_looking_away_leaves_no_descriptor_and_the_socket_as_it_is(kind: socket.AddressFamily, tmp_path: Path) -> None:
+    path = str(tmp_path / "m.sock")
+
+    async def scenario() -> None:
+        where = socket.socket(kind)
+        where.bind(path if kind == socket.AF_UNIX else ("127.0.0.1", 0))
+        where.listen()
+        server = make_server(Shares(1))
+        await server.share([where.dup()])
+        before = open_files()
+        for _ in range(20):
+            server._look_away(0.001)
+            await asyncio.sleep(0.005)
+        assert open_files() == before
+        with socket.socket(kind) as client:
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(client, where.getsockname())
+            await asyncio.sleep(0.05)
+            assert len(server.connections) == 1
+        await server.close()
+        where.close()
+
+    with Runner() as runner:
+        runner.run(scenario())
+    uvloop = pytest.importorskip("uvloop")
+    Path(path).unlink(missing_ok=True)
+    with Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())

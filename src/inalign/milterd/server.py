@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
+from inalign.milterd.listen import BACKLOG
 from inalign.telemetry import Counters
 
 T = TypeVar("T")
@@ -155,10 +157,15 @@ class Server:
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on a socket that already listens; returns at once."""
         loop = asyncio.get_running_loop()
-        if listener.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(self.make_connection, sock=listener)
+        # The event loop calls listen() again, and its own default is a short queue.
+        if listener.family != socket.AF_UNIX:
+            server = await loop.create_server(self.make_connection, sock=listener, backlog=BACKLOG)
+        elif sys.version_info >= (3, 13):  # which would remove the socket's file, though others may listen there
+            server = await loop.create_unix_server(
+                self.make_connection, sock=listener, backlog=BACKLOG, cleanup_socket=False
+            )
         else:
-            server = await loop.create_server(self.make_connection, sock=listener)
+            server = await loop.create_unix_server(self.make_connection, sock=listener, backlog=BACKLOG)
         self._listeners.append(server)
 
     def make_connection(self) -> Connection:
@@ -167,9 +174,7 @@ class Server:
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """Stop accepting, let SMTP connections under way end by themselves for so long, then end them."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        self.stop_accepting()
         deadline = time.monotonic() + drain_seconds
         while self.connections and (left := deadline - time.monotonic()) > 0:
             for connection in tuple(self.connections):
@@ -184,6 +189,16 @@ class Server:
         while self.connections:  # connection_lost comes from the event loop
             self._all_gone.clear()
             await self._all_gone.wait()
+
+    def stop_accepting(self) -> None:
+        """Leave the listening sockets."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def came(self, connection: Connection) -> None:
+        """A connection is there."""
+        self.connections.add(connection)
 
     def end_silent(self) -> None:
         """Close the connections on which the peer has been silent for too long."""
@@ -235,8 +250,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over a new connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._server.connections.add(self)
         self._since = self._heard = time.monotonic()
+        self._server.came(self)
 
     def data_received(self, data: bytes) -> None:
         """Read on, or hold what comes while an answer is pending."""
