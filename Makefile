@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = src tests bench
 
-.PHONY: up test check lint bench format clean
+.PHONY: up test check lint docs bench format clean
 
 up: .venv/for-use
 	@$(BIN)/inalign up
@@ -14,6 +14,7 @@ test: .venv/for-tests
 	@$(MAKE) --no-print-directory check
 
 check: .venv/for-tests lint
+	$(BIN)/python -m tests.house.documents --check
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not interop"
 	$(BIN)/python -m pytest -q -m interop
 
@@ -22,6 +23,9 @@ lint: .venv/for-tests
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/for-tests
+	$(BIN)/python -m tests.house.documents
 
 format: .venv/for-tests
 	$(BIN)/ruff format $(SOURCES)

@@ -16,7 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inalign.arc.seal import seal_arc
     from inalign.arc.validate import validate_arc
+    from inalign.dkim.sign import SigningKey, sign_dkim
     from inalign.dkim.verify import verify_dkim
     from inalign.dmarc.evaluate import evaluate_dmarc
     from inalign.dmarc.record import parse_dmarc_record
@@ -37,6 +39,7 @@ __all__ = [
     "Error",
     "LiveResolver",
     "ParseError",
+    "SigningKey",
     "Verdict",
     "ZoneResolver",
     "authenticate",
@@ -46,6 +49,8 @@ __all__ = [
     "parse_dmarc_record",
     "parse_spf_record",
     "run",
+    "seal_arc",
+    "sign_dkim",
     "validate_arc",
     "verify_dkim",
 ]
@@ -55,6 +60,7 @@ _HOMES = {
     "Error": "inalign.errors",
     "LiveResolver": "inalign.transport.dns",
     "ParseError": "inalign.errors",
+    "SigningKey": "inalign.dkim.sign",
     "Verdict": "inalign.flow.verdict",
     "ZoneResolver": "inalign.resolver.zone",
     "authenticate": "inalign.flow.authenticate",
@@ -64,6 +70,8 @@ _HOMES = {
     "parse_dmarc_record": "inalign.dmarc.record",
     "parse_spf_record": "inalign.spf.record",
     "run": "inalign.transport.run",
+    "seal_arc": "inalign.arc.seal",
+    "sign_dkim": "inalign.dkim.sign",
     "validate_arc": "inalign.arc.validate",
     "verify_dkim": "inalign.dkim.verify",
 }

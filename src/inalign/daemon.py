@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
+import contextlib
 import logging
 import os
 import resource
@@ -20,7 +20,7 @@ from inalign.flow.receive import Options
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
-from inalign.milterd.server import PROGRESS_SECONDS
+from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
@@ -40,8 +40,10 @@ KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TC
 
 
 def authserv_id(settings: Settings) -> str:
-    """The name under which results are written: as set, else the host name."""
-    return settings.authserv_id or socket.getfqdn()
+    """The name under which results are written: as set, else the host name, whole where the system knows it whole."""
+    return settings.authserv_id or next(
+        (name for name in (socket.getfqdn(), socket.gethostname()) if "." in name), socket.gethostname()
+    )
 
 
 def make_resolver(settings: Settings) -> LiveResolver:
@@ -239,8 +241,7 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
 def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, listeners, where))
+    run(_serve(settings, listeners, where))
 
 
 async def _serve(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
@@ -265,15 +266,7 @@ async def _serve(settings: Settings, listeners: list[socket.socket], where: Plac
 
 def _import_ahead() -> None:
     """What would be imported on first use: shared by the workers, and there when a user may not read it any more."""
-    _loop_factory()
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: F401, PLC0415 - optional
     for name in ("ascii", "idna", "latin-1", "unicode_escape"):
         codecs.lookup(name)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed: a third of the cost of a message less."""
-    try:
-        import uvloop  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -1,6 +1,6 @@
 """/metrics and /health over HTTP, inside the select loop of the supervisor.
 
-HTTP/1.0 in the small: one GET a connection, the answer with its length, and the end (RFC 9112). A client that is slow,
+HTTP/1.0 in the small: one GET a connection, the answer with its length, and the end. A client that is slow,
 or sends too much, is cut off; none can hold up the supervisor.
 """
 

@@ -126,7 +126,7 @@ class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
     ] = 20.0
-    cache_entries: Annotated[int, Meta(ge=0, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
+    cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
         50_000
     )
 

@@ -79,5 +79,5 @@ def inalign_postfix(inalign_milter: tuple[Inalign, Senders, NameServer]) -> Iter
 @pytest.fixture
 def mail(inalign_milter: tuple[Inalign, Senders, NameServer], inalign_postfix: Postfix) -> Mail:
     """Both, with a mailbox that nobody has written to."""
-    inalign, senders, _ = inalign_milter
-    return Mail(inalign_postfix, inalign, senders)
+    inalign, senders, name_server = inalign_milter
+    return Mail(inalign_postfix, inalign, senders, name_server)

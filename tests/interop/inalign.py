@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.interop.program import Program, free_port, listens
@@ -19,7 +19,8 @@ CONFIG = """\
 authserv_id = "mx.example.net"
 
 [milter]
-listen = ["inet:127.0.0.1:{port}"]
+listen = ["{address}"]
+socket_mode = "0666"
 local_networks = ["{local_network}", "127.0.0.0/8"]
 trusted_relays = ["{trusted_relay}"]
 
@@ -42,37 +43,45 @@ def command() -> list[str]:
 
 
 class Inalign:
-    """The milter on a port that it keeps when it is stopped and started again."""
+    """The milter on a port, or a UNIX socket, that it keeps when it is stopped and started again."""
 
-    def __init__(self, folder: Path, dns_port: int, *, more: str = "", words: Sequence[str] = ()) -> None:
-        self.port = free_port()
-        self.config = folder / "inalign.toml"
-        self.config.write_text(
-            CONFIG.format(port=self.port, local_network=LOCAL_NETWORK, trusted_relay=TRUSTED_RELAY, dns_port=dns_port)
-            + more
+    def __init__(self, folder: Path, dns_port: int, *, socket: Path | None = None) -> None:
+        self._port = free_port()
+        self._path = socket
+        self.address = f"inet:127.0.0.1:{self._port}" if socket is None else f"unix:{socket}"
+        """As Postfix writes it."""
+        config = folder / "inalign.toml"
+        config.write_text(
+            CONFIG.format(
+                address=self.address, local_network=LOCAL_NETWORK, trusted_relay=TRUSTED_RELAY, dns_port=dns_port
+            )
         )
-        self._words = [*command(), "milter", "--config", str(self.config), *words]
+        self._words = [*command(), "milter", "--config", str(config)]
         self._log = folder / "inalign.log"
         self._program: Program | None = None
         self.start()
 
-    @property
-    def address(self) -> str:
-        """As Postfix writes it."""
-        return f"inet:127.0.0.1:{self.port}"
-
     def start(self) -> None:
         self._program = Program(self._words, self._log, {"PYTHONPATH": str(SOURCE)})
         try:
-            self._program.wait_ready(lambda: listens(self.port))
+            self._program.wait_ready(self._is_ready)
         except BaseException:
             self.stop()
             raise
+
+    def _is_ready(self) -> bool:
+        return listens(self._port) if self._path is None else self._path.exists()
 
     def stop(self) -> None:
         if self._program is not None:
             self._program.stop()
             self._program = None
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._program is not None:
+            self._program.signal(signal.SIGKILL)
+            self.stop()
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from tests.interop.inalign import TRUSTED_RELAY, Inalign
 from tests.interop.postfix import Postfix
+from tests.interop.program import wait_until
 from tests.interop.received import Received, claims_our_id, received
 from tests.interop.senders import STRANGER_IP, Senders
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
+from tests.nameserver import NameServer
 
 SENDER = Client()
 """A host that the SPF records of the test domains name."""
@@ -24,6 +26,7 @@ class Mail:
     postfix: Postfix
     inalign: Inalign
     senders: Senders
+    name_server: NameServer
     recipient: str = field(default_factory=fresh_address)
 
     def exchange(
@@ -44,6 +47,10 @@ class Mail:
         """The next message in the mailbox."""
         (message,) = self.postfix.delivered(recipient or self.recipient)
         return received(message)
+
+    def wait_for_question(self, name: str, *, since: int) -> None:
+        """Until the name server was asked for this name after its first `since` questions."""
+        wait_until(lambda: name in {each.name for each in self.name_server.questions[since:]}, f"a question for {name}")
 
     @staticmethod
     def claims(message: Received) -> list[str]:

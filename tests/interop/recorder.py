@@ -6,6 +6,7 @@ lean on Inalign's own reading of the protocol.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -215,18 +216,17 @@ class Recorder:
 
     @staticmethod
     def _converse(connection: socket.socket, conversation: Conversation, script: Script) -> None:
-        with connection, connection.makefile("rb") as stream:
+        # A server that hangs up in the middle is an end like any other.
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
             while head := stream.read(4):
                 (length,) = struct.unpack(">I", head)
                 packet = stream.read(length)
                 command, data = COMMANDS[chr(packet[0])], packet[1:]
                 conversation.packets.append((command, data))
                 answers = script.answers_to(command, data)
-                said = b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE)
-                try:
-                    connection.sendall(said)
-                except OSError:
-                    break
+                connection.sendall(
+                    b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE)
+                )
                 if DIE in answers:
                     break
         conversation.ended = True

@@ -6,6 +6,7 @@ The signatures come from another implementation, so that a misreading of DKIM in
     quarantine.example  the same with p=quarantine
     testing.example     the same with p=reject and t=y
     open.example        keys alone: no SPF, no DMARC
+    long.example        an SPF record and a key that no UDP answer holds
     broken.example      its name server fails (SERVFAIL)
     silent.example      its name server never answers
 """
@@ -37,6 +38,7 @@ POLICIES = {
     "testing.example": "v=DMARC1; p=reject; t=y",
 }
 KEY_ONLY = "open.example"
+LONG = "long.example"
 BROKEN = "broken.example"
 SILENT = "silent.example"
 
@@ -89,6 +91,10 @@ class Senders:
         for domain in (*POLICIES, KEY_ONLY):
             names[f"rsa._domainkey.{domain}"] = {"TXT": [f"v=DKIM1; k=rsa; p={self._rsa_public()}"]}
             names[f"ed25519._domainkey.{domain}"] = {"TXT": [f"v=DKIM1; k=ed25519; p={self._ed25519_public()}"]}
+        names[LONG] = {
+            "TXT": [f"v=spf1 {' '.join(f'ip6:2001:db8:{n:x}::/48' for n in range(1, 90))} ip4:{CLIENT_IP} -all"]
+        }
+        names[f"rsa._domainkey.{LONG}"] = {"TXT": [f"v=DKIM1; n={'note ' * 500}; k=rsa; p={self._rsa_public()}"]}
         for domain, error in ((BROKEN, "servfail"), (SILENT, "timeout")):
             for label in ("_dmarc", "rsa._domainkey"):
                 names[f"{label}.{domain}"] = {"error": error}
@@ -117,6 +123,11 @@ class Senders:
             length=length,
         )
         return signature + message
+
+    def sealed(self, message: bytes, domain: str = KEY_ONLY) -> bytes:
+        """The message with one more ARC set on top, by a forwarder that had found its results under that domain."""
+        lines: list[bytes] = dkim.arc_sign(message, b"rsa", domain.encode(), self._private("rsa"), domain.encode())
+        return b"".join(lines) + message
 
     def _private(self, algorithm: Algorithm) -> bytes:
         if algorithm == "rsa":

@@ -48,9 +48,18 @@ def test_macros_are_those_of_the_event_at_hand() -> None:
         + mta.ABORT
         + mta.macros(Command.MAIL, i="TWO")
         + mta.mail()
+        + mta.macros(Command.MAIL, i="THREE")
+        + mta.mail()
     )
     seen = [(type(event).__name__, session.macros.get("i")) for event in session.events()]
-    assert seen == [("Connected", None), ("MailFrom", "ONE"), ("Aborted", None), ("MailFrom", "TWO")]
+    assert seen == [
+        ("Connected", None),
+        ("MailFrom", "ONE"),
+        ("Aborted", None),
+        ("MailFrom", "TWO"),
+        ("Aborted", "THREE"),
+        ("MailFrom", "THREE"),
+    ]
 
 
 def test_an_answer_within_the_loop_lets_it_go_on() -> None:

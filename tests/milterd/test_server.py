@@ -633,6 +633,7 @@ def test_a_listening_socket_is_served(in_loop: Loops, tmp_path: Path, kind: str)
             late.connect(where)
 
     in_loop(main())
+    assert (tmp_path / "m.sock").exists() == (kind == "unix")
 
 
 def test_a_coroutine_is_run_in_the_faster_loop() -> None:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
 from inalign.resolver import Outcome
-from inalign.spf import SpfLookup, SpfReason, SpfResult, SpfScope, SpfStatus, check_helo, check_spf
+from inalign.spf import SpfLookup, SpfReason, SpfScope, SpfStatus, check_helo, check_spf
 from tests.helpers import NOW, run_now, zone
 from tests.spf.asking import AskingResolver, Zone, check, record
 
-TXT = "TXT"
 PASS = {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]}
 FAIL = {"TXT": ["v=spf1 -all"]}
 DEAD: dict[str, object] = {"error": "servfail"}
 
 
-def word(names: Zone | AskingResolver, **arguments: object) -> str:
+def word(
+    names: Zone | AskingResolver,
+    *,
+    ip: str | IPv4Address | IPv6Address | None = "192.0.2.1",
+    helo: str | None = "mail.example.org",
+    mail_from: str | None = "joe@example.com",
+) -> str:
     """The result word and its reason."""
-    result = check(names, **arguments)  # type: ignore[arg-type]  # passed through as they are
+    result = check(names, ip=ip, helo=helo, mail_from=mail_from)
     return f"{result.result} {result.reason}"
 
 
@@ -64,7 +69,7 @@ def test_the_first_match_decides(text: str, expected: str) -> None:
         ("ip6:2001:db8::1", IPv6Address("2001:db8::1"), True),
     ],
 )
-def test_networks(term: str, ip: str, matches: bool) -> None:
+def test_networks(term: str, ip: str | IPv6Address, matches: bool) -> None:
     assert word(record(f"v=spf1 {term} -all"), ip=ip) == ("pass matched" if matches else "fail matched")
 
 
@@ -336,6 +341,9 @@ def test_a_redirect_loop_is_permerror() -> None:
         ("ptr", "192.0.2.2", "fail"),
         ("ptr", "2001:db8::1", "pass"),
         ("a:a..example", "192.0.2.1", "fail"),
+        ("mx:a..example", "192.0.2.25", "fail"),
+        ("ptr:.example.com", "192.0.2.1", "fail"),
+        ("exists:a..example", "192.0.2.1", "fail"),
         ("a:" + "a" * 64 + ".example", "192.0.2.1", "fail"),
     ],
 )
@@ -486,10 +494,9 @@ def test_secure_needs_every_answer() -> None:
     assert not check({}, mail_from=None).secure
 
 
-def reason_of(names: Zone, **arguments: object) -> SpfReason:
+def reason_of(names: Zone, *, ip: str = "192.0.2.1", mail_from: str = "joe@example.com") -> SpfReason:
     """The reason of a check."""
-    result: SpfResult = check(names, **arguments)  # type: ignore[arg-type]  # passed through as they are
-    return result.reason
+    return check(names, ip=ip, mail_from=mail_from).reason
 
 
 def test_every_reason_can_be_had() -> None:
@@ -511,3 +518,8 @@ def test_every_reason_can_be_had() -> None:
         reason_of({"example.com": DEAD}),
     }
     assert found == set(SpfReason)
+
+
+def test_detail_is_bounded_and_printable_whatever_dns_says() -> None:
+    result = check(record("v=spf1 include:" + "x" * 16_000 + ".example"))
+    assert re.fullmatch(r"[ -~]{1,500}", result.detail)

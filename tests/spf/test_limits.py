@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from inalign.spf import Limits
-from tests.spf.asking import AskingResolver, Zone, check, record
+from tests.spf.asking import AskingResolver, check, record
 
-OTHER = {"A": ["203.0.113.1"]}
+OTHER: dict[str, object] = {"A": ["203.0.113.1"]}
 
 
-def chain(terms: int, last: str) -> Zone:
+def chain(terms: int, last: str) -> dict[str, dict[str, object]]:
     """A record with so many `a` terms that match nothing, then `last`."""
     names = record("v=spf1 " + "a:other.example " * terms + last)
     names["other.example"] = dict(OTHER)
@@ -35,7 +35,7 @@ def test_the_eleventh_term_is_not_asked() -> None:
 
 def test_a_match_before_the_eleventh_term_counts() -> None:
     names = chain(9, "a a:other.example a:other.example -all")
-    names["example.com"]["A"] = ["192.0.2.1"]  # type: ignore[index]  # built as a dict above
+    names["example.com"]["A"] = ["192.0.2.1"]
     assert check(names).result == "pass"
 
 
@@ -163,3 +163,13 @@ def test_the_costliest_record_asks_a_bounded_number_of_questions() -> None:
     resolver = AskingResolver(names)
     assert check(resolver).reason == "too_many_lookups"
     assert len(resolver.asked) == 1 + 10 * 11
+
+
+def test_a_record_of_many_kilobytes_in_many_strings_is_evaluated() -> None:
+    text = "v=spf1 " + "ip4:198.51.100.1 " * 900 + "ip4:192.0.2.1 -all"
+    assert check(record(text)).result == "pass"
+
+
+def test_a_record_over_the_limit_is_permerror() -> None:
+    text = "v=spf1 ip4:192.0.2.1 " + "ip4:198.51.100.1 " * 1000 + "-all"
+    assert check(record(text)).reason == "syntax"

@@ -6,7 +6,8 @@ import pytest
 
 from inalign.errors import ParseError
 from inalign.spf import RecordError, parse_spf_record
-from inalign.spf.record import MAX_RECORD_OCTETS, A, Ip4, Ip6, Modifier, Mx, Qualifier
+from inalign.spf.record import MAX_RECORD_OCTETS
+from inalign.spf.terms import A, Ip4, Ip6, Modifier, Mx, Qualifier
 from tests.helpers import VECTORS
 
 GRAMMAR = [line.split("\t") for line in (VECTORS / "spf/grammar.tsv").read_text("utf-8").splitlines()]
@@ -81,14 +82,14 @@ def test_unknown_modifiers_are_kept() -> None:
     assert (term.name, str(term.value)) == ("ra", "postmaster")
 
 
-def test_a_record_longer_than_rdata_is_refused() -> None:
+def test_a_record_over_the_limit_is_refused() -> None:
     with pytest.raises(RecordError):
         parse_spf_record("v=spf1 " + "a" * MAX_RECORD_OCTETS)
 
 
 def test_a_long_record_is_read_whole() -> None:
-    record = parse_spf_record("v=spf1 " + "ip4:192.0.2.1 " * 4000 + "-all")
-    assert len(record.mechanisms) == 4001
+    record = parse_spf_record("v=spf1 " + "ip4:192.0.2.1 " * 1000 + "-all")
+    assert len(record.mechanisms) == 1001
 
 
 @pytest.mark.parametrize(
@@ -110,11 +111,11 @@ def test_a_megabyte_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "a" + "/1" * 30_000,
-        "%{d}" * 16_000,
-        "exists:%{d" + "1" * 60_000,
-        "a:b." + "1" * 60_000,
-        "+" * 60_000,
+        "a" + "/1" * 8000,
+        "%{d}" * 4000,
+        "exists:%{d" + "1" * 16_000,
+        "a:b." + "1" * 16_000,
+        "+" * 16_000,
         "exists:" + "%{d}" * 256,
     ],
     ids=["slashes", "macros", "digits", "toplabel", "qualifiers", "more macros than a name has labels"],

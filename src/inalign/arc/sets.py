@@ -108,6 +108,28 @@ def collect_sets(fields: Sequence[Field]) -> tuple[ArcSet, ...]:
     return tuple(_make_set(instance, places, tags, fields) for instance in range(1, newest + 1))
 
 
+def newest_instance(fields: Sequence[Field]) -> tuple[int, bool]:
+    """The highest instance of any ARC field, 0 without one, and whether its seal says cv=fail; of any chain."""
+    newest, is_closed = 0, False
+    for field in fields:
+        try:
+            if field.key == AUTHENTICATION_RESULTS:
+                instance, fails = _results_instance(field), False
+            elif field.key in (MESSAGE_SIGNATURE, SEAL):
+                tags = _read_tags(field)
+                instance = _instance(tags.get("i"), field)
+                fails = field.key == SEAL and tags.get("cv") == "fail"
+            else:
+                continue
+        except ChainError:
+            continue
+        if instance > newest:
+            newest, is_closed = instance, fails
+        elif instance == newest:
+            is_closed = is_closed or fails
+    return newest, is_closed
+
+
 def _make_set(
     instance: int, places: dict[bytes, dict[int, list[int]]], tags: dict[int, SignatureTags], fields: Sequence[Field]
 ) -> ArcSet:

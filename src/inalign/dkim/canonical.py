@@ -91,6 +91,10 @@ class Header:
         """How often the field occurs; `name` in lower case."""
         return len(self._places.get(name, ()))
 
+    def repeated(self) -> list[bytes]:
+        """The names of the fields that occur more than once, in lower case."""
+        return [name for name, places in self._places.items() if len(places) > 1]
+
     def canonical(self, place: int, canonicalization: Canonicalization) -> bytes:
         """The field at `place` in canonical form, with its CRLF."""
         if canonicalization is Canonicalization.SIMPLE:

@@ -128,8 +128,7 @@ class Signing:
         return names
 
     def _check_key(self, key: SigningKey) -> None:
-        if key.private_key.key_type is KeyType.RSA and key.private_key.bits < MIN_RSA_BITS:
-            raise SigningError(f"the RSA key of {key.selector} has fewer than {MIN_RSA_BITS} bits")
+        refuse_short_key(key)
         identity = self._options.identity
         if identity is not None:
             _, at, domain = identity.rpartition("@")
@@ -168,6 +167,12 @@ class Signing:
         tags.append(("h", ":".join(name.decode("ascii") for name in self._names)))
         tags.append(("bh", base64.b64encode(body.digest).decode("ascii")))
         return tags
+
+
+def refuse_short_key(key: SigningKey) -> None:
+    """RFC 8301 section 3.2. Raises `SigningError`."""
+    if key.private_key.key_type is KeyType.RSA and key.private_key.bits < MIN_RSA_BITS:
+        raise SigningError(f"the RSA key of {key.selector} has fewer than {MIN_RSA_BITS} bits")
 
 
 def default_fields(header: Header) -> tuple[bytes, ...]:

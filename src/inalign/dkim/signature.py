@@ -82,7 +82,7 @@ class SignatureTags:
             raise SignatureError(DkimReason.SYNTAX, f"{name}= {problem}") from None
 
     def signature_start(self) -> str:
-        """The first octets of `b=`, by which a result can name its signature (RFC 6008 section 4)."""
+        """The first octets of `b=`, by which a result can name its signature (RFC 6008)."""
         return self._tags.get("b", "").replace(" ", "").replace("\t", "")[:8]
 
     def canonicalization(self, default: str = "simple/simple") -> tuple[Canonicalization, Canonicalization]:

@@ -24,9 +24,11 @@ FIELD = b"dkim-signature"
 
 # RFC 5322 section 3.6 and RFC 2045 section 3: fields of which a message has one at most. From is not among them,
 # since a second one is judged where the author is looked for (RFC 9989 section 5.3.1).
-SINGLE_FIELDS = (
-    b"date", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"message-id", b"in-reply-to", b"references", b"subject",
-    b"mime-version", b"content-type", b"content-transfer-encoding",
+SINGLE_FIELDS = frozenset(
+    {
+        b"date", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"message-id", b"in-reply-to", b"references",
+        b"subject", b"mime-version", b"content-type", b"content-transfer-encoding",
+    }
 )  # fmt: skip
 
 _STATUS = {
@@ -170,6 +172,9 @@ class Verification:
         claim = Claim(signature.algorithm, signature.value, digest, signature.identity_domain != signature.domain)
         proof = prove(claim, answer, self._rules)
         reason, detail = _with_body(proof, signature, body)
+        if reason is DkimReason.VALID and self._header.count(b"from") > signature.signed_fields.count(b"from"):
+            # RFC 6376 section 8.15: the signature stands; DMARC never passes a message with two From fields
+            detail = "valid, but the message has more From fields than the signature covers"
         return _report(signature, reason, detail, answer=answer, record=proof.record, header=self._header, body=body)
 
 
@@ -194,9 +199,11 @@ def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[Dk
 def _added_fields(signature: Signature, header: Header) -> tuple[str, ...]:
     """Repeated fields that the signature covers less often than they occur (RFC 6376 section 8.15)."""
     return tuple(
-        name.decode("ascii")
-        for name in SINGLE_FIELDS
-        if (count := header.count(name)) > 1 and count > signature.signed_fields.count(name)
+        [
+            name.decode("ascii")
+            for name in header.repeated()
+            if name in SINGLE_FIELDS and header.count(name) > signature.signed_fields.count(name)
+        ]
     )
 
 

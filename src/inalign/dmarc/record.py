@@ -2,8 +2,8 @@
 
 RFC 9989 sections 4.7 (tags), 4.8 (grammar) and 4.10.1 (a record without a valid policy). Records written for
 RFC 7489 are read as they are found. A text is a DMARC record if its version is right, and then nothing in it is an
-error of ours: what breaks the grammar is replaced by the default or left out (section 4.8), and told as a `Flaw`, for
-the checker.
+error of ours: what breaks the grammar is replaced by the default or left out (RFC 9989 section 4.8), and told as a
+`Flaw`, for the checker.
 
 What the grammar leaves open, and what is done here:
 

@@ -32,6 +32,7 @@ class DmarcReason(StrEnum):
     NOT_ALIGNED = "not_aligned"
     """A policy applies and no authenticated identifier is aligned."""
     NO_RECORD = "no_record"
+    """Neither the author domain nor a name above it publishes a record that applies."""
     NO_DOMAIN = "no_domain"
     """The text given as author domain is no domain name (`evaluate_dmarc` only)."""
     NO_AUTHOR = "no_author"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from inalign.arc.validate import Validation
-from inalign.dkim.canonical import BodyHashes
+from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import Verification
 from inalign.dmarc.discovery import expect_policy
@@ -82,8 +82,9 @@ class Reception:
             # Another From may be among them: nobody can say who the author is.
             detail = f"{dropped_fields} header fields beyond the limits were not read"
             self.authors = Authors((), AuthorProblem.AMBIGUOUS_AUTHOR, detail=detail)
-        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto)
-        self._arc = Validation(fields, now=now)
+        header = Header(fields)
+        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
+        self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
         self._arc.expect(resolver)

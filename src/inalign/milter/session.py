@@ -166,7 +166,8 @@ class Session:
         self.owed = None
         if command is Command.END_OF_MESSAGE or reply.kind in SETTLES.get(command, ()):
             self.state = State.CONNECTED
-            self._end_message()
+            self.macros.end_message()
+            self._header.clear()
 
     def progress(self) -> None:
         """Tell the MTA, which waits for the end of a message to be answered, to wait on."""
@@ -186,14 +187,16 @@ class Session:
     def _events_of(self, command: int, payload: bytes) -> list[Event]:
         """What a command means, after what it ends; only the last event is its own."""
         events: list[Event] = []
+        if command == _MAIL:
+            self.macros.begin_message()
         if command in _ENDS_MESSAGE and self.state in IN_MESSAGE:
-            self._end_message()
+            if command != _MAIL:
+                self.macros.end_message()
+            self._header.clear()
             events.append(Aborted())
         if command == _END_OF_MESSAGE and payload and _BODY in self._told:
             events.append(BodyChunk(payload))  # the last chunk may come with it
         if command in _DECODE:
-            if command == _MAIL:
-                self.macros.begin_message()
             if command in self._told:
                 events.append(_DECODE[command](payload))
         elif command == Command.END_OF_HEADER:
@@ -220,10 +223,6 @@ class Session:
         self._owed = agreement.owed
         self._header.has_leading_space = agreement.leading_space
         self._output.append(agreement.answer)
-
-    def _end_message(self) -> None:
-        self.macros.end_message()
-        self._header.clear()
 
     def _out_of_order(self, command: int) -> RemoteProtocolError:
         name = Command(command).name if command in _KNOWN else f"unknown command {command:#04x}"

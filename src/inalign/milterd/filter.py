@@ -144,8 +144,8 @@ class ReceivingFilter(Filter):
             edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
         now = time.monotonic()
         self._service.count(verdict, message.skipped, len(message.removals), now - ended)
-        log.info(
-            message_line(
+        if log.isEnabledFor(logging.INFO):
+            line = message_line(
                 self._macros.get("i"),
                 message.envelope,
                 verdict,
@@ -153,7 +153,7 @@ class ReceivingFilter(Filter):
                 removed=len(message.removals),
                 seconds=now - message.started,
             )
-        )
+            log.info(line)
         return Decision(ACCEPT, edits)
 
     def aborted(self) -> None:

@@ -117,6 +117,7 @@ class Options:
     """The answer to a message at which the filter failed. Accepting suits the monitoring that everything starts with:
     a bug here then costs a result, never mail. Where policy is enforced, TEMPFAIL lets the sender try again."""
     progress_seconds: float = PROGRESS_SECONDS
+    """The MTA hears of progress for the first time after half to the whole of this, then at this interval."""
     limits: Limits = LIMITS
 
 
@@ -153,6 +154,7 @@ class Server:
         self.connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._all_gone = asyncio.Event()
+        self._ticker: asyncio.TimerHandle | None = None
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on a socket that already listens; returns at once."""
@@ -189,6 +191,22 @@ class Server:
         while self.connections:  # connection_lost comes from the event loop
             self._all_gone.clear()
             await self._all_gone.wait()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def watch(self) -> None:
+        """A decision is pending: see to it that the MTA hears of progress.
+
+        One timer serves all connections; one for each message would cost a tenth of the time that the message costs.
+        """
+        if self._ticker is None:
+            loop = asyncio.get_running_loop()
+            self._ticker = loop.call_later(self.options.progress_seconds / 2, self._tick)
+
+    def _tick(self) -> None:
+        self._ticker = None
+        if any([connection.tick() for connection in self.connections]):  # noqa: C419 - all must be told
+            self.watch()
 
     def stop_accepting(self) -> None:
         """Leave the listening sockets."""
@@ -228,7 +246,7 @@ class Connection(asyncio.Protocol):
         "_session",
         "_since",
         "_task",
-        "_timer",
+        "_ticks",
         "_transport",
     )
 
@@ -242,7 +260,7 @@ class Connection(asyncio.Protocol):
         self._is_paused = False
         self._peer_is_slow = False
         self._task: asyncio.Task[Decision] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = 0
         self._transport: asyncio.Transport
 
     # What the event loop calls
@@ -265,9 +283,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The MTA is gone: nothing that was under way matters any more."""
         self._is_over = True
-        if self._task is not None:
-            self._task.cancel()
-        self._stop_waiting()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
         self._advance(iter((Disconnected(),)))
         self._server.gone(self)
 
@@ -301,6 +319,16 @@ class Connection(asyncio.Protocol):
     def cut_off(self) -> None:
         """Close whatever is under way."""
         self._transport.abort()
+
+    def tick(self) -> bool:
+        """Half of the time between two signs of progress is over; returns whether a decision is still pending."""
+        if self._task is None:
+            return False
+        self._ticks += 1
+        if self._ticks % 2 == 0:
+            self._session.progress()
+            self._write()
+        return True
 
     # Events to the filter, decisions to the session
 
@@ -395,32 +423,20 @@ class Connection(asyncio.Protocol):
         if isinstance(decision, Decision):
             self._session.answer(*decision)
             return
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(decision)
+        self._task = asyncio.get_running_loop().create_task(decision)
         self._task.add_done_callback(self._decided)
-        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
+        self._ticks = 0
+        self._server.watch()
 
     def _decided(self, task: asyncio.Task[Decision]) -> None:
         if task is not self._task:
             return  # the MTA went away first
-        self._stop_waiting()
+        self._task = None
         if task.cancelled():
             self.cut_off()
             return
         self._advance(self._session.events(), task)
         self._regulate()
-
-    def _progress(self) -> None:
-        self._session.progress()
-        self._write()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._server.options.progress_seconds, self._progress)
-
-    def _stop_waiting(self) -> None:
-        self._task = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _fail(self, error: Exception) -> None:
         """Put a bug on record, and see to it that the mail it struck gets the failure reply."""

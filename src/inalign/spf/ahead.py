@@ -11,7 +11,8 @@ from typing import assert_never
 
 from inalign.resolver import Question, addresses, mx, ptr, txt
 from inalign.spf.macros import DomainSpec, Variables, expand_target, is_queryable
-from inalign.spf.record import A, All, Exists, Include, Ip4, Ip6, Mx, Ptr, SpfRecord
+from inalign.spf.record import SpfRecord
+from inalign.spf.terms import A, All, AskingMechanism, Exists, Include, Ip4, Ip6, Mx, Ptr
 
 
 def questions_ahead(record: SpfRecord, domain: str, known: Variables, left: int) -> list[Question]:
@@ -33,7 +34,7 @@ def questions_ahead(record: SpfRecord, domain: str, known: Variables, left: int)
     return questions
 
 
-def _question(mechanism: Include | A | Mx | Ptr | Exists, domain: str, known: Variables) -> Question | None:
+def _question(mechanism: AskingMechanism, domain: str, known: Variables) -> Question | None:
     match mechanism:
         case Include():
             target = _target(mechanism.target, domain, known)
@@ -48,7 +49,7 @@ def _question(mechanism: Include | A | Mx | Ptr | Exists, domain: str, known: Va
             return ptr(known.client.address)
         case Exists():
             return None
-        case _:
+        case _:  # pragma: no cover
             assert_never(mechanism)
 
 

@@ -8,6 +8,7 @@ is told which questions will probably follow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
@@ -23,26 +24,23 @@ from inalign.spf.macros import (
     is_queryable,
     parse_explain_string,
 )
-from inalign.spf.record import (
+from inalign.spf.record import RecordError, SpfRecord, is_spf_record, parse_spf_record
+from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
+from inalign.spf.terms import (
     A,
     All,
+    AskingMechanism,
     Directive,
     Exists,
     Explanation,
     Include,
     Ip4,
     Ip6,
-    Mechanism,
     Mx,
     Ptr,
     Qualifier,
-    RecordError,
     Redirect,
-    SpfRecord,
-    is_spf_record,
-    parse_spf_record,
 )
-from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
 
 T = TypeVar("T")
 
@@ -64,6 +62,9 @@ class Limits:
 
 
 LIMITS = Limits()
+MAX_DETAIL = 500  # what goes into logs and pages of the text that a record or a name server wrote
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 STATUS = {
     Qualifier.PASS: SpfStatus.PASS,
@@ -77,7 +78,7 @@ class EvaluationError(Exception):
     """The check ends here with temperror or permerror. Never leaves this package."""
 
     def __init__(self, reason: SpfReason, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__(_UNPRINTABLE.sub("?", detail[:MAX_DETAIL]))
         self.reason = reason
         self.status = SpfStatus.TEMPERROR if reason is SpfReason.DNS_FAILED else SpfStatus.PERMERROR
 
@@ -128,7 +129,7 @@ class Evaluation:
             if left > 1:
                 self._announce(questions_ahead(record, domain, self.variables, left))
             for mechanism in record.mechanisms:
-                if isinstance(mechanism, _LOCAL):
+                if isinstance(mechanism, All | Ip4 | Ip6):
                     matched = mechanism.text if mechanism.holds(self.variables.client) else None
                 else:
                     matched = await self._match(mechanism, domain, depth)
@@ -186,7 +187,7 @@ class Evaluation:
 
     # Mechanisms: each gives the term that matched as people read it, or None.
 
-    async def _match(self, mechanism: Mechanism, domain: str, depth: int) -> str | None:
+    async def _match(self, mechanism: AskingMechanism, domain: str, depth: int) -> str | None:
         self._begin(mechanism)
         match mechanism:
             case Include():
@@ -199,9 +200,7 @@ class Evaluation:
                 found = await self._ptr(mechanism, domain)
             case Exists():
                 found = await self._exists(mechanism, domain)
-            case All() | Ip4() | Ip6():
-                found = mechanism.holds(self.variables.client)
-            case _:
+            case _:  # pragma: no cover
                 assert_never(mechanism)
         return mechanism.text if found else None
 
@@ -374,9 +373,6 @@ class Evaluation:
         named = tuple(questions)
         if len(named) > 1:  # a single question is asked at once anyway
             self._resolver.expect(*named)
-
-
-_LOCAL = (All, Ip4, Ip6)
 
 
 def _preference(exchange: MailExchange) -> int:

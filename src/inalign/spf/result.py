@@ -45,15 +45,21 @@ class SpfReason(StrEnum):
     NO_CLIENT = "no_client"
     """No client address is known."""
     SEVERAL_RECORDS = "several_records"
+    """The domain publishes more than one SPF record (RFC 7208 section 4.5)."""
     SYNTAX = "syntax"
     """The record, or a target after expansion, breaks the grammar."""
     TOO_MANY_LOOKUPS = "too_many_lookups"
+    """More than 10 terms that ask DNS (RFC 7208 section 4.6.4)."""
     TOO_MANY_VOID_LOOKUPS = "too_many_void_lookups"
+    """More than 2 terms whose questions found nothing (RFC 7208 section 4.6.4)."""
     TOO_MANY_ADDRESSES = "too_many_addresses"
     """An `mx` has more than 10 exchanges (RFC 7208 section 4.6.4)."""
     INCLUDE_WITHOUT_RECORD = "include_without_record"
+    """An `include` names a domain without a record (RFC 7208 section 5.2)."""
     REDIRECT_WITHOUT_RECORD = "redirect_without_record"
+    """A `redirect` names a domain without a record (RFC 7208 section 6.1)."""
     DNS_FAILED = "dns_failed"
+    """A question had no answer."""
 
 
 class SpfLookup(NamedTuple):

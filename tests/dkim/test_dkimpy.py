@@ -1,0 +1,59 @@
+"""Both ways with dkimpy: what one signs, the other verifies."""
+
+from __future__ import annotations
+
+import pytest
+
+import dkim
+from inalign.dkim.canonical import Canonicalization
+from inalign.dkim.sign import sign_dkim
+from tests.dkim.material import ED25519, ED25519_SEED, PLAIN, RSA, RSA_PEM, verify_one
+from tests.helpers import NOW, message
+
+RECORDS = {key.key_name.encode() + b".": key.key_record().encode() for key in (RSA, ED25519)}
+PAIRS = [(header, body) for header in Canonicalization for body in Canonicalization]
+MESSAGES = {
+    "plain": PLAIN,
+    "odd": message("""
+From:  Author
+\t<author@example.com>
+TO:reader@example.net,
+  other@example.net
+Subject: =?utf-8?q?=C3=A4?=   two  \t
+Received: one
+Received: two
+
+  indented \t text  \t
+
+\t
+end without   a line end"""),
+    "empty": message("From: a@example.com\n\n"),
+    "line ends": message("From: a@example.com\n\n\n\n\n"),
+    "utf-8": message("From: a@example.com\nSubject: äöü\n\nÄ  Ö\n"),
+}
+
+each_pair = pytest.mark.parametrize("pair", PAIRS, ids="/".join)
+each_message = pytest.mark.parametrize("text", MESSAGES.values(), ids=MESSAGES)
+
+
+def look_up(name: bytes, timeout: int = 5) -> bytes | None:
+    return RECORDS.get(name)
+
+
+@each_pair
+@each_message
+def test_dkimpy_verifies_what_we_sign(text: bytes, pair: tuple[str, str]) -> None:
+    signed = sign_dkim(text, [RSA, ED25519], now=NOW, canonicalization="/".join(pair)) + text
+    assert [dkim.DKIM(signed).verify(idx=index, dnsfunc=look_up) for index in (0, 1)] == [True, True]
+
+
+@each_pair
+@each_message
+def test_we_verify_what_dkimpy_signs(text: bytes, pair: tuple[str, str]) -> None:
+    form = tuple(word.encode() for word in pair)
+    for selector, key, algorithm in (
+        (b"rsa", RSA_PEM, b"rsa-sha256"),
+        (b"ed", ED25519_SEED, b"ed25519-sha256"),
+    ):
+        field = dkim.sign(text, selector, b"example.com", key, canonicalize=form, signature_algorithm=algorithm)
+        assert verify_one(field + text).result == "pass"

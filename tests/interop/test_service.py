@@ -1,0 +1,151 @@
+"""The milter as a service behind a real Postfix: other sockets, restarts, many sessions at once, its log."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.interop.inalign import Inalign
+from tests.interop.mail import SENDER, STRANGER, Mail
+from tests.interop.postfix import Postfix
+from tests.interop.senders import KEY_ONLY, LONG, SILENT, Senders, message
+from tests.interop.wire import fresh_address
+from tests.nameserver import NameServer
+
+AUTHOR = "ann@reject.example"
+
+
+def words(mail: Mail, recipient: str | None = None) -> dict[str, str]:
+    found = mail.next(recipient).results()
+    return {method: found[method][0].word for method in ("spf", "dkim", "dmarc")}
+
+
+def test_answers_too_long_for_udp_are_asked_for_over_tcp(mail: Mail) -> None:
+    signed = mail.senders.signed(message(f"ann@{LONG}"), LONG)
+    found = mail.exchange(signed, f"ann@{LONG}").results()
+    assert (found["spf"][0].word, found["dkim"][0].word) == ("pass", "pass")
+
+
+def test_sealed_mail_of_a_forwarder_shows_its_chain(mail: Mail) -> None:
+    first = b"Authentication-Results: open.example; spf=pass smtp.mailfrom=reject.example\r\n"
+    sealed = mail.senders.sealed(first + mail.senders.signed(message()))
+    found = mail.exchange(sealed, f"list@{KEY_ONLY}", client=STRANGER).results()
+    assert [each.word for each in found["arc"]] == ["pass"]
+    assert found["dmarc"][0].word == "pass"
+
+
+def test_broken_chain_fails_and_disturbs_nothing(mail: Mail) -> None:
+    first = b"Authentication-Results: open.example; spf=pass smtp.mailfrom=reject.example\r\n"
+    sealed = mail.senders.sealed(first + mail.senders.signed(message())).replace(b"cv=none", b"cv=pass")
+    found = mail.exchange(sealed, f"list@{KEY_ONLY}", client=STRANGER).results()
+    assert [each.word for each in found["arc"]] == ["fail"]
+    assert found["dmarc"][0].word == "pass"
+
+
+def test_many_sessions_at_once_do_not_mix(mail: Mail) -> None:
+    good = mail.senders.signed(message())
+    bad = mail.senders.signed(message(body=b"pay 10\r\n")).replace(b"pay 10", b"pay 99")
+    jobs = [(fresh_address(), number % 2 == 0) for number in range(60)]
+
+    def send(job: tuple[str, bool]) -> int:
+        recipient, is_good = job
+        with mail.postfix.session(SENDER if is_good else STRANGER, strict=True) as session:
+            return session.send(good if is_good else bad, AUTHOR, recipient).code
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(send, jobs)) == [250] * len(jobs)
+    for recipient, is_good in jobs:
+        word = "pass" if is_good else "fail"
+        assert words(mail, recipient) == {"spf": word, "dkim": word, "dmarc": word}
+
+
+def test_silent_name_server_holds_nobody_else_up(mail: Mail) -> None:
+    """A message of a dead domain waits for its budget; those beside it do not."""
+    dead = fresh_address()
+
+    def send_dead() -> None:
+        mail.postfix.send(message(f"ann@{SILENT}"), f"ann@{SILENT}", dead, strict=True)
+
+    waiting = threading.Thread(target=send_dead)
+    waiting.start()
+    try:
+        for _ in range(10):
+            mail.exchange(mail.senders.signed(message())).results()
+        assert waiting.is_alive()
+    finally:
+        waiting.join()
+    assert words(mail, dead) == {"spf": "temperror", "dkim": "none", "dmarc": "temperror"}
+
+
+def test_session_that_outlives_the_milter_goes_on_and_a_new_one_is_verified(mail: Mail) -> None:
+    with mail.postfix.session(SENDER) as session:
+        assert session.send(message(), AUTHOR, mail.recipient).code == 250
+        mail.inalign.kill()
+        mail.inalign.start()
+        assert session.send(message(), AUTHOR, mail.recipient).code == 250
+    assert words(mail)["dmarc"] == "pass"
+    assert mail.next().values("Authentication-Results") == []
+    assert mail.exchange(message()).results()["dmarc"][0].word == "pass"
+
+
+def test_stop_waits_for_the_message_under_way(mail: Mail) -> None:
+    codes = []
+
+    def send() -> None:
+        codes.append(mail.postfix.send(message(f"ann@{SILENT}"), f"ann@{SILENT}", mail.recipient, strict=True).code)
+
+    asked = len(mail.name_server.questions)
+    under_way = threading.Thread(target=send)
+    under_way.start()
+    try:
+        mail.wait_for_question(SILENT, since=asked)
+        mail.inalign.stop()
+        under_way.join()
+    finally:
+        mail.inalign.start()
+    assert codes == [250]
+    assert words(mail)["spf"] == "temperror"
+
+
+def test_log_has_a_line_for_each_message_by_its_queue_id(mail: Mail) -> None:
+    mail.exchange(mail.senders.signed(message()))
+    queue_id = re.findall(rf"(\w+): to=<{re.escape(mail.recipient)}>", mail.postfix.log())[-1]
+    (line,) = (line for line in mail.inalign.log().splitlines() if queue_id in line)
+    for part in ("reject.example", "192.0.2.7", "dmarc=pass"):
+        assert part in line
+
+
+@pytest.fixture
+def by_unix_socket(can_run_postfix: None) -> Iterator[tuple[Postfix, Senders]]:
+    """A milter on a UNIX socket, where Postfix, another user, may reach it."""
+    senders = Senders()
+    with tempfile.TemporaryDirectory(prefix="inalign-") as name, NameServer(senders.zone()) as name_server:
+        folder = Path(name)
+        folder.chmod(0o755)
+        inalign = Inalign(folder, name_server.port, socket=folder / "milter.sock")
+        try:
+            postfix = Postfix(inalign.address)
+            try:
+                yield postfix, senders
+            finally:
+                postfix.stop()
+        finally:
+            inalign.stop()
+        assert not (folder / "milter.sock").exists(), "the milter leaves its socket behind"
+
+
+def test_unix_socket_serves_as_well(by_unix_socket: tuple[Postfix, Senders]) -> None:
+    postfix, senders = by_unix_socket
+    recipient = fresh_address()
+    assert postfix.send(senders.signed(message()), AUTHOR, recipient, strict=True).code == 250
+    (delivered,) = postfix.delivered(recipient)
+    assert delivered.startswith(b"Authentication-Results: mx.example.net;")
+    postfix.sendmail(message(), AUTHOR, recipient)
+    (local,) = postfix.delivered(recipient)
+    assert b"Authentication-Results" not in local
