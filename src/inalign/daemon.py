@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
+import codecs
+import contextlib
 import logging
-import signal
+import os
+import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
+from inalign.acceptor import SharingServer
+from inalign.counting import DnsCounts, count_message
 from inalign.dkim.result import DkimStatus
 from inalign.errors import Error, SettingsError
 from inalign.flow.receive import Options
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
-from inalign.milterd.listen import Address, forget, listen, parse_address
+from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
+from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
-from inalign.milterd.server import Server, run
+from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, networks
-from inalign.telemetry import configure_logging
+from inalign.settings import Settings, networks, place, read_settings
+from inalign.supervisor import Place, Plan, Supervisor
+from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
+from inalign.worker import Worker
 
 log = logging.getLogger("inalign")
 
-DRAIN_SECONDS = 30.0
-"""How long messages under way may take after SIGTERM: more than the DNS budget of one."""
+OTHER_DESCRIPTORS = 512
+"""Beside the milter connections of a worker: ports towards name servers, files, the channel to the supervisor."""
+
+KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4))
+"""A host that is gone without a word is found after four minutes."""
 
 
 def authserv_id(settings: Settings) -> str:
@@ -38,12 +49,9 @@ def authserv_id(settings: Settings) -> str:
 def make_resolver(settings: Settings) -> LiveResolver:
     """The live resolver of these settings."""
     dns = settings.dns
+    limits = CacheLimits(entries=dns.cache_entries)
     try:
-        return LiveResolver(
-            servers=dns.servers or None,
-            timeout=dns.exchange_timeout_seconds,
-            limits=CacheLimits(entries=dns.cache_entries),
-        )
+        return LiveResolver(servers=dns.servers or None, timeout=dns.exchange_timeout_seconds, limits=limits)
     except Error as problem:
         raise SettingsError(f"dns.servers: {problem}") from None
 
@@ -66,7 +74,20 @@ def addresses(settings: Settings) -> list[Address]:
         raise SettingsError(f"milter.listen: {problem}") from None
 
 
-def make_service(settings: Settings, resolver: LiveResolver) -> Service:
+def monitor_address(settings: Settings) -> Address | None:
+    """Where /metrics and /health are answered; None: nowhere."""
+    try:
+        return parse_address(settings.telemetry.listen) if settings.telemetry.listen else None
+    except Error as problem:
+        raise SettingsError(f"telemetry.listen: {problem}") from None
+
+
+def workers(settings: Settings) -> int:
+    """How many processes serve: as set, else one for each core that we may use."""
+    return settings.milter.workers or len(os.sched_getaffinity(0))
+
+
+def make_service(settings: Settings, resolver: LiveResolver, counters: Counters) -> Service:
     """What the milter's connections share."""
     milter = settings.milter
     return Service(
@@ -77,34 +98,175 @@ def make_service(settings: Settings, resolver: LiveResolver) -> Service:
         trusted_relays=networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
+        count=partial(count_message, counters),
     )
 
 
-def run_milter(settings: Settings, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called when every socket listens. Raises `TransportError`."""
-    configure_logging(settings.log.level)
-    where = addresses(settings)
-    listeners = [listen(address, mode=int(settings.milter.socket_mode, 8)) for address in where]
+def check(settings: Settings, path: Path | None) -> None:
+    """Raise `SettingsError`, with file and line, for what only shows when the parts are built."""
     try:
-        run(_serve(settings, listeners, ready))
-    finally:
-        for listener, address in zip(listeners, where, strict=True):
-            listener.close()
-            forget(address)
+        make_options(settings)
+        make_resolver(settings)
+        named = [*addresses(settings), monitor_address(settings)]
+        if len(set(named)) < len(named):
+            raise SettingsError("milter.listen: an address stands twice, here or as telemetry.listen")
+        find_account(settings.user, settings.group)
+        _socket_account(settings)
+    except SettingsError as problem:
+        raise SettingsError(f"{place(path, str(problem).partition(':')[0])}: {problem}") from None
 
 
-async def _serve(settings: Settings, listeners: list[socket.socket], ready: Callable[[], None]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called when all workers serve, and `path` is read again on SIGHUP.
+
+    Raises `SettingsError` or `TransportError` when it cannot begin.
+    """
+    configure_logging(settings.log.level, settings.log.format)
+    check(settings, path)
+    _raise_descriptor_limit(settings)
+    _import_ahead()
+    plan = _plan(settings, {})
+    account = find_account(settings.user, settings.group)
+    if account is not None:
+        become(account)
+        if path is not None and not os.access(path, os.R_OK):
+            log.warning("%s cannot read %s, so SIGHUP will not change the configuration", account.user, path)
+    elif os.geteuid() == 0:
+        log.warning("running as root; the setting `user` names whom to become instead")
+    for problem in warnings(settings):
+        log.warning("%s", problem)
+
+    def next_plan(held: Mapping[Address, socket.socket]) -> Plan:
+        new = read_settings(path) if path is not None else settings
+        if (new.user, new.group) != (settings.user, settings.group):
+            raise SettingsError(f"{place(path, 'user')}: user, group: a change of these needs a restart")
+        check(new, path)
+        for problem in warnings(new):
+            log.warning("%s", problem)
+        return _plan(new, held)
+
+    Supervisor(plan, next_plan, ready).run()
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is allowed and yet hardly meant."""
+    found = []
+    budget, patience = settings.dns.message_budget_seconds, settings.milter.mta_timeout_seconds
+    if budget >= patience:
+        found.append(
+            f"dns.message_budget_seconds = {budget:g} is no less than milter.mta_timeout_seconds = {patience:g}: an "
+            "MTA that does not heed the request to wait on gives up first (Postfix: milter_content_timeout, 300 s)"
+        )
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < settings.milter.max_connections + OTHER_DESCRIPTORS:
+        found.append(
+            f"a process may open {limit} files, too few for milter.max_connections = {settings.milter.max_connections}"
+        )
+    return found
+
+
+def _raise_descriptor_limit(settings: Settings) -> None:
+    """Every connection is an open file; one worker may come to hold them all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.milter.max_connections + OTHER_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _plan(settings: Settings, held: Mapping[Address, socket.socket]) -> Plan:
+    """These settings as a plan: sockets that listen already are taken over, the others are bound now."""
+    monitor = monitor_address(settings)
+    sockets: dict[Address, socket.socket] = {}
+    try:
+        for address in addresses(settings):
+            sockets[address] = held.get(address) or listen(address, mode=int(settings.milter.socket_mode, 8))
+            _prepare(address, sockets[address], settings)
+        if monitor is not None:
+            sockets[monitor] = held.get(monitor) or listen(monitor)
+    except BaseException:
+        for address, listener in sockets.items():
+            if address not in held:
+                forget(address)
+                listener.close()
+        raise
+    return Plan(
+        workers=workers(settings),
+        sockets=sockets,
+        monitor=monitor,
+        drain_seconds=settings.milter.drain_seconds,
+        work=partial(_work, settings, [sockets[address] for address in addresses(settings)]),
+        in_force=partial(configure_logging, settings.log.level, settings.log.format),
+    )
+
+
+def _prepare(address: Address, listener: socket.socket, settings: Settings) -> None:
+    """Owner and mode of a UNIX socket; keep-alive for what a TCP socket accepts, which inherits it."""
+    if isinstance(address, UnixAddress):
+        uid, gid = _socket_account(settings)
+        path = Path(address.path)
+        mode = int(settings.milter.socket_mode, 8)
+        try:
+            now = path.stat()
+            if uid not in (-1, now.st_uid) or gid not in (-1, now.st_gid):
+                os.chown(path, uid, gid)
+            if now.st_mode & 0o777 != mode:
+                path.chmod(mode)
+        except OSError as problem:
+            raise SettingsError(
+                f"milter.socket_owner, socket_group, socket_mode of {address}: {problem.strerror}"
+            ) from None
+    else:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEP_ALIVE:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _socket_account(settings: Settings) -> tuple[int, int]:
+    """User and group of a UNIX socket by number; -1 leaves what is."""
+    milter = settings.milter
+    uid = gid = -1
+    if os.geteuid() == 0:
+        account = find_account(settings.user, settings.group)
+        if account is not None:
+            uid, gid = account.uid, account.gid
+    if milter.socket_owner:
+        uid = find_user(milter.socket_owner, "milter.socket_owner")
+    if milter.socket_group:
+        gid = find_group(milter.socket_group, "milter.socket_group")
+    return uid, gid
+
+
+def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
+    """A worker, from its first to its last moment."""
+    configure_logging(settings.log.level, settings.log.format)
+    run(_serve(settings, listeners, where))
+
+
+async def _serve(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
+    milter = settings.milter
+    counters = Counters()
     async with make_resolver(settings) as resolver:
-        service = make_service(settings, resolver)
-        reply = TEMPFAIL if settings.milter.failure_action == "tempfail" else ACCEPT
-        server = Server(partial(ReceivingFilter, service=service), WANTED, ServerOptions(failure_reply=reply))
-        for listener in listeners:
-            await server.serve(listener)
-        ready()
-        await stop.wait()
-        log.info("stopping: messages under way are finished first")
-        await server.close(DRAIN_SECONDS)
+        server = SharingServer(
+            partial(ReceivingFilter, service=make_service(settings, resolver, counters)),
+            WANTED,
+            ServerOptions(
+                failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
+                progress_seconds=min(PROGRESS_SECONDS, milter.mta_timeout_seconds / 3),
+            ),
+            counters,
+            shares=where.shares,
+            number=where.number,
+            max_connections=milter.max_connections,
+        )
+        gather = DnsCounts(resolver).gather
+        await Worker(server, listeners, where.channel, gather=gather, drain_seconds=milter.drain_seconds).run()
+
+
+def _import_ahead() -> None:
+    """What would be imported on first use: shared by the workers, and there when a user may not read it any more."""
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: F401, PLC0415 - optional
+    for name in ("ascii", "idna", "latin-1", "unicode_escape"):
+        codecs.lookup(name)

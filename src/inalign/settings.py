@@ -6,6 +6,7 @@ and what was expected.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ Network = IPv4Network | IPv6Network
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
 
+WRITABLE_BY_OTHERS = 0o002
+
 
 class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The milter: what Postfix or Sendmail connects to."""
@@ -38,6 +41,45 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(pattern="^0[0-7]{3}$", description="Mode of a unix socket, octal; Postfix must be able to write to it."),
     ] = "0660"
+    socket_owner: Annotated[
+        str, Meta(description="Owner of a unix socket; setting it needs root. Empty: the user that Inalign runs as.")
+    ] = ""
+    socket_group: Annotated[
+        str,
+        Meta(
+            description="Group of a unix socket, such as postfix; without root, one that the user is in. Empty: the "
+            "group that Inalign runs as."
+        ),
+    ] = ""
+    workers: Annotated[
+        int, Meta(ge=0, le=1024, description="Processes that serve, each with a DNS cache of its own. 0: one a core.")
+    ] = 0
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Connections at a time, of all workers. More are accepted and closed at once, so that the MTA "
+            "does what its default action says, instead of waiting. One that is idle takes about 4 kB.",
+        ),
+    ] = 2000
+    drain_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="How long SMTP connections under way may take after SIGTERM, or after SIGHUP in old workers.",
+        ),
+    ] = 30.0
+    mta_timeout_seconds: Annotated[
+        float,
+        Meta(
+            gt=1,
+            le=86_400,
+            description="How long the MTA waits for us at the end of a message: milter_content_timeout of Postfix, T=E "
+            "of Sendmail. While a message takes longer than a third of it, the MTA is told to wait on.",
+        ),
+    ] = 300.0
     local_networks: Annotated[
         list[str],
         Meta(description="Clients whose mail is our own: not verified. Forged results are removed all the same."),
@@ -84,7 +126,9 @@ class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
     ] = 20.0
-    cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most.")] = 50_000
+    cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
+        50_000
+    )
 
 
 class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,11 +144,30 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The log, on standard error: one line a message."""
+    """The log: one line a message."""
 
     level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least urgent lines that are written.")
     ] = "info"
+    format: Annotated[
+        Literal["plain", "json", "syslog"],
+        Meta(
+            description="plain: name=value pairs on standard error; json: one object a line there; syslog: the pairs "
+            "to the syslog daemon of this host, facility mail."
+        ),
+    ] = "plain"
+
+
+class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a monitor may ask over HTTP: /metrics in the text format of Prometheus, and /health."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="One address, such as inet:127.0.0.1:8898. Whoever reaches it may read: there is no "
+            "authentication. Empty: nobody can ask."
+        ),
+    ] = ""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,20 +181,33 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "(RFC 8601 section 2.5). Empty: the host name.",
         ),
     ] = ""
+    user: Annotated[
+        str,
+        Meta(description="Who to become after the sockets are bound, when started as root. Empty: stay who we are."),
+    ] = ""
+    group: Annotated[str, Meta(description="The group to become with it. Empty: the first group of the user.")] = ""
     milter: MilterSettings = field(default_factory=MilterSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 def read_settings(path: Path) -> Settings:
-    """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected."""
+    """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
+
+    A file that anybody may write is refused: it says as whom a program runs that root starts.
+    """
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read().decode("utf-8")
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
+    if mode & WRITABLE_BY_OTHERS:
+        raise SettingsError(f"{path}: anybody may write this file, so it is not read; try: chmod o-w {path}")
     return parse_settings(text, str(path))
 
 
@@ -152,6 +228,16 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         for value in values:
             _network(value, f"{_place(source, text, key)}: {key}")
     return settings
+
+
+def place(path: Path | None, key: str) -> str:
+    """Where a setting stands, as `file:line`, for an error that is found later than on reading."""
+    if path is None:
+        return "built-in defaults"
+    try:
+        return _place(str(path), path.read_text("utf-8"), key)
+    except (OSError, UnicodeDecodeError):
+        return str(path)
 
 
 def networks(values: list[str]) -> tuple[Network, ...]:

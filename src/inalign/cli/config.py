@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from inalign import daemon
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, authserv_id, make_options, make_resolver
-from inalign.errors import SettingsError
+from inalign.daemon import addresses, authserv_id, warnings, workers
 from inalign.settings import sample
 
 
@@ -25,21 +25,20 @@ def check(config: Path | None) -> None:
     Example: inalign config check --config /etc/inalign/inalign.toml
     """
     settings, path = load(config)
-    try:
-        where = addresses(settings)
-        make_options(settings)
-        make_resolver(settings)
-    except SettingsError as problem:
-        raise SettingsError(f"{path or 'built-in defaults'}: {problem}") from None
+    daemon.check(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
-    for address in where:
+    for address in addresses(settings):
         click.echo(f"  listens on             {address}")
+    click.echo(f"  serves with            {workers(settings)} workers, as {settings.user or 'who starts it'}")
+    click.echo(f"  shows its counters at  {settings.telemetry.listen or '-'}")
     click.echo(f"  asks DNS at            {', '.join(settings.dns.servers) or 'the servers of /etc/resolv.conf'}")
     click.echo(f"  does not verify        {', '.join(settings.milter.local_networks) or '-'}, authenticated clients")
     click.echo(f"  keeps our results from {', '.join(settings.milter.trusted_relays) or '-'}")
     click.echo(f"  when it fails itself   {settings.milter.failure_action}")
     click.echo("  acts on results        no: it writes one header field and removes forged ones")
+    for problem in warnings(settings):
+        click.echo(f"Warning: {problem}", err=True)
 
 
 @command.command("sample")

@@ -15,12 +15,14 @@ from inalign.daemon import addresses, run_milter
 def command(config: Path | None) -> None:
     """Serve Postfix or Sendmail as a milter, in the foreground; log lines go to standard error.
 
+    SIGHUP reads the configuration again, SIGTERM and Ctrl-C finish the messages under way and end.
+
     Example: inalign milter --config /etc/inalign/inalign.toml
     """
-    settings, _ = load(config)
+    settings, path = load(config)
 
     def ready() -> None:
         where = ", ".join(str(address) for address in addresses(settings))
         click.echo(f"inalign milter: listening on {where}", err=True)
 
-    run_milter(settings, ready)
+    run_milter(settings, path, ready)

@@ -20,7 +20,7 @@ def command(config: Path | None) -> None:
     Example: inalign up
     """
     settings, path = load(config)
-    run_milter(settings, lambda: click.echo(_welcome(settings, path)))
+    run_milter(settings, path, lambda: click.echo(_welcome(settings, path)))
 
 
 def _welcome(settings: Settings, path: Path | None) -> str:

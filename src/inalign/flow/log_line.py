@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.telemetry import pairs
+from inalign.telemetry import Pairs
 
 MAX_SIGNATURES_SHOWN = 5  # a line is for people; the field in the message has them all
 
@@ -18,9 +18,9 @@ def message_line(
     skipped: str | None,
     removed: int,
     seconds: float,
-) -> str:
+) -> Pairs:
     """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
-    return pairs(
+    return Pairs(
         [
             ("id", queue_id or "-"),
             ("client", envelope.client_ip or "-"),
@@ -30,7 +30,7 @@ def message_line(
             ("skipped", skipped),
             ("removed", removed or None),
             ("action", "none"),
-            ("ms", f"{seconds * 1000:.1f}"),
+            ("ms", round(seconds * 1000, 1)),
         ]
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -60,6 +61,8 @@ class Service:
     trusted_relays: tuple[IPv4Network | IPv6Network, ...]
     show_login: bool
     local_mailers: frozenset[str]
+    count: Callable[[Verdict | None, str | None, int, float], None] = lambda *_: None
+    """Told of each message: its verdict, or why it was not verified; forged fields; seconds from its end on."""
 
 
 class ReceivingFilter(Filter):
@@ -127,6 +130,7 @@ class ReceivingFilter(Filter):
         message, self._message = self._message, None
         if message is None:
             return Decision(ACCEPT)
+        ended = time.monotonic()
         verdict: Verdict | None = None
         value: str | None = None
         if message.reception is not None and message.client is not None:
@@ -138,6 +142,8 @@ class ReceivingFilter(Filter):
         if value is not None:
             # RFC 8601 section 4.1: above the trace fields of this host
             edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
+        now = time.monotonic()
+        self._service.count(verdict, message.skipped, len(message.removals), now - ended)
         if log.isEnabledFor(logging.INFO):
             line = message_line(
                 self._macros.get("i"),
@@ -145,7 +151,7 @@ class ReceivingFilter(Filter):
                 verdict,
                 skipped=message.skipped,
                 removed=len(message.removals),
-                seconds=time.monotonic() - message.started,
+                seconds=now - message.started,
             )
             log.info(line)
         return Decision(ACCEPT, edits)

@@ -11,9 +11,11 @@ MTA does wrong ends its connection, and no other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -40,6 +42,8 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
+from inalign.milterd.listen import BACKLOG
+from inalign.telemetry import Counters
 
 T = TypeVar("T")
 
@@ -51,6 +55,17 @@ HELD_BYTES = 65_536
 PROGRESS_SECONDS = 10.0
 """How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
 message by default, but installations that set less, such as 20 s, are common."""
+
+IDLE_SECONDS = 0.5
+"""A connection without an SMTP connection that is quiet for so long is closed while draining. One that has just come is
+not: its MTA is about to speak, and would take the close for a failure."""
+
+NEGOTIATION_SECONDS = 30.0
+"""From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
+
+SILENCE_SECONDS = 7210.0
+"""Without an octet from the MTA between the commands of an SMTP connection, which may take their time: libmilter's
+time. A host that is gone is found earlier, by TCP keep-alive."""
 
 
 class Filter:
@@ -125,10 +140,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 class Server:
     """Milter connections on any number of listening sockets, in the running event loop."""
 
-    def __init__(self, factory: FilterFactory, wanted: Wanted, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        factory: FilterFactory,
+        wanted: Wanted,
+        options: Options | None = None,
+        counters: Counters | None = None,
+    ) -> None:
         self.factory = factory
         self.wanted = wanted
         self.options = options or Options()
+        self.counters = Counters() if counters is None else counters
         self.connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._all_gone = asyncio.Event()
@@ -137,14 +159,15 @@ class Server:
     async def serve(self, listener: socket.socket) -> None:
         """Accept connections on a socket that already listens; returns at once."""
         loop = asyncio.get_running_loop()
-        if listener.family == socket.AF_UNIX:
-            # The file belongs to whoever bound the socket; a worker that ends must not take it from the others.
-            if sys.version_info >= (3, 13):
-                server = await loop.create_unix_server(self.make_connection, sock=listener, cleanup_socket=False)
-            else:
-                server = await loop.create_unix_server(self.make_connection, sock=listener)
+        # The event loop calls listen() again, and its own default is a short queue.
+        if listener.family != socket.AF_UNIX:
+            server = await loop.create_server(self.make_connection, sock=listener, backlog=BACKLOG)
+        elif sys.version_info >= (3, 13):  # which would remove the socket's file, though others may listen there
+            server = await loop.create_unix_server(
+                self.make_connection, sock=listener, backlog=BACKLOG, cleanup_socket=False
+            )
         else:
-            server = await loop.create_server(self.make_connection, sock=listener)
+            server = await loop.create_unix_server(self.make_connection, sock=listener, backlog=BACKLOG)
         self._listeners.append(server)
 
     def make_connection(self) -> Connection:
@@ -153,17 +176,16 @@ class Server:
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """Stop accepting, let SMTP connections under way end by themselves for so long, then end them."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        for connection in tuple(self.connections):
-            connection.end_if_idle()
-        if self.connections and drain_seconds > 0:
+        self.stop_accepting()
+        deadline = time.monotonic() + drain_seconds
+        while self.connections and (left := deadline - time.monotonic()) > 0:
+            for connection in tuple(self.connections):
+                connection.end_if_idle()
             self._all_gone.clear()
-            try:
-                await asyncio.wait_for(self._all_gone.wait(), drain_seconds)
-            except TimeoutError:
-                log.warning("%d milter connections were cut off after %g s", len(self.connections), drain_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), min(left, IDLE_SECONDS))
+        if self.connections and drain_seconds > 0:
+            log.warning("%d milter connections were cut off after %g s", len(self.connections), drain_seconds)
         for connection in tuple(self.connections):
             connection.cut_off()
         while self.connections:  # connection_lost comes from the event loop
@@ -186,6 +208,22 @@ class Server:
         if any([connection.tick() for connection in self.connections]):  # noqa: C419 - all must be told
             self.watch()
 
+    def stop_accepting(self) -> None:
+        """Leave the listening sockets."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def came(self, connection: Connection) -> None:
+        """A connection is there."""
+        self.connections.add(connection)
+
+    def end_silent(self) -> None:
+        """Close the connections on which the peer has been silent for too long."""
+        now = time.monotonic()
+        for connection in tuple(self.connections):
+            connection.end_if_silent(now)
+
     def gone(self, connection: Connection) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
@@ -199,12 +237,14 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_failed",
         "_filter",
+        "_heard",
         "_is_broken",
         "_is_over",
         "_is_paused",
         "_peer_is_slow",
         "_server",
         "_session",
+        "_since",
         "_task",
         "_ticks",
         "_transport",
@@ -228,11 +268,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over a new connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._server.connections.add(self)
+        self._since = self._heard = time.monotonic()
+        self._server.came(self)
 
     def data_received(self, data: bytes) -> None:
         """Read on, or hold what comes while an answer is pending."""
         self._session.receive(data)
+        self._heard = time.monotonic()
         if self._task is None:
             self._advance(self._session.events())
         else:
@@ -260,9 +302,19 @@ class Connection(asyncio.Protocol):
     # What the server calls
 
     def end_if_idle(self) -> None:
-        """Close unless an SMTP connection is under way."""
-        if self._session.state <= State.NEGOTIATED:
+        """Close unless an SMTP connection is under way, or may be about to begin."""
+        if self._session.state <= State.NEGOTIATED and time.monotonic() - self._heard >= IDLE_SECONDS:
             self._transport.close()
+
+    def end_if_silent(self, now: float) -> None:
+        """Close where the peer is overdue; while an answer of ours is pending it is not."""
+        if self._session.state < State.NEGOTIATED:
+            is_overdue = now - self._since > NEGOTIATION_SECONDS
+        else:
+            is_overdue = self._task is None and now - self._heard > SILENCE_SECONDS
+        if is_overdue:
+            self._server.counters.add("inalign_connections_silent_total")
+            self._transport.abort()
 
     def cut_off(self) -> None:
         """Close whatever is under way."""
@@ -291,6 +343,7 @@ class Connection(asyncio.Protocol):
                     self._handle(event)
             except RemoteProtocolError as error:
                 log.warning("milter connection ended: %s", error)
+                self._server.counters.add("inalign_protocol_errors_total")
                 self._is_over = True
             except Exception as error:  # noqa: BLE001 - the one place where a bug in a filter is caught
                 self._fail(error)
@@ -388,6 +441,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, error: Exception) -> None:
         """Put a bug on record, and see to it that the mail it struck gets the failure reply."""
         session = self._session
+        self._server.counters.add("inalign_filter_failures_total")
         queue_id = session.macros.get("i", "-")
         log.error("%s: the milter filter failed: %r", queue_id, error, exc_info=error)
         if session.in_message:

@@ -85,6 +85,7 @@ class LiveResolver:
         self._flights: dict[Question, _Flight] = {}
         self._expected: list[Question] = []
         self._is_closed = False
+        self.questions = self.cache_hits = self.lookups = self.failures = 0
 
     async def txt(self, name: str) -> Answer[bytes]:
         return cast("Answer[bytes]", await self.ask("TXT", name, None))
@@ -142,7 +143,9 @@ class LiveResolver:
         # As a key, a tuple is a Question, and made in a third of the time.
         question = cast("Question", (kind, fold(name)))
         known = self._cache.get(question, self._clock())
+        self.questions += 1
         if known is not None:
+            self.cache_hits += 1
             return known
         if not self._bind():
             await need_loop()
@@ -178,6 +181,7 @@ class LiveResolver:
                 timer.cancel()
 
     def _start(self, question: Question, name: bytes) -> _Flight:
+        self.lookups += 1
         flight = self._flights[question] = _Flight()
         flight.task = asyncio.get_running_loop().create_task(self._fly(question, name, flight))
         return flight
@@ -197,6 +201,7 @@ class LiveResolver:
         answer = _failed("the resolver was closed")
         try:
             answer = await self._resolve(question[0], name)
+            self.failures += answer.outcome is Outcome.FAILED
             self._cache.put(question, answer, self._clock())
         finally:
             # Also when a bug of ours ends the task: nobody waits for ever, and asyncio tells of the exception.

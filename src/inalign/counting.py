@@ -1,0 +1,58 @@
+"""What is counted of a message and of DNS, by the names of `telemetry.METRICS`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inalign.flow.verdict import Verdict
+from inalign.telemetry import Counters
+from inalign.transport.dns import LiveResolver
+
+_VERIFIED: Final = 'inalign_messages_total{skipped=""}'
+_NO_ACTION: Final = 'inalign_actions_total{action="none"}'
+
+
+def count_message(
+    counters: Counters, verdict: Verdict | None, skipped: str | None, removed: int, seconds: float
+) -> None:
+    """Count a message that was decided `seconds` after its end."""
+    add = counters.add
+    add(_NO_ACTION)
+    if removed:
+        add("inalign_forged_fields_removed_total", removed)
+    if verdict is None:
+        add(f'inalign_messages_total{{skipped="{skipped or "other"}"}}')
+        return
+    add(_VERIFIED)
+    add(f'inalign_results_total{{method="spf",result="{verdict.spf.result}"}}')
+    for signature in verdict.dkim:
+        add(f'inalign_results_total{{method="dkim",result="{signature.result}"}}')
+    if not verdict.dkim:
+        add('inalign_results_total{method="dkim",result="none"}')
+    add(f'inalign_results_total{{method="arc",result="{verdict.arc.result}"}}')
+    add(f'inalign_results_total{{method="dmarc",result="{verdict.dmarc.result}"}}')
+    if verdict.iprev is not None:
+        add(f'inalign_results_total{{method="iprev",result="{verdict.iprev.result}"}}')
+    counters.observe_message(seconds)
+
+
+class DnsCounts:
+    """The counts of a resolver, which only grow, as what came since the last time."""
+
+    def __init__(self, resolver: LiveResolver) -> None:
+        self._resolver = resolver
+        self._told: dict[str, int] = {}
+
+    def gather(self, counters: Counters) -> None:
+        """Count what is new."""
+        resolver = self._resolver
+        now = {
+            "inalign_dns_questions_total": resolver.questions,
+            "inalign_dns_cache_hits_total": resolver.cache_hits,
+            "inalign_dns_lookups_total": resolver.lookups,
+            "inalign_dns_failures_total": resolver.failures,
+        }
+        for name, value in now.items():
+            if value != self._told.get(name, 0):
+                counters.add(name, value - self._told.get(name, 0))
+        self._told = now

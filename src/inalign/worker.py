@@ -1,0 +1,111 @@
+"""One worker process: serves milter connections in an event loop, and tells the supervisor once a second how it is.
+
+A worker ends when it is told to (SIGTERM), and when the supervisor is gone, so that a new one finds the addresses free.
+Both times it stops accepting at once and finishes what is under way; a second SIGTERM ends that, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from inalign.acceptor import SharingServer
+from inalign.telemetry import Counters
+
+log = logging.getLogger("inalign")
+
+REPORT_SECONDS = 1.0
+
+
+def read_report(octets: bytes) -> tuple[dict[str, float], dict[str, float]]:
+    """What a worker sent: what it counted since its last report, and how things stand now."""
+    counted, standing = json.loads(octets)
+    return counted, standing
+
+
+class Worker:
+    """A server, and how it is started, watched and ended. `gather` brings counters up to date that others keep."""
+
+    def __init__(
+        self,
+        server: SharingServer,
+        listeners: list[socket.socket],
+        channel: socket.socket,
+        *,
+        gather: Callable[[Counters], None],
+        drain_seconds: float,
+    ) -> None:
+        self._server = server
+        self._listeners = listeners
+        self._channel = channel
+        self._gather = gather
+        self._drain_seconds = drain_seconds
+        self._told_to_end = asyncio.Event()
+        self._told_to_hurry = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until told to end."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+        self._channel.setblocking(False)
+        loop.add_reader(self._channel, self._supervisor_gone)
+        await self._server.share(self._listeners)
+        reports = loop.create_task(self._report_forever())
+        end = loop.create_task(self._told_to_end.wait())
+        await asyncio.wait((reports, end), return_when=asyncio.FIRST_COMPLETED)
+        if reports.done():
+            reports.result()  # a bug: better replaced than mute
+        await self._drain()
+        reports.cancel()
+        self._report()
+
+    def _end(self) -> None:
+        if self._told_to_end.is_set():
+            self._told_to_hurry.set()
+        self._told_to_end.set()
+
+    def _supervisor_gone(self) -> None:
+        """The supervisor sends nothing, so what can be read is the end."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+        log.error("the supervisor is gone: this worker ends when its messages are done")
+        self._end()
+
+    async def _drain(self) -> None:
+        """Finish what is under way, unless there is a hurry."""
+        closing = asyncio.ensure_future(self._server.close(self._drain_seconds))
+        hurry = asyncio.ensure_future(self._told_to_hurry.wait())
+        await asyncio.wait((closing, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not closing.done():
+            for connection in tuple(self._server.connections):
+                connection.cut_off()
+        await closing
+
+    async def _report_forever(self) -> None:
+        while True:
+            self._server.end_silent()
+            self._report()
+            await asyncio.sleep(REPORT_SECONDS)
+
+    def _report(self) -> None:
+        counters = self._server.counters
+        self._gather(counters)
+        standing = {
+            "inalign_connections_open": len(self._server.connections),
+            "inalign_worker_resident_bytes": _resident_bytes(),
+        }
+        # A supervisor that does not read now gets it with the next report.
+        with contextlib.suppress(OSError):
+            self._channel.send(json.dumps([counters, standing]).encode())
+            counters.clear()
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()

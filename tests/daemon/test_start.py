@@ -1,0 +1,186 @@
+"""How it starts: sockets with owner and mode, from root to a user, limits that are checked, systemd told."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from inalign.daemon import warnings, workers
+from inalign.errors import SettingsError
+from inalign.notify import notify, reloading
+from inalign.privileges import become, find_account, find_group, find_user
+from inalign.settings import parse_settings, read_settings
+from tests.daemon.service import OUTSIDE, Service
+from tests.daemon.test_workers import delivers
+from tests.interop.program import wait_until
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def test_unix_socket_has_its_mode_and_is_gone_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "m.sock"
+    with Service(tmp_path, listen=f"unix:{path}", milter="socket_mode = '0620'") as service:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o620
+        assert delivers(service)
+    assert not path.exists()
+
+
+def test_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "m.sock"
+    other = tmp_path / "other"
+    other.mkdir()
+    with Service(tmp_path, listen=f"unix:{path}") as service:
+        service.signal(signal.SIGKILL)
+        service.wait_for_log("the supervisor is gone")
+        wait_until(lambda: not delivers(service), "the end of accepting", 3.0)
+    assert path.exists()
+    with Service(other, listen=f"unix:{path}") as service:
+        assert delivers(service)
+
+
+def test_live_unix_socket_is_in_use(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with Service(tmp_path, listen=f"unix:{tmp_path}/m.sock") as service:
+        with pytest.raises(AssertionError, match="another process listens there"):
+            Service(other, listen=service.address).start()
+        assert delivers(service)
+
+
+def test_mode_of_a_unix_socket_is_changed_by_a_reload(tmp_path: Path) -> None:
+    path = tmp_path / "m.sock"
+    with Service(tmp_path, listen=f"unix:{path}") as service:
+        service.configure(milter="socket_mode = '0600'")
+        service.signal(signal.SIGHUP)
+        service.wait_for_log("is in force")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert delivers(service)
+
+
+def test_ipv6_is_served(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this host has no IPv6 loopback")
+        port = probe.getsockname()[1]
+    with Service(tmp_path, listen=f"inet6:[::1]:{port}") as service:
+        assert delivers(service)
+
+
+@needs_root
+def test_root_becomes_the_user_after_binding(tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    tmp_path.chmod(0o755)
+    path = tmp_path / "m.sock"
+    service = Service(tmp_path, listen=f"unix:{path}", milter="socket_group = 'mail'")
+    service.config.write_text('user = "nobody"\n' + service.config.read_text())
+    with service:
+        for pid in (service.pid, *service.workers()):
+            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            assert set(status["Uid"].split()) == {str(nobody.pw_uid)}
+            assert set(status["Gid"].split()) == {str(nobody.pw_gid)}
+            assert set(status["Groups"].split()) <= {str(nobody.pw_gid)}
+            assert int(status["CapEff"], 16) == 0
+        assert (path.stat().st_uid, path.stat().st_gid) == (nobody.pw_uid, grp.getgrnam("mail").gr_gid)
+        assert delivers(service)
+        with service.peer(OUTSIDE) as peer:  # all that a message needs has been imported while we could
+            assert peer.greet().deliver()[-1][0] == "a"
+        assert "Traceback" not in service.log()
+        assert "running as root" not in service.log()
+        assert "SIGHUP will not change the configuration" in service.log()  # pytest's folder is root's alone
+
+
+def test_account_is_found_by_name() -> None:
+    assert find_account("", "") is None
+    with pytest.raises(SettingsError, match=r"^group: stands without user"):
+        find_account("", "mail")
+    with pytest.raises(SettingsError, match=r"^user: there is no user 'nosuchuser'"):
+        find_account("nosuchuser", "")
+    with pytest.raises(SettingsError, match=r"^milter.socket_owner: there is no user"):
+        find_user("nosuchuser", "milter.socket_owner")
+    with pytest.raises(SettingsError, match=r"^group: there is no group"):
+        find_group("nosuchgroup", "group")
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    account = find_account(me, "")
+    assert account is not None
+    assert account.uid == os.geteuid()
+
+
+def test_who_is_not_root_becomes_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = find_account("nobody", "") if os.geteuid() == 0 else None
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(SettingsError, match=r"^user: only root can become nobody"):
+        find_account("nobody", "")
+    if account is not None:
+        become(account)  # nothing to do, and nothing done
+        assert os.getuid() == 0
+
+
+def test_configuration_that_anybody_may_write_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "inalign.toml"
+    path.write_text("")
+    path.chmod(0o666)
+    with pytest.raises(SettingsError, match=r"/inalign.toml: anybody may write .*chmod o-w .*/inalign.toml$"):
+        read_settings(path)
+    path.chmod(0o664)
+    read_settings(path)
+
+
+def test_budget_that_the_mta_does_not_wait_for_is_a_warning() -> None:
+    assert warnings(parse_settings("")) == []
+    (warning,) = warnings(parse_settings("[dns]\nmessage_budget_seconds = 30\n[milter]\nmta_timeout_seconds = 20"))
+    assert "dns.message_budget_seconds = 30 is no less than milter.mta_timeout_seconds = 20" in warning
+
+
+def test_too_few_open_files_are_a_warning() -> None:
+    (warning,) = warnings(parse_settings("[milter]\nmax_connections = 1000000"))
+    assert "too few for milter.max_connections = 1000000" in warning
+
+
+def test_workers_are_as_many_as_cores_by_default() -> None:
+    assert workers(parse_settings("")) == len(os.sched_getaffinity(0))
+    assert workers(parse_settings("[milter]\nworkers = 7")) == 7
+
+
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(where)
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", where)
+        with Service(tmp_path) as service:
+            heard = systemd.recv(4096)
+            while b"READY=1" not in heard:
+                heard = systemd.recv(4096)
+            assert b"STATUS=2 workers serve" in heard
+            service.signal(signal.SIGHUP)
+            while b"RELOADING=1" not in heard:
+                heard = systemd.recv(4096)
+            assert b"MONOTONIC_USEC=" in heard
+            while b"READY=1" not in heard:
+                heard = systemd.recv(4096)
+            service.signal(signal.SIGTERM)
+            while b"STOPPING=1" not in heard:
+                heard = systemd.recv(4096)
+
+
+def test_nobody_is_told_where_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nonexistent/notify")
+    reloading()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        name = f"inalign-test-notify-{os.getpid()}"
+        systemd.bind(f"\0{name}")
+        systemd.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+        notify("READY=1", "STATUS=x")
+        assert systemd.recv(100) == b"READY=1\nSTATUS=x"
