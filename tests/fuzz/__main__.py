@@ -34,7 +34,7 @@ def fuzz(target: str, seconds: int) -> list[Path]:
         for text in seeds(target):
             (start / hashlib.sha256(text).hexdigest()[:16]).write_bytes(text)
         dictionary = folder / "words"
-        dictionary.write_text("".join(f'"{_escaped(word)}"\n' for word in words(target)))
+        dictionary.write_text("".join(f'"{_escaped(word)}"\n' for word in [*words(target), b"\xff"]))
         limits = [f"-max_total_time={seconds}", f"-max_len={MOST_OCTETS}", f"-timeout={SLOW_SECONDS}"]
         run = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.drive", target, *limits, "-rss_limit_mb=2048", f"-dict={dictionary}",
