@@ -39,7 +39,8 @@ def main() -> None:
         for name, text in case["records"].items():
             kept.append((name.encode(), text.encode("utf-8", "surrogateescape")))
             library.opendmarc_dns_fake_record(*kept[-1])
-        print(json.dumps(_judge(library, case)), flush=True)
+        sys.stdout.write(json.dumps(_judge(library, case)) + "\n")
+        sys.stdout.flush()
 
 
 def _judge(library: ctypes.CDLL, case: dict[str, object]) -> dict[str, object]:
