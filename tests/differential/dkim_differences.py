@@ -32,14 +32,18 @@ class DkimCase(NamedTuple):
     theirs: Judgement
 
 
+def results_of(message: SignedMessage) -> tuple[DkimResult, ...]:
+    """Our answers."""
+    return run_now(verify_dkim(message.text, zone(message.zone), now=NOW))
+
+
 def cases_of(message: SignedMessage, judgements: Judgements) -> list[DkimCase]:
     """The signatures that only one of both lets pass."""
     fields = parse_message(message.text).fields
     signatures = [field for field in fields if field.key == b"dkim-signature"]
     authors = sum(field.key == b"from" for field in fields)
-    results = run_now(verify_dkim(message.text, zone(message.zone), now=NOW))
     cases = []
-    for selector, field, ours in zip(message.selectors, signatures, results, strict=True):
+    for selector, field, ours in zip(message.selectors, signatures, results_of(message), strict=True):
         theirs = judgements.get(selector, Judgement("not judged", ""))
         if (ours.result == "pass") != theirs.passes:
             cases.append(DkimCase(message, field, authors, ours, theirs))

@@ -13,8 +13,7 @@ import sys
 PUBLIC_SUFFIXES = 1  # OPENDMARC_TLD_TYPE_MOZILLA
 FROM_MAIL = 1  # DMARC_POLICY_SPF_ORIGIN_MAILFROM
 PASSED = 1  # DMARC_POLICY_SPF_OUTCOME_PASS and DMARC_POLICY_DKIM_OUTCOME_PASS
-RESULTS = {14: "none", 15: "pass", 16: "reject", 17: "quarantine", 18: "none asked"}
-NO_RECORD = (9, 10)
+RESULTS = {14: "no record", 15: "pass", 16: "reject", 17: "quarantine", 18: "none"}
 
 
 class _Settings(ctypes.Structure):
@@ -53,7 +52,7 @@ def _judge(library: ctypes.CDLL, case: dict[str, object]) -> dict[str, object]:
     for domain in case["dkim"]:
         library.opendmarc_policy_store_dkim(context, domain.encode(), b"s", PASSED, None)
     asked = library.opendmarc_policy_query_dmarc(context, author)
-    answer: dict[str, object] = {"asked": asked, "result": "none"}
+    answer: dict[str, object] = {"asked": asked, "result": "no record"}
     if asked == 0:
         answer["result"] = RESULTS.get(library.opendmarc_get_policy_to_enforce(context), "error")
     for tag in ("p", "sp", "adkim", "aspf"):

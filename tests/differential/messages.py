@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 from inalign.dkim.algorithm import HashAlgorithm
 from inalign.dkim.canonical import BodyHashes, BodySpec, Canonicalization
 from inalign.dkim.crypto import load_private_key
-from inalign.dkim.sign import SigningKey
+from inalign.dkim.sign import SigningError, SigningKey, sign_dkim
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
 from tests.dkim.material import ED25519_SEED, RSA_PEM, sign_as
@@ -46,18 +47,41 @@ BODY_LINES = (
 
 
 def make(seed: int, number: int, now: int) -> SignedMessage:
-    """The message of that number."""
+    """The message of that number, with one signature or two."""
     chance = Random(f"message {seed} {number}")
     made = SignedMessage(number, b"")
-    header = _header(chance, made)
-    body = _body(chance, made)
-    text = b"".join(header) + b"\r\n" + body
+    text = _unsigned(chance, made)
     for place in range(1 if chance.random() < 0.85 else 2):
         text = _sign(chance, made, text, f"s{number}x{place}", now)
     made.text = _change(chance, made, text)
+    _note_the_end(made)
+    return made
+
+
+def make_signed_by_us(seed: int, number: int, now: datetime) -> SignedMessage | None:
+    """The message of that number as our own signer signs it, with both keys; None where it must not be signed."""
+    chance = Random(f"signed {seed} {number}")
+    made = SignedMessage(number, b"")
+    text = _unsigned(chance, made)
+    keys = [SigningKey(parse_domain(DOMAIN), parse_domain(f"o{number}{kind}"), key) for kind, key in KEYS.items()]
+    form = f"{chance.choice(['relaxed', 'simple'])}/{chance.choice(['relaxed', 'simple'])}"
+    try:
+        made.text = sign_dkim(text, keys, now=now, canonicalization=form) + text
+    except SigningError:
+        return None
+    made.selectors = [str(key.selector) for key in keys]
+    made.zone = {key.key_name: {"TXT": [key.key_record()]} for key in keys}
+    _note_the_end(made)
+    return made
+
+
+def _unsigned(chance: Random, made: SignedMessage) -> bytes:
+    return b"".join(_header(chance, made)) + b"\r\n" + _body(chance, made)
+
+
+def _note_the_end(made: SignedMessage) -> None:
     if not made.text.endswith(b"\r\n"):
         made.traits.add("no line end at the end")
-    return made
 
 
 def _header(chance: Random, made: SignedMessage) -> list[bytes]:
