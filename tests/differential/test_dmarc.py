@@ -92,7 +92,7 @@ DIFFERENCES = [
     ),
     _one(
         "dmarc-word-by-its-beginning",
-        lambda case: case.ours == "no record" and re.search("p *= *[nqr]", _record_of(case)) is not None,
+        lambda case: case.ours in ("no record", "none") and re.search("p *= *[nqr]", _record_of(case)) is not None,
         PolicyCase("begin.com", None, [], {"_dmarc.begin.com": "v=DMARC1; p=rej"}),
     ),
     _one(
@@ -112,7 +112,7 @@ DIFFERENCES = [
     ),
     _one(
         "dmarc-np",
-        lambda case: "np" in case.case.traits and case.ours in ("reject", "no record"),
+        lambda case: "np" in case.case.traits,
         PolicyCase("x.np.com", None, [], {"_dmarc.np.com": "v=DMARC1; p=none; np=reject"}, {"np"}),
     ),
 ]
