@@ -131,7 +131,10 @@ class Supervisor:
 
     def _hear(self, child: Child) -> None:
         """Take a report, or the end of the channel, which the end of the process follows."""
-        counted = child.hear()
+        try:
+            counted = child.hear()
+        except BlockingIOError:
+            return
         if counted is None:
             self._selector.unregister(child.channel)
             return
@@ -147,10 +150,7 @@ class Supervisor:
 
     def _bury(self, child: Child, status: int) -> None:
         generation = child.generation
-        while child.channel in self._selector.get_map():
-            self._hear(child)  # its last report, and then the end
-            if not _has_more(child.channel):
-                break
+        self._counters.add_all(child.hear_last())
         if child.channel in self._selector.get_map():
             self._selector.unregister(child.channel)
         delay = generation.lose(child)
@@ -329,10 +329,3 @@ class Supervisor:
 
 def _note(_number: int, _frame: object) -> None:
     """Python has written the number of the signal to the socket pair already."""
-
-
-def _has_more(channel: socket.socket) -> bool:
-    try:
-        return bool(channel.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
