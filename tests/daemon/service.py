@@ -59,12 +59,15 @@ class Service:
         dns_port: int = 1,
         milter: str = "",
         log: str = "",
+        patch: str = "",
     ) -> None:
+        """`patch` is Python that is run before, in the same process: times that no test could wait for."""
         self.port = free_port()
         self.address = listen or f"inet:127.0.0.1:{self.port}"
         self.monitor_port = free_port()
         self.config = folder / "inalign.toml"
         self._log = folder / "inalign.log"
+        self._patch = patch
         self._values: dict[str, object] = {
             "listen": self.address,
             "workers": workers,
@@ -82,7 +85,8 @@ class Service:
         self.config.write_text(CONFIG.format(**self._values))
 
     def start(self) -> Self:
-        words = [sys.executable, "-m", "inalign", "milter", "--config", str(self.config)]
+        script = f"{self._patch}\nfrom inalign.cli import main\nmain(prog_name='inalign')"
+        words = [sys.executable, "-c", script, "milter", "--config", str(self.config)]
         self.program = Program(words, self._log, {"PYTHONPATH": str(SOURCE)})
         try:
             self.program.wait_ready(lambda: "listening on" in self.log())

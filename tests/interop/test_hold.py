@@ -206,17 +206,16 @@ def test_supervisor_that_hangs_is_not_missed(hold: Hold) -> None:
         os.kill(hold.service.pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["accept", "tempfail"])
-def test_service_that_hangs_as_a_whole_is_given_up_by_postfix_and_comes_back(hold: Hold, strict: bool) -> None:
+def test_service_that_hangs_as_a_whole_is_given_up_by_postfix_and_comes_back(hold: Hold) -> None:
     recipient = fresh_address()
     os.killpg(hold.service.pid, signal.SIGSTOP)
     try:
-        with hold.session(strict=strict) as session:
-            assert session.send(hold.signed(), AUTHOR, recipient).code == (451 if strict else 250)
+        with hold.session(strict=True) as session:
+            assert session.send(hold.signed(), AUTHOR, recipient).code == 451
     finally:
         os.killpg(hold.service.pid, signal.SIGCONT)
     hold.wait_for_service(time.monotonic())
-    assert hold.marks(recipient) == ([] if strict else [UNVERIFIED])
+    assert hold.marks(recipient) == []
 
 
 @pytest.mark.parametrize("action", ["accept", "tempfail"])
@@ -268,7 +267,7 @@ def test_slow_half_open_and_mute_peers_hold_up_no_mail(hold: Hold) -> None:
             peer.greet().send(mta.mail()[:7])
         for _ in range(5):
             assert hold.passes()
-        assert hold.service.metrics()["inalign_connections_open"] >= 300
+        wait_until(lambda: hold.service.metrics()["inalign_connections_open"] >= 300, "the count", 5.0)
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["accept", "tempfail"])
