@@ -147,10 +147,11 @@ class Postfix:
         os.chown(self.folder / "data", postfix.pw_uid, postfix.pw_gid)
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
         conf = self.folder / "conf"
-        (conf / "main.cf").write_text(
-            MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
-            + more
-        )
+        main_cf = MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
+        # A name that stands twice is a warning in every process; of so many postlogd, which logs to itself, can hang.
+        named = {_name(line) for line in more.splitlines()}
+        kept = [line for line in main_cf.splitlines() if _name(line) not in named]
+        (conf / "main.cf").write_text("\n".join([*kept, more]))
         (conf / "master.cf").write_text(
             MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
         )
@@ -255,6 +256,11 @@ class Postfix:
         command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return listed.stdout.splitlines()
+
+
+def _name(line: str) -> str:
+    """The name that a line of main.cf sets."""
+    return line.partition("=")[0].strip()
 
 
 def _delivered(stored: bytes) -> Delivered:
