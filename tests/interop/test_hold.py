@@ -27,8 +27,9 @@ from tests.interop.wire import fresh_address
 from tests.milter import mta
 from tests.nameserver import NameServer
 
-TIMES = "milter_command_timeout = 2s\n"
-"""So that a milter that hangs is given up soon; the default is 30 s."""
+TIMES = "milter_command_timeout = 2s\nmilter_content_timeout = 3s\n"
+"""So that a milter that hangs is given up soon; the defaults are 30 and 300 s. As Inalign gives no replies before the
+end of a message, the second is nearly always the one that counts."""
 
 Site = tuple[Postfix, Senders, NameServer]
 
