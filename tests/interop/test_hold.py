@@ -175,8 +175,7 @@ def test_restarts_under_load_defer_and_lose_nothing(hold: Hold, site: Site, tmp_
         assert set(load.marks()) == {VERIFIED}
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["accept", "tempfail"])
-def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold, strict: bool) -> None:
+def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold) -> None:
     recipient = fresh_address()
     stopped: list[int] = []
 
@@ -187,9 +186,9 @@ def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold, strict: bool)
             assert hold.passes()
 
     try:
-        with hold.session(strict=strict) as session:
-            assert stage.at_mail(hold, session, recipient, blow) == (451 if strict else 250)
-        assert hold.marks(recipient) == ([] if strict else [UNVERIFIED])
+        with hold.session(strict=False) as session:
+            assert stage.at_mail(hold, session, recipient, blow) == 250
+        assert hold.marks(recipient) == [UNVERIFIED]
     finally:
         os.kill(stopped[0], signal.SIGCONT)
 
@@ -215,11 +214,10 @@ def test_service_that_hangs_as_a_whole_is_given_up_by_postfix_and_comes_back(hol
     assert hold.marks(recipient) == []
 
 
-@pytest.mark.parametrize("action", ["accept", "tempfail"])
-def test_worker_whose_memory_runs_out_is_replaced(site: Site, tmp_path: Path, action: str) -> None:
+def test_worker_whose_memory_runs_out_is_replaced(site: Site, tmp_path: Path) -> None:
     """The limit is set as an operator's would be (`ulimit -v`), on running workers; mail with large headers hits it."""
     big = message(fields=[b"X-Filler: " + b"z" * 900 for _ in range(900)])
-    with service_of(site, tmp_path / "first", milter=f"failure_action = '{action}'") as service:
+    with service_of(site, tmp_path / "first") as service:
         hold = Hold(*site, service)
         assert hold.passes()
         before = service.workers()
