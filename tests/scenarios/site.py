@@ -25,6 +25,7 @@ from tests.milter import mta
 from tests.nameserver import NameServer
 from tests.senders import CLIENT, TEXT, signed
 
+PASS = {"spf": "pass", "dkim": "pass", "dmarc": "pass"}
 HELO = "mail.example.org"
 LONGEST = 30.0
 """Seconds after which a test has hung. No test says that something is faster than that."""
@@ -115,3 +116,8 @@ def _words(frames: Sequence[tuple[str, bytes]]) -> dict[str, str]:
     found = {result.method: result.result for result in results}
     assert len(found) == len(results), value
     return found
+
+
+async def deliver_good(site: Site) -> dict[str, str]:
+    """A message that passes in everything, where DNS is well."""
+    return await site.deliver(fresh(), "alice@example.org")

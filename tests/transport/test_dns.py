@@ -328,7 +328,7 @@ async def test_a_reply_to_something_else_is_dropped_and_the_right_one_taken(
 async def test_a_reply_from_another_port_is_dropped(server: NameServer) -> None:
     def script(question: Asked) -> list[Step]:
         forged = say(question, txt_records("example.org", "forged"))[0]
-        return [Step(forged.octets, from_elsewhere=True), *later(0.05, answer())(question)]
+        return [Step(forged.octets, from_elsewhere="port"), *later(0.05, answer())(question)]
 
     server.on("*", "*", script)
     async with LiveResolver([server.address]) as resolver:
