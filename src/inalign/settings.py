@@ -323,13 +323,14 @@ def sample() -> str:
             table = head
             section = type(getattr(Settings(), head)).__doc__ or ""
             lines += [f"# {section}", f"[{head}]", ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {_toml(default)}", ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)
