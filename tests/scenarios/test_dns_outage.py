@@ -191,8 +191,9 @@ def test_when_dns_comes_back_each_question_is_asked_once(server: NameServer) -> 
             server.on("*", "*", server._from_zone)
             await asyncio.sleep(1.1)
             server.questions.clear()
+            lookups = site.resolver.lookups
             assert await asyncio.gather(*(deliver_good(site) for _ in range(50))) == [PASS] * 50
-            assert set(asked(server).values()) == {1}
+            assert site.resolver.lookups - lookups == len(asked(server))  # which may have needed another attempt
 
     run(main())
 
@@ -203,9 +204,9 @@ def test_slow_dns_is_asked_once_too(server: NameServer) -> None:
     async def main() -> None:
         async with receiving(server) as site:
             assert await asyncio.gather(*(deliver_good(site) for _ in range(50))) == [PASS] * 50
+            assert site.resolver.lookups == len(asked(server))
 
     run(main())
-    assert set(asked(server).values()) == {1}
 
 
 @pytest.mark.parametrize("script", [silence, SERVFAIL, refuse(dns.rcode.REFUSED), over_tcp(silence)])
