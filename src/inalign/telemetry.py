@@ -148,8 +148,14 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "counter",
             "Results by method and RFC 8601 word; a message may have several of DKIM.",
         ),
-        "inalign_actions_total": ("counter", "What was done with messages."),
-        "inalign_forged_fields_removed_total": ("counter", "Authentication-Results fields that claimed to be ours."),
+        "inalign_actions_total": (
+            "counter",
+            "What was done with messages, by which rule, and what would have been done without that rule.",
+        ),
+        "inalign_forged_fields_removed_total": (
+            "counter",
+            "Fields from outside that claimed to be ours: Authentication-Results and X-Inalign-Action.",
+        ),
         "inalign_message_seconds": ("histogram", "How long the MTA waited at the end of a message that was verified."),
         "inalign_dns_questions_total": ("counter", "Questions of the engines."),
         "inalign_dns_cache_hits_total": ("counter", "Questions answered out of the cache."),

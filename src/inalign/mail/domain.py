@@ -7,6 +7,7 @@ digits, hyphens and underscores: names with an underscore are no host names, yet
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NewType
 
@@ -82,3 +83,30 @@ def parent(name: DomainName) -> DomainName | None:
     """The name without its leftmost label, None above a top-level name."""
     _, dot, rest = name.partition(".")
     return DomainName(rest) if dot else None
+
+
+class DomainList:
+    """Domains as a setting lists them: `example.org` is that name alone, `.example.org` every name below it.
+
+    Raises `DomainError` for what is no domain name. Empty lists are false.
+    """
+
+    __slots__ = ("_names", "_parents")
+
+    def __init__(self, entries: Iterable[str] = ()) -> None:
+        names: set[DomainName] = set()
+        parents: set[DomainName] = set()
+        for entry in entries:
+            (parents if entry.startswith(".") else names).add(parse_domain(entry.removeprefix(".")))
+        self._names = frozenset(names)
+        self._parents = frozenset(parents)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a name, as `parse_domain` makes them, is listed."""
+        if name in self._names:
+            return True
+        labels = name.split(".")
+        return bool(self._parents) and any(".".join(labels[start:]) in self._parents for start in range(1, len(labels)))
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._parents)
