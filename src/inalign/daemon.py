@@ -19,7 +19,7 @@ from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
-from inalign.mail.domain import DomainList
+from inalign.mail.domain import parse_domain_list
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
@@ -80,8 +80,8 @@ def make_policy(settings: Settings) -> LocalPolicy:
         author_problem=Handling(policy.author_problem),
         spf_fail=Handling(policy.spf_fail),
         refuse_lists=policy.refuse_lists,
-        except_domains=DomainList(policy.except_domains),
-        trusted_sealers=DomainList(policy.trusted_sealers),
+        except_domains=parse_domain_list(policy.except_domains),
+        trusted_sealers=parse_domain_list(policy.trusted_sealers),
         reject_text=policy.reject_text,
     )
 

@@ -19,7 +19,7 @@ from msgspec import Meta, field
 
 from inalign.errors import SettingsError
 from inalign.flow.decide import PLACEHOLDERS
-from inalign.mail.domain import DomainError, DomainList
+from inalign.mail.domain import DomainError, parse_domain_list
 
 Network = IPv4Network | IPv6Network
 
@@ -295,7 +295,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
     ):
         try:
-            DomainList(names)
+            parse_domain_list(names)
         except DomainError as problem:
             raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
     if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):

@@ -58,6 +58,10 @@ class _OneLine(logging.Formatter):
         return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
 
 
+_REPEATED = frozenset({"dkim", "to"})
+"""Names that have an array even where there is one value."""
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; a name that is repeated has an array."""
 
@@ -72,7 +76,7 @@ class JsonFormatter(logging.Formatter):
             for name, value in record.msg.items:
                 repeated.setdefault(name, []).append(value if isinstance(value, int | float) else str(value))
             line |= {
-                name: values if len(values) > 1 or name == "dkim" else values[0] for name, values in repeated.items()
+                name: values if len(values) > 1 or name in _REPEATED else values[0] for name, values in repeated.items()
             }
         else:
             line["message"] = record.getMessage()

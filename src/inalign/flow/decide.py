@@ -7,14 +7,14 @@ list, an MTA without a hold queue, a policy that only observes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.facts import Facts
 from inalign.flow.ruling import Handling, Refusal, Rule, Ruling
 from inalign.flow.trusted_arc import vouching_sealer
 from inalign.flow.verdict import Verdict
-from inalign.mail.domain import DomainList
+from inalign.mail.domain import NO_DOMAINS, DomainList
 from inalign.spf.result import SpfStatus
 
 MAX_REPLY_TEXT = 400
@@ -37,8 +37,8 @@ class LocalPolicy:
     spf_fail: Handling = Handling.ACCEPT
     """For author domains without DMARC alone: where there is a policy, SPF is one of its two ways to pass."""
     refuse_lists: bool = False
-    except_domains: DomainList = field(default_factory=DomainList)
-    trusted_sealers: DomainList = field(default_factory=DomainList)
+    except_domains: DomainList = NO_DOMAINS
+    trusted_sealers: DomainList = NO_DOMAINS
     reject_text: str = ""
     """Printable ASCII with `PLACEHOLDERS`; empty for a text that fits the rule."""
 

@@ -30,7 +30,6 @@ def message_line(
             ("client", envelope.client_ip or "-"),
             ("helo", envelope.helo),
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
-            *(("to", recipient) for recipient in recipients),
             *(_results(verdict) if verdict is not None else ()),
             ("skipped", skipped),
             ("removed", removed or None),
@@ -39,6 +38,7 @@ def message_line(
             ("would", would.handling if would is not None else None),
             ("would_rule", would.rule if would is not None else None),
             ("ms", round(seconds * 1000, 1)),
+            *(("to", recipient) for recipient in recipients),
         ]
     )
 

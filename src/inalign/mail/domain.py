@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
 
@@ -85,28 +86,31 @@ def parent(name: DomainName) -> DomainName | None:
     return DomainName(rest) if dot else None
 
 
+@dataclass(frozen=True, slots=True)
 class DomainList:
-    """Domains as a setting lists them: `example.org` is that name alone, `.example.org` every name below it.
+    """Domains as a setting lists them: `example.org` is that name alone, `.example.org` every name below it."""
 
-    Raises `DomainError` for what is no domain name. Empty lists are false.
-    """
-
-    __slots__ = ("_names", "_parents")
-
-    def __init__(self, entries: Iterable[str] = ()) -> None:
-        names: set[DomainName] = set()
-        parents: set[DomainName] = set()
-        for entry in entries:
-            (parents if entry.startswith(".") else names).add(parse_domain(entry.removeprefix(".")))
-        self._names = frozenset(names)
-        self._parents = frozenset(parents)
+    names: frozenset[DomainName] = frozenset()
+    parents: frozenset[DomainName] = frozenset()
 
     def __contains__(self, name: str) -> bool:
         """Whether a name, as `parse_domain` makes them, is listed."""
-        if name in self._names:
+        if name in self.names:
             return True
         labels = name.split(".")
-        return bool(self._parents) and any(".".join(labels[start:]) in self._parents for start in range(1, len(labels)))
+        return bool(self.parents) and any(".".join(labels[start:]) in self.parents for start in range(1, len(labels)))
 
     def __bool__(self) -> bool:
-        return bool(self._names or self._parents)
+        return bool(self.names or self.parents)
+
+
+NO_DOMAINS = DomainList()
+
+
+def parse_domain_list(entries: Iterable[str]) -> DomainList:
+    """The list of a setting. Raises `DomainError` for what is no domain name."""
+    listed = list(entries)
+    return DomainList(
+        frozenset(parse_domain(entry) for entry in listed if not entry.startswith(".")),
+        frozenset(parse_domain(entry[1:]) for entry in listed if entry.startswith(".")),
+    )

@@ -34,7 +34,8 @@ def act(ruling: Ruling, results: str | None, removals: Iterable[tuple[bytes, Seq
         return Decision(DISCARD)
     edits: list[Edit] = []
     for name, indexes in removals:
-        edits += delete_headers(name, indexes)
+        if indexes:
+            edits += delete_headers(name, indexes)
     if ruling.handling is Handling.QUARANTINE:
         edits.append(insert_header(0, MARK_NAME, f"quarantine; rule={ruling.rule}".encode()))
     elif ruling.handling is Handling.HOLD:

@@ -37,7 +37,7 @@ from inalign.spf.identity import find_client
 
 log = logging.getLogger("inalign.message")
 
-MAX_RECIPIENTS_SHOWN = 50  # in the log line of a message that was discarded
+MAX_RECIPIENTS_SHOWN = 1000  # in the log line of a message that was discarded; Postfix takes as many by default
 
 WANTED = Wanted(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
