@@ -121,9 +121,12 @@ def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.
     assert edits(decision) == [("i", RESULTS_NAME)]
     (line,) = lines
     assert line.levelno == logging.INFO
-    assert [
-        pair for pair in logged(line) if pair[0] in {"action", "rule", "would", "would_rule", "to"}
-    ] == [("action", "accept"), ("rule", "observe"), ("would", "reject"), ("would_rule", "dmarc_reject")]
+    assert [pair for pair in logged(line) if pair[0] in {"action", "rule", "would", "would_rule", "to"}] == [
+        ("action", "accept"),
+        ("rule", "observe"),
+        ("would", "reject"),
+        ("would_rule", "dmarc_reject"),
+    ]
     ((verdict, ruling, skipped, removed),) = message.counted
     assert verdict is not None
     assert (ruling.rule, skipped, removed) == (Rule.OBSERVE, None, 0)
