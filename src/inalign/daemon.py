@@ -19,6 +19,7 @@ from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
+from inalign.generation import Place, Plan
 from inalign.mail.domain import parse_domain_list
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
@@ -28,7 +29,7 @@ from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, networks, place, read_settings
-from inalign.supervisor import Place, Plan, Supervisor
+from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
 from inalign.worker import Worker

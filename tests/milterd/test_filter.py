@@ -17,10 +17,9 @@ from inalign.milter.messages import Action, Connected, EndOfHeader, Family, Head
 from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
 from inalign.milterd.acting import MARK_NAME, RESULTS_NAME
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
-from inalign.resolver import Resolver
+from inalign.resolver import Resolver, ZoneResolver
 from inalign.settings import networks
 from inalign.telemetry import Pairs
-from tests.helpers import zone
 from tests.senders import CLIENT, records
 
 STRANGER = "203.0.113.99"
@@ -30,11 +29,11 @@ FORGED = b"X-Inalign-Action: quarantine; rule=dmarc_reject"
 Counted = tuple[Verdict | None, Ruling, str | None, int]
 
 
-class Budgeted:
-    """A resolver that has all the time it wants."""
+class Budgeted(ZoneResolver):
+    """A zone that has all the time it wants."""
 
     def within(self, seconds: float) -> Resolver:
-        return zone(records())
+        return self
 
 
 class Message:
@@ -42,8 +41,10 @@ class Message:
 
     def __init__(self, policy: LocalPolicy, *, client: str = STRANGER, actions: int = 0x1FF) -> None:
         self.counted: list[Counted] = []
+        resolver = Budgeted.from_json(records())
+        assert isinstance(resolver, Budgeted)
         service = Service(
-            resolver=Budgeted(),
+            resolver=resolver,
             options=Options(authserv_id="mx.example.net"),
             policy=policy,
             message_budget_seconds=20,

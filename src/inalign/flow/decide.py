@@ -43,6 +43,8 @@ class LocalPolicy:
     """Printable ASCII with `PLACEHOLDERS`; empty for a text that fits the rule."""
 
 
+OBSERVE_ONLY = LocalPolicy()
+
 _SKIPPED = Ruling(Handling.ACCEPT, Rule.SKIPPED)
 _DMARC_PASS = Ruling(Handling.ACCEPT, Rule.DMARC_PASS)
 _DMARC_NONE = Ruling(Handling.ACCEPT, Rule.DMARC_NONE)

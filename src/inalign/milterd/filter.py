@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from inalign.errors import ParseError
-from inalign.flow.decide import LocalPolicy, decide
+from inalign.flow.decide import OBSERVE_ONLY, LocalPolicy, decide
 from inalign.flow.facts import NO_FACTS
 from inalign.flow.log_line import message_line
 from inalign.flow.receive import ClientChecks, Options, Reception, check_client
@@ -47,8 +47,8 @@ WANTED = Wanted(
 )
 
 
-class BudgetedResolver(Protocol):
-    """A live resolver that can be given one budget for all questions of a message."""
+class BudgetedResolver(Resolver, Protocol):
+    """A live resolver whose questions can be given a budget."""
 
     def within(self, seconds: float) -> Resolver:
         """A view of it whose questions fail when the time is over."""
@@ -60,7 +60,7 @@ class Service:
 
     resolver: BudgetedResolver
     options: Options
-    policy: LocalPolicy
+    policy: LocalPolicy = OBSERVE_ONLY
     message_budget_seconds: float
     local_networks: tuple[IPv4Network | IPv6Network, ...]
     trusted_relays: tuple[IPv4Network | IPv6Network, ...]
@@ -102,9 +102,7 @@ class ReceivingFilter(Filter):
         elif self._is_local:
             message.skipped = "local_network"
         else:
-            service = self._service
-            message.resolver = service.resolver.within(service.message_budget_seconds)
-            checks = check_client(envelope, message.resolver, service.options, now=message.now)
+            checks = check_client(envelope, self._within_budget(), self._service.options, now=message.now)
             message.client = asyncio.get_running_loop().create_task(checks)
 
     def recipient(self, event: Recipient) -> None:
@@ -122,10 +120,11 @@ class ReceivingFilter(Filter):
         if not self._is_trusted:
             message.removals = _forged(event, self._service.options.authserv_id)
             message.marks = _marks(event)
-        if message.resolver is not None:
+        if message.client is not None:
+            service = self._service
             fields = [make_field(field.name, field.value) for field in event.fields]
             message.reception = Reception(
-                fields, message.resolver, self._service.options, now=message.now, dropped_fields=event.dropped
+                fields, service.resolver, service.options, now=message.now, dropped_fields=event.dropped
             )
 
     def body(self, data: bytes) -> None:
@@ -144,7 +143,9 @@ class ReceivingFilter(Filter):
         value: str | None = None
         facts = NO_FACTS
         if message.reception is not None and message.client is not None:
-            verdict = await message.reception.verdict(await message.client)
+            # From now on the MTA waits, and not before: what the client took to send is no time of ours.
+            resolver = self._within_budget()
+            verdict = await message.reception.verdict(await message.client, resolver)
             facts = message.reception.facts(can_hold=bool(self.actions & Action.QUARANTINE))
             value = verdict.authentication_results
         elif message.login and self._stays_here(message):
@@ -182,6 +183,10 @@ class ReceivingFilter(Filter):
         """Forget what is left."""
         self.aborted()
 
+    def _within_budget(self) -> Resolver:
+        """The resolver, with the budget of a message from now on."""
+        return self._service.resolver.within(self._service.message_budget_seconds)
+
     def _stays_here(self, message: _Message) -> bool:
         """Whether the login name may be shown: never on mail that leaves, where it would publish it."""
         return self._service.show_login and bool(message.mailers) and message.mailers <= self._service.local_mailers
@@ -200,7 +205,6 @@ class _Message:
         "reception",
         "recipients",
         "removals",
-        "resolver",
         "skipped",
         "started",
     )
@@ -211,7 +215,6 @@ class _Message:
         self.now = datetime.now(UTC)
         self.started = time.monotonic()
         self.skipped: str | None = None
-        self.resolver: Resolver | None = None
         self.client: asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
