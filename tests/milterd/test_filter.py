@@ -12,6 +12,7 @@ from inalign.flow.decide import LocalPolicy
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling, Rule, Ruling
 from inalign.flow.verdict import Verdict
+from inalign.mail.domain import parse_domain_list
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
 from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
@@ -175,6 +176,15 @@ def test_a_list_gets_a_mark_in_the_place_of_a_refusal(field: bytes) -> None:
     assert edits(decision) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
     assert b"policy.override=mailing_list" in decision.edits[-1].parts[-1]
     assert b"quarantine; rule=mailing_list" in decision.edits[0].parts[-1]
+
+
+@pytest.mark.parametrize("is_enforced", [False, True])
+def test_only_a_policy_in_force_is_named_as_an_override(is_enforced: bool) -> None:
+    policy = LocalPolicy(is_enforced=is_enforced, except_domains=parse_domain_list(["example.org"]))
+    message = Message(policy)
+    decision = message.decide()
+    assert message.counted[0][1].rule is Rule.EXCEPT_DOMAIN
+    assert (b"policy.override=except_domain" in decision.edits[-1].parts[-1]) is is_enforced
 
 
 def test_a_header_that_was_not_read_whole_may_be_a_list() -> None:

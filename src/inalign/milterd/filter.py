@@ -151,8 +151,8 @@ class ReceivingFilter(Filter):
         elif message.login and self._stays_here(message):
             value = str(login_field(service.options.authserv_id, message.login))
         ruling = decide(verdict, facts, service.policy)
-        if verdict is not None and ruling.instead_of is not None:
-            value = with_override(verdict.authentication_results, ruling)
+        if value is not None and service.policy.is_enforced:
+            value = with_override(value, ruling)
         decision = act(ruling, value, ((RESULTS_NAME, message.removals), (MARK_NAME, message.marks)))
         now = time.monotonic()
         removed = len(message.removals) + len(message.marks)
