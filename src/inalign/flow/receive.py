@@ -14,7 +14,7 @@ from datetime import datetime
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
-from inalign.dkim.verify import Verification
+from inalign.dkim.verify import LIMITS, Limits, Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.flow.facts import Facts, gather_facts
@@ -40,6 +40,7 @@ class Options:
     helo_result: bool = False
     """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
+    dkim_limits: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class Reception:
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
         header = self._header = Header(fields)
         self._is_whole = not dropped_fields
-        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
+        self._dkim = Verification(
+            fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
+        )
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
