@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import re
+import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple

@@ -51,7 +51,7 @@ def memory_mb(pid: int, word: str) -> float:
 
 def open_files(pid: int) -> int:
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
         return 0
 

@@ -1,4 +1,4 @@
-"""A row of the results: one peer in one case; a line of the JSON file, and of a table on the terminal and on the page."""
+"""A row of the results: one peer in one case; a line of the JSON file, and of a table."""
 
 from __future__ import annotations
 

@@ -113,12 +113,12 @@ def serve(names: Names, delay: float) -> None:
     server.setblocking(False)
     poll = select.epoll()
     poll.register(server, select.EPOLLIN)
-    due: collections.deque[tuple[float, bytes, object]] = collections.deque()
+    due: collections.deque[tuple[float, bytes, tuple[str, int]]] = collections.deque()
     while True:
         now = time.monotonic()
         while due and due[0][0] <= now:
             _, packet, client = due.popleft()
-            server.sendto(packet, client)  # type: ignore[arg-type]  # an address is what recvfrom gave
+            server.sendto(packet, client)
         poll.poll(max(0.0, due[0][0] - now) if due else 1.0)
         for _ in range(AT_ONCE):
             try:
