@@ -17,6 +17,7 @@ from inalign.counting import DnsCounts, count_message
 from inalign.dkim.result import DkimStatus
 from inalign.errors import Error, SettingsError
 from inalign.flow.receive import Options
+from inalign.generation import Place, Plan
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
@@ -25,7 +26,7 @@ from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, networks, place, read_settings
-from inalign.supervisor import Place, Plan, Supervisor
+from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
 from inalign.worker import Worker

@@ -124,7 +124,12 @@ class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5.0
     message_budget_seconds: Annotated[
         float,
-        Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
+        Meta(
+            gt=0,
+            le=250,
+            description="Time for the DNS of one message: for SPF and the reverse name from MAIL on (RFC 7208 section "
+            "4.6.4: at least 20), for all else from the end of the message on, when the MTA waits for us.",
+        ),
     ] = 20.0
     cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
         50_000
@@ -318,13 +323,14 @@ def sample() -> str:
             table = head
             section = type(getattr(Settings(), head)).__doc__ or ""
             lines += [f"# {section}", f"[{head}]", ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {_toml(default)}", ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -2,7 +2,7 @@
 
 SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
 ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
-still out are awaited, one deadline for all: the resolver's.
+still out are awaited, with a resolver that has one deadline for all of them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,6 @@ class Reception:
         now: datetime,
         dropped_fields: int = 0,
     ) -> None:
-        self._resolver = resolver
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
         header = Header(fields)
@@ -95,9 +94,8 @@ class Reception:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
 
-    async def verdict(self, client: ClientChecks) -> Verdict:
+    async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
-        resolver = self._resolver
         digests = self._body.digests()
         dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
         arc = await self._arc.result(resolver, digests)

@@ -43,8 +43,8 @@ WANTED = Wanted(
 )
 
 
-class BudgetedResolver(Protocol):
-    """A live resolver that can be given one budget for all questions of a message."""
+class BudgetedResolver(Resolver, Protocol):
+    """A live resolver whose questions can be given a budget."""
 
     def within(self, seconds: float) -> Resolver:
         """A view of it whose questions fail when the time is over."""
@@ -97,9 +97,7 @@ class ReceivingFilter(Filter):
         elif self._is_local:
             message.skipped = "local_network"
         else:
-            service = self._service
-            message.resolver = service.resolver.within(service.message_budget_seconds)
-            checks = check_client(envelope, message.resolver, service.options, now=message.now)
+            checks = check_client(envelope, self._within_budget(), self._service.options, now=message.now)
             message.client = asyncio.get_running_loop().create_task(checks)
 
     def recipient(self, event: Recipient) -> None:
@@ -114,10 +112,11 @@ class ReceivingFilter(Filter):
             return
         if not self._is_trusted:
             message.removals = _forged(event, self._service.options.authserv_id)
-        if message.resolver is not None:
+        if message.client is not None:
+            service = self._service
             fields = [make_field(field.name, field.value) for field in event.fields]
             message.reception = Reception(
-                fields, message.resolver, self._service.options, now=message.now, dropped_fields=event.dropped
+                fields, service.resolver, service.options, now=message.now, dropped_fields=event.dropped
             )
 
     def body(self, data: bytes) -> None:
@@ -134,7 +133,9 @@ class ReceivingFilter(Filter):
         verdict: Verdict | None = None
         value: str | None = None
         if message.reception is not None and message.client is not None:
-            verdict = await message.reception.verdict(await message.client)
+            # From now on the MTA waits, and not before: what the client took to send is no time of ours.
+            resolver = self._within_budget()
+            verdict = await message.reception.verdict(await message.client, resolver)
             value = verdict.authentication_results
         elif message.login and self._stays_here(message):
             value = str(login_field(self._service.options.authserv_id, message.login))
@@ -166,6 +167,10 @@ class ReceivingFilter(Filter):
         """Forget what is left."""
         self.aborted()
 
+    def _within_budget(self) -> Resolver:
+        """The resolver, with the budget of a message from now on."""
+        return self._service.resolver.within(self._service.message_budget_seconds)
+
     def _stays_here(self, message: _Message) -> bool:
         """Whether the login name may be shown: never on mail that leaves, where it would publish it."""
         return self._service.show_login and bool(message.mailers) and message.mailers <= self._service.local_mailers
@@ -182,7 +187,6 @@ class _Message:
         "now",
         "reception",
         "removals",
-        "resolver",
         "skipped",
         "started",
     )
@@ -193,7 +197,6 @@ class _Message:
         self.now = datetime.now(UTC)
         self.started = time.monotonic()
         self.skipped: str | None = None
-        self.resolver: Resolver | None = None
         self.client: asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
