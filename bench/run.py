@@ -63,16 +63,21 @@ def main() -> int:
     chosen = arguments()
     if private_net.is_inside():
         return measure(chosen)
+    return prepare(chosen.work) or private_net.enter()
+
+
+def prepare(work: Path) -> int:
+    """What is made once; a status that is not 0 where nothing can be measured here."""
     obstacle = private_net.obstacle()
     if obstacle is not None:
         print(f"No benchmark: {obstacle}", file=sys.stderr)
         return 1
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    if not (chosen.work / "corpus" / "complete").exists():
+    work.mkdir(parents=True, exist_ok=True)
+    if not (work / "corpus" / "complete").exists():
         progress("making keys and messages, once: half a minute")
-        corpus.make(chosen.work / "corpus")
-    build(chosen.work)
-    return private_net.enter()
+        corpus.make(work / "corpus")
+    build(work)
+    return 0
 
 
 def build(work: Path) -> None:
