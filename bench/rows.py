@@ -85,7 +85,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
     """One part as a table, its heading first."""
     part = rows[0].part
     ratio = RATIOS.get(part, "x pair")
-    table = [["case", "peer", *(column.heading for column in COLUMNS[part]), ratio, ""]]
+    table = [["case", "peer", *(column.heading for column in COLUMNS[part]), ratio, "remarks"]]
     for row in rows:
         figures = [_cell(row, column) for column in COLUMNS[part]]
         wrong = f"{row.wrong()} WRONG" if row.wrong() else ""

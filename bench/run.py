@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parts = f"by comma, of {' '.join(PARTS)}, or single cases as 10k/64/new and 1m/8/abort (default all parts)"
-    parser.add_argument("--quick", action="store_true", help="fewer cases, two short runs")
+    parser.add_argument("--quick", action="store_true", help="fewer cases, one short run of each")
     parser.add_argument("--cases", default=",".join(PARTS), help=parts)
     parser.add_argument("--peers", default=PEERS, help=f"by comma, of {' '.join(PACKAGES)} (default {PEERS})")
     parser.add_argument("--runs", type=int, default=5, help="of each peer in each case (default %(default)s)")
@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=WORK, help="folder for what is built (default build/bench)")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.cases, chosen.runs, chosen.seconds = "10k/8/new,1m/8/new,cold,postfix,libraries", 2, 0.6
+        chosen.cases, chosen.runs, chosen.seconds = "10k/8/new,1m/8/new,cold,postfix,libraries", 1, 0.8
     chosen.work = chosen.work.resolve()
     unknown = set(chosen.peers.split(",")) - set(PACKAGES)
     if unknown:
