@@ -17,6 +17,7 @@ from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
+from inalign.flow.facts import Facts, gather_facts
 from inalign.flow.iprev import IprevResult, check_iprev
 from inalign.flow.results_field import results_field
 from inalign.flow.verdict import Envelope, Verdict
@@ -81,7 +82,8 @@ class Reception:
     ) -> None:
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
-        header = Header(fields)
+        header = self._header = Header(fields)
+        self._is_whole = not dropped_fields
         self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
@@ -93,6 +95,10 @@ class Reception:
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
+
+    def facts(self, *, can_hold: bool = False) -> Facts:
+        """What `decide` must know beside the verdict."""
+        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
 
     async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
