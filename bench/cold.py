@@ -43,7 +43,7 @@ def measure(bench: Bench) -> None:
     for by_peer in rows.values():
         if "pair" in by_peer:
             for row in by_peer.values():
-                row.compare(by_peer["pair"], "msgs_per_s")
+                row.ratio = row.ratio_to(by_peer["pair"], "msgs_per_s")
         bench.results.add(list(by_peer.values()))
 
 

@@ -53,7 +53,7 @@ class Load:
         """So many messages that count, and what they cost the peer; `options` are others of milterload."""
         before = cpu_seconds(peer.pids)
         run = self.generate(peer, case, "-n", str(count), "-w", str(warm_up), *options)
-        thousands = (run["msgs"] + warm_up) / 1000
+        thousands = max(1, run["msgs"] + warm_up) / 1000
         run["cpu_s_per_1000"] = (cpu_seconds(peer.pids) - before) / thousands
         run["generator_cpu_s_per_1000"] = run["generator_cpu_s"] / thousands
         run["pss_mb"] = pss_mb(peer.pids)

@@ -119,7 +119,7 @@ def measure(bench: Bench) -> None:
             missing = server.check(place, message, peer)
             row.runs[-1]["bad"] = len(missing)
             row.note = f"without {' '.join(missing)}" if missing else ""
-            row.compare(rows[0], "msgs_per_s")
+            row.ratio = row.ratio_to(rows[0], "msgs_per_s")
         bench.results.add(rows)
 
 

@@ -20,7 +20,7 @@ class Row:
     peer: str
     runs: list[dict[str, float]] = field(default_factory=list)
     ratio: float | None = None
-    """To the peer that the part compares with, run by run."""
+    """To the peer that the part compares with."""
     note: str = ""
 
     def median(self, figure: str) -> float | None:
@@ -31,10 +31,11 @@ class Row:
         """Replies that were not as expected, or none at all."""
         return int(sum(run.get("bad", 0) + run.get("errors", 0) for run in self.runs))
 
-    def compare(self, other: Row, figure: str) -> None:
+    def ratio_to(self, other: Row, figure: str) -> float | None:
         """Against the run of the other that was next to ours: the speed of a machine drifts over minutes."""
         pairs = zip(self.runs, other.runs, strict=False)
-        self.ratio = statistics.median(ours[figure] / theirs[figure] for ours, theirs in pairs)
+        ratios = [ours[figure] / theirs[figure] for ours, theirs in pairs if theirs[figure]]
+        return statistics.median(ratios) if ratios else None
 
 
 class Column(NamedTuple):
@@ -77,7 +78,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
     ),
     "libraries": (Column("a CPU second", "per_cpu_s", 0, spread=True),),
 }
-RATIOS = {"postfix": "x none", "libraries": "Inalign / this", "memory": "", "dead": ""}
+RATIOS = {"postfix": "x none", "libraries": "inalign / this", "memory": "", "dead": ""}
 """What the ratio is called; it is to the pair elsewhere."""
 
 

@@ -62,22 +62,24 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     chosen = arguments()
     if private_net.is_inside():
+        private_net.prepare(chosen.work)
         return measure(chosen)
-    return prepare(chosen.work) or private_net.enter()
-
-
-def prepare(work: Path) -> int:
-    """What is made once; a status that is not 0 where nothing can be measured here."""
     obstacle = private_net.obstacle()
-    if obstacle is not None:
-        print(f"No benchmark: {obstacle}", file=sys.stderr)
-        return 1
+    prepare(chosen.work)
+    if obstacle is None:
+        build(chosen.work)
+        return private_net.enter()
+    print(f"Libraries alone, no milters: {obstacle}\n")
+    chosen.cases = "libraries"
+    return measure(chosen)
+
+
+def prepare(work: Path) -> None:
+    """What is made once."""
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "corpus" / "complete").exists():
         progress("making keys and messages, once: half a minute")
         corpus.make(work / "corpus")
-    build(work)
-    return 0
 
 
 def build(work: Path) -> None:
@@ -90,9 +92,8 @@ def build(work: Path) -> None:
 
 
 def measure(chosen: argparse.Namespace) -> int:
-    """Inside the private namespaces: every part that was asked for; the status says whether all replies were right."""
+    """Every part that was asked for; the status says whether all replies of Inalign were right."""
     work: Path = chosen.work
-    private_net.prepare(work)
     plan = Plan(tuple(chosen.cases.split(",")), tuple(chosen.peers.split(",")), chosen.runs, chosen.seconds)
     results = Results(work / "results.jsonl", machine(work))
     # Not below the project: Postfix' processes run as other users and must reach the sockets.

@@ -29,7 +29,7 @@ from load import Case, Load
 from peers import DEFAULT_INALIGN, Peer, Starter
 from processes import family, memory_mb, open_files
 from rows import aligned, progress
-from run import WORK, prepare
+from run import WORK, build, prepare
 
 CONNECTIONS = 8
 DEAD_CONNECTIONS = 4
@@ -82,7 +82,13 @@ def main() -> int:
     parser.add_argument("--inalign", default=DEFAULT_INALIGN, help="the command; {config} is its configuration file")
     chosen = parser.parse_args()
     if not private_net.is_inside():
-        return prepare(WORK) or private_net.enter()
+        obstacle = private_net.obstacle()
+        if obstacle is not None:
+            print(f"No soak: {obstacle}", file=sys.stderr)
+            return 1
+        prepare(WORK)
+        build(WORK)
+        return private_net.enter()
     private_net.prepare(WORK)
     write_manifests(WORK / "corpus")
     dns = ("--delay", str(DELAY), "--dead", str(DEAD_EVERY))

@@ -52,7 +52,7 @@ def _case(bench: Bench, peers: Sequence[Peer], part: str, case: Case) -> list[Ro
     pair = next((row for row in rows if row.peer == "pair"), None)
     if pair is not None:
         for row in rows:
-            row.compare(pair, "msgs_per_s")
+            row.ratio = row.ratio_to(pair, "msgs_per_s")
     return rows
 
 
