@@ -13,6 +13,7 @@ import argparse
 import importlib.metadata
 import json
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ import libraries
 import postfix
 import private_net
 import warm
-from load import Load
+from load import SIZES, Load
 from peers import DEFAULT_INALIGN, PACKAGES, Starter
 from plan import PARTS, Bench, Plan
 from rows import Results, progress
@@ -53,9 +54,10 @@ def arguments() -> argparse.Namespace:
     if chosen.quick:
         chosen.cases, chosen.runs, chosen.seconds = "10k/8/new,1m/8/new,cold,postfix,libraries", 1, 0.8
     chosen.work = chosen.work.resolve()
-    unknown = set(chosen.peers.split(",")) - set(PACKAGES)
-    if unknown:
-        parser.error(f"no such peer: {', '.join(sorted(unknown))}")
+    known = re.compile("|".join((*PACKAGES, *PARTS, rf"({'|'.join(SIZES)})/[1-9]\d*/(new|abort)")))
+    for name in f"{chosen.peers},{chosen.cases}".split(","):
+        if not known.fullmatch(name):
+            parser.error(f"no such peer or case: {name}")
     return chosen
 
 
