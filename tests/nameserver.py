@@ -27,6 +27,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+from dns.rdtypes.ANY.TXT import TXT
 
 TTL = 300
 
@@ -67,7 +68,12 @@ def records(name: str, kind: str, *texts: str, ttl: int = TTL) -> dns.rrset.RRse
 
 def txt(name: str, *values: str | bytes, ttl: int = TTL) -> dns.rrset.RRset:
     """TXT records with these values, cut into character-strings of 255 octets."""
-    return records(name, "TXT", *(_txt_text(value) for value in values), ttl=ttl)
+    strings = [value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in values]
+    data = [
+        TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [each[at : at + 255] for at in range(0, len(each), 255)] or [b""])
+        for each in strings
+    ]
+    return dns.rrset.from_rdata_list(dns.name.from_text(name), ttl, data)
 
 
 def soa(zone: str, *, ttl: int = TTL, minimum: int = 60) -> dns.rrset.RRset:

@@ -135,15 +135,19 @@ def _texts(name: str) -> Sequence[object]:
 
 def beside(*others: str) -> Script:
     """The right record among others; a key must stand alone (RFC 6376 section 3.6.2.2), so it has a long note."""
+    made: dict[str, bytes] = {}
+
+    def make(question: Question) -> bytes:
+        if question.name == KEY:
+            return reply(question, txt(KEY, f"{key_record()}; n={''.join(others)}")).to_wire(max_size=65535)
+        message = right(question)
+        message.answer.extend(txt(question.name, other) for other in others)
+        return message.to_wire(max_size=65535)
 
     def script(question: Question) -> list[Step]:
-        if question.name == KEY:
-            long = f"{key_record()}; n={''.join(others)}"
-            message = reply(question, txt(KEY, long))
-        else:
-            message = right(question)
-            message.answer.extend(txt(question.name, other) for other in others)
-        return [Step(message.to_wire(max_size=65535))]
+        if question.name not in made:
+            made[question.name] = make(question)
+        return [Step(question.message.id.to_bytes(2, "big") + made[question.name][2:])]
 
     return script
 

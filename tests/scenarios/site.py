@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from inalign.flow.receive import Options
 from inalign.mail.authres import parse_authentication_results
@@ -31,8 +31,9 @@ LONGEST = 30.0
 """Seconds after which a test has hung. No test says that something is faster than that."""
 
 
+@cache  # signing takes as long as all else that a test does with a message
 def fresh(text: str = TEXT, domain: str = "example.org") -> bytes:
-    """A message that the domain has signed just now."""
+    """A message that the domain has signed a moment ago."""
     return signed(text, domain=domain, now=datetime.now(UTC))
 
 

@@ -46,7 +46,7 @@ from tests.scenarios.bad_answers import (
 from tests.scenarios.site import PASS, deliver_good, fresh, receiving
 from tests.senders import TEXT
 
-EXCHANGE = 0.5
+EXCHANGE = 0.6
 """Seconds for one exchange, here and by default 5."""
 
 TEMPERROR = dict.fromkeys(PASS, "temperror")

@@ -144,14 +144,14 @@ def test_one_domain_in_ten_is_dead_and_the_others_do_not_wait_for_it() -> None:
 
     async def main(server: NameServer) -> None:
         async with receiving(server, exchange=2.0, budget=4.0) as site:
-            await asyncio.gather(*(deliver(site, domain, text) for domain, text in domains * 8))
+            await asyncio.gather(*(deliver(site, domain, text) for domain, text in domains * 4))
 
     with NameServer(zone) as server:
         for name in zone:
             if name.endswith("d3.example"):
                 server.on(name, "*", silence)
         run(main(server))
-    assert finished[-8:] == ["d3.example"] * 8
+    assert finished[-4:] == ["d3.example"] * 4
     dead = {name: times for (name, _), times in asked(server).items() if name.endswith("d3.example")}
     assert max(dead.values()) <= 3, "one question in three attempts, however many messages wait for it"
 
