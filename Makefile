@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = src tests bench
 
-.PHONY: up test check lint docs bench format clean
+.PHONY: up test check lint docs bench soak format clean
 
 up: .venv/for-use
 	@$(BIN)/inalign up
@@ -31,8 +31,13 @@ format: .venv/for-tests
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+# ARGUMENTS=--help says what can be chosen.
 bench: .venv/for-tests
-	$(BIN)/python bench/run.py
+	@packaging/bench-parts
+	$(BIN)/python bench/run.py $(ARGUMENTS)
+
+soak: .venv/for-tests
+	$(BIN)/python bench/soak.py $(ARGUMENTS)
 
 .venv/for-use: requirements.txt requirements-build.txt pyproject.toml
 	@PYTHON=$(PYTHON) packaging/venv requirements.txt
