@@ -18,8 +18,11 @@ from inalign.counting import DnsCounts, count_message
 from inalign.dkim.result import DkimStatus
 from inalign.dkim.verify import Limits as DkimLimits
 from inalign.errors import Error, SettingsError
+from inalign.flow.decide import LocalPolicy
 from inalign.flow.receive import Options
+from inalign.flow.ruling import Handling
 from inalign.generation import Place, Plan
+from inalign.mail.domain import parse_domain_list
 from inalign.main_cf import MAIN_CF, milter_content_timeout
 from inalign.milter.limits import Limits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
@@ -77,6 +80,23 @@ def make_options(settings: Settings) -> Options:
     )
 
 
+def make_policy(settings: Settings) -> LocalPolicy:
+    """What the operator wants to be done with messages."""
+    policy = settings.policy
+    return LocalPolicy(
+        is_enforced=policy.mode == "enforce",
+        dmarc_reject=Handling(policy.dmarc_reject),
+        dmarc_quarantine=Handling(policy.dmarc_quarantine),
+        dmarc_temperror=Handling(policy.dmarc_temperror),
+        author_problem=Handling(policy.author_problem),
+        spf_fail=Handling(policy.spf_fail),
+        refuse_lists=policy.refuse_lists,
+        except_domains=parse_domain_list(policy.except_domains),
+        trusted_sealers=parse_domain_list(policy.trusted_sealers),
+        reject_text=policy.reject_text,
+    )
+
+
 def addresses(settings: Settings) -> list[Address]:
     """Where the milter listens."""
     try:
@@ -104,6 +124,7 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
     return Service(
         resolver=resolver,
         options=make_options(settings),
+        policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
         local_networks=networks(milter.local_networks),
         trusted_relays=networks(milter.trusted_relays),
@@ -184,6 +205,12 @@ def warnings(settings: Settings, main_cf: Path = MAIN_CF) -> list[str]:
         found.append(
             f"milter.mta_timeout_seconds = {milter.mta_timeout_seconds:g}, but Postfix on this host waits only "
             f"{postfix:g} s (milter_content_timeout in {main_cf})"
+        )
+    policy, mildest_first = settings.policy, list(Handling)
+    if mildest_first.index(Handling(policy.dmarc_reject)) < mildest_first.index(Handling(policy.dmarc_quarantine)):
+        found.append(
+            f"policy.dmarc_reject = {policy.dmarc_reject} is milder than policy.dmarc_quarantine = "
+            f"{policy.dmarc_quarantine}, though p=reject asks for more than p=quarantine"
         )
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < milter.max_connections + OTHER_DESCRIPTORS:

@@ -18,6 +18,8 @@ import msgspec
 from msgspec import Meta, field
 
 from inalign.errors import SettingsError
+from inalign.flow.decide import PLACEHOLDERS
+from inalign.mail.domain import DomainError, parse_domain_list
 from inalign.ownership import distrust
 
 Network = IPv4Network | IPv6Network
@@ -176,6 +178,66 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10
 
 
+FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
+
+
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of messages. quarantine marks for the junk folder, hold is the MTA's queue (docs/operations.md)."""
+
+    mode: Annotated[
+        Literal["observe", "enforce"],
+        Meta(description="observe: accept everything, and log what would have been done; enforce: do it."),
+    ] = "observe"
+    dmarc_reject: Annotated[
+        FailureAction,
+        Meta(
+            description="What a message gets that fails DMARC where p=reject applies. RFC 9989 section 7.4: p=reject "
+            "alone is no reason to refuse a message, but to treat it as with p=quarantine."
+        ),
+    ] = "quarantine"
+    dmarc_quarantine: Annotated[
+        FailureAction, Meta(description="What a message gets that fails DMARC where p=quarantine applies.")
+    ] = "quarantine"
+    dmarc_temperror: Annotated[
+        Literal["accept", "tempfail"],
+        Meta(description="What a message gets whose DMARC cannot be found out, since DNS gives no answer."),
+    ] = "accept"
+    author_problem: Annotated[
+        FailureAction,
+        Meta(description="What a message gets without an author domain, with several, or with an ambiguous From."),
+    ] = "accept"
+    spf_fail: Annotated[
+        FailureAction,
+        Meta(description="What a message gets whose SPF is fail, where the author domain has no DMARC record."),
+    ] = "accept"
+    refuse_lists: Annotated[
+        bool,
+        Meta(
+            description="Refuse mailing list mail like other mail. false: it gets quarantine where it would get "
+            "reject, since lists unsubscribe readers whose servers refuse (List-Id, List-Post, Precedence: list)."
+        ),
+    ] = False
+    except_domains: Annotated[
+        list[str],
+        Meta(description="Author domains whose mail is always accepted; .example.org stands for all names below it."),
+    ] = field(default_factory=list)
+    trusted_sealers: Annotated[
+        list[str],
+        Meta(
+            description="ARC sealers (d= of their seals) that are believed when they found the author authenticated: "
+            "DMARC fail is accepted then. .example.org stands for all names below it."
+        ),
+    ] = field(default_factory=list)
+    reject_text: Annotated[
+        str,
+        Meta(
+            pattern="^[ -~]{0,200}$",
+            description="Text of the reply 550, ASCII, at most 200 characters; {domain} and {rule} are filled in. "
+            "Empty: a text that fits the rule.",
+        ),
+    ] = ""
+
+
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The log: one line a message."""
 
@@ -222,6 +284,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     milter: MilterSettings = field(default_factory=MilterSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -260,6 +323,17 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
     ):
         for value in values:
             _network(value, f"{_place(source, text, key)}: {key}")
+    for key, names in (
+        ("policy.except_domains", settings.policy.except_domains),
+        ("policy.trusted_sealers", settings.policy.trusted_sealers),
+    ):
+        try:
+            parse_domain_list(names)
+        except DomainError as problem:
+            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+    if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):
+        key = "policy.reject_text"
+        raise SettingsError(f"{_place(source, text, key)}: {key}: braces are for {' and '.join(PLACEHOLDERS)} alone")
     return settings
 
 

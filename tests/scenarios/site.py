@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from inalign.flow.receive import Options
 from inalign.mail.authres import parse_authentication_results
@@ -25,14 +25,27 @@ from tests.milter import mta
 from tests.nameserver import NameServer
 from tests.senders import CLIENT, TEXT, signed
 
+PASS = {"spf": "pass", "dkim": "pass", "dmarc": "pass"}
 HELO = "mail.example.org"
 LONGEST = 30.0
 """Seconds after which a test has hung. No test says that something is faster than that."""
 
 
+@cache  # signing takes as long as all else that a test does with a message
 def fresh(text: str = TEXT, domain: str = "example.org") -> bytes:
-    """A message that the domain has signed just now."""
+    """A message that the domain has signed a moment ago."""
     return signed(text, domain=domain, now=datetime.now(UTC))
+
+
+def commands(message: bytes, mail_from: str) -> tuple[bytes, bytes, bytes]:
+    """A message as an MTA hands it over: from MAIL to DATA, the header, and the body with the end."""
+    parsed = parse_message(message)
+    header = b"".join(mta.header(field.name, field.value) for field in parsed.fields)
+    return (
+        mta.mail(f"<{mail_from}>") + mta.recipient() + mta.data(),
+        header + mta.end_of_header(),
+        mta.body(parsed.body) + mta.end_of_message(),
+    )
 
 
 @dataclass
@@ -58,16 +71,13 @@ class Site:
         async with asyncio.timeout(LONGEST):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
-                writer.write(mta.offer() + mta.connect(address=client) + mta.helo(HELO))
-                writer.write(mta.mail(f"<{mail_from}>") + mta.recipient() + mta.data())
+                envelope, header, body = commands(message, mail_from)
+                writer.write(mta.offer() + mta.connect(address=client) + mta.helo(HELO) + envelope)
                 await asyncio.sleep(before_header)
-                parsed = parse_message(message)
-                for field in parsed.fields:
-                    writer.write(mta.header(field.name, field.value))
-                writer.write(mta.end_of_header())
+                writer.write(header)
                 await asyncio.sleep(before_end)
-                writer.write(mta.body(parsed.body) + mta.end_of_message())
-                return _words(await _final_frames(reader))
+                writer.write(body)
+                return words_of(await _final_frames(reader))
             finally:
                 writer.transport.abort()
 
@@ -107,7 +117,8 @@ async def _final_frames(reader: asyncio.StreamReader) -> Sequence[tuple[str, byt
     return frames
 
 
-def _words(frames: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+def words_of(frames: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    """The result words in the one field that these replies insert."""
     ((_, payload),) = [frame for frame in frames if frame[0] == "i"]
     name, value, _ = payload[4:].split(b"\0")
     assert name == b"Authentication-Results"
@@ -115,3 +126,8 @@ def _words(frames: Sequence[tuple[str, bytes]]) -> dict[str, str]:
     found = {result.method: result.result for result in results}
     assert len(found) == len(results), value
     return found
+
+
+async def deliver_good(site: Site) -> dict[str, str]:
+    """A message that passes in everything, where DNS is well."""
+    return await site.deliver(fresh(), "alice@example.org")

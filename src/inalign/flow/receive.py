@@ -17,14 +17,15 @@ from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import LIMITS, Limits, Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
-from inalign.flow.iprev import IprevResult, check_iprev
+from inalign.flow.facts import Facts, gather_facts
+from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field
-from inalign.resolver import Resolver
+from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
-from inalign.spf.identity import find_client
+from inalign.spf.identity import find_client, helo_identity, mail_from_identity
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
@@ -56,6 +57,12 @@ class ClientChecks:
 async def check_client(envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime) -> ClientChecks:
     """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known."""
     client = find_client(envelope.client_ip)
+    # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
+    # rounds of answers for all, where one check after the other would be five.
+    for identity in (mail_from_identity(envelope.mail_from, envelope.helo), helo_identity(envelope.helo)):
+        if identity.domain is not None:
+            resolver.expect(txt(identity.domain))
+    names = await find_names(client.address, resolver) if options.iprev and client is not None else None
     spf = await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
@@ -64,7 +71,7 @@ async def check_client(envelope: Envelope, resolver: Resolver, options: Options,
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
     else:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
-    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    iprev = await check_iprev(client.address, names, resolver) if client is not None and names is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
 
@@ -82,7 +89,8 @@ class Reception:
     ) -> None:
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
-        header = Header(fields)
+        header = self._header = Header(fields)
+        self._is_whole = not dropped_fields
         self._dkim = Verification(
             fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
         )
@@ -96,6 +104,10 @@ class Reception:
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
+
+    def facts(self, *, can_hold: bool = False) -> Facts:
+        """What `decide` must know beside the verdict."""
+        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
 
     async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""

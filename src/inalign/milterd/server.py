@@ -86,6 +86,9 @@ class Filter:
     The replies of all but `end_of_message` count only where `Wanted.replies` names their command; else return None.
     """
 
+    actions: int = 0
+    """What may be done to a message, as negotiated: bits of `Action`."""
+
     def connected(self, event: Connected) -> Reply | None:
         """A client is there: always the first call, but for a `Wanted` that waives it."""
 
@@ -456,6 +459,8 @@ class Connection(asyncio.Protocol):
     def _open_filter(self) -> Filter:
         if self._filter is None:
             self._filter = self._server.factory(self._session.macros)
+            agreement = self._session.agreement
+            self._filter.actions = agreement.actions if agreement is not None else 0
         return self._filter
 
     def _close_filter(self) -> None:
