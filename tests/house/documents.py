@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import Settings, describe
+from inalign.settings import describe, meaning_of
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 
 DOCS = ROOT / "docs"
@@ -124,24 +124,21 @@ def _links(paths: Iterable[str]) -> str:
 
 def settings() -> str:
     """The page of the settings, a chapter a table of the file."""
-    lines = [SETTINGS]
-    table = None
+    rows: dict[str, list[str]] = defaultdict(list)
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
-        if head != table:
-            table = head
-            lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
-        lines.append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+        rows[head].append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+    lines = [SETTINGS]
+    for head, of_table in rows.items():
+        lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |", *of_table]
     return "\n".join(lines) + "\n"
 
 
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    section = Settings()
-    for name in table.split("."):
-        section = getattr(section, name)
-    return ["", f"## `[{table}]`", "", type(section).__doc__ or "", ""]
+    shown = f"[[{table[:-2]}]]" if table.endswith("[]") else f"[{table}]"
+    return ["", f"## `{shown}`", "", meaning_of(table), ""]
 
 
 def _code(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inalign.flow.origin import Origin
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
 
@@ -18,8 +19,12 @@ def message_line(
     skipped: str | None,
     removed: int,
     seconds: float,
+    origin: Origin | None = None,
 ) -> Pairs:
-    """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
+    """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision.
+
+    `origin` tells how the client is known, of a message that a relay or a gateway handed in.
+    """
     return Pairs(
         [
             ("id", queue_id or "-"),
@@ -27,12 +32,19 @@ def message_line(
             ("helo", envelope.helo),
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
             *(_results(verdict) if verdict is not None else ()),
+            *(_origin(origin) if origin is not None else ()),
             ("skipped", skipped),
             ("removed", removed or None),
             ("action", "none"),
             ("ms", round(seconds * 1000, 1)),
         ]
     )
+
+
+def _origin(origin: Origin) -> Iterator[tuple[str, object]]:
+    yield "origin", origin.source
+    yield "via", ",".join(map(str, origin.via))
+    yield "unknown", origin.detail or None
 
 
 def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:

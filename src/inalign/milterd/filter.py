@@ -10,18 +10,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from inalign.errors import ParseError
 from inalign.flow.log_line import message_line
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Hosts, Origin, Source, find_origin
 from inalign.flow.receive import ClientChecks, Options, Reception, check_client
 from inalign.flow.results_field import login_field
+from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.claim import claims_authserv_id
-from inalign.mail.fields import make_field
+from inalign.mail.fields import Field, make_field
 from inalign.mail.results import fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
@@ -29,8 +31,9 @@ from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Hel
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision, Edit, delete_headers, insert_header
 from inalign.milterd.server import Filter
-from inalign.resolver import Resolver
+from inalign.resolver import IPAddress, Resolver
 from inalign.spf.identity import find_client
+from inalign.spf.result import SpfResult
 
 log = logging.getLogger("inalign.message")
 
@@ -57,12 +60,15 @@ class Service:
     resolver: BudgetedResolver
     options: Options
     message_budget_seconds: float
-    local_networks: tuple[IPv4Network | IPv6Network, ...]
-    trusted_relays: tuple[IPv4Network | IPv6Network, ...]
+    hosts: Hosts
+    trusted_relays: Networks
+    """Authentication-Results with our name are kept in what these hand in."""
     show_login: bool
     local_mailers: frozenset[str]
     count: Callable[[Verdict | None, str | None, int, float], None] = lambda *_: None
     """Told of each message: its verdict, or why it was not verified; forged fields; seconds from its end on."""
+    count_origin: Callable[[Source], None] = lambda _: None
+    """Told of each message that a relay or a gateway handed in: from where its client is known."""
 
 
 class ReceivingFilter(Filter):
@@ -72,8 +78,7 @@ class ReceivingFilter(Filter):
         self._macros = macros
         self._service = service
         self._client_ip: str | None = None
-        self._is_local = False
-        self._is_trusted = False
+        self._address: IPAddress | None = None
         self._helo: str | None = None
         self._message: _Message | None = None
 
@@ -81,26 +86,29 @@ class ReceivingFilter(Filter):
         """Note who the client is."""
         self._client_ip = event.client_ip
         self._helo = None
-        self._is_local = _is_within(event.client_ip, self._service.local_networks)
-        self._is_trusted = _is_within(event.client_ip, self._service.trusted_relays)
+        client = find_client(event.client_ip)
+        self._address = None if client is None else client.address
 
     def helo(self, event: Helo) -> None:
         """Note the name that the client gives itself."""
         self._helo = event.name
 
     def mail(self, event: MailFrom) -> None:
-        """Begin a message; what DNS says of the client is asked for while the client still sends."""
+        """Begin a message; what DNS says of the client is asked for while the client still sends.
+
+        Behind a relay or a gateway the client is only known when the header is there.
+        """
+        service, address = self._service, self._address
         envelope = Envelope(self._client_ip, self._helo, _mail_from(event.path))
         message = self._message = _Message(envelope, login=self._macros.get("{auth_authen}"))
         if message.login:
             message.skipped = "authenticated"
-        elif self._is_local:
+        elif service.hosts.hands_on(address):
+            message.relay = address
+        elif address is not None and address in service.hosts.local:
             message.skipped = "local_network"
         else:
-            service = self._service
-            message.resolver = service.resolver.within(service.message_budget_seconds)
-            checks = check_client(envelope, message.resolver, service.options, now=message.now)
-            message.client = asyncio.get_running_loop().create_task(checks)
+            message.check_client(service)
 
     def recipient(self, event: Recipient) -> None:
         """Note whether the message may leave this host."""
@@ -112,12 +120,22 @@ class ReceivingFilter(Filter):
         message = self._message
         if message is None:
             return
-        if not self._is_trusted:
-            message.removals = _forged(event, self._service.options.authserv_id)
-        if message.resolver is not None:
-            fields = [make_field(field.name, field.value) for field in event.fields]
+        service = self._service
+        fields = [make_field(field.name, field.value) for field in event.fields] if not message.skipped else []
+        if message.relay is not None:
+            message.find_origin(message.relay, fields, service)
+        if self._address is None or self._address not in service.trusted_relays:
+            ids = (service.options.authserv_id, *(() if message.transit else service.hosts.gateway_ids))
+            message.removals = _forged(event, ids)
+        if not message.skipped:
             message.reception = Reception(
-                fields, message.resolver, self._service.options, now=message.now, dropped_fields=event.dropped
+                fields,
+                # A sender may take minutes for the content, and the MTA hands it over when it is whole.
+                service.resolver.within(service.message_budget_seconds),
+                service.options,
+                now=message.now,
+                dropped_fields=event.dropped,
+                transit=message.transit,
             )
 
     def body(self, data: bytes) -> None:
@@ -152,6 +170,7 @@ class ReceivingFilter(Filter):
                 skipped=message.skipped,
                 removed=len(message.removals),
                 seconds=now - message.started,
+                origin=message.origin,
             )
             log.info(line)
         return Decision(ACCEPT, edits)
@@ -180,11 +199,13 @@ class _Message:
         "login",
         "mailers",
         "now",
+        "origin",
         "reception",
+        "relay",
         "removals",
-        "resolver",
         "skipped",
         "started",
+        "transit",
     )
 
     def __init__(self, envelope: Envelope, *, login: str | None) -> None:
@@ -193,11 +214,32 @@ class _Message:
         self.now = datetime.now(UTC)
         self.started = time.monotonic()
         self.skipped: str | None = None
-        self.resolver: Resolver | None = None
+        self.relay: IPAddress | None = None
+        self.origin: Origin | None = None
+        self.transit: Transit | None = None
         self.client: asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
         self.removals: list[int] = []
+
+    def find_origin(self, relay: IPAddress, fields: list[Field], service: Service) -> None:
+        """Learn from the header who the client is, and begin what waited for it."""
+        origin = self.origin = find_origin(relay, fields, service.hosts, self.envelope.mail_from)
+        service.count_origin(origin.source)
+        client_ip = None if origin.address is None else str(origin.address)
+        self.envelope = replace(self.envelope, client_ip=client_ip, helo=origin.helo)
+        if origin.gateway is not None:
+            self.transit = Transit(writes_results=origin.gateway.authserv_id is not None, report=origin.report)
+        if origin.is_local:
+            self.skipped = "local_network"
+        else:
+            self.check_client(service, reported=origin.spf)
+
+    def check_client(self, service: Service, *, reported: SpfResult | None = None) -> None:
+        """Begin to ask what DNS says of the client."""
+        resolver = service.resolver.within(service.message_budget_seconds)
+        checks = check_client(self.envelope, resolver, service.options, now=self.now, reported=reported)
+        self.client = asyncio.get_running_loop().create_task(checks)
 
 
 def _mail_from(path: str) -> str | None:
@@ -211,16 +253,10 @@ def _mail_from(path: str) -> str | None:
     return f"{reverse_path.local_part}@{reverse_path.domain}"
 
 
-def _forged(event: EndOfHeader, authserv_id: str) -> list[int]:
-    """The indexes of the Authentication-Results fields that claim to be ours (RFC 8601 section 5)."""
-    ids = (authserv_id,)
+def _forged(event: EndOfHeader, ids: tuple[str, ...]) -> list[int]:
+    """The indexes of the Authentication-Results fields that claim to be one of ours (RFC 8601 section 5)."""
     kept = list(event.occurrences(FIELD_NAME))
     forged = [index for index, field in kept if claims_authserv_id(field.value, ids)]
     # Fields beyond the limits were not read; what cannot be checked is not left to pass for ours.
     unread = event.unread.get(FIELD_NAME.lower(), 0)
     return forged + [len(kept) + number for number in range(1, unread + 1)]
-
-
-def _is_within(client_ip: str | None, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    client = find_client(client_ip)
-    return client is not None and any(client.address in network for network in networks)
