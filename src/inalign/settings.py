@@ -107,7 +107,7 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         Meta(
             description="Clients whose mail is our own: not verified. Forged results are removed all the same. Like "
-            "every list of clients it takes addresses, networks and, with `!`, exceptions; the most specific one decides."
+            "every list of clients it takes addresses, networks and, with `!`, exceptions; the most specific decides."
         ),
     ] = field(default_factory=lambda: list(LOOPBACK))
     trusted_relays: Annotated[

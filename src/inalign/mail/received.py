@@ -48,6 +48,7 @@ _HELO_ALONE = re.compile(
     rf"(?:(?:port=[0-9]{{1,5}}[ \t]+)?helo=|(?:account[ \t]+[^\s()]+[ \t]+)?(?:HELO|EHLO|LHLO)[ \t]+){_SAID}{_IDENT}",
     _FLAGS,
 )
+_TELLS_HELO = re.compile(r"(?:helo|port|ident)=|(?:HELO|EHLO|LHLO|account)(?![^\s()])", _FLAGS)
 _LITERAL = re.compile(rf"\[{_ADDRESS}\]", _FLAGS)
 # An address where none should be. With brackets only: a bare one is a comment of its own.
 _ANY_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9a-f.:]+(?:%[^\]]*)?\]", _FLAGS)
@@ -104,8 +105,9 @@ def parse_received(value: bytes) -> ReceivedFrom:
         elif not form and _ANY_LITERAL.search(comment):
             raise ReceivedError("an address stands in a comment that should hold none")
     literal = _LITERAL.fullmatch(first)
-    if not found and literal and said:
-        found.append(literal)
+    if literal and any(_TELLS_HELO.match(comment) for comment in comments):
+        # Exim. If another address follows, either may be part of HELO, and nobody knows which.
+        found.extend([literal] if said else [literal, literal])
     if len(found) != 1 or len(said) > 1:
         raise ReceivedError(f"{len(found)} addresses and {len(said)} comments about HELO, where one is wanted")
     return ReceivedFrom(_address(found[0]["address"]), said[0] if said else first)
