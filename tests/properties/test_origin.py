@@ -64,15 +64,16 @@ def test_what_stands_below_the_field_of_a_gateway_changes_nothing(outside: list[
     assert find_origin(ip_address(RELAYS[2]), [*fields, *outside], HOSTS, "a@b.example") == alone
 
 
-@given(HELO)
-def test_no_helo_makes_another_address_of_the_recorded_one(helo: bytes) -> None:
+@given(HELO, HELO)
+def test_no_helo_and_no_reverse_name_make_another_address_of_the_recorded_one(helo: bytes, name: bytes) -> None:
     for field in (
-        b" from %b (real.example [192.0.2.7]) by mx with SMTP; x" % helo,
-        b" from %b ([192.0.2.7]) by mx with SMTP for <a@b>; x" % helo,
+        b" from %b (%b [192.0.2.7]) by mx with SMTP; x" % (helo, name),
+        b" from %b ([192.0.2.7]) (%b) by mx with SMTP for <a@b>; x" % (helo, name),
         b" from %b (192.0.2.7) by mx (10.0.0.6) with Microsoft SMTP Server; x" % helo,
-        b" from real.example (HELO %b) (192.0.2.7)\n by mx with SMTP; x" % helo,
-        b" from real.example ([192.0.2.7] helo=%b)\n\tby mx with smtp (Exim 4.97); x" % helo,
-        b" from [192.0.2.7] (helo=%b)\n\tby mx with smtp (Exim 4.97); x" % helo,
+        b" from %b (HELO %b) (192.0.2.7)\n by mx with SMTP; x" % (name, helo),
+        b" from %b ([192.0.2.7] helo=%b)\n\tby mx with smtp (Exim 4.97); x" % (name, helo),
+        b" from [192.0.2.7] (helo=%b ident=%b)\n\tby mx with smtp (Exim 4.97); x" % (helo, name),
+        b" from %b (%b [192.0.2.7] (may be forged)) by mx (8.17); x" % (helo, name),
     ):
         with contextlib.suppress(ParseError):
             assert parse_received(field).address == IPv4Address(CLIENT)

@@ -33,8 +33,8 @@ _FLAGS = re.ASCII | re.IGNORECASE
 _ADDRESS = r"(?P<address>(?:IPv6:)?[0-9a-f]*[.:][0-9a-f.:]{1,44}(?:%[0-9a-z]{1,16})?)"
 _PORT = r"(?::[0-9]{1,5})?"
 _NAME = r"[^\s()\[\]]+"
-_SAID = r"(?P<helo>[^\s()]+)"
-_IDENT = r"(?:[ \t]+ident=[^\s()]*)?"
+_SAID = r"(?P<helo>[^\s()@]+)"
+_IDENT = r"(?:[ \t]+ident=[^\s()@]*)?"
 
 _TOKEN = re.compile(r"[ \t]*(?:(?P<comment>\()|(?P<word>[^\s()]+))", _FLAGS)
 _BY = re.compile(r"(?<![^\s()])by(?![^\s()])", _FLAGS)
@@ -45,13 +45,13 @@ _NAME_AND_ADDRESS = re.compile(
 _BARE_ADDRESS = re.compile(rf"(?:[^\s()\[\]@]*@)?{_ADDRESS}", _FLAGS)
 _ADDRESS_AND_HELO = re.compile(rf"\[{_ADDRESS}\]{_PORT}(?:[ \t]+helo={_SAID})?{_IDENT}", _FLAGS)
 _HELO_ALONE = re.compile(
-    rf"(?:(?:port=[0-9]{{1,5}}[ \t]+)?helo=|(?:account[ \t]+[^\s()]+[ \t]+)?(?:HELO|EHLO|LHLO)[ \t]+){_SAID}{_IDENT}",
+    rf"(?:(?:port=[0-9]{{1,5}}[ \t]+)?helo=|(?:HELO|EHLO|LHLO)[ \t]+){_SAID}{_IDENT}",
     _FLAGS,
 )
-_TELLS_HELO = re.compile(r"(?:helo|port|ident)=|(?:HELO|EHLO|LHLO|account)(?![^\s()])", _FLAGS)
+_TELLS_HELO = re.compile(r"(?:helo|port|ident)=|(?:HELO|EHLO|LHLO)(?![^\s()])", _FLAGS)
 _LITERAL = re.compile(rf"\[{_ADDRESS}\]", _FLAGS)
-# An address where none should be. With brackets only: a bare one is a comment of its own.
-_ANY_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9a-f.:]+(?:%[^\]]*)?\]", _FLAGS)
+# An address where none should be: a dotted quad, or what has two colons.
+_ANY_ADDRESS = re.compile(r"[0-9]\.[0-9]+\.[0-9]+\.[0-9]|:[0-9a-f]{0,4}:", _FLAGS)
 
 _NETWORK_NOTE = re.compile(r"[ \t]*\(qmail [0-9]{1,10} invoked from network\)[ \t]*;[^()]*", _FLAGS)
 _CLIENT_FORMS = (
@@ -102,7 +102,7 @@ def parse_received(value: bytes) -> ReceivedFrom:
             helo = form if form.re is _ADDRESS_AND_HELO and form["helo"] else None
         if helo:
             said.append(helo["helo"])
-        elif not form and _ANY_LITERAL.search(comment):
+        elif not form and _ANY_ADDRESS.search(comment):
             raise ReceivedError("an address stands in a comment that should hold none")
     literal = _LITERAL.fullmatch(first)
     if literal and any(_TELLS_HELO.match(comment) for comment in comments):
