@@ -31,7 +31,7 @@ def judge(octets: bytes, transit: Transit | None, *, reported: SpfResult | None 
     reception = Reception(parsed.fields, resolver, OPTIONS, now=NOW, transit=transit)
     reception.body(parsed.body)
     client = run_now(check_client(GATEWAY, resolver, OPTIONS, now=NOW, reported=reported))
-    return run_now(reception.verdict(client))
+    return run_now(reception.verdict(client, resolver))
 
 
 def facts(verdict: Verdict) -> tuple[str, str, str, bool]:
@@ -120,14 +120,13 @@ def test_what_passes_is_not_called_changed() -> None:
 
 def test_what_would_have_failed_before_the_gateway_fails() -> None:
     other = signed(TEXT.replace("alice@example.org", "eve@victim.example"))
-    names = records() | {"_dmarc.victim.example": {"TXT": ["v=DMARC1; p=reject"]}}
+    resolver = zone(records() | {"_dmarc.victim.example": {"TXT": ["v=DMARC1; p=reject"]}})
     parsed = parse_message(other + FOOTER)
-    reception = Reception(
-        parsed.fields, zone(names), OPTIONS, now=NOW, transit=saying("dkim=pass header.d=example.org")
-    )
+    transit = saying("dkim=pass header.d=example.org")
+    reception = Reception(parsed.fields, resolver, OPTIONS, now=NOW, transit=transit)
     reception.body(parsed.body)
-    client = run_now(check_client(GATEWAY, zone(names), OPTIONS, now=NOW))
-    verdict = run_now(reception.verdict(client))
+    client = run_now(check_client(GATEWAY, resolver, OPTIONS, now=NOW))
+    verdict = run_now(reception.verdict(client, resolver))
     assert facts(verdict) == (DkimStatus.FAIL, DkimReason.CHANGED_IN_TRANSIT, DmarcStatus.FAIL, False)
     assert "dmarc=fail header.from=victim.example" in verdict.authentication_results
 

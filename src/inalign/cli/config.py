@@ -40,7 +40,9 @@ def check(config: Path | None) -> None:
         client = "its results" if gateway.authserv_id else gateway.client_field or "its Received fields"
         click.echo(f"  is filtered by         {', '.join(gateway.networks)}: the client is known from {client}")
     click.echo(f"  when it fails itself   {settings.milter.failure_action}")
-    click.echo("  acts on results        no: it writes one header field and removes forged ones")
+    policy = settings.policy
+    click.echo(f"  acts on results        {'yes' if policy.mode == 'enforce' else 'no: it logs what it would do'}")
+    click.echo(f"  DMARC fail, p=reject   {policy.dmarc_reject}; p=quarantine: {policy.dmarc_quarantine}")
     for problem in warnings(settings):
         click.echo(f"Warning: {problem}", err=True)
 

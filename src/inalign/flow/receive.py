@@ -2,7 +2,7 @@
 
 SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
 ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
-still out are awaited, one deadline for all: the resolver's.
+still out are awaited, with a resolver that has one deadline for all of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from inalign.dkim.verify import Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
+from inalign.flow.facts import Facts, gather_facts
 from inalign.flow.iprev import IprevResult, check_iprev
 from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
@@ -96,10 +97,10 @@ class Reception:
     ) -> None:
         """`transit` is the gateway that the message came through."""
         self._transit = transit
-        self._resolver = resolver
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
-        header = Header(fields)
+        header = self._header = Header(fields)
+        self._is_whole = not dropped_fields
         self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
@@ -112,9 +113,12 @@ class Reception:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
 
-    async def verdict(self, client: ClientChecks) -> Verdict:
+    def facts(self, *, can_hold: bool = False) -> Facts:
+        """What `decide` must know beside the verdict."""
+        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
+
+    async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
-        resolver = self._resolver
         digests = self._body.digests()
         dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
         arc = await self._arc.result(resolver, digests)
@@ -131,7 +135,7 @@ class Reception:
             resolver,
             undecided=undecided,
         )
-        is_changed = self._transit is not None and await self._is_changed(self._transit, dkim, dmarc)
+        is_changed = self._transit is not None and await self._is_changed(self._transit, dkim, dmarc, resolver)
         options = self._options
         field = results_field(
             options.authserv_id,
@@ -155,13 +159,15 @@ class Reception:
             authentication_results=str(field),
         )
 
-    async def _is_changed(self, transit: Transit, dkim: Sequence[DkimResult], dmarc: DmarcResult) -> bool:
+    async def _is_changed(
+        self, transit: Transit, dkim: Sequence[DkimResult], dmarc: DmarcResult, resolver: Resolver
+    ) -> bool:
         """Whether DMARC fails, and would pass with what the gateway saw before it changed the message."""
         if dmarc.result is not DmarcStatus.FAIL:
             return False
         domains = [result.domain for result in dkim if result.reason is DkimReason.CHANGED_IN_TRANSIT and result.domain]
         domains += transit.vouched_domains()
-        before = await evaluate_authors(self.authors, None, domains, self._resolver)
+        before = await evaluate_authors(self.authors, None, domains, resolver)
         return before.result is DmarcStatus.PASS
 
     def _weigh(self, result: DkimResult) -> DkimResult:
