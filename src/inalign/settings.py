@@ -331,8 +331,11 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
             networks = Networks(values)
         except NetworkError as problem:
             raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+        where = f"{_place(source, text, key)}: {key}"
         if "gateways" in key and networks.is_empty:
-            raise SettingsError(f"{_place(source, text, key)}: {key}: a gateway needs an address or a network")
+            raise SettingsError(f"{where}: a gateway needs an address or a network")
+        if key not in _MAY_BE_ALL and networks.holds_all:
+            raise SettingsError(f"{where}: a prefix of length 0 would let everybody say who he is")
     for key, names in (
         ("policy.except_domains", settings.policy.except_domains),
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
@@ -366,6 +369,7 @@ def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
         yield f"milter.gateways[{number}].networks", gateway.networks
 
 
+_MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}
 _MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -384,14 +388,15 @@ def _explain(problem: str, text: str, source: str) -> str:
     return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
 
 
-_INDEX = re.compile(r"\[(?:[0-9]+|\.\.\.)\]")
+_INDEX = re.compile(r"\[[0-9]+\]")
 _HEADER = re.compile(r"\s*(?P<list>\[)?\[\s*(?P<name>[^\]]+?)\s*\]")
 _KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
 
 
 def _place(source: str, text: str, path: str) -> str:
     """`file:line` of a key, as far as the text shows it; of the table that it is missing from, where there is one."""
-    wanted = {path, _INDEX.sub("[...]", path), _INDEX.sub("", path), re.sub(r"\[.*", "", path)}
+    # What stands for it: the key itself, or the key whose list it is in.
+    wanted = {path, re.sub(r"\[[0-9]+\]$", "", path), path.partition("[")[0]}
     missing_from = path.rpartition(".")[0]
     table, best = "", ""
     counts: dict[str, int] = {}
@@ -406,16 +411,16 @@ def _place(source: str, text: str, path: str) -> str:
             if table == missing_from:
                 best = f"{source}:{number}"
         elif key := _KEY.match(line):
-            name = f"{table}.{key['name']}".strip(".")
-            if name in wanted or _INDEX.sub("[...]", name) == path:
+            if f"{table}.{key['name']}".strip(".") in wanted:
                 return f"{source}:{number}"
     return best or source
 
 
 def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning."""
+    """Every setting in order: its key, what it takes, its default, its meaning; a `[[list]]` stands behind its table."""
     defaults = kind()
     hints = get_type_hints(kind, include_extras=True)
+    tables: list[tuple[type[msgspec.Struct], str]] = []
     for name in kind.__struct_fields__:
         hint = hints[name]
         default = getattr(defaults, name)
@@ -427,7 +432,9 @@ def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterato
         yield f"{prefix}{name}", _kind(kind_of_value), default, meta.description or ""
         item = _item(kind_of_value)
         if item is not None:
-            yield from describe(item, f"{prefix}{name}[].")
+            tables.append((item, f"{prefix}{name}[]."))
+    for item, of_table in tables:
+        yield from describe(item, of_table)
 
 
 def meaning_of(table: str) -> str:
@@ -437,6 +444,11 @@ def meaning_of(table: str) -> str:
         hint = get_type_hints(kind)[name]
         kind = _item(hint) or hint
     return kind.__doc__ or ""
+
+
+def header_of(table: str) -> str:
+    """The line above a table in the file."""
+    return f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
 
 
 def _item(hint: Any) -> type[msgspec.Struct] | None:
@@ -463,7 +475,7 @@ def sample() -> str:
             continue  # a table of a list: a sample of it would be one, and docs/settings.md has its keys
         if head != table:
             table = head
-            lines += [f"# {meaning_of(head)}", f"[{head}]", ""]
+            lines += [f"# {meaning_of(head)}", header_of(head), ""]
         lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 

@@ -72,6 +72,14 @@ def test_a_list_of_exceptions_alone_is_empty(entries: list[str], is_empty: bool)
     assert Networks(entries).is_empty is is_empty
 
 
+@pytest.mark.parametrize(
+    ("entries", "holds_all"),
+    [(["0.0.0.0/0"], True), (["::/0", "!::1"], True), (["!0.0.0.0/0", "192.0.2.1"], False), (["0.0.0.0/1"], False)],
+)
+def test_a_list_of_everybody(entries: list[str], holds_all: bool) -> None:
+    assert Networks(entries).holds_all is holds_all
+
+
 PREFIXES = st.builds(
     lambda number, length: str(ip_network((number >> (32 - length) << (32 - length) if length else 0, length))),
     st.integers(0, 255).map(lambda low: 0xC0000200 + low),

@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import describe, meaning_of
+from inalign.settings import describe, header_of, meaning_of
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
 
@@ -141,8 +141,7 @@ def settings() -> str:
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    shown = f"[[{table[:-2]}]]" if table.endswith("[]") else f"[{table}]"
-    return ["", f"## `{shown}`", "", meaning_of(table), ""]
+    return ["", f"## `{header_of(table)}`", "", meaning_of(table), ""]
 
 
 def _code(value: object) -> str:

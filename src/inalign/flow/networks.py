@@ -23,7 +23,7 @@ class NetworkError(ParseError):
 class Networks:
     """A list of networks, asked by `in`; a question costs one look-up for each length of prefix in the list."""
 
-    __slots__ = ("_tables", "is_empty")
+    __slots__ = ("_tables", "holds_all", "is_empty")
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
         """Raises `NetworkError` naming the entry that is wrong."""
@@ -38,10 +38,16 @@ class Networks:
                 raise NetworkError(f"{network} stands there both with and without `!`")
         # The smallest shift first: that is the longest prefix.
         self._tables = {version: tuple(sorted(tables.items())) for version, tables in lengths.items()}
-        self.is_empty = not any(
-            is_in for tables in lengths.values() for table in tables.values() for is_in in table.values()
-        )
+        members = [
+            (shift, version)
+            for version, tables in lengths.items()
+            for shift, table in tables.items()
+            if any(table.values())
+        ]
+        self.is_empty = not members
         """Whether no address at all can be in it."""
+        self.holds_all = (32, 4) in members or (128, 6) in members
+        """Whether all addresses of a family are in it, but for exceptions."""
 
     def __contains__(self, address: IPAddress) -> bool:
         address = unmapped(address)
