@@ -410,14 +410,13 @@ def _place(source: str, text: str, path: str) -> str:
                 return f"{source}:{number}"
             if table == missing_from:
                 best = f"{source}:{number}"
-        elif key := _KEY.match(line):
-            if f"{table}.{key['name']}".strip(".") in wanted:
-                return f"{source}:{number}"
+        elif (key := _KEY.match(line)) and f"{table}.{key['name']}".strip(".") in wanted:
+            return f"{source}:{number}"
     return best or source
 
 
 def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning; a `[[list]]` stands behind its table."""
+    """Every setting in order: its key, what it takes, its default, its meaning; of `[[lists]]` behind their table."""
     defaults = kind()
     hints = get_type_hints(kind, include_extras=True)
     tables: list[tuple[type[msgspec.Struct], str]] = []
