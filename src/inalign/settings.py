@@ -20,11 +20,10 @@ from inalign.errors import SettingsError
 from inalign.flow.decide import PLACEHOLDERS
 from inalign.flow.networks import NetworkError, Networks
 from inalign.mail.domain import DomainError, parse_domain_list
+from inalign.ownership import distrust
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
-
-WRITABLE_BY_OTHERS = 0o002
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,6 +104,27 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "of Sendmail. While a message takes longer than a third of it, the MTA is told to wait on.",
         ),
     ] = 300.0
+    decision_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Most time for one decision at the end of a message. DNS ends earlier "
+            "(dns.message_budget_seconds); what takes longer is a bug, and the message gets failure_action.",
+        ),
+    ] = 60.0
+    max_header_bytes: Annotated[
+        int,
+        Meta(
+            ge=32_768,
+            le=1 << 26,
+            description="Of the header of a message. Fields beyond it are not read, and then no author is believed. "
+            "Sendmail takes 32,768; Postfix limits only each field, to 102,400.",
+        ),
+    ] = 1 << 20
+    max_header_fields: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="Of a message. Fields beyond them are not read, as above.")
+    ] = 5_000
     local_networks: Annotated[
         list[str],
         Meta(
@@ -185,6 +205,14 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "since anybody can append) or pass."
         ),
     ] = "policy"
+    max_signatures: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Signatures of a message that are checked (RFC 6376 section 8.4), from the top of its header.",
+        ),
+    ] = 10
 
 
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
@@ -301,18 +329,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_settings(path: Path) -> Settings:
     """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
 
-    A file that anybody may write is refused: it says as whom a program runs that root starts.
+    A file that others may have written is refused.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            reason = distrust(os.fstat(file.fileno()))
             text = file.read().decode("utf-8")
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
-    if mode & WRITABLE_BY_OTHERS:
-        raise SettingsError(f"{path}: anybody may write this file, so it is not read; try: chmod o-w {path}")
+    if reason:
+        raise SettingsError(f"{path}: {reason} {path}")
     return parse_settings(text, str(path))
 
 

@@ -241,6 +241,12 @@ class Postfix:
             raise AssertionError(f"{failure}; there are {there}\n{self.log()[-3000:]}") from None
         return [self._mailboxes[recipient].popleft() for _ in range(count)]
 
+    def all_delivered(self, recipient: str) -> list[bytes]:
+        """All messages to this address, oldest first, once nothing waits in the queue any more."""
+        wait_until(lambda: not self.queue(), "an empty queue", DELIVERY_SECONDS)
+        self._collect()
+        return [each.message for each in self._mailboxes.pop(recipient, ())]
+
     def _collect(self) -> None:
         """Take what lies in the Maildir into memory."""
         new = self.folder / "mail" / "inbox" / "new"

@@ -14,20 +14,20 @@ from datetime import datetime
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
-from inalign.dkim.verify import Verification
+from inalign.dkim.verify import LIMITS, Limits, Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
 from inalign.flow.facts import Facts, gather_facts
-from inalign.flow.iprev import IprevResult, check_iprev
+from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field
-from inalign.resolver import Resolver
+from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
-from inalign.spf.identity import find_client
+from inalign.spf.identity import find_client, helo_identity, mail_from_identity
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
@@ -42,6 +42,7 @@ class Options:
     helo_result: bool = False
     """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
+    dkim_limits: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,13 @@ async def check_client(
     `reported` is the SPF result of a listed gateway, which stands for ours.
     """
     client = find_client(envelope.client_ip)
+    # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
+    # rounds of answers for all, where one check after the other would be five.
+    if reported is None and client is not None:
+        for identity in (mail_from_identity(envelope.mail_from, envelope.helo), helo_identity(envelope.helo)):
+            if identity.domain is not None:
+                resolver.expect(txt(identity.domain))
+    names = await find_names(client.address, resolver) if options.iprev and client is not None else None
     spf = reported or await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
@@ -78,7 +86,7 @@ async def check_client(
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
     else:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
-    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    iprev = await check_iprev(client.address, names, resolver) if client is not None and names is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
 
@@ -101,7 +109,9 @@ class Reception:
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
         header = self._header = Header(fields)
         self._is_whole = not dropped_fields
-        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
+        self._dkim = Verification(
+            fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
+        )
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
