@@ -14,11 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from inalign.acceptor import SharingServer
-from inalign.counting import DnsCounts, count_message
+from inalign.counting import DnsCounts, count_message, count_origin
 from inalign.dkim.result import DkimStatus
 from inalign.dkim.verify import Limits as DkimLimits
 from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Gateway, Hosts
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
 from inalign.generation import Place, Plan
@@ -32,7 +34,7 @@ from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, networks, place, read_settings
+from inalign.settings import Settings, place, read_settings
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -126,11 +128,31 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
         options=make_options(settings),
         policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
-        local_networks=networks(milter.local_networks),
-        trusted_relays=networks(milter.trusted_relays),
+        hosts=make_hosts(settings),
+        trusted_relays=Networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
         count=partial(count_message, counters),
+        count_origin=partial(count_origin, counters),
+    )
+
+
+def make_hosts(settings: Settings) -> Hosts:
+    """Who hands in whose mail."""
+    milter = settings.milter
+    return Hosts(
+        local=Networks(milter.local_networks),
+        relays=Networks(milter.relays),
+        gateways=tuple(
+            [
+                Gateway(
+                    networks=Networks(gateway.networks),
+                    authserv_id=gateway.authserv_id or None,
+                    client_field=gateway.client_field.lower().encode() or None,
+                )
+                for gateway in milter.gateways
+            ]
+        ),
     )
 
 

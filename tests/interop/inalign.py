@@ -14,6 +14,10 @@ LOCAL_NETWORK = "198.51.100.0/24"
 """Clients that are ours, beside those that authenticate."""
 TRUSTED_RELAY = "203.0.113.5"
 """A relay whose results under our name are kept."""
+LISTED_RELAY = "127.0.0.2"
+"""A relay in front, whose Received fields name the client."""
+GATEWAY = "203.0.113.6"
+"""A gateway in front, which writes its results as gw.example."""
 
 CONFIG = """\
 authserv_id = "mx.example.net"
@@ -23,6 +27,11 @@ listen = ["{address}"]
 socket_mode = "0666"
 local_networks = ["{local_network}", "127.0.0.0/8"]
 trusted_relays = ["{trusted_relay}"]
+relays = ["{listed_relay}"]
+
+[[milter.gateways]]
+networks = ["{gateway}"]
+authserv_id = "gw.example"
 
 [dns]
 servers = ["127.0.0.1:{dns_port}"]
@@ -59,6 +68,8 @@ class Inalign:
                 address=self.address,
                 local_network=LOCAL_NETWORK,
                 trusted_relay=TRUSTED_RELAY,
+                listed_relay=LISTED_RELAY,
+                gateway=GATEWAY,
                 dns_port=dns_port,
                 more=more,
             )
