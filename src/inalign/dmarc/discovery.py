@@ -80,13 +80,16 @@ class Discovery:
         self._resolver = resolver
         self._findings: dict[DomainName, Finding] = {}
         self._walks: dict[DomainName, Walk] = {}
+        self._expected: set[DomainName] = set()
         self.asked: list[str] = []
         """The names asked for DMARC records, in order, each once."""
 
     def expect(self, *domains: DomainName) -> None:
         """Name every question of the walks from these domains, so that a live resolver asks them side by side."""
         for domain in domains:
-            self._resolver.expect(*_questions(domain))
+            if domain not in self._expected:
+                self._expected.add(domain)
+                self._resolver.expect(*_questions(domain))
 
     async def look(self, domain: DomainName) -> Finding:
         """The DMARC record of one name."""

@@ -15,8 +15,8 @@ from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import Verification
-from inalign.dmarc.discovery import expect_policy
-from inalign.dmarc.evaluate import evaluate_authors
+from inalign.dmarc.discovery import Discovery
+from inalign.dmarc.evaluate import MAX_AUTHOR_DOMAINS, evaluate_authors
 from inalign.flow.iprev import IprevResult, check_iprev
 from inalign.flow.results_field import results_field
 from inalign.flow.verdict import Envelope, Verdict
@@ -88,8 +88,8 @@ class Reception:
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
         self._arc.expect(resolver)
-        for domain in self.authors.domains:
-            expect_policy(domain, resolver)
+        self._discovery = Discovery(resolver)
+        self._discovery.expect(*self.authors.domains[:MAX_AUTHOR_DOMAINS])
 
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""
@@ -111,6 +111,7 @@ class Reception:
             [result.domain for result in dkim if result.result is DkimStatus.PASS and result.domain],
             resolver,
             undecided=undecided,
+            discovery=self._discovery,
         )
         options = self._options
         field = results_field(

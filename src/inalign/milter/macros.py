@@ -43,11 +43,13 @@ class Macros:
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of a macro in the latest stage that has it."""
         name = _bare(name)
+        octets = name.encode()
         for stage in _LATEST_FIRST:
-            if stage in self._lists:
+            payload = self._lists.get(stage)
+            if payload is not None and octets in payload:  # which saves reading most lists
                 values = self._read.get(stage)
                 if values is None:
-                    values = self._read[stage] = _pairs(self._lists[stage])
+                    values = self._read[stage] = _pairs(payload)
                 if name in values:
                     return values[name]
         return default

@@ -123,15 +123,15 @@ class Session:
             following = row.get(command)
             if following is None:
                 raise self._out_of_order(command)
-            if command == _MACRO:
-                self._macro(payload)
-            elif command == _HEADER:
+            if command == _HEADER:
                 add_field(payload)
                 if _HEADER in owed:
                     self._output.append(CONTINUE.wire)
                 if following is not self.state:
                     self.state = following
                     row = self._order[following]
+            elif command == _MACRO:
+                self._macro(payload)
             else:
                 events = self._events_of(command, payload)
                 self.state = following

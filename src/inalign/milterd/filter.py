@@ -28,6 +28,7 @@ from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Helo, MailFrom, Recipient
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision, Edit, delete_headers, insert_header
+from inalign.milterd.begin import begin
 from inalign.milterd.server import Filter
 from inalign.resolver import Resolver
 from inalign.spf.identity import find_client
@@ -99,8 +100,7 @@ class ReceivingFilter(Filter):
         else:
             service = self._service
             message.resolver = service.resolver.within(service.message_budget_seconds)
-            checks = check_client(envelope, message.resolver, service.options, now=message.now)
-            message.client = asyncio.get_running_loop().create_task(checks)
+            message.client = begin(check_client(envelope, message.resolver, service.options, now=message.now))
 
     def recipient(self, event: Recipient) -> None:
         """Note whether the message may leave this host."""
@@ -134,7 +134,8 @@ class ReceivingFilter(Filter):
         verdict: Verdict | None = None
         value: str | None = None
         if message.reception is not None and message.client is not None:
-            verdict = await message.reception.verdict(await message.client)
+            client = message.client
+            verdict = await message.reception.verdict(await client if isinstance(client, asyncio.Task) else client)
             value = verdict.authentication_results
         elif message.login and self._stays_here(message):
             value = str(login_field(self._service.options.authserv_id, message.login))
@@ -159,7 +160,7 @@ class ReceivingFilter(Filter):
     def aborted(self) -> None:
         """Forget the message."""
         message, self._message = self._message, None
-        if message is not None and message.client is not None:
+        if message is not None and isinstance(message.client, asyncio.Task):
             message.client.cancel()
 
     def closed(self) -> None:
@@ -194,7 +195,7 @@ class _Message:
         self.started = time.monotonic()
         self.skipped: str | None = None
         self.resolver: Resolver | None = None
-        self.client: asyncio.Task[ClientChecks] | None = None
+        self.client: ClientChecks | asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
         self.removals: list[int] = []
