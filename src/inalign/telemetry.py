@@ -41,7 +41,11 @@ class Pairs:
 
 def pairs(items: Iterable[tuple[str, object]]) -> str:
     """`name=value` for every value that is not None; what is no plain word is quoted and escaped."""
-    return " ".join([f"{name}={_word(str(value))}" for name, value in items if value is not None])
+    known = [(name, str(value)) for name, value in items if value is not None]
+    words = [word for _, word in known]
+    if _PLAIN.fullmatch("".join(words)) and "" not in words:  # one look at all of them
+        return " ".join([f"{name}={word}" for name, word in known])
+    return " ".join([f"{name}={_word(word)}" for name, word in known])
 
 
 def _word(value: str) -> str:

@@ -269,7 +269,7 @@ def _relaxed_lines(data: bytes) -> bytes:
     if b" " in data or b"\t" in data:
         data = _collapse(data)
         if b" \r\n" in data:
-            data = data.replace(b" \r\n", b"\r\n")
+            data = b"\r\n".join(data.split(b" \r\n"))  # one search over the data; `replace` makes two
     return data
 
 

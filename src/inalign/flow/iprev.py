@@ -36,18 +36,20 @@ class IprevResult:
 
 async def check_iprev(client_ip: IPAddress, resolver: Resolver) -> IprevResult:
     """Look up the names of the address, then the addresses of the names."""
+    text = str(client_ip)
     reverse = await resolver.ptr(client_ip)
     if reverse.outcome is Outcome.FAILED:
-        return IprevResult(IprevStatus.TEMPERROR, str(client_ip))
+        return IprevResult(IprevStatus.TEMPERROR, text)
     if reverse.outcome is not Outcome.FOUND:
-        return IprevResult(IprevStatus.PERMERROR, str(client_ip))
+        return IprevResult(IprevStatus.PERMERROR, text)
     version: Literal[4, 6] = 6 if isinstance(client_ip, IPv6Address) else 4
     names = reverse.records[:MAX_NAMES]
-    resolver.expect(*(addresses(name, version) for name in names))
+    if len(names) > 1:  # a single question is asked at once anyway
+        resolver.expect(*[addresses(name, version) for name in names])
     is_failed = False
     for name in names:
         forward = await resolver.addresses(name, version)
         if client_ip in forward.records:
-            return IprevResult(IprevStatus.PASS, str(client_ip), name)
+            return IprevResult(IprevStatus.PASS, text, name)
         is_failed = is_failed or forward.outcome is Outcome.FAILED
-    return IprevResult(IprevStatus.TEMPERROR if is_failed else IprevStatus.FAIL, str(client_ip), names[0])
+    return IprevResult(IprevStatus.TEMPERROR if is_failed else IprevStatus.FAIL, text, names[0])

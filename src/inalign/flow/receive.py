@@ -36,8 +36,10 @@ class Options:
     partial_body: DkimStatus = DkimStatus.POLICY
     """What a valid signature is worth whose `l=` leaves octets unsigned: POLICY or PASS (design section 10)."""
     iprev: bool = False
+    helo_check: bool = True
+    """Whether SPF is checked for the HELO name beside MAIL FROM. It decides nothing, and costs look-ups."""
     helo_result: bool = False
-    """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
+    """Whether its result is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
 
 
@@ -61,8 +63,10 @@ async def check_client(envelope: Envelope, resolver: Resolver, options: Options,
     if spf.scope is SpfScope.HELO:
         # RFC 7208 section 2.4: the null reverse-path was checked as HELO, so the answer is there; none without a name.
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
-    else:
+    elif options.helo_check:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
+    else:
+        spf_helo = None
     iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_PRINTED_OCTETS = 400  # of one value or comment; longest that matters: a path of RFC 5321 section 4.5.3.1.3, 256
@@ -47,16 +48,15 @@ class Property(NamedTuple):
         return f"{_keyword(self.ptype or 'policy')}.{_keyword(self.name)}={printed}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodResult:
+class MethodResult(NamedTuple):
     """What one method found: `dkim=pass (2048-bit key) header.d=example.org`."""
 
     method: str
     """In lower case."""
-    version: int = 1
-    """Of the method (RFC 8601 section 2.6); not negative."""
     result: str
     """In lower case."""
+    version: int = 1
+    """Of the method (RFC 8601 section 2.6); not negative."""
     reason: str | None = None
     properties: tuple[Property, ...] = ()
     comment: str | None = None
@@ -98,9 +98,12 @@ def _version(before: str, version: int) -> str:
 
 def _keyword(word: str) -> str:
     """The word as RFC 5321 section 4.1.2 has keywords: letters, digits and hyphens, no hyphen at the end."""
-    if word.isascii() and word.isalnum() and word.islower() and len(word) <= MAX_KEYWORD:
-        return word
-    return _NO_KEYWORD.sub("-", word[:MAX_KEYWORD].lower()).rstrip("-") or "x"
+    return _mended(word[:MAX_KEYWORD])
+
+
+@lru_cache(maxsize=256)
+def _mended(word: str) -> str:
+    return _NO_KEYWORD.sub("-", word.lower()).rstrip("-") or "x"
 
 
 def _clean(text: str) -> str:

@@ -74,7 +74,7 @@ class Macros:
 
     def _keep(self, stages: frozenset[int]) -> None:
         self.latest = None
-        for stage in self._lists.keys() - stages:
+        for stage in [stage for stage in self._lists if stage not in stages]:
             del self._lists[stage]
             self._read.pop(stage, None)
 

@@ -47,7 +47,10 @@ _MACRO = int(Command.MACRO)
 _HEADER = int(Command.HEADER)
 _MAIL = int(Command.MAIL)
 _BODY = int(Command.BODY)
+_END_OF_HEADER = int(Command.END_OF_HEADER)
 _END_OF_MESSAGE = int(Command.END_OF_MESSAGE)
+_NEW_CONNECTION = int(Command.NEW_CONNECTION)
+_NEGOTIATE = int(Command.NEGOTIATE)
 
 _DECODE: dict[int, Callable[[bytes], Event]] = {
     Command.CONNECT: decode_connect,
@@ -133,12 +136,17 @@ class Session:
             elif command == _MACRO:
                 self._macro(payload)
             else:
-                events = self._events_of(command, payload)
+                ended = self._end_message_before(command)
+                event = self._event_of(command, payload)
                 self.state = following
-                yield from events[:-1]
+                if ended is not None:
+                    yield ended
+                if command == _END_OF_MESSAGE and payload and _BODY in self._told:
+                    yield BodyChunk(payload)  # the last chunk may come with it
                 self._settle_reply(command)
-                yield from events[-1:]
-                if self.is_waiting():
+                if event is not None:
+                    yield event
+                if self.owed is not None:
                     return
                 row, owed = self._order[self.state], self._owed  # as an answer or the negotiation left them
 
@@ -184,30 +192,32 @@ class Session:
             )
         self.macros.put(payload[0], payload)
 
-    def _events_of(self, command: int, payload: bytes) -> list[Event]:
-        """What a command means, after what it ends; only the last event is its own."""
-        events: list[Event] = []
+    def _end_message_before(self, command: int) -> Aborted | None:
+        """Forget the message that a command ends without deciding on it."""
+        if command not in _ENDS_MESSAGE:
+            return None
         if command == _MAIL:
             self.macros.begin_message()
-        if command in _ENDS_MESSAGE and self.state in IN_MESSAGE:
-            if command != _MAIL:
-                self.macros.end_message()
-            self._header.clear()
-            events.append(Aborted())
-        if command == _END_OF_MESSAGE and payload and _BODY in self._told:
-            events.append(BodyChunk(payload))  # the last chunk may come with it
-        if command in _DECODE:
-            if command in self._told:
-                events.append(_DECODE[command](payload))
-        elif command == Command.END_OF_HEADER:
-            events.append(self._header.end())
-        elif command == Command.NEW_CONNECTION:
+        if self.state not in IN_MESSAGE:
+            return None
+        if command != _MAIL:
+            self.macros.end_message()
+        self._header.clear()
+        return Aborted()
+
+    def _event_of(self, command: int, payload: bytes) -> Event | None:
+        """What a command means."""
+        decode = _DECODE.get(command)
+        if decode is not None:
+            return decode(payload) if command in self._told else None
+        if command == _END_OF_HEADER:
+            return self._header.end()
+        if command == _NEW_CONNECTION:
             self.macros.end_connection()
-            if self.state is not State.NEGOTIATED:
-                events.append(Disconnected())
-        elif command == Command.NEGOTIATE:
+            return Disconnected() if self.state is not State.NEGOTIATED else None
+        if command == _NEGOTIATE:
             self._negotiate(agree(self._wanted, decode_offer(payload)))
-        return events
+        return None
 
     def _settle_reply(self, command: int) -> None:
         """Let the filter owe the answer, or give it, or do nothing where the MTA waits for none."""

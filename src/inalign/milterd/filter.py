@@ -115,7 +115,7 @@ class ReceivingFilter(Filter):
         if not self._is_trusted:
             message.removals = _forged(event, self._service.options.authserv_id)
         if message.resolver is not None:
-            fields = [make_field(field.name, field.value) for field in event.fields]
+            fields = [make_field(name, value) for name, value in event.fields]
             message.reception = Reception(
                 fields, message.resolver, self._service.options, now=message.now, dropped_fields=event.dropped
             )
