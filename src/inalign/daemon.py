@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,11 @@ from inalign.acceptor import SharingServer
 from inalign.counting import DnsCounts, count_message
 from inalign.dkim.result import DkimStatus
 from inalign.errors import Error, SettingsError
+from inalign.flow.decide import LocalPolicy
 from inalign.flow.receive import Options
+from inalign.flow.ruling import Handling
+from inalign.generation import Place, Plan
+from inalign.mail.domain import parse_domain_list
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
@@ -25,7 +30,7 @@ from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, networks, place, read_settings
-from inalign.supervisor import Place, Plan, Supervisor
+from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
 from inalign.worker import Worker
@@ -62,8 +67,24 @@ def make_options(settings: Settings) -> Options:
         authserv_id=authserv_id(settings),
         partial_body=DkimStatus(settings.dkim.partial_body),
         iprev=settings.milter.iprev,
-        helo_check=settings.milter.helo_result,  # nobody would see it
         helo_result=settings.milter.helo_result,
+    )
+
+
+def make_policy(settings: Settings) -> LocalPolicy:
+    """What the operator wants to be done with messages."""
+    policy = settings.policy
+    return LocalPolicy(
+        is_enforced=policy.mode == "enforce",
+        dmarc_reject=Handling(policy.dmarc_reject),
+        dmarc_quarantine=Handling(policy.dmarc_quarantine),
+        dmarc_temperror=Handling(policy.dmarc_temperror),
+        author_problem=Handling(policy.author_problem),
+        spf_fail=Handling(policy.spf_fail),
+        refuse_lists=policy.refuse_lists,
+        except_domains=parse_domain_list(policy.except_domains),
+        trusted_sealers=parse_domain_list(policy.trusted_sealers),
+        reject_text=policy.reject_text,
     )
 
 
@@ -93,7 +114,9 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
     milter = settings.milter
     return Service(
         resolver=resolver,
-        options=make_options(settings),
+        # The result of HELO decides nothing, so it costs nothing where nobody sees it.
+        options=replace(make_options(settings), helo_check=milter.helo_result),
+        policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
         local_networks=networks(milter.local_networks),
         trusted_relays=networks(milter.trusted_relays),
@@ -157,6 +180,12 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             f"dns.message_budget_seconds = {budget:g} is no less than milter.mta_timeout_seconds = {patience:g}: an "
             "MTA that does not heed the request to wait on gives up first (Postfix: milter_content_timeout, 300 s)"
+        )
+    policy, mildest_first = settings.policy, list(Handling)
+    if mildest_first.index(Handling(policy.dmarc_reject)) < mildest_first.index(Handling(policy.dmarc_quarantine)):
+        found.append(
+            f"policy.dmarc_reject = {policy.dmarc_reject} is milder than policy.dmarc_quarantine = "
+            f"{policy.dmarc_quarantine}, though p=reject asks for more than p=quarantine"
         )
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit < settings.milter.max_connections + OTHER_DESCRIPTORS:

@@ -18,6 +18,8 @@ import msgspec
 from msgspec import Meta, field
 
 from inalign.errors import SettingsError
+from inalign.flow.decide import PLACEHOLDERS
+from inalign.mail.domain import DomainError, parse_domain_list
 
 Network = IPv4Network | IPv6Network
 
@@ -124,7 +126,12 @@ class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5.0
     message_budget_seconds: Annotated[
         float,
-        Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
+        Meta(
+            gt=0,
+            le=250,
+            description="Time for the DNS of one message: for SPF and the reverse name from MAIL on (RFC 7208 section "
+            "4.6.4: at least 20), for all else from the end of the message on, when the MTA waits for us.",
+        ),
     ] = 20.0
     cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
         50_000
@@ -141,6 +148,66 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "since anybody can append) or pass."
         ),
     ] = "policy"
+
+
+FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
+
+
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of messages. quarantine marks for the junk folder, hold is the MTA's queue (docs/operations.md)."""
+
+    mode: Annotated[
+        Literal["observe", "enforce"],
+        Meta(description="observe: accept everything, and log what would have been done; enforce: do it."),
+    ] = "observe"
+    dmarc_reject: Annotated[
+        FailureAction,
+        Meta(
+            description="What a message gets that fails DMARC where p=reject applies. RFC 9989 section 7.4: p=reject "
+            "alone is no reason to refuse a message, but to treat it as with p=quarantine."
+        ),
+    ] = "quarantine"
+    dmarc_quarantine: Annotated[
+        FailureAction, Meta(description="What a message gets that fails DMARC where p=quarantine applies.")
+    ] = "quarantine"
+    dmarc_temperror: Annotated[
+        Literal["accept", "tempfail"],
+        Meta(description="What a message gets whose DMARC cannot be found out, since DNS gives no answer."),
+    ] = "accept"
+    author_problem: Annotated[
+        FailureAction,
+        Meta(description="What a message gets without an author domain, with several, or with an ambiguous From."),
+    ] = "accept"
+    spf_fail: Annotated[
+        FailureAction,
+        Meta(description="What a message gets whose SPF is fail, where the author domain has no DMARC record."),
+    ] = "accept"
+    refuse_lists: Annotated[
+        bool,
+        Meta(
+            description="Refuse mailing list mail like other mail. false: it gets quarantine where it would get "
+            "reject, since lists unsubscribe readers whose servers refuse (List-Id, List-Post, Precedence: list)."
+        ),
+    ] = False
+    except_domains: Annotated[
+        list[str],
+        Meta(description="Author domains whose mail is always accepted; .example.org stands for all names below it."),
+    ] = field(default_factory=list)
+    trusted_sealers: Annotated[
+        list[str],
+        Meta(
+            description="ARC sealers (d= of their seals) that are believed when they found the author authenticated: "
+            "DMARC fail is accepted then. .example.org stands for all names below it."
+        ),
+    ] = field(default_factory=list)
+    reject_text: Annotated[
+        str,
+        Meta(
+            pattern="^[ -~]{0,200}$",
+            description="Text of the reply 550, ASCII, at most 200 characters; {domain} and {rule} are filled in. "
+            "Empty: a text that fits the rule.",
+        ),
+    ] = ""
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +256,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     milter: MilterSettings = field(default_factory=MilterSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -227,6 +295,17 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
     ):
         for value in values:
             _network(value, f"{_place(source, text, key)}: {key}")
+    for key, names in (
+        ("policy.except_domains", settings.policy.except_domains),
+        ("policy.trusted_sealers", settings.policy.trusted_sealers),
+    ):
+        try:
+            parse_domain_list(names)
+        except DomainError as problem:
+            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+    if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):
+        key = "policy.reject_text"
+        raise SettingsError(f"{_place(source, text, key)}: {key}: braces are for {' and '.join(PLACEHOLDERS)} alone")
     return settings
 
 
@@ -318,13 +397,14 @@ def sample() -> str:
             table = head
             section = type(getattr(Settings(), head)).__doc__ or ""
             lines += [f"# {section}", f"[{head}]", ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {_toml(default)}", ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -2,6 +2,7 @@
 
 docs/conformance.md: which file obeys, and which test checks, each section of an RFC that we cite (`citations.py`).
 docs/settings.md: every setting with its default and meaning (`inalign.settings`).
+docs/man/: the manual pages, of `--help` and of the settings (`manual.py`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from inalign.settings import Settings, describe
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
+from tests.house.manual import manual, settings_manual
 
 DOCS = ROOT / "docs"
 
 STATES = {
-    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA without acting on it",
+    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA",
     "part": "some of it, and the note says what",
     "used": "a definition, a grammar or a number is taken from it",
     "old": "replaced by another; met in the wild and read",
@@ -61,6 +63,8 @@ def pages() -> dict[str, str]:
     return {
         "conformance.md": conformance(list(read_citations()), read_sections(), read_state()),
         "settings.md": settings(),
+        "man/inalign.1": manual(),
+        "man/inalign.toml.5": settings_manual(),
     }
 
 

@@ -31,6 +31,8 @@ message_budget_seconds = 2.0
 
 [log]
 level = "debug"
+
+{more}
 """
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -45,7 +47,8 @@ def command() -> list[str]:
 class Inalign:
     """The milter on a port, or a UNIX socket, that it keeps when it is stopped and started again."""
 
-    def __init__(self, folder: Path, dns_port: int, *, socket: Path | None = None) -> None:
+    def __init__(self, folder: Path, dns_port: int, *, socket: Path | None = None, more: str = "") -> None:
+        """`more` is added to the configuration file."""
         self._port = free_port()
         self._path = socket
         self.address = f"inet:127.0.0.1:{self._port}" if socket is None else f"unix:{socket}"
@@ -53,7 +56,11 @@ class Inalign:
         config = folder / "inalign.toml"
         config.write_text(
             CONFIG.format(
-                address=self.address, local_network=LOCAL_NETWORK, trusted_relay=TRUSTED_RELAY, dns_port=dns_port
+                address=self.address,
+                local_network=LOCAL_NETWORK,
+                trusted_relay=TRUSTED_RELAY,
+                dns_port=dns_port,
+                more=more,
             )
         )
         self._words = [*command(), "milter", "--config", str(config)]

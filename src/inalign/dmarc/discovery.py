@@ -7,6 +7,7 @@ share most of their paths, so each name is asked once, and the names are kept in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,11 +77,12 @@ class PolicyFinding(NamedTuple):
 class Discovery:
     """The DMARC questions of one evaluation, and their answers."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, *, expected: Iterable[DomainName] = ()) -> None:
+        """`expected` are domains for which `expect_policy` was called already."""
         self._resolver = resolver
         self._findings: dict[DomainName, Finding] = {}
         self._walks: dict[DomainName, Walk] = {}
-        self._expected: set[DomainName] = set()
+        self._expected = set(expected)
         self.asked: list[str] = []
         """The names asked for DMARC records, in order, each once."""
 

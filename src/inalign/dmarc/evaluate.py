@@ -63,7 +63,7 @@ async def evaluate_authors(
     them are without a record, none; else permerror. Several domains, or several From fields, never pass. The domain
     in the result is the one whose policy it shows, else the first. Never raises.
 
-    `discovery` is one on the same resolver that was told early of the author domains.
+    `discovery` is one on the same resolver that knows what has been expected.
     """
     if authors.problem is not None or not authors.domains:
         reason = _PROBLEMS[authors.problem or AuthorProblem.NO_AUTHOR]

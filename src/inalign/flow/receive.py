@@ -2,7 +2,7 @@
 
 SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
 ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
-still out are awaited, one deadline for all: the resolver's.
+still out are awaited, with a resolver that has one deadline for all of them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import Verification
-from inalign.dmarc.discovery import Discovery
-from inalign.dmarc.evaluate import MAX_AUTHOR_DOMAINS, evaluate_authors
+from inalign.dmarc.discovery import Discovery, expect_policy
+from inalign.dmarc.evaluate import evaluate_authors
+from inalign.flow.facts import Facts, gather_facts
 from inalign.flow.iprev import IprevResult, check_iprev
 from inalign.flow.results_field import results_field
 from inalign.flow.verdict import Envelope, Verdict
@@ -83,25 +84,28 @@ class Reception:
         now: datetime,
         dropped_fields: int = 0,
     ) -> None:
-        self._resolver = resolver
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
-        header = Header(fields)
+        header = self._header = Header(fields)
+        self._is_whole = not dropped_fields
         self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
         self._arc.expect(resolver)
-        self._discovery = Discovery(resolver)
-        self._discovery.expect(*self.authors.domains[:MAX_AUTHOR_DOMAINS])
+        for domain in self.authors.domains:
+            expect_policy(domain, resolver)
 
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
 
-    async def verdict(self, client: ClientChecks) -> Verdict:
+    def facts(self, *, can_hold: bool = False) -> Facts:
+        """What `decide` must know beside the verdict."""
+        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
+
+    async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
-        resolver = self._resolver
         digests = self._body.digests()
         dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
         arc = await self._arc.result(resolver, digests)
@@ -115,7 +119,7 @@ class Reception:
             [result.domain for result in dkim if result.result is DkimStatus.PASS and result.domain],
             resolver,
             undecided=undecided,
-            discovery=self._discovery,
+            discovery=Discovery(resolver, expected=self.authors.domains),
         )
         options = self._options
         field = results_field(

@@ -48,15 +48,16 @@ class Property(NamedTuple):
         return f"{_keyword(self.ptype or 'policy')}.{_keyword(self.name)}={printed}"
 
 
-class MethodResult(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodResult:
     """What one method found: `dkim=pass (2048-bit key) header.d=example.org`."""
 
     method: str
     """In lower case."""
-    result: str
-    """In lower case."""
     version: int = 1
     """Of the method (RFC 8601 section 2.6); not negative."""
+    result: str
+    """In lower case."""
     reason: str | None = None
     properties: tuple[Property, ...] = ()
     comment: str | None = None

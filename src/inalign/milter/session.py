@@ -94,6 +94,11 @@ class Session:
         """How many octets wait to be read."""
         return len(self._frames)
 
+    @property
+    def unfinished(self) -> object:
+        """Stands for the frame that has begun to come and is not complete; None where there is none."""
+        return self._frames.unfinished
+
     def is_waiting(self) -> bool:
         """Whether nothing is read on before the filter has answered."""
         return self.owed is not None
@@ -136,13 +141,11 @@ class Session:
             elif command == _MACRO:
                 self._macro(payload)
             else:
-                ended = self._end_message_before(command)
+                earlier = self._event_before(command, payload)
                 event = self._event_of(command, payload)
                 self.state = following
-                if ended is not None:
-                    yield ended
-                if command == _END_OF_MESSAGE and payload and _BODY in self._told:
-                    yield BodyChunk(payload)  # the last chunk may come with it
+                if earlier is not None:
+                    yield earlier
                 self._settle_reply(command)
                 if event is not None:
                     yield event
@@ -192,8 +195,10 @@ class Session:
             )
         self.macros.put(payload[0], payload)
 
-    def _end_message_before(self, command: int) -> Aborted | None:
-        """Forget the message that a command ends without deciding on it."""
+    def _event_before(self, command: int, payload: bytes) -> Event | None:
+        """What a command brings besides its own event: the end of a message undecided, the last piece of a body."""
+        if command == _END_OF_MESSAGE and payload and _BODY in self._told:
+            return BodyChunk(payload)
         if command not in _ENDS_MESSAGE:
             return None
         if command == _MAIL:
