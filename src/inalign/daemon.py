@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -39,6 +40,9 @@ log = logging.getLogger("inalign")
 
 OTHER_DESCRIPTORS = 512
 """Beside the milter connections of a worker: ports towards name servers, files, the channel to the supervisor."""
+
+GC_THRESHOLDS = (10_000, 20, 100)
+"""Of a worker, in objects and in rounds. A message leaves no cycles behind, so seldom is often enough."""
 
 KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4))
 """A host that is gone without a word is found after four minutes."""
@@ -271,6 +275,8 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
 def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
+    gc.freeze()  # what is there now stays: it need not be looked at again, and its pages stay shared
+    gc.set_threshold(*GC_THRESHOLDS)
     run(_serve(settings, listeners, where))
 
 

@@ -43,9 +43,9 @@ class Property(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        value = _clean(self.value)
-        printed = value if "@" in value and _MAILBOX.fullmatch(value) else _value(value)
-        return f"{_keyword(self.ptype or 'policy')}.{_keyword(self.name)}={printed}"
+        ptype, name, value = self
+        label = _label(ptype[:MAX_KEYWORD], name[:MAX_KEYWORD])
+        return f"{label}={_printed_often(value) if len(value) <= MAX_PRINTED_OCTETS else _printed(value)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +99,24 @@ def _version(before: str, version: int) -> str:
 
 def _keyword(word: str) -> str:
     """The word as RFC 5321 section 4.1.2 has keywords: letters, digits and hyphens, no hyphen at the end."""
-    return _mended(word[:MAX_KEYWORD])
+    if word.isalnum() and word.isascii() and word.islower() and len(word) <= MAX_KEYWORD:
+        return word
+    return _NO_KEYWORD.sub("-", word[:MAX_KEYWORD].lower()).rstrip("-") or "x"
 
 
 @lru_cache(maxsize=256)
-def _mended(word: str) -> str:
-    return _NO_KEYWORD.sub("-", word.lower()).rstrip("-") or "x"
+def _label(ptype: str, name: str) -> str:
+    return f"{_keyword(ptype or 'policy')}.{_keyword(name)}"
+
+
+def _printed(value: str) -> str:
+    """The value of a property: a mailbox or a domain as it stands, else a token or a quoted string."""
+    value = _clean(value)
+    return value if "@" in value and _MAILBOX.fullmatch(value) else _value(value)
+
+
+_printed_often = lru_cache(maxsize=1024)(_printed)
+"""The same domain stands three times in a field, and in those of many messages; for short values alone."""
 
 
 def _clean(text: str) -> str:

@@ -8,6 +8,7 @@ connection's own values (CONNECT, HELO) outlive a message, all others end with i
 
 from __future__ import annotations
 
+from inalign.milter.frames import encode_frame
 from inalign.milter.messages import Command, text_of
 
 _LATEST_FIRST = tuple(
@@ -54,6 +55,10 @@ class Macros:
                 if name in values:
                     return values[name]
         return default
+
+    def frame_of_latest(self) -> bytes:
+        """The frame by which the MTA would send the list put last once more; empty where there is none."""
+        return b"" if self.latest is None else encode_frame(Command.MACRO, self.latest)
 
     def put(self, stage: int, payload: bytes) -> None:
         """Replace the list of a stage; `payload` is the whole payload of the packet, the stage octet included.

@@ -123,8 +123,7 @@ class Session:
         if self.is_waiting():
             return
         macros = self.macros
-        add_field = self._header.add
-        row, owed = self._order[self.state], self._owed
+        row = self._order[self.state]
         for command, payload in self._frames.frames():
             if command == _MACRO and payload == macros.latest:
                 continue
@@ -132,9 +131,7 @@ class Session:
             if following is None:
                 raise self._out_of_order(command)
             if command == _HEADER:
-                add_field(payload)
-                if _HEADER in owed:
-                    self._output.append(CONTINUE.wire)
+                self._fields(payload)
                 if following is not self.state:
                     self.state = following
                     row = self._order[following]
@@ -151,7 +148,7 @@ class Session:
                     yield event
                 if self.owed is not None:
                     return
-                row, owed = self._order[self.state], self._owed  # as an answer or the negotiation left them
+                row = self._order[self.state]  # as an answer or the negotiation left it
 
     def answer(self, reply: Reply, edits: Sequence[Edit] = ()) -> None:
         """Answer the command that is owed an answer; at the end of the message with edits, all in one piece.
@@ -185,6 +182,14 @@ class Session:
         if self.owed is not Command.END_OF_MESSAGE:
             raise LocalProtocolError("progress can be told at the end of a message alone")
         self._output.append(PROGRESS_FRAME)
+
+    def _fields(self, payload: bytes) -> None:
+        """Take a header field and, where none of them is answered, those that come right behind it."""
+        if _HEADER in self._owed:
+            self._header.add((payload,))
+            self._output.append(CONTINUE.wire)
+        else:
+            self._header.add((payload, *self._frames.run(_HEADER, self.macros.frame_of_latest())))
 
     def _macro(self, payload: bytes) -> None:
         if not payload:
