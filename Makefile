@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = src tests bench
 
-.PHONY: up test check lint docs bench differ fuzz format clean
+.PHONY: up test check lint docs bench soak differ fuzz format clean
 
 up: .venv/for-use
 	@$(BIN)/inalign up
@@ -31,8 +31,13 @@ format: .venv/for-tests
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+# ARGUMENTS=--help says what can be chosen.
 bench: .venv/for-tests
-	$(BIN)/python bench/run.py
+	@packaging/bench-parts
+	$(BIN)/python bench/run.py $(ARGUMENTS)
+
+soak: .venv/for-tests
+	$(BIN)/python bench/soak.py $(ARGUMENTS)
 
 # Asks the other implementations of docs/differences.md about thousands of cases; `make test` asks about hundreds.
 CASES ?= 20000

@@ -41,7 +41,11 @@ class Pairs:
 
 def pairs(items: Iterable[tuple[str, object]]) -> str:
     """`name=value` for every value that is not None; what is no plain word is quoted and escaped."""
-    return " ".join(f"{name}={_word(str(value))}" for name, value in items if value is not None)
+    known = [(name, str(value)) for name, value in items if value is not None]
+    words = [word for _, word in known]
+    if _PLAIN.fullmatch("".join(words)) and "" not in words:  # one look at all of them
+        return " ".join([f"{name}={word}" for name, word in known])
+    return " ".join([f"{name}={_word(word)}" for name, word in known])
 
 
 def _word(value: str) -> str:
@@ -51,11 +55,32 @@ def _word(value: str) -> str:
     return f'"{escaped}"'
 
 
+class _PlainFormatter(logging.Formatter):
+    """Time, level and message, on each line of standard error."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._second = -1
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """The time of the host, down to milliseconds; written out once a second."""
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._time = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._time},{int(record.msecs):03d}"
+
+
 class _OneLine(logging.Formatter):
     """Text in one line a record, a traceback too."""
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+
+
+_REPEATED = frozenset({"dkim", "to"})
+"""Names that have an array even where there is one value."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -72,7 +97,7 @@ class JsonFormatter(logging.Formatter):
             for name, value in record.msg.items:
                 repeated.setdefault(name, []).append(value if isinstance(value, int | float) else str(value))
             line |= {
-                name: values if len(values) > 1 or name == "dkim" else values[0] for name, values in repeated.items()
+                name: values if len(values) > 1 or name in _REPEATED else values[0] for name, values in repeated.items()
             }
         else:
             line["message"] = record.getMessage()
@@ -130,9 +155,7 @@ def configure_logging(level: str, style: str = "plain") -> None:
         handler.setFormatter(_OneLine("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(
-            JsonFormatter() if style == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-        )
+        handler.setFormatter(JsonFormatter() if style == "json" else _PlainFormatter())
     root = logging.getLogger("inalign")
     for old in root.handlers:
         old.close()
@@ -144,12 +167,19 @@ def configure_logging(level: str, style: str = "plain") -> None:
 METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "inalign_messages_total": ("counter", "Messages decided, by why they were not verified (empty: they were)."),
+        "inalign_origins_total": ("counter", "Messages by relays and gateways, by from where the client is known."),
         "inalign_results_total": (
             "counter",
             "Results by method and RFC 8601 word; a message may have several of DKIM.",
         ),
-        "inalign_actions_total": ("counter", "What was done with messages."),
-        "inalign_forged_fields_removed_total": ("counter", "Authentication-Results fields that claimed to be ours."),
+        "inalign_actions_total": (
+            "counter",
+            "What was done with messages, by which rule, and what would have been done without that rule.",
+        ),
+        "inalign_forged_fields_removed_total": (
+            "counter",
+            "Fields from outside that claimed to be ours: Authentication-Results and X-Inalign-Action.",
+        ),
         "inalign_message_seconds": ("histogram", "How long the MTA waited at the end of a message that was verified."),
         "inalign_dns_questions_total": ("counter", "Questions of the engines."),
         "inalign_dns_cache_hits_total": ("counter", "Questions answered out of the cache."),

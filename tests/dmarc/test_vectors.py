@@ -16,12 +16,11 @@ from inalign.dmarc.record import AlignmentMode, RecordError, parse_dmarc_record
 from inalign.dmarc.result import DmarcResult
 from inalign.mail.domain import DomainError, parse_domain
 from inalign.resolver import ZoneResolver
+from inalign.selftest.suites import Row, dmarc_answer
 from tests.helpers import VECTORS, run_now, zone
 
 FOLDER = VECTORS / "dmarc"
 DEVIATIONS = tomllib.loads((FOLDER / "deviations.toml").read_text())
-
-Row = dict[str, Any]  # as JSON gives it
 
 
 def rows(name: str) -> list[Row]:
@@ -31,22 +30,9 @@ def rows(name: str) -> list[Row]:
 # --- rfc9989.jsonl
 
 
-def zone_of(row: Row) -> ZoneResolver:
-    names: dict[str, Mapping[str, object]] = dict(row.get("zone", {}))
-    for domain, published in row["records"].items():
-        texts = [published] if isinstance(published, str) else published
-        names[f"_dmarc.{domain}"] = texts if isinstance(texts, dict) else {"TXT": texts}
-    return zone(names)
-
-
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in rows("rfc9989.jsonl")])
 def test_rfc9989(row: Row) -> None:
-    result = run_now(
-        evaluate_dmarc(row["author"], row["spf"], row["dkim"], zone_of(row), undecided=row.get("undecided", ()))
-    )
-    got = {name: getattr(result, name) for name in row["expect"]}
-    got = {name: list(value) if isinstance(value, tuple) else value for name, value in got.items()}
-    assert got == row["expect"]
+    assert dmarc_answer(row) == row["expect"]
 
 
 # --- records.jsonl

@@ -87,6 +87,10 @@ def test_helo_pass_alone_never_feeds_dmarc() -> None:
     assert verdict.dmarc.result is DmarcStatus.FAIL
 
 
+def test_helo_need_not_be_checked() -> None:
+    assert judge(signed(), options=Options(authserv_id="mx.example.net", helo_check=False)).spf_helo is None
+
+
 def test_helo_result_is_shown_on_request_only() -> None:
     assert "smtp.helo" not in judge(signed()).authentication_results
     shown = judge(signed(), options=Options(authserv_id="mx.example.net", helo_result=True))
@@ -215,7 +219,7 @@ def test_header_that_was_cut_has_no_author() -> None:
     resolver, options = zone(records()), Options(authserv_id="mx.example.net")
     reception = Reception(parse_message(signed()).fields, resolver, options, now=NOW, dropped_fields=3)
     client = run_now(check_client(FROM_ALICE, resolver, options, now=NOW))
-    assert run_now(reception.verdict(client)).dmarc.reason is DmarcReason.AMBIGUOUS_AUTHOR
+    assert run_now(reception.verdict(client, resolver)).dmarc.reason is DmarcReason.AMBIGUOUS_AUTHOR
 
 
 @pytest.mark.parametrize(

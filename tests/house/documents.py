@@ -2,6 +2,7 @@
 
 docs/conformance.md: which file obeys, and which test checks, each section of an RFC that we cite (`citations.py`).
 docs/settings.md: every setting with its default and meaning (`inalign.settings`).
+docs/man/: the manual pages, of `--help` and of the settings (`manual.py`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import Settings, describe
+from inalign.settings import describe, header_of, meaning_of
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
+from tests.house.manual import manual, settings_manual
 
 DOCS = ROOT / "docs"
 
 STATES = {
-    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA without acting on it",
+    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA",
     "part": "some of it, and the note says what",
     "used": "a definition, a grammar or a number is taken from it",
     "old": "replaced by another; met in the wild and read",
@@ -61,6 +63,8 @@ def pages() -> dict[str, str]:
     return {
         "conformance.md": conformance(list(read_citations()), read_sections(), read_state()),
         "settings.md": settings(),
+        "man/inalign.1": manual(),
+        "man/inalign.toml.5": settings_manual(),
     }
 
 
@@ -124,24 +128,20 @@ def _links(paths: Iterable[str]) -> str:
 
 def settings() -> str:
     """The page of the settings, a chapter a table of the file."""
-    lines = [SETTINGS]
-    table = None
+    rows: dict[str, list[str]] = defaultdict(list)
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
-        if head != table:
-            table = head
-            lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
-        lines.append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+        rows[head].append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+    lines = [SETTINGS]
+    for head, of_table in rows.items():
+        lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |", *of_table]
     return "\n".join(lines) + "\n"
 
 
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    section = Settings()
-    for name in table.split("."):
-        section = getattr(section, name)
-    return ["", f"## `[{table}]`", "", type(section).__doc__ or "", ""]
+    return ["", f"## `{header_of(table)}`", "", meaning_of(table), ""]
 
 
 def _code(value: object) -> str:

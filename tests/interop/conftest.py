@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.inalign import Inalign
+from tests.interop.inalign import LISTED_RELAY, Inalign
 from tests.interop.mail import Mail
-from tests.interop.postfix import Postfix, missing_part
+from tests.interop.postfix import Postfix, missing_part, relaying_to
 from tests.interop.recorder import Recorder
 from tests.interop.senders import Senders
 from tests.interop.wire import Wire
@@ -74,6 +74,16 @@ def inalign_postfix(inalign_milter: tuple[Inalign, Senders, NameServer]) -> Iter
         yield postfix
     finally:
         postfix.stop()
+
+
+@pytest.fixture(scope="session")
+def front_postfix(inalign_postfix: Postfix) -> Iterator[Postfix]:
+    """Another real Postfix in front of that one, without a milter: our other MX."""
+    front = Postfix("inet:127.0.0.1:1", more=relaying_to(inalign_postfix.port, LISTED_RELAY))
+    try:
+        yield front
+    finally:
+        front.stop()
 
 
 @pytest.fixture

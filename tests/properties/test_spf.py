@@ -22,6 +22,8 @@ words = ["v=spf1", "a", "mx", "ptr", "all", "ip4", "ip6", "include", "exists", "
 pieces = st.sampled_from([*words, "1.2.3.4", "::", "%{d}", *" =:/%{}.-+~?_\tdlpr0124"])
 almost_records = st.lists(pieces, max_size=30).map(lambda some: "v=spf1 " + "".join(some))
 any_text = st.text(st.characters(), max_size=80)
+zone_text = st.text(st.characters(codec="utf-8") | st.sampled_from(["\udc80", "\udcff"]), max_size=80)
+"""What a TXT value of a zone may be: UTF-8 and escaped octets (design section 10); other surrogates are refused."""
 identities = (
     st.none()
     | any_text
@@ -63,7 +65,7 @@ def test_a_domain_spec_prints_as_written(text: str) -> None:
 @settings(deadline=None)
 @given(
     zones,
-    st.lists(almost_records | any_text, max_size=4),
+    st.lists(almost_records | zone_text, max_size=4),
     identities,
     identities,
     st.sampled_from([*CLIENTS, "?", ""]),

@@ -21,6 +21,7 @@ from inalign.arc.sets import (
     MessageSignature,
     collect_sets,
     read_message_signature,
+    results_value,
 )
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
 from inalign.dkim.lookup import Claim, KeyRules, prove
@@ -77,8 +78,9 @@ class Validation:
         self._early: ArcResult | None = None
         """The result, where the structure of the chain gives it already."""
         try:
-            self._sets = collect_sets(fields)
-            self._messages = tuple(self._messages_to_check(limits.body_hashes))
+            if self._count_seals():
+                self._sets = collect_sets(fields)
+                self._messages = tuple(self._messages_to_check(limits.body_hashes))
         except ChainError as problem:
             self._early = self._fail(problem)
         if not self._sets and self._early is None:
@@ -145,6 +147,7 @@ class Validation:
             reason=ArcReason.VALID,
             instances=len(self._sets),
             sealers=self._sealers(),
+            results=tuple(results_value(self._header.fields[arc_set.results_place]) for arc_set in self._sets),
             oldest_pass=await self._oldest_pass(keys, digests),
         )
 

@@ -10,7 +10,9 @@ import base64
 import binascii
 from dataclasses import dataclass
 
+from cryptography import __version__
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -28,6 +30,11 @@ _PREHASHED = {
     HashAlgorithm.SHA1: Prehashed(hashes.SHA1()),  # noqa: S303 - only the legacy switch of a verifier comes here
     HashAlgorithm.SHA256: Prehashed(hashes.SHA256()),
 }
+
+
+def library_version() -> str:
+    """Who does the arithmetic here: the library, and the OpenSSL that it brings along or finds."""
+    return f"cryptography {__version__}, {backend.openssl_version_text()}"
 
 
 class KeyDataError(ParseError):

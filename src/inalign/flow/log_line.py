@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from inalign.flow.origin import Origin
+from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
 
@@ -17,9 +19,16 @@ def message_line(
     *,
     skipped: str | None,
     removed: int,
+    ruling: Ruling,
+    recipients: Sequence[str] = (),
     seconds: float,
+    origin: Origin | None = None,
 ) -> Pairs:
-    """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
+    """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
+
+    `origin` tells how the client is known, of a message that a relay or a gateway handed in.
+    """
+    would = ruling.instead_of
     return Pairs(
         [
             ("id", queue_id or "-"),
@@ -27,12 +36,23 @@ def message_line(
             ("helo", envelope.helo),
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
             *(_results(verdict) if verdict is not None else ()),
+            *(_origin(origin) if origin is not None else ()),
             ("skipped", skipped),
             ("removed", removed or None),
-            ("action", "none"),
+            ("action", ruling.handling),
+            ("rule", ruling.rule),
+            ("would", would.handling if would is not None else None),
+            ("would_rule", would.rule if would is not None else None),
             ("ms", round(seconds * 1000, 1)),
+            *(("to", recipient) for recipient in recipients),
         ]
     )
+
+
+def _origin(origin: Origin) -> Iterator[tuple[str, object]]:
+    yield "origin", origin.source
+    yield "via", ",".join(map(str, origin.via))
+    yield "unknown", origin.detail or None
 
 
 def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:

@@ -5,10 +5,14 @@ Only what a method authenticated is written (RFC 8601 section 4): of MAIL FROM t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
 from inalign.flow.iprev import IprevResult
+from inalign.flow.ruling import OVERRIDES, Ruling
+from inalign.mail.authres import parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 
@@ -26,6 +30,7 @@ def results_field(
     dmarc: DmarcResult,
     iprev: IprevResult | None,
     client_ip: str | None,
+    changed_in_transit: bool = False,
 ) -> AuthenticationResults:
     """The field for a message that was verified."""
     results = [_spf(spf)]
@@ -34,7 +39,7 @@ def results_field(
     results += [_dkim(result) for result in dkim] or [MethodResult(method="dkim", result="none")]
     if arc.result is not ArcStatus.NONE:
         results.append(_arc(arc, client_ip))
-    results.append(_dmarc(dmarc))
+    results.append(_dmarc(dmarc, "changed_in_transit" if changed_in_transit else None))
     if iprev is not None:
         results.append(_result("iprev", iprev.result, "", (Property("policy", "iprev", iprev.client_ip),)))
     return AuthenticationResults(authserv_id=authserv_id, results=tuple(results))
@@ -44,6 +49,22 @@ def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     """The field for a message that an authenticated client handed over and that stays here (RFC 8601 section 2.7.4)."""
     result = MethodResult(method="auth", result="pass", properties=(Property("smtp", "auth", login),))
     return AuthenticationResults(authserv_id=authserv_id, results=(result,))
+
+
+def with_override(value: str, ruling: Ruling) -> str:
+    """The value of a printed field, naming the rule by which local policy does other than the domain owner asks.
+
+    RFC 8601 section 2.4 has the property type for it; the result and `policy.dmarc` stay what DMARC found.
+    """
+    if ruling.rule not in OVERRIDES:
+        return value
+    field = parse_authentication_results(value.encode())
+    override = Property("policy", "override", ruling.rule)
+    results = tuple(
+        replace(result, properties=(*result.properties, override)) if result.method == "dmarc" else result
+        for result in field.results
+    )
+    return str(replace(field, results=results))
 
 
 def _spf(result: SpfResult) -> MethodResult:
@@ -79,14 +100,15 @@ def _arc(result: ArcResult, client_ip: str | None) -> MethodResult:
     return _result("arc", result.result, result.reason, tuple(properties))
 
 
-def _dmarc(result: DmarcResult) -> MethodResult:
+def _dmarc(result: DmarcResult, excuse: str | None) -> MethodResult:
     # RFC 9989 section 9.1
     properties: list[Property] = []
     if result.author_domain is not None:
         properties.append(Property("header", "from", result.author_domain))
     if result.applied_policy is not None:
         properties.append(Property("policy", "dmarc", result.applied_policy))
-    return _result("dmarc", result.result, result.reason, tuple(properties))
+    shown = _result("dmarc", result.result, result.reason, tuple(properties))
+    return replace(shown, reason=excuse) if excuse else shown
 
 
 def _result(method: str, word: str, reason: str, properties: tuple[Property, ...]) -> MethodResult:
