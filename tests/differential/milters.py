@@ -29,8 +29,12 @@ class ForeignMilter:
         self._program = Program([*command, "-p", f"local:{self._path}"], folder / "log")
 
     def __enter__(self) -> Self:
-        self._program.wait_ready(self._path.exists)
+        self._program.wait_ready(self._listens)
         return self
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._path)) == 0
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
