@@ -33,6 +33,7 @@ DMARC_WORDS = (
 MAIL_WORDS = (
     'From: from: <a@b.example> ( ) " \\ , ; : @ =?utf-8?q?a?= \r\n \n \r \0 DKIM-Signature: ARC-Seal: b.example'
 )
+RECEIVED_WORDS = 'from by ( ) [ ] 192.0.2.1 [192.0.2.1] IPv6:2001:db8::1 helo= port= ident= HELO \\ " by; unknown @ ;'
 MASTER_WORDS = r'$ORIGIN $TTL @ * IN TXT A AAAA MX CNAME SOA ( ) " \" ; \065 \# 192.0.2.1 2001:db8::1 example.org.'
 
 
@@ -71,6 +72,20 @@ def arc_fields() -> Iterator[bytes]:
 def results_fields() -> Iterator[bytes]:
     yield from (text.encode("utf-8", "surrogateescape") for text in jsonl("authres/authres.jsonl", "header"))
     yield from (b"mx.example.net; spf=pass", b'(a) "mx.example.net" 1; none', b"MX.Example.Net/7 ;")
+
+
+def received_fields() -> Iterator[bytes]:
+    for name in ("forms.toml", "refused.toml"):
+        for case in tomllib.loads((VECTORS / "received" / name).read_text("utf-8")).values():
+            yield case["field"].encode()
+    yield from (b"a.example\nb.example", b"[192.0.2.1]\nunknown", b"x (y [192.0.2.1]) by z; (")
+
+
+def relayed_headers() -> Iterator[bytes]:
+    for field in received_fields():
+        yield (
+            b"Received: " + field.replace(b"\n", b"\r\n") + b"\r\nAuthentication-Results: gw.example; spf=pass\r\n\r\n"
+        )
 
 
 def from_values() -> Iterator[bytes]:
@@ -175,6 +190,8 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "tags": (lambda: (field.value for field in fields(b"dkim-signature", b"arc-seal")), SIGNATURE_WORDS),
     "authentication_results": (results_fields, RESULTS_WORDS),
     "claim": (results_fields, RESULTS_WORDS),
+    "received": (received_fields, RECEIVED_WORDS),
+    "origin": (relayed_headers, RECEIVED_WORDS + " Authentication-Results: gw.example; spf=pass smtp.mailfrom="),
     "dns_answer": (dns_answers, ""),
     "dns_name": (domains, ". \\. \\"),
     "zone_json": (zones_json, "TXT A AAAA MX PTR CNAME error timeout nxdomain"),

@@ -16,6 +16,8 @@ TARGETS: dict[str, Target] = {
     "tags": mail.tags,
     "authentication_results": mail.authentication_results,
     "claim": mail.claim,
+    "received": mail.received,
+    "origin": mail.origin,
     "dns_answer": dns.answer,
     "dns_name": dns.name,
     "zone_json": dns.zone_json,
