@@ -8,21 +8,21 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, listens
+from tests.interop.program import Program, free_port, has_ipv6, listens
 
-LOCAL_NETWORK = "198.51.100.0/24"
-"""Clients that are ours, beside those that authenticate."""
-TRUSTED_RELAY = "203.0.113.5"
+LOCAL_NETWORKS = ["198.51.100.0/24", "127.51.100.0/24", "127.0.0.0/24"]
+"""Clients that are ours, beside those that authenticate; those in 127 as a server without XCLIENT sees them."""
+TRUSTED_RELAYS = ["203.0.113.5", "127.0.113.5"]
 """A relay whose results under our name are kept."""
 
 CONFIG = """\
 authserv_id = "mx.example.net"
 
 [milter]
-listen = ["{address}"]
+listen = {addresses}
 socket_mode = "0666"
-local_networks = ["{local_network}", "127.0.0.0/8"]
-trusted_relays = ["{trusted_relay}"]
+local_networks = {local_networks}
+trusted_relays = {trusted_relays}
 
 [dns]
 servers = ["127.0.0.1:{dns_port}"]
@@ -43,19 +43,24 @@ def command() -> list[str]:
 
 
 class Inalign:
-    """The milter on a port, or a UNIX socket, that it keeps when it is stopped and started again."""
+    """The milter on sockets of several kinds, which it keeps when it is stopped and started again."""
 
-    def __init__(self, folder: Path, dns_port: int, *, socket: Path | None = None) -> None:
-        self._port = free_port()
-        self._path = socket
-        self.address = f"inet:127.0.0.1:{self._port}" if socket is None else f"unix:{socket}"
-        """As Postfix writes it."""
+    def __init__(self, folder: Path, dns_port: int) -> None:
+        port = free_port()
+        self.addresses = {"inet": f"inet:127.0.0.1:{port}", "unix": f"unix:{folder}/milter.sock"}
+        """As Postfix writes them."""
+        if has_ipv6():
+            self.addresses["inet6"] = f"inet:[::1]:{port}"
         config = folder / "inalign.toml"
         config.write_text(
             CONFIG.format(
-                address=self.address, local_network=LOCAL_NETWORK, trusted_relay=TRUSTED_RELAY, dns_port=dns_port
+                addresses=list(self.addresses.values()),
+                local_networks=LOCAL_NETWORKS,
+                trusted_relays=TRUSTED_RELAYS,
+                dns_port=dns_port,
             )
         )
+        self._port = port
         self._words = [*command(), "milter", "--config", str(config)]
         self._log = folder / "inalign.log"
         self._program: Program | None = None
@@ -64,13 +69,10 @@ class Inalign:
     def start(self) -> None:
         self._program = Program(self._words, self._log, {"PYTHONPATH": str(SOURCE)})
         try:
-            self._program.wait_ready(self._is_ready)
+            self._program.wait_ready(lambda: listens(self._port))
         except BaseException:
             self.stop()
             raise
-
-    def _is_ready(self) -> bool:
-        return listens(self._port) if self._path is None else self._path.exists()
 
     def stop(self) -> None:
         if self._program is not None:

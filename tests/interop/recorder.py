@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import tempfile
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.interop.program import wait_until
 
@@ -169,15 +171,18 @@ class Recorder:
     def __init__(self) -> None:
         self.script = Script()
         self._conversations: list[Conversation] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        # A UNIX socket: on TCP, Nagle's algorithm makes Sendmail wait some 40 ms before the second of two small writes.
+        self._folder = tempfile.TemporaryDirectory(prefix="inalign-recorder-")
+        path = Path(self._folder.name) / "milter.sock"
+        path.parent.chmod(0o755)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        path.chmod(0o666)
+        self._socket.listen(64)
+        self.address = f"unix:{path}"
+        """As Postfix writes it."""
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """As Postfix writes it."""
-        return f"inet:127.0.0.1:{self.port}"
 
     def reset(self, script: Script | None = None) -> None:
         """Forget what was said, and answer by this script from now on."""
@@ -203,6 +208,7 @@ class Recorder:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
+        self._folder.cleanup()
 
     def _accept(self) -> None:
         while True:

@@ -13,13 +13,11 @@ import platform
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
-from ctypes.util import find_library
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, listens
+from tests.interop.program import Program, free_port, has_ipv6, listens
 from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client, SmtpSession
@@ -96,21 +94,11 @@ FEATURE(`msp',`[127.0.0.1]')dnl
 
 def missing_part() -> str | None:
     """Why no private Sendmail can be had here, in words that tell what to do; None when it can."""
-    if not BINARY.exists() or shutil.which("m4") is None or False:
+    if not BINARY.exists() or shutil.which("m4") is None or not any(Path("/usr/lib").glob(f"**/{NAMES}")):
         return "Sendmail is not unpacked beside Postfix, or m4 or libnss-wrapper is missing: run packaging/test-parts"
     if os.geteuid() != 0:
         return "a private Sendmail needs root (its daemon does): run the tests as root"
     return None
-
-
-def has_ipv6() -> bool:
-    """Whether there is a loopback address of IPv6."""
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 class Sendmail(MailServer):
@@ -172,12 +160,13 @@ class Sendmail(MailServer):
     def _daemons(self) -> list[str]:
         kind, _, address = self.milter.partition(":")
         host, _, port = address.rpartition(":")
-        socket_name = f"local:{address}" if kind == "unix" else f"inet:{port}@{host}"
+        family = "inet6" if ":" in host else "inet"
+        socket_name = f"local:{address}" if kind == "unix" else f"{family}:{port}@{host.strip('[]')}"
         lines = []
         for service, flag in WITHOUT_MILTER.items():
             lines.append(f"MAIL_FILTER(`{service}',`S={socket_name}{flag}, T=C:5s;S:10s;R:10s;E:20s')dnl")
-            for family, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
-                options = f"Name={service}, Family={family}, Addr={bound}, Port={self.ports[service]}"
+            for version, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
+                options = f"Name={service}, Family={version}, Addr={bound}, Port={self.ports[service]}"
                 lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
         return lines
 
@@ -186,7 +175,9 @@ class Sendmail(MailServer):
         loader = re.search(rb"/[\w/.-]+/ld-[\w.-]+", BINARY.read_bytes())
         assert loader is not None, BINARY
         command = [loader[0].decode(), "--argv0", "sendmail", "--preload", NAMES, BINARY]
-        self._program = Program([*command, "-C", self.folder / "sendmail.cf", "-bD"], self.folder / "start", self._environment)
+        self._program = Program(
+            [*command, "-C", self.folder / "sendmail.cf", "-bD"], self.folder / "start", self._environment
+        )
         self._program.wait_ready(lambda: all(map(listens, self.ports.values())))
 
     def stop(self) -> None:

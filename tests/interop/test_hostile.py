@@ -24,7 +24,7 @@ def claims_of(delivered: Received) -> list[tuple[str, str]]:
     ["x;dkim=pass", "reject.example;dmarc=pass", "(", '"', "x\\", "a" * 300, "[IPv6:::1]", "münchen.example"],
 )
 def test_helo_says_nothing_in_the_results_but_its_own_result(mail: Mail, helo: str) -> None:
-    with mail.postfix.session(STRANGER) as session:
+    with mail.server.session(STRANGER) as session:
         session.command(f"EHLO {helo}")
         assert session.send(message(), "", mail.recipient).code == 250
     assert all(word != "pass" for _, word in claims_of(mail.next()))
@@ -44,7 +44,7 @@ def test_helo_says_nothing_in_the_results_but_its_own_result(mail: Mail, helo: s
     ],
 )
 def test_odd_reverse_path_leaves_one_result_for_each_method(mail: Mail, path: str) -> None:
-    with mail.postfix.session(STRANGER) as session:
+    with mail.server.session(STRANGER) as session:
         reply = session.command(f"MAIL FROM:{path}")
         if reply.code != 250:
             pytest.skip(f"Postfix itself refuses it: {reply.text}")
@@ -121,9 +121,9 @@ def test_our_field_has_no_line_that_a_relay_would_break(mail: Mail) -> None:
     signed = message()
     for _ in range(10):
         signed = mail.senders.signed(signed)
-    with mail.postfix.session(SENDER) as session:
+    with mail.server.session(SENDER) as session:
         session.send(signed, AUTHOR, mail.recipient)
-    (stored,) = mail.postfix.delivered(mail.recipient)
+    (stored,) = mail.server.delivered(mail.recipient)
     field = stored.partition(b"\nReceived:")[0]
     assert field.startswith(b"Authentication-Results: mx.example.net;")
     assert b"\r" not in field
@@ -157,7 +157,7 @@ def test_octets_that_servers_mend_are_verified_as_the_server_shows_them(mail: Ma
 def test_smuggled_message_has_results_of_its_own(mail: Mail) -> None:
     """Postfix 3.7 ends a message at LF . LF; then two came in, and the second must not borrow from the first."""
     smuggled = message("boss@quarantine.example", body=b"smuggled\r\n")
-    with mail.postfix.session(SENDER) as session:
+    with mail.server.session(SENDER) as session:
         session.envelope(AUTHOR, mail.recipient)
         session.command("DATA")
         session.raw(message(body=b"outer\n.\n"))

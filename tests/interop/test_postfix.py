@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from tests.interop.inalign import LOCAL_NETWORK
 from tests.interop.mail import LOCAL_CLIENT, RELAY, STRANGER, Mail
 from tests.interop.received import Result
 from tests.interop.senders import BROKEN, CLIENT_IP_6, KEY_ONLY, SILENT, Algorithm, message
@@ -292,7 +291,7 @@ def test_message_of_10_megabytes_is_verified(mail: Mail) -> None:
 def test_every_recipient_gets_the_same_results(mail: Mail) -> None:
     recipients = [fresh_address() for _ in range(3)]
     signed = mail.senders.signed(message())
-    assert mail.postfix.send(signed, AUTHOR, recipients).code == 250
+    assert mail.server.send(signed, AUTHOR, recipients).code == 250
     for recipient in recipients:
         delivered = mail.next(recipient)
         assert words(delivered.results()) == ("pass", "pass", "pass")
@@ -301,7 +300,7 @@ def test_every_recipient_gets_the_same_results(mail: Mail) -> None:
 def test_several_messages_in_one_session_do_not_mix(mail: Mail) -> None:
     good = mail.senders.signed(message())
     bad = mail.senders.signed(message(body=b"pay 10\r\n")).replace(b"pay 10", b"pay 99")
-    with mail.postfix.session(STRANGER) as session:
+    with mail.server.session(STRANGER) as session:
         for each in (good, bad, message(), good):
             assert session.send(each, AUTHOR, mail.recipient).code == 250
     got = [words(mail.next().results()) for _ in range(4)]
@@ -314,7 +313,7 @@ def test_several_messages_in_one_session_do_not_mix(mail: Mail) -> None:
 
 
 def test_rset_forgets_the_envelope(mail: Mail) -> None:
-    with mail.postfix.session(Client()) as session:
+    with mail.server.session(Client()) as session:
         session.envelope("eve@quarantine.example", mail.recipient)
         session.command("RSET")
         assert session.send(message(), AUTHOR, mail.recipient).code == 250
@@ -322,14 +321,14 @@ def test_rset_forgets_the_envelope(mail: Mail) -> None:
 
 
 def test_second_ehlo_is_the_one_that_counts(mail: Mail) -> None:
-    with mail.postfix.session(Client(helo="stranger.example")) as session:
+    with mail.server.session(Client(helo="stranger.example")) as session:
         session.command("EHLO reject.example")
         assert session.send(message(), "", mail.recipient).code == 250
     assert word(mail.next().results(), "dmarc") == "pass"
 
 
 def test_pipelined_messages_have_their_own_results(mail: Mail) -> None:
-    with mail.postfix.session(Client()) as session:
+    with mail.server.session(Client()) as session:
         replies = session.pipelined(
             [
                 (mail.senders.signed(message()), AUTHOR, mail.recipient),
@@ -341,7 +340,7 @@ def test_pipelined_messages_have_their_own_results(mail: Mail) -> None:
 
 
 def test_client_that_leaves_in_the_middle_disturbs_nobody(mail: Mail) -> None:
-    session = mail.postfix.session(Client())
+    session = mail.server.session(Client())
     session.envelope(AUTHOR, mail.recipient)
     session.command("DATA")
     session.raw(message()[:100])
@@ -355,7 +354,7 @@ def test_client_that_leaves_in_the_middle_disturbs_nobody(mail: Mail) -> None:
 @pytest.mark.parametrize(
     "client",
     [Client(login="dave"), Client(ip="203.0.113.99", helo="[10.0.0.1]", name=None, login="dave"), LOCAL_CLIENT],
-    ids=["authenticated", "authenticated from anywhere", f"in {LOCAL_NETWORK}"],
+    ids=["authenticated", "authenticated from anywhere", "in a local network"],
 )
 def test_own_client_is_not_verified_but_loses_forged_results(mail: Mail, client: Client) -> None:
     delivered = mail.exchange(message(fields=[FORGED[0], FOREIGN[0], FORGED[8]]), client=client)
@@ -364,7 +363,7 @@ def test_own_client_is_not_verified_but_loses_forged_results(mail: Mail, client:
 
 
 def test_local_command_is_not_verified_but_loses_forged_results(mail: Mail) -> None:
-    mail.postfix.sendmail(message(fields=[FORGED[0], FOREIGN[0]]), AUTHOR, mail.recipient)
+    mail.server.sendmail(message(fields=[FORGED[0], FOREIGN[0]]), AUTHOR, mail.recipient)
     delivered = mail.next()
     assert mail.claims(delivered) == []
     assert unfolded(FOREIGN[0]) in delivered.header
@@ -381,9 +380,9 @@ def test_trusted_relay_keeps_its_results(mail: Mail) -> None:
 def test_mail_goes_on_or_waits_while_the_milter_is_away_and_is_verified_again_after(mail: Mail) -> None:
     mail.inalign.stop()
     try:
-        assert mail.postfix.send(message(), AUTHOR, mail.recipient).code == 250
+        assert mail.server.send(message(), AUTHOR, mail.recipient).code == 250
         assert mail.next().values("Authentication-Results") == []
-        assert mail.postfix.send(message(), AUTHOR, mail.recipient, strict=True).code == 451
+        assert mail.server.send(message(), AUTHOR, mail.recipient, strict=True).code == 451
     finally:
         mail.inalign.start()
     assert words(mail.exchange(message()).results()) == ("pass", "none", "pass")

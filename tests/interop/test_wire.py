@@ -94,7 +94,7 @@ def test_macro_packet_at_helo_is_empty_without_tls(wire: Wire) -> None:
 
 
 def test_second_ehlo_is_a_helo_and_an_abort_without_a_connect(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.command("EHLO again.example.org")
         session.send(PLAIN, SENDER, wire.recipient)
     heard = wire.recorder.conversation()
@@ -103,7 +103,7 @@ def test_second_ehlo_is_a_helo_and_an_abort_without_a_connect(wire: Wire) -> Non
 
 
 def test_unknown_command_is_passed_on_as_one_word_but_not_noop_and_vrfy(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         for command in ("XYZZY one", "NOOP", "VRFY bob@example.net"):
             session.command(command)
     assert wire.recorder.conversation().one("UNKNOWN") == b"XYZZY\0"
@@ -125,7 +125,7 @@ def test_authenticated_client_shows_in_the_macros_at_mail(wire: Wire) -> None:
 
 
 def test_queue_id_comes_with_the_second_recipient_and_everything_after(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.send(PLAIN, SENDER, [wire.recipient, wire.recipient])
     heard = wire.recorder.conversation()
     assert "i" not in (heard.macros("RCPT") or {})
@@ -137,7 +137,7 @@ def test_queue_id_comes_with_the_second_recipient_and_everything_after(wire: Wir
 
 def test_macros_at_rcpt(wire: Wire) -> None:
     recipient = wire.recipient.upper()
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.send(PLAIN, SENDER, recipient)
     heard = wire.recorder.conversation()
     assert heard.one("RCPT") == f"<{recipient}>\0".encode()
@@ -161,7 +161,7 @@ def test_macros_at_rcpt(wire: Wire) -> None:
     ],
 )
 def test_mail_comes_as_the_client_wrote_it(wire: Wire, written: str, packet: bytes, macro: str) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         assert session.command(f"MAIL FROM:{written}").code == 250
     heard = wire.recorder.conversation()
     assert heard.one("MAIL") == packet
@@ -169,7 +169,7 @@ def test_mail_comes_as_the_client_wrote_it(wire: Wire, written: str, packet: byt
 
 
 def test_arguments_of_mail_follow_it_each_ended_by_nul(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.command("MAIL FROM:<alice@example.org> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=abc")
     heard = wire.recorder.conversation()
     assert heard.one("MAIL") == b"<alice@example.org>\0SIZE=100\0BODY=8BITMIME\0RET=HDRS\0ENVID=abc\0"
@@ -177,7 +177,7 @@ def test_arguments_of_mail_follow_it_each_ended_by_nul(wire: Wire) -> None:
 
 def test_smtputf8_addresses_and_fields_come_as_raw_utf_8(wire: Wire) -> None:
     sender = "döner@bücher.example"
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         message = f"From: {sender}\r\nSubject: grüße\r\n\r\nx\r\n".encode()
         assert session.send(message, sender, wire.recipient, options=["SMTPUTF8"]).code == 250
         assert session.command(f"MAIL FROM:<{sender}>").code == 501
@@ -188,7 +188,7 @@ def test_smtputf8_addresses_and_fields_come_as_raw_utf_8(wire: Wire) -> None:
 
 
 def test_recipient_that_the_server_refuses_is_not_shown(wire: Wire) -> None:
-    with wire.postfix.session(OUTSIDE) as session:
+    with wire.server.session(OUTSIDE) as session:
         session.command(f"MAIL FROM:<{SENDER}>")
         assert session.command("RCPT TO:<x@elsewhere.invalid>").code == 454
     assert "RCPT" not in wire.recorder.conversation().commands
@@ -196,7 +196,7 @@ def test_recipient_that_the_server_refuses_is_not_shown(wire: Wire) -> None:
 
 def test_refused_recipient_is_shown_as_an_error_when_asked_for(wire: Wire) -> None:
     wire.script(Script(protocol=RCPT_REJ))
-    with wire.postfix.session(OUTSIDE) as session:
+    with wire.server.session(OUTSIDE) as session:
         session.command(f"MAIL FROM:<{SENDER}>")
         session.command("RCPT TO:<x@elsewhere.invalid>")
     heard = wire.recorder.conversation()
@@ -208,7 +208,7 @@ def test_refused_recipient_is_shown_as_an_error_when_asked_for(wire: Wire) -> No
 
 
 def test_every_message_ends_with_an_abort_and_the_session_with_one_more(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         for _ in range(2):
             assert session.send(PLAIN, SENDER, wire.recipient).code == 250
     told = [command for command in wire.recorder.conversation().commands if command not in ("HEADER", "BODY")]
@@ -217,7 +217,7 @@ def test_every_message_ends_with_an_abort_and_the_session_with_one_more(wire: Wi
 
 
 def test_rset_is_an_abort(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.envelope(SENDER, wire.recipient)
         session.command("RSET")
         session.envelope(SENDER, wire.recipient)
@@ -226,7 +226,7 @@ def test_rset_is_an_abort(wire: Wire) -> None:
 
 
 def test_pipelined_commands_come_in_order(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         replies = session.pipelined([(PLAIN, SENDER, [wire.recipient] * 2), (PLAIN, SENDER, wire.recipient)])
     assert [reply.code for reply in replies] == [250, 250]
     told = [command for command in wire.recorder.conversation().commands if command in ("MAIL", "RCPT", "BODYEOB")]
@@ -234,7 +234,7 @@ def test_pipelined_commands_come_in_order(wire: Wire) -> None:
 
 
 def test_content_comes_only_after_the_final_dot(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.envelope(SENDER, wire.recipient)
         session.command("DATA")
         session.raw(HEADER + b"\r\n" + b"line\r\n" * 50_000)
@@ -247,7 +247,7 @@ def test_content_comes_only_after_the_final_dot(wire: Wire) -> None:
 
 
 def test_client_that_leaves_in_data_shows_no_content_but_an_abort(wire: Wire) -> None:
-    session = wire.postfix.session()
+    session = wire.server.session()
     session.envelope(SENDER, wire.recipient)
     session.command("DATA")
     session.raw(HEADER + b"\r\nhalf")
@@ -256,7 +256,7 @@ def test_client_that_leaves_in_data_shows_no_content_but_an_abort(wire: Wire) ->
 
 
 def test_local_mail_comes_as_localhost_without_angle_brackets(wire: Wire) -> None:
-    wire.postfix.sendmail(PLAIN, SENDER, wire.recipient)
+    wire.server.sendmail(PLAIN, SENDER, wire.recipient)
     wire.delivered()
     heard = wire.recorder.conversation()
     assert heard.one("CONNECT") == b"localhost\x004\0\x00127.0.0.1\0"
@@ -374,7 +374,7 @@ def test_bare_lf_is_a_line_end_and_bare_cr_a_blank(wire: Wire) -> None:
 
 def test_dot_between_bare_lf_ends_the_message(wire: Wire) -> None:
     """What follows runs as commands: a second message may hide in the first, and the milter sees two."""
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.envelope(SENDER, wire.recipient)
         session.command("DATA")
         session.raw(HEADER + b"\r\nbody\n.\nMAIL FROM:<smuggled@example.org>\r\n")
@@ -385,7 +385,7 @@ def test_dot_between_bare_lf_ends_the_message(wire: Wire) -> None:
 
 
 def test_bdat_looks_like_data(wire: Wire) -> None:
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         session.envelope(SENDER, wire.recipient)
         octets = PLAIN.removesuffix(b"\r\n")
         session.raw(b"BDAT %d LAST\r\n" % len(octets) + octets)

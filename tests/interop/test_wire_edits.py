@@ -155,11 +155,11 @@ def test_quarantine_holds_the_message_and_drops_the_reason(wire: Wire) -> None:
     wire.script(Script(edits=(quarantine("looks forged"),)))
     reply = wire.send(PLAIN)
     assert reply.code == 250
-    queued = [json.loads(line) for line in wire.postfix.queue()]
+    queued = [json.loads(line) for line in wire.server.queue()]
     (held,) = (each for each in queued if each["recipients"][0]["address"] == wire.recipient)
     assert held["queue_name"] == "hold"
-    assert "milter triggers HOLD action" in wire.postfix.log()
-    assert "looks forged" not in wire.postfix.log()
+    assert "milter triggers HOLD action" in wire.server.log()
+    assert "looks forged" not in wire.server.log()
 
 
 # Refusing
@@ -194,7 +194,7 @@ def test_where_a_client_sees_a_temporary_failure(wire: Wire, event: str, seen: s
 def refused(wire: Wire, event: str, answer: bytes) -> str:
     """The first reply that is no success, and to which command."""
     wire.script(Script(answers={event: answer}, final=answer if event == "BODYEOB" else b"c"))
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         if session.greeting.code != 220:
             return f"{session.greeting.code} greeting"
         for name, command in [("mail", f"MAIL FROM:<{SENDER}>"), ("rcpt", f"RCPT TO:<{wire.recipient}>")]:
@@ -231,7 +231,7 @@ def test_malformed_reply_is_a_451(wire: Wire, text: str) -> None:
 
 def test_421_ends_the_session(wire: Wire) -> None:
     wire.script(Script(answers={"MAIL": reply_code("421 4.7.0 too busy")}))
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         assert session.command(f"MAIL FROM:<{SENDER}>") == (421, "4.7.0 too busy")
         assert session.reply().code == 0
 
@@ -275,5 +275,5 @@ def test_answer_to_an_event_that_wants_none_breaks_the_session(wire: Wire) -> No
     """The server takes it for the answer to the next event that wants one."""
     taken = NO_REPLY["HELO"]
     wire.script(Script(protocol=taken, unasked={"HELO": REJECT}))
-    with wire.postfix.session() as session:
+    with wire.server.session() as session:
         assert session.command(f"MAIL FROM:<{SENDER}>").code == 550
