@@ -16,7 +16,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from tests.interop.program import STOP_SECONDS, Program, free_port, listens
+from tests.interop.program import STOP_SECONDS, Program, free_port, is_bound
 from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
 from tests.interop.smtp import Client, SmtpSession
 
@@ -140,7 +140,7 @@ class Postfix(MailServer):
         command = ["postfix", "-c", str(self.folder / "conf"), "start-fg"]
         self._program = Program(command, self.folder / "log" / "start")
         try:
-            self._program.wait_ready(lambda: listens(self.port) and listens(self.strict_port))
+            self._program.wait_ready(lambda: is_bound(self.port) and is_bound(self.strict_port))
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.log()[-4000:]}") from None
 

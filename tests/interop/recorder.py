@@ -230,9 +230,8 @@ class Recorder:
                 command, data = COMMANDS[chr(packet[0])], packet[1:]
                 conversation.packets.append((command, data))
                 answers = script.answers_to(command, data)
-                connection.sendall(
-                    b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE)
-                )
+                if octets := b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE):
+                    connection.sendall(octets)
                 if DIE in answers:
                     break
         conversation.ended = True

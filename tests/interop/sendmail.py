@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, has_ipv6, listens
+from tests.interop.program import Program, free_port, has_ipv6, is_bound
 from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client, SmtpSession
@@ -33,7 +33,7 @@ HOSTS = """\
 127.0.1.1 {host} {node}
 127.0.2.7 mail.example.org
 """
-LOGIN = "carol"
+LOGIN = "dave"
 PASSWORD = "secret"
 WITHOUT_MILTER = {"pass": "", "defer": ", F=T", "reject": ", F=R", "close": ", F=4"}
 """Services by what they do without their milter, and how that is written."""
@@ -174,11 +174,11 @@ class Sendmail(MailServer):
         # The loader by its name, so that the memory which Sendmail fills with its title does not hold our environment.
         loader = re.search(rb"/[\w/.-]+/ld-[\w.-]+", BINARY.read_bytes())
         assert loader is not None, BINARY
-        command = [loader[0].decode(), "--argv0", "sendmail", "--preload", NAMES, BINARY]
+        command: list[str | Path] = [loader[0].decode(), "--argv0", "sendmail", "--preload", NAMES, BINARY]
         self._program = Program(
             [*command, "-C", self.folder / "sendmail.cf", "-bD"], self.folder / "start", self._environment
         )
-        self._program.wait_ready(lambda: all(map(listens, self.ports.values())))
+        self._program.wait_ready(lambda: all(map(is_bound, self.ports.values())))
 
     def stop(self) -> None:
         if self._program is not None:
