@@ -1,4 +1,4 @@
-"""A private Sendmail, unpacked beside the installed mail server by packaging/test-parts. It needs root, as daemons of it do.
+"""A private Sendmail, unpacked beside the installed mail server by packaging/test-parts. It needs root.
 
 The services are daemons of one process before the same milter, each with another answer to a milter that is missing or
 broken: none, `F=T`, `F=R` and `F=4`. There is no XCLIENT, so a client is what its address is: 192.0.2.7 becomes
@@ -25,8 +25,8 @@ from tests.interop.smtp import Client, SmtpSession
 UNPACKED = Path("/var/cache/inalign-test-parts/sendmail")
 BINARY = UNPACKED / "usr/libexec/sendmail/sendmail"
 NAMES = "libnss_wrapper.so"
-"""Gives a program a hosts file of its own. Without it Sendmail asks DNS who its clients are, and sleeps for a minute where
-this host has a name without a dot."""
+"""Gives a program a hosts file of its own. Without it Sendmail asks DNS who its clients are, and sleeps for a minute
+where this host has a name without a dot."""
 HOSTS = """\
 127.0.0.1 localhost
 ::1 localhost
@@ -106,8 +106,9 @@ class Sendmail(MailServer):
 
     name = "sendmail"
 
-    def __init__(self, milter: str) -> None:
+    def __init__(self, milter: str, *, second: str | None = None) -> None:
         super().__init__(milter)
+        self._second = second
         self.ports = {service: free_port() for service in WITHOUT_MILTER}
         self._sink = Sink()
         self._collected = 0
@@ -158,16 +159,15 @@ class Sendmail(MailServer):
         (self.folder / f"{name}.cf").write_text(made.stdout)
 
     def _daemons(self) -> list[str]:
-        kind, _, address = self.milter.partition(":")
-        host, _, port = address.rpartition(":")
-        family = "inet6" if ":" in host else "inet"
-        socket_name = f"local:{address}" if kind == "unix" else f"{family}:{port}@{host.strip('[]')}"
         lines = []
+        if self._second is not None:
+            lines.append(f"MAIL_FILTER(`second',`S={_socket_name(self._second)}')dnl")
         for service, flag in WITHOUT_MILTER.items():
-            lines.append(f"MAIL_FILTER(`{service}',`S={socket_name}{flag}, T=C:5s;S:10s;R:10s;E:20s')dnl")
+            lines.append(f"MAIL_FILTER(`{service}',`S={_socket_name(self.milter)}{flag}, T=C:5s;S:10s;R:10s;E:20s')dnl")
+            filters = service if self._second is None else f"{service};second"
             for version, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
                 options = f"Name={service}, Family={version}, Addr={bound}, Port={self.ports[service]}"
-                lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
+                lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={filters}')dnl")
         return lines
 
     def _start(self) -> None:
@@ -238,3 +238,12 @@ class Sendmail(MailServer):
                 self._mailboxes[recipient].append(
                     Delivered(taken.mail_from, recipient, taken.message.replace(b"\r\n", b"\n"))
                 )
+
+
+def _socket_name(milter: str) -> str:
+    """The address as Sendmail writes it."""
+    kind, _, address = milter.partition(":")
+    host, _, port = address.rpartition(":")
+    if kind == "unix":
+        return f"local:{address}"
+    return f"{'inet6' if ':' in host else 'inet'}:{port}@{host.strip('[]')}"

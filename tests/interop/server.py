@@ -11,16 +11,22 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
+
+import pytest
 
 from tests.interop.program import wait_until
 from tests.interop.smtp import Client, Reply, SmtpSession
+
+T = TypeVar("T")
 
 DOMAIN = "example.net"
 HOST = "mx.example.net"
 LOCAL_CLIENT = "127.0.0.1"
 DELIVERY_SECONDS = 20.0
 DEFAULT_CLIENT = Client()
+ONLY_POSTFIX = pytest.mark.parametrize("server_name", ["postfix"], indirect=True)
+ONLY_SENDMAIL = pytest.mark.parametrize("server_name", ["sendmail"], indirect=True)
 
 
 class Delivered(NamedTuple):
@@ -46,6 +52,10 @@ class MailServer(ABC):
         self.folder = Path(tempfile.mkdtemp(prefix=f"inalign-{self.name}-"))
         self.folder.chmod(0o755)
         self._mailboxes: defaultdict[str, deque[Delivered]] = defaultdict(deque)
+
+    def per(self, *, postfix: T, sendmail: T) -> T:
+        """What is true of this server."""
+        return {"postfix": postfix, "sendmail": sendmail}[self.name]
 
     @abstractmethod
     def session(self, client: Client | None = None, *, strict: bool = False, greet: bool = True) -> SmtpSession:

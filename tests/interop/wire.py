@@ -1,4 +1,4 @@
-"""A mail server and the recording milter as one thing to ask: this message and this script, what was said, what came out."""
+"""A mail server and the recording milter as one thing to ask: this message, this script; what was said and came out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from tests.interop.server import MailServer
 from tests.interop.smtp import Client, Reply
 
 SENDER = "alice@example.org"
+HEADER = b"From: alice@example.org\r\nTo: bob@example.net\r\nSubject: t\r\nDate: Tue, 24 Nov 2026 12:00:00 +0000\r\n"
+HEADER += b"Message-ID: <1@example.org>\r\n"
+PLAIN = HEADER + b"\r\nbody\r\n"
 _numbers = itertools.count(1)
 
 
