@@ -23,11 +23,12 @@ listen = {addresses}
 socket_mode = "0666"
 local_networks = {local_networks}
 trusted_relays = {trusted_relays}
+mta_timeout_seconds = {mta_timeout_seconds}
 
 [dns]
 servers = ["127.0.0.1:{dns_port}"]
-exchange_timeout_seconds = 1.0
-message_budget_seconds = 2.0
+exchange_timeout_seconds = {exchange_timeout_seconds}
+message_budget_seconds = {message_budget_seconds}
 
 [log]
 level = "debug"
@@ -45,7 +46,9 @@ def command() -> list[str]:
 class Inalign:
     """The milter on sockets of several kinds, which it keeps when it is stopped and started again."""
 
-    def __init__(self, folder: Path, dns_port: int) -> None:
+    def __init__(
+        self, folder: Path, dns_port: int, *, dns_seconds: float = 1.0, mta_timeout_seconds: float = 300.0
+    ) -> None:
         port = free_port()
         self.addresses = {"inet": f"inet:127.0.0.1:{port}", "unix": f"unix:{folder}/milter.sock"}
         """As Postfix writes them."""
@@ -58,6 +61,9 @@ class Inalign:
                 local_networks=LOCAL_NETWORKS,
                 trusted_relays=TRUSTED_RELAYS,
                 dns_port=dns_port,
+                mta_timeout_seconds=mta_timeout_seconds,
+                exchange_timeout_seconds=dns_seconds,
+                message_budget_seconds=2 * dns_seconds,
             )
         )
         self._port = port

@@ -11,6 +11,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +105,10 @@ class Script:
     """Answers to events that want none, as a broken milter gives them."""
     macros: dict[int, str] = field(default_factory=dict)
     """SETSYMLIST: what to ask for, by stage number."""
+    late: dict[str, float] = field(default_factory=dict)
+    """Seconds before the answer, by command name."""
+    signs_of_life: int = 0
+    """How often to wait so long at the end of a message, with a sign of progress after each."""
 
     def answers_to(self, command: str, data: bytes) -> tuple[bytes, ...]:
         """The packets to send back."""
@@ -230,6 +235,10 @@ class Recorder:
                 command, data = COMMANDS[chr(packet[0])], packet[1:]
                 conversation.packets.append((command, data))
                 answers = script.answers_to(command, data)
+                for _ in range(script.signs_of_life if command == "BODYEOB" else 0):
+                    time.sleep(script.late[command])
+                    connection.sendall(struct.pack(">I", len(PROGRESS)) + PROGRESS)
+                time.sleep(script.late.get(command, 0))
                 if octets := b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE):
                     connection.sendall(octets)
                 if DIE in answers:

@@ -106,11 +106,11 @@ class Sendmail(MailServer):
 
     name = "sendmail"
 
-    def __init__(self, milter: str, *, second: str | None = None) -> None:
+    def __init__(self, milter: str, *, timeouts: str = "C:5s;S:10s;R:10s;E:20s") -> None:
         super().__init__(milter)
-        self._second = second
+        self._timeouts = timeouts
         self.ports = {service: free_port() for service in WITHOUT_MILTER}
-        self._sink = Sink()
+        self.sink = Sink()
         self._collected = 0
         self._environment = {"LD_PRELOAD": NAMES, "NSS_WRAPPER_HOSTS": str(self.folder / "hosts")}
         self._program: Program | None = None
@@ -149,7 +149,7 @@ class Sendmail(MailServer):
             "folder": self.folder,
             "host": HOST,
             "domain": DOMAIN,
-            "sink": self._sink.port,
+            "sink": self.sink.port,
             "port": self.ports["pass"],
             "daemons": "\n".join(self._daemons()),
         }
@@ -160,14 +160,11 @@ class Sendmail(MailServer):
 
     def _daemons(self) -> list[str]:
         lines = []
-        if self._second is not None:
-            lines.append(f"MAIL_FILTER(`second',`S={_socket_name(self._second)}')dnl")
         for service, flag in WITHOUT_MILTER.items():
-            lines.append(f"MAIL_FILTER(`{service}',`S={_socket_name(self.milter)}{flag}, T=C:5s;S:10s;R:10s;E:20s')dnl")
-            filters = service if self._second is None else f"{service};second"
-            for version, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
-                options = f"Name={service}, Family={version}, Addr={bound}, Port={self.ports[service]}"
-                lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={filters}')dnl")
+            lines.append(f"MAIL_FILTER(`{service}',`S={_socket_name(self.milter)}{flag}, T={self._timeouts}')dnl")
+            for family, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
+                options = f"Name={service}, Family={family}, Addr={bound}, Port={self.ports[service]}"
+                lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
         return lines
 
     def _start(self) -> None:
@@ -184,7 +181,7 @@ class Sendmail(MailServer):
         if self._program is not None:
             self._program.stop()
             self._program = None
-        self._sink.close()
+        self.sink.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def session(
@@ -216,6 +213,10 @@ class Sendmail(MailServer):
         """Its log goes to syslog alone; the queue tells what did not leave and why."""
         return self._run("sendmail", "-bp", "-v")
 
+    def run_queue(self) -> None:
+        """Try again what was deferred."""
+        self._run("sendmail", "-q")
+
     def quarantined(self) -> str:
         """The list of messages that are held."""
         return self._run("sendmail", "-bp", "-qQ")
@@ -231,8 +232,8 @@ class Sendmail(MailServer):
         return done.stdout.decode("utf-8", "replace")
 
     def _collect(self) -> None:
-        while self._collected < len(self._sink.taken):
-            taken = self._sink.taken[self._collected]
+        while self._collected < len(self.sink.taken):
+            taken = self.sink.taken[self._collected]
             self._collected += 1
             for recipient in taken.rcpt_to:
                 self._mailboxes[recipient].append(

@@ -19,10 +19,11 @@ class Transaction(NamedTuple):
 
 
 class Sink:
-    """Listens on a loopback port from the start; `taken` grows with each message."""
+    """Listens on a loopback port from the start; `taken` grows with each message, while it is not `deferring`."""
 
     def __init__(self) -> None:
         self.taken: list[Transaction] = []
+        self.deferring = False
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -50,6 +51,8 @@ class Sink:
                 reply = b"250 2.0.0 ok\r\n"
                 if verb == b"EHLO":
                     reply = EXTENSIONS
+                elif verb == b"MAIL" and self.deferring:
+                    reply = b"451 4.3.0 later\r\n"
                 elif verb == b"MAIL":
                     mail_from, rcpt_to = _path(line), []
                 elif verb == b"RCPT":

@@ -52,9 +52,9 @@ log = logging.getLogger("inalign.milter")
 HELD_BYTES = 65_536
 """What is read ahead of an answer. An MTA that waits for one sends nothing, so this is slack and not a buffer."""
 
-PROGRESS_SECONDS = 10.0
+PROGRESS_SECONDS = 5.0
 """How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
-message by default, but installations that set less, such as 20 s, are common."""
+message by default, but Sendmail no more than 10 s (T=R) to each packet until then."""
 
 IDLE_SECONDS = 0.5
 """A connection without an SMTP connection that is quiet for so long is closed while draining. One that has just come is
