@@ -16,7 +16,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -27,6 +27,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+from dns.rdtypes.ANY.TXT import TXT
 
 TTL = 300
 
@@ -48,11 +49,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Step:
-    """Send these octets after so many seconds; `from_elsewhere` from another port (UDP)."""
+    """Send these octets after so many seconds; over UDP `from_elsewhere`, over TCP `half` of them and then the end."""
 
     octets: bytes
     after: float = 0.0
-    from_elsewhere: bool = False
+    from_elsewhere: Literal["", "port", "address"] = ""
+    half: bool = False
 
 
 Script = Callable[[Question], Sequence[Step]]
@@ -66,7 +68,12 @@ def records(name: str, kind: str, *texts: str, ttl: int = TTL) -> dns.rrset.RRse
 
 def txt(name: str, *values: str | bytes, ttl: int = TTL) -> dns.rrset.RRset:
     """TXT records with these values, cut into character-strings of 255 octets."""
-    return records(name, "TXT", *(_txt_text(value) for value in values), ttl=ttl)
+    strings = [value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in values]
+    data = [
+        TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [each[at : at + 255] for at in range(0, len(each), 255)] or [b""])
+        for each in strings
+    ]
+    return dns.rrset.from_rdata_list(dns.name.from_text(name), ttl, data)
 
 
 def soa(zone: str, *, ttl: int = TTL, minimum: int = 60) -> dns.rrset.RRset:
@@ -117,7 +124,7 @@ def later(seconds: float, script: Script) -> Script:
     """The same, so many seconds later."""
 
     def delayed(question: Question) -> list[Step]:
-        return [Step(step.octets, step.after + seconds, step.from_elsewhere) for step in script(question)]
+        return [replace(step, after=step.after + seconds) for step in script(question)]
 
     return delayed
 
@@ -136,6 +143,7 @@ class NameServer:
 
     def __post_init__(self) -> None:
         self._scripts: dict[tuple[str, str], Script] = {}
+        self._problems: list[Exception] = []
         self._times: Counter[tuple[str, str]] = Counter()
         self._zone = {name.lower().removesuffix("."): entry for name, entry in self.zone.items()}
         self._loop = asyncio.new_event_loop()
@@ -164,6 +172,8 @@ class NameServer:
     ) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        if self._problems and problem is None:  # a script that fails would pass for one that is silent
+            raise self._problems[0]
 
     # the thread
 
@@ -176,7 +186,8 @@ class NameServer:
         for task in tasks:
             task.cancel()
         self._udp.close()
-        self._elsewhere.close()
+        for transport in self._elsewhere.values():
+            transport.close()
         if self._tcp is not None:
             self._tcp.close()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
@@ -201,13 +212,14 @@ class NameServer:
                 continue
             break
         self.port = port
-        self._elsewhere, _ = await self._loop.create_datagram_endpoint(
-            asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
-        )
+        self._elsewhere = {
+            where: (await self._loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=address))[0]
+            for where, address in (("port", ("127.0.0.1", 0)), ("address", ("127.0.0.2", port)))
+        }
 
     def datagram(self, octets: bytes, client: tuple[str, int]) -> None:
         for step in self._steps(octets, "udp", client[1]):
-            transport = self._elsewhere if step.from_elsewhere else self._udp
+            transport = self._elsewhere.get(step.from_elsewhere, self._udp)
             if step.after:
                 self._loop.call_later(step.after, transport.sendto, step.octets, client)
             else:
@@ -221,8 +233,11 @@ class NameServer:
                     octets = await reader.readexactly(length)
                     for step in self._steps(octets, "tcp", writer.get_extra_info("peername")[1]):
                         await asyncio.sleep(step.after)
-                        writer.write(len(step.octets).to_bytes(2, "big") + step.octets)
+                        octets = step.octets[: len(step.octets) // 2] if step.half else step.octets
+                        writer.write(len(step.octets).to_bytes(2, "big") + octets)
                         await writer.drain()
+                        if step.half:
+                            return
         finally:
             writer.transport.abort()
 
@@ -235,7 +250,11 @@ class NameServer:
         self._times[name, kind] += 1
         for key in ((name, kind), (name, "*"), ("*", kind), ("*", "*")):
             if key in self._scripts:
-                return self._scripts[key](question)
+                try:
+                    return self._scripts[key](question)
+                except Exception as problem:
+                    self._problems.append(problem)
+                    raise
         return self._from_zone(question)
 
     def _from_zone(self, question: Question) -> list[Step]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Verdict
 from inalign.telemetry import Counters
 from inalign.transport.dns import LiveResolver
 
 _VERIFIED: Final = 'inalign_messages_total{skipped=""}'
-_NO_ACTION: Final = 'inalign_actions_total{action="none"}'
 
 
-def count_message(
-    counters: Counters, verdict: Verdict | None, skipped: str | None, removed: int, seconds: float
+def count_message(  # noqa: PLR0917 - what there is to count
+    counters: Counters, verdict: Verdict | None, ruling: Ruling, skipped: str | None, removed: int, seconds: float
 ) -> None:
     """Count a message that was decided `seconds` after its end."""
     add = counters.add
-    add(_NO_ACTION)
+    would = ruling.instead_of.handling if ruling.instead_of is not None else ""
+    add(f'inalign_actions_total{{action="{ruling.handling}",rule="{ruling.rule}",would="{would}"}}')
     if removed:
         add("inalign_forged_fields_removed_total", removed)
     if verdict is None:

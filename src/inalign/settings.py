@@ -18,13 +18,14 @@ import msgspec
 from msgspec import Meta, field
 
 from inalign.errors import SettingsError
+from inalign.flow.decide import PLACEHOLDERS
+from inalign.mail.domain import DomainError, parse_domain_list
+from inalign.ownership import distrust
 
 Network = IPv4Network | IPv6Network
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
-
-WRITABLE_BY_OTHERS = 0o002
 
 
 class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +82,27 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "time, the MTA is told to wait on.",
         ),
     ] = 300.0
+    decision_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Most time for one decision at the end of a message. DNS ends earlier "
+            "(dns.message_budget_seconds); what takes longer is a bug, and the message gets failure_action.",
+        ),
+    ] = 60.0
+    max_header_bytes: Annotated[
+        int,
+        Meta(
+            ge=32_768,
+            le=1 << 26,
+            description="Of the header of a message. Fields beyond it are not read, and then no author is believed. "
+            "Sendmail takes 32,768; Postfix limits only each field, to 102,400.",
+        ),
+    ] = 1 << 20
+    max_header_fields: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="Of a message. Fields beyond them are not read, as above.")
+    ] = 5_000
     local_networks: Annotated[
         list[str],
         Meta(description="Clients whose mail is our own: not verified. Forged results are removed all the same."),
@@ -125,7 +147,12 @@ class DnsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5.0
     message_budget_seconds: Annotated[
         float,
-        Meta(gt=0, le=250, description="Time for all DNS of one message (RFC 7208 section 4.6.4: at least 20)."),
+        Meta(
+            gt=0,
+            le=250,
+            description="Time for the DNS of one message: for SPF and the reverse name from MAIL on (RFC 7208 section "
+            "4.6.4: at least 20), for all else from the end of the message on, when the MTA waits for us.",
+        ),
     ] = 20.0
     cache_entries: Annotated[int, Meta(ge=1, le=10_000_000, description="Answers kept, at most, by each worker.")] = (
         50_000
@@ -142,6 +169,74 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "since anybody can append) or pass."
         ),
     ] = "policy"
+    max_signatures: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Signatures of a message that are checked (RFC 6376 section 8.4), from the top of its header.",
+        ),
+    ] = 10
+
+
+FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
+
+
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of messages. quarantine marks for the junk folder, hold is the MTA's queue (docs/operations.md)."""
+
+    mode: Annotated[
+        Literal["observe", "enforce"],
+        Meta(description="observe: accept everything, and log what would have been done; enforce: do it."),
+    ] = "observe"
+    dmarc_reject: Annotated[
+        FailureAction,
+        Meta(
+            description="What a message gets that fails DMARC where p=reject applies. RFC 9989 section 7.4: p=reject "
+            "alone is no reason to refuse a message, but to treat it as with p=quarantine."
+        ),
+    ] = "quarantine"
+    dmarc_quarantine: Annotated[
+        FailureAction, Meta(description="What a message gets that fails DMARC where p=quarantine applies.")
+    ] = "quarantine"
+    dmarc_temperror: Annotated[
+        Literal["accept", "tempfail"],
+        Meta(description="What a message gets whose DMARC cannot be found out, since DNS gives no answer."),
+    ] = "accept"
+    author_problem: Annotated[
+        FailureAction,
+        Meta(description="What a message gets without an author domain, with several, or with an ambiguous From."),
+    ] = "accept"
+    spf_fail: Annotated[
+        FailureAction,
+        Meta(description="What a message gets whose SPF is fail, where the author domain has no DMARC record."),
+    ] = "accept"
+    refuse_lists: Annotated[
+        bool,
+        Meta(
+            description="Refuse mailing list mail like other mail. false: it gets quarantine where it would get "
+            "reject, since lists unsubscribe readers whose servers refuse (List-Id, List-Post, Precedence: list)."
+        ),
+    ] = False
+    except_domains: Annotated[
+        list[str],
+        Meta(description="Author domains whose mail is always accepted; .example.org stands for all names below it."),
+    ] = field(default_factory=list)
+    trusted_sealers: Annotated[
+        list[str],
+        Meta(
+            description="ARC sealers (d= of their seals) that are believed when they found the author authenticated: "
+            "DMARC fail is accepted then. .example.org stands for all names below it."
+        ),
+    ] = field(default_factory=list)
+    reject_text: Annotated[
+        str,
+        Meta(
+            pattern="^[ -~]{0,200}$",
+            description="Text of the reply 550, ASCII, at most 200 characters; {domain} and {rule} are filled in. "
+            "Empty: a text that fits the rule.",
+        ),
+    ] = ""
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,6 +285,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     milter: MilterSettings = field(default_factory=MilterSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -197,18 +293,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_settings(path: Path) -> Settings:
     """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
 
-    A file that anybody may write is refused: it says as whom a program runs that root starts.
+    A file that others may have written is refused.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            reason = distrust(os.fstat(file.fileno()))
             text = file.read().decode("utf-8")
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
-    if mode & WRITABLE_BY_OTHERS:
-        raise SettingsError(f"{path}: anybody may write this file, so it is not read; try: chmod o-w {path}")
+    if reason:
+        raise SettingsError(f"{path}: {reason} {path}")
     return parse_settings(text, str(path))
 
 
@@ -228,6 +324,17 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
     ):
         for value in values:
             _network(value, f"{_place(source, text, key)}: {key}")
+    for key, names in (
+        ("policy.except_domains", settings.policy.except_domains),
+        ("policy.trusted_sealers", settings.policy.trusted_sealers),
+    ):
+        try:
+            parse_domain_list(names)
+        except DomainError as problem:
+            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+    if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):
+        key = "policy.reject_text"
+        raise SettingsError(f"{_place(source, text, key)}: {key}: braces are for {' and '.join(PLACEHOLDERS)} alone")
     return settings
 
 

@@ -2,9 +2,9 @@
 
 It forks before any event loop exists, shares nothing, and keeps no state that a message needs.
 
-* Workers are forked in generations; a generation serves one configuration, which never changes. SIGHUP makes a plan of
-  the new one. Only when all workers of the new generation serve, those of the old one are told to end; what goes wrong
-  before that leaves everything as it was.
+* Workers are forked in generations. SIGHUP makes a plan of the configuration as it is now. Only when all workers of
+  the new generation serve, those of the old one are told to retire; what goes wrong before that leaves everything as
+  it was.
 * A worker that dies is replaced at once, and one that keeps dying ever more slowly. A worker that is silent hangs, and
   is killed.
 * SIGTERM and SIGINT: workers finish what is under way, within the plan's time; told again, they end at once.
@@ -14,7 +14,6 @@ Signals become octets on a socket pair, and everything happens in one select loo
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import selectors
@@ -22,84 +21,26 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from json import dumps
-from typing import NoReturn
 
-from inalign.acceptor import Shares
 from inalign.errors import Error, TransportError
+from inalign.generation import SIGNALS, Child, Generation, Plan
 from inalign.milterd.listen import Address, forget
 from inalign.monitor import Monitor, Page
 from inalign.notify import notify, reloading
 from inalign.telemetry import Counters, exposition
-from inalign.worker import read_report
+from inalign.worker import RETIRE
 
 log = logging.getLogger("inalign")
 
 START_SECONDS = 15.0
 """Within which a new generation must serve. A fork and an event loop take 50 ms."""
-SILENT_SECONDS = 30.0
-"""A worker reports every second; one that is silent for so long hangs."""
-GRACE_SECONDS = 2.0
-"""After the time to drain; then what is left is killed."""
-SOON_DEAD_SECONDS = 5.0
-"""A worker that lived no longer has died at once."""
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 10.0
-"""Before the next try with a worker that dies at once; doubled each time in between."""
+SILENT_SECONDS = 20.0
+"""A worker reports every second; one that is silent for so long hangs. Postfix waits 30 s for an answer, so what the
+worker holds gets the default action when it is killed, and not later."""
+MOST_RETIRING = 2
+"""Generations that finish their sessions at the same time; a further SIGHUP waits, so that many cannot fill memory."""
 TICK_SECONDS = 1.0
-REPORT_OCTETS = 1 << 18
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a worker gets from the supervisor."""
-
-    number: int
-    shares: Shares
-    channel: socket.socket
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One configuration, ready to be run."""
-
-    workers: int
-    sockets: Mapping[Address, socket.socket]
-    """All listening sockets, that of the monitor too."""
-    monitor: Address | None
-    drain_seconds: float
-    work: Callable[[Place], None]
-    """What a worker does, in its own process, until it is told to end."""
-    in_force: Callable[[], None]
-    """Called in the supervisor when this plan is the one that counts."""
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    generation: _Generation
-    number: int
-    pid: int
-    channel: socket.socket
-    started: float
-    heard: float
-    serves: bool = False
-    standing: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class _Generation:
-    plan: Plan
-    shares: Shares
-    started: float
-    workers: dict[int, _Worker] = field(default_factory=dict)
-    due: dict[int, float] = field(default_factory=dict)
-    """When the workers that are missing are started."""
-    delay: dict[int, float] = field(default_factory=dict)
-    kill_at: float | None = None
-    """When it is told to end: when what is left of it is killed."""
 
 
 class Supervisor:
@@ -114,12 +55,12 @@ class Supervisor:
     ) -> None:
         self._next_plan = next_plan
         self._ready = ready
-        self._current: _Generation | None = None
-        self._coming: _Generation | None = _Generation(plan, Shares(plan.workers), time.monotonic())
-        self._draining: list[_Generation] = []
+        self._current: Generation | None = None
+        self._coming: Generation | None = Generation(plan)
+        self._ending: list[Generation] = []
         self._should_reload = False
         self._is_stopping = False
-        self._plans = [plan]  # the one in force, or coming to be
+        self._last_plan = plan  # the one in force, or coming to be
         self._counters = Counters({"inalign_worker_restarts_total": 0})
         self._monitor: Monitor | None = None
         self._selector: selectors.BaseSelector = selectors.DefaultSelector()
@@ -129,20 +70,19 @@ class Supervisor:
         """Until SIGTERM or SIGINT. Raises `TransportError` when the first workers do not come to serve."""
         before = self._watch_signals()
         try:
-            self._complete(self._coming)
             while self._generations:
+                self._tick()
                 for key, _ in self._selector.select(self._time_to_wait()):
                     # What was done for one of them may have closed another, whose number may have a new meaning.
                     if self._selector.get_map().get(key.fd) is key:
                         key.data()
-                self._tick()
         finally:
             self._kill_all()
             self._close(before)
 
     @property
-    def _generations(self) -> list[_Generation]:
-        return [each for each in (self._current, self._coming, *self._draining) if each is not None]
+    def _generations(self) -> list[Generation]:
+        return [each for each in (self._current, self._coming, *self._ending) if each is not None]
 
     # Signals
 
@@ -151,7 +91,9 @@ class Supervisor:
         self._signals_in.setblocking(False)
         signal.set_wakeup_fd(self._signals_in.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._signals, selectors.EVENT_READ, self._signalled)
-        return {number: signal.signal(number, _note) for number in _SIGNALS}
+        before = {number: signal.signal(number, _note) for number in SIGNALS}
+        # A signal among ourselves; to others it means that logs are opened anew, which is no reason to end.
+        return {**before, RETIRE: signal.signal(RETIRE, signal.SIG_IGN)}
 
     def _signalled(self) -> None:
         for number in sorted(set(self._signals.recv(256))):  # what comes at the same time is one
@@ -164,178 +106,112 @@ class Supervisor:
 
     # Workers
 
-    def _complete(self, generation: _Generation | None) -> None:
+    def _complete(self, generation: Generation | None) -> None:
         """Start the workers that a generation lacks and that are due."""
-        if generation is None or generation.kill_at is not None:
-            return
-        now = time.monotonic()
-        missing = [
-            number
-            for number in range(generation.plan.workers)
-            if number not in generation.workers and generation.due.get(number, 0.0) <= now
-        ]
-        if missing:
-            gc.collect()
-            gc.freeze()  # so that the collectors of the workers leave the shared pages as they are
-            for number in missing:
-                self._start(generation, number)
+        if generation is not None:
+            for child in generation.start_missing(self._let_go):
+                self._watch(child)
 
-    def _start(self, generation: _Generation, number: int) -> None:
-        channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        channel.setblocking(False)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # no handler of ours runs in the child
-        try:
-            pid = os.fork()
-            if pid == 0:
-                channel.close()
-                self._be_worker(generation, number, far_end)
-        except OSError as problem:
-            log.error("no worker can be started: %s", problem.strerror)
-            channel.close()
-            generation.due[number] = time.monotonic() + LONGEST_DELAY_SECONDS
-            return
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            far_end.close()
-        now = time.monotonic()
-        worker = generation.workers[number] = _Worker(generation, number, pid, channel, now, now)
-        generation.due.pop(number, None)
-        self._selector.register(channel, selectors.EVENT_READ, lambda: self._hear(worker))
+    def _watch(self, child: Child) -> None:
+        self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
 
-    def _be_worker(self, generation: _Generation, number: int, channel: socket.socket) -> NoReturn:
-        """In the child: let go of what is the supervisor's, and work."""
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number_ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; we are told by TERM
-                signal.signal(number_ignored, signal.SIG_IGN)
-            plan = generation.plan
-            for each in self._generations:
-                for worker in each.workers.values():
-                    worker.channel.close()
-                for address, listener in each.plan.sockets.items():
-                    if address not in plan.sockets or address == plan.monitor:
-                        listener.close()
-            if self._monitor is not None:
-                self._monitor.drop()
-            self._selector.close()
-            self._signals.close()
-            self._signals_in.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            plan.work(Place(number, generation.shares, channel))
-            status = 0
-        except BaseException:  # the process ends here, and says why; the supervisor sees its status
-            log.exception("a worker fails")
-        finally:
-            os._exit(status)
+    def _let_go(self, plan: Plan) -> None:
+        """In a child: close all that is ours and not what this plan's worker needs."""
+        for generation in self._generations:
+            for child in generation.children.values():
+                child.channel.close()
+            for address, listener in generation.plan.sockets.items():
+                if address not in plan.sockets or address == plan.monitor:
+                    listener.close()
+        if self._monitor is not None:
+            self._monitor.drop()
+        self._selector.close()
+        self._signals.close()
+        self._signals_in.close()
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, child: Child) -> None:
         """Take a report, or the end of the channel, which the end of the process follows."""
         try:
-            octets = worker.channel.recv(REPORT_OCTETS)
+            counted = child.hear()
         except BlockingIOError:
             return
-        except OSError:
-            octets = b""
-        if not octets:
-            self._selector.unregister(worker.channel)
+        if counted is None:
+            self._selector.unregister(child.channel)
             return
-        counted, worker.standing = read_report(octets)
         self._counters.add_all(counted)
-        worker.heard = time.monotonic()
-        if not worker.serves:
-            worker.serves = True
-            self._promote(worker.generation)
+        self._promote(child.generation)
 
     def _reap(self) -> None:
         for generation in self._generations:
-            for worker in tuple(generation.workers.values()):
-                pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            for child in tuple(generation.children.values()):
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
                 if pid:
-                    self._bury(worker, os.waitstatus_to_exitcode(status))
+                    self._bury(child, os.waitstatus_to_exitcode(status))
 
-    def _bury(self, worker: _Worker, status: int) -> None:
-        generation = worker.generation
-        while worker.channel in self._selector.get_map():
-            self._hear(worker)  # its last report, and then the end
-            if not _has_more(worker.channel):
-                break
-        if worker.channel in self._selector.get_map():
-            self._selector.unregister(worker.channel)
-        worker.channel.close()
-        generation.shares.leave(worker.number)
-        del generation.workers[worker.number]
-        if generation.kill_at is not None:
+    def _bury(self, child: Child, status: int) -> None:
+        generation = child.generation
+        self._counters.add_all(child.hear_last())
+        if child.channel in self._selector.get_map():
+            self._selector.unregister(child.channel)
+        delay = generation.lose(child)
+        if generation in self._ending:
             self._forget_empty(generation)
             return
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         if generation is self._coming:
             self._give_up(generation, f"a worker ended {how} before it served")
             return
-        now = time.monotonic()
-        delay = 0.0
-        if now - worker.started < SOON_DEAD_SECONDS:
-            delay = generation.delay.get(worker.number, FIRST_DELAY_SECONDS)
-            generation.delay[worker.number] = min(2 * delay, LONGEST_DELAY_SECONDS)
-        else:
-            generation.delay.pop(worker.number, None)
-        generation.due[worker.number] = now + delay
         self._counters.add("inalign_worker_restarts_total")
-        log.error("worker %d (process %d) ended %s; it is replaced in %g s", worker.number, worker.pid, how, delay)
+        log.error("worker %d (process %d) ended %s; it is replaced in %g s", child.number, child.pid, how, delay)
 
     # Generations
 
-    def _promote(self, generation: _Generation) -> None:
+    def _promote(self, generation: Generation) -> None:
         """Let a new generation take over once all its workers serve."""
-        if generation is not self._coming or not _serves(generation):
+        if generation is not self._coming or generation.serving < generation.plan.workers:
             return
         old, self._current, self._coming = self._current, generation, None
-        plan = generation.plan
-        self._plans = [plan]
+        plan = self._last_plan = generation.plan
+        self._monitor_at(None if plan.monitor is None else plan.sockets[plan.monitor])
         if old is not None:
-            self._end(old)
-            self._leave(old.plan, plan)
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
-        if plan.monitor is not None:
-            pages = {"/metrics": self._metrics, "/health": self._health}
-            self._monitor = Monitor(self._selector, plan.sockets[plan.monitor], pages)
+            self._end(old, RETIRE)
+            self._stop_listening(old.plan, *plan.sockets)
         plan.in_force()
         if old is None:
             self._ready()
         else:
             self._counters.add('inalign_reloads_total{result="done"}')
-            log.info("the new configuration is in force; old workers end when their messages are done")
+            log.info("the new configuration is in force; old workers end when their sessions are done")
         notify("READY=1", f"STATUS={plan.workers} workers serve")
 
-    def _reload(self) -> None:
+    def _monitor_at(self, listener: socket.socket | None) -> None:
+        """Answer there and nowhere else; a monitor that stays is not disturbed."""
+        if self._monitor is not None and self._monitor.listener is not listener:
+            self._monitor.close()
+            self._monitor = None
+        if self._monitor is None and listener is not None:
+            self._monitor = Monitor(self._selector, listener, {"/metrics": self._metrics, "/health": self._health})
+
+    def _reload(self, current: Generation) -> None:
         """Start a generation with the configuration as it is now, or say why not."""
         self._should_reload = False
-        current = self._current
-        if current is None or self._is_stopping:
-            return
         reloading()
         log.info("SIGHUP: the configuration is read again")
         try:
-            plan = self._next_plan(current.plan.sockets)
+            self._coming = Generation(self._next_plan(current.plan.sockets))
         except Error as problem:
             self._keep_old(str(problem))
-            return
-        self._coming = _Generation(plan, Shares(plan.workers), time.monotonic())
-        self._complete(self._coming)
+        except Exception as problem:  # what a strange file leads to must not end what serves
+            log.exception("the configuration cannot be read")
+            self._keep_old(repr(problem))
 
-    def _give_up(self, generation: _Generation, problem: str) -> None:
-        """A generation does not come to serve."""
+    def _give_up(self, generation: Generation, problem: str) -> None:
+        """A generation does not come to serve. Some of its workers may have taken messages already."""
         if self._current is None:
             raise TransportError(f"{problem}; the log says more")
         self._coming = None
-        generation.kill_at = 0.0
-        self._draining.append(generation)
-        self._leave(generation.plan, self._current.plan)
-        self._forget_empty(generation)
+        self._stop_listening(generation.plan, *self._current.plan.sockets)
+        self._end(generation, RETIRE)
         self._keep_old(problem)
 
     def _keep_old(self, problem: str) -> None:
@@ -343,84 +219,79 @@ class Supervisor:
         self._counters.add('inalign_reloads_total{result="refused"}')
         notify("READY=1", "STATUS=the new configuration was refused; the old one is in force")
 
-    def _leave(self, old: Plan, new: Plan) -> None:
-        """Close what only the old plan listens on."""
-        self._stop_listening(old, *new.sockets)
-
     def _stop_listening(self, plan: Plan, *but: Address | None) -> None:
+        """Close what this plan listens on; the workers that share it close theirs."""
         for address, listener in plan.sockets.items():
             if address not in but and listener.fileno() >= 0:
                 forget(address)
                 listener.close()
 
-    def _end(self, generation: _Generation) -> None:
-        """Let the workers of a generation finish."""
-        generation.kill_at = time.monotonic() + generation.plan.drain_seconds + GRACE_SECONDS
-        self._draining.append(generation)
-        for worker in generation.workers.values():
-            os.kill(worker.pid, signal.SIGTERM)
+    def _end(self, generation: Generation, number: signal.Signals) -> None:
+        generation.end(number)
+        self._ending.append(generation)
         self._forget_empty(generation)
 
-    def _forget_empty(self, generation: _Generation) -> None:
-        if generation in self._draining and not generation.workers:
-            self._draining.remove(generation)
+    def _forget_empty(self, generation: Generation) -> None:
+        if generation in self._ending and not generation.children:
+            self._ending.remove(generation)
 
     def _stop(self) -> None:
         """End everything: the first time gently, the second time at once."""
         if self._is_stopping:
             log.warning("told again: what is under way is cut off")
-            for generation in self._generations:
-                for worker in generation.workers.values():
-                    os.kill(worker.pid, signal.SIGTERM)
+            for generation in self._ending:
+                generation.signal(signal.SIGTERM)
             return
         self._is_stopping = True
         notify("STOPPING=1")
         log.info("stopping: messages under way are finished first")
         for generation in self._generations:
-            self._stop_listening(generation.plan, generation.plan.monitor)  # which tells of the end, too
+            self._stop_listening(generation.plan, self._last_plan.monitor)  # which tells of the end, too
+        for retiring in self._ending:
+            retiring.signal(signal.SIGTERM)
         current, coming = self._current, self._coming
         self._current = self._coming = None
         for each in (current, coming):
             if each is not None:
-                self._end(each)
+                self._end(each, signal.SIGTERM)
 
     # Time
 
     def _time_to_wait(self) -> float:
         now = time.monotonic()
-        due = [at - now for generation in self._generations for at in generation.due.values()]
+        due = [generation.next_start() - now for generation in self._generations]
         return max(0.0, min([TICK_SECONDS, *due]))
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if self._should_reload and self._coming is None:
-            self._reload()
-        if self._coming is not None and now - self._coming.started > START_SECONDS:
-            self._give_up(self._coming, f"its workers do not serve within {START_SECONDS:g} s")
+        is_free = self._coming is None and len(self._ending) < MOST_RETIRING
+        if self._should_reload and is_free and self._current is not None:
+            self._reload(self._current)
+        coming = self._coming
+        if coming is not None and now - coming.started > START_SECONDS:
+            self._give_up(coming, f"its workers do not serve within {START_SECONDS:g} s")
         self._complete(self._current)
+        self._complete(self._coming)
         for generation in self._generations:
-            if generation.kill_at is not None and now >= generation.kill_at:
-                self._kill(generation)
-            elif generation.kill_at is None:
-                for worker in generation.workers.values():
-                    if now - worker.heard > SILENT_SECONDS:
-                        log.error("worker %d (process %d) hangs and is killed", worker.number, worker.pid)
-                        os.kill(worker.pid, signal.SIGKILL)
+            if generation.kill_at is not None:
+                if now >= generation.kill_at:
+                    generation.signal(signal.SIGKILL)
+                continue
+            for child in generation.children.values():
+                if now - child.heard > SILENT_SECONDS:
+                    log.error("worker %d (process %d) hangs and is killed", child.number, child.pid)
+                    os.kill(child.pid, signal.SIGKILL)
         if self._monitor is not None:
             self._monitor.end_slow()
         notify("WATCHDOG=1")
 
-    def _kill(self, generation: _Generation) -> None:
-        for worker in generation.workers.values():
-            os.kill(worker.pid, signal.SIGKILL)
-
     def _kill_all(self) -> None:
         """What still runs when the supervisor ends by an error."""
         for generation in self._generations:
-            self._kill(generation)
-            for worker in generation.workers.values():
-                os.waitpid(worker.pid, 0)
-                worker.channel.close()
+            generation.signal(signal.SIGKILL)
+            for child in generation.children.values():
+                os.waitpid(child.pid, 0)
+                child.channel.close()
 
     def _close(self, before: Mapping[signal.Signals, object]) -> None:
         signal.set_wakeup_fd(-1)
@@ -431,28 +302,27 @@ class Supervisor:
         self._selector.close()
         self._signals.close()
         self._signals_in.close()
-        for plan in self._plans:
-            self._stop_listening(plan)
+        self._stop_listening(self._last_plan)
 
     # What the monitor asks
 
     def _metrics(self) -> Page:
         samples = dict(self._counters)
-        workers = [worker for generation in self._generations for worker in generation.workers.values()]
-        samples["inalign_workers"] = sum(worker.serves and worker.generation.kill_at is None for worker in workers)
+        children = [child for generation in self._generations for child in generation.children.values()]
+        samples["inalign_workers"] = 0 if self._current is None else self._current.serving
         samples["inalign_connections_open"] = sum(
-            worker.standing.get("inalign_connections_open", 0.0) for worker in workers
+            child.standing.get("inalign_connections_open", 0.0) for child in children
         )
-        for worker in workers:
-            resident = worker.standing.get("inalign_worker_resident_bytes")
-            if worker.generation is self._current and resident is not None:
-                samples[f'inalign_worker_resident_bytes{{worker="{worker.number}"}}'] = resident
+        for child in children:
+            resident = child.standing.get("inalign_worker_resident_bytes")
+            if child.generation is self._current and resident is not None:
+                samples[f'inalign_worker_resident_bytes{{worker="{child.number}"}}'] = resident
         return Page(exposition(samples))
 
     def _health(self) -> Page:
         """200 while anybody serves, though it be fewer than wanted; 503 else, also while stopping."""
         current = self._current
-        serving = 0 if current is None else sum(worker.serves for worker in current.workers.values())
+        serving = 0 if current is None else current.serving
         wanted = 0 if current is None else current.plan.workers
         status = "stopping" if self._is_stopping else "ok" if serving == wanted else "degraded" if serving else "down"
         body = dumps({"status": status, "workers": serving, "workers_wanted": wanted}) + "\n"
@@ -462,15 +332,3 @@ class Supervisor:
 
 def _note(_number: int, _frame: object) -> None:
     """Python has written the number of the signal to the socket pair already."""
-
-
-def _serves(generation: _Generation) -> bool:
-    serving = sum(worker.serves for worker in generation.workers.values())
-    return serving == generation.plan.workers
-
-
-def _has_more(channel: socket.socket) -> bool:
-    try:
-        return bool(channel.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False

@@ -58,6 +58,10 @@ class _OneLine(logging.Formatter):
         return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
 
 
+_REPEATED = frozenset({"dkim", "to"})
+"""Names that have an array even where there is one value."""
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; a name that is repeated has an array."""
 
@@ -72,7 +76,7 @@ class JsonFormatter(logging.Formatter):
             for name, value in record.msg.items:
                 repeated.setdefault(name, []).append(value if isinstance(value, int | float) else str(value))
             line |= {
-                name: values if len(values) > 1 or name == "dkim" else values[0] for name, values in repeated.items()
+                name: values if len(values) > 1 or name in _REPEATED else values[0] for name, values in repeated.items()
             }
         else:
             line["message"] = record.getMessage()
@@ -148,8 +152,14 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "counter",
             "Results by method and RFC 8601 word; a message may have several of DKIM.",
         ),
-        "inalign_actions_total": ("counter", "What was done with messages."),
-        "inalign_forged_fields_removed_total": ("counter", "Authentication-Results fields that claimed to be ours."),
+        "inalign_actions_total": (
+            "counter",
+            "What was done with messages, by which rule, and what would have been done without that rule.",
+        ),
+        "inalign_forged_fields_removed_total": (
+            "counter",
+            "Fields from outside that claimed to be ours: Authentication-Results and X-Inalign-Action.",
+        ),
         "inalign_message_seconds": ("histogram", "How long the MTA waited at the end of a message that was verified."),
         "inalign_dns_questions_total": ("counter", "Questions of the engines."),
         "inalign_dns_cache_hits_total": ("counter", "Questions answered out of the cache."),

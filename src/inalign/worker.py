@@ -1,7 +1,11 @@
 """One worker process: serves milter connections in an event loop, and tells the supervisor once a second how it is.
 
-A worker ends when it is told to (SIGTERM), and when the supervisor is gone, so that a new one finds the addresses free.
-Both times it stops accepting at once and finishes what is under way; a second SIGTERM ends that, too.
+It stops accepting at once, finishes what is under way and ends
+
+* at SIGTERM, since the service stops: SMTP connections between two messages are closed, too; again: all is cut off;
+* at RETIRE, since others serve a new configuration: SMTP connections may go on as long as the time to drain allows;
+* likewise when the supervisor is gone, so that a new one finds the addresses free;
+* when memory ran out: it tells the supervisor by its end that it must be replaced, and soon.
 """
 
 from __future__ import annotations
@@ -15,13 +19,17 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from inalign.acceptor import SharingServer
 from inalign.telemetry import Counters
 
 log = logging.getLogger("inalign")
 
+RETIRE = signal.SIGUSR1
 REPORT_SECONDS = 1.0
+EXHAUSTED_SECONDS = 0.5
+"""For what is under way where memory has run out; most of it would fail, and nobody takes the worker's place before."""
 
 
 def read_report(octets: bytes) -> tuple[dict[str, float], dict[str, float]]:
@@ -53,7 +61,9 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to end."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._end)
+        loop.set_exception_handler(self._unexpected)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(RETIRE, self._retire)
         self._channel.setblocking(False)
         loop.add_reader(self._channel, self._supervisor_gone)
         await self._server.share(self._listeners)
@@ -66,16 +76,28 @@ class Worker:
         reports.cancel()
         self._report()
 
-    def _end(self) -> None:
-        if self._told_to_end.is_set():
+    def _stop(self) -> None:
+        if self._told_to_end.is_set() and not self._server.keeps_sessions:
             self._told_to_hurry.set()
+        self._server.keeps_sessions = False
         self._told_to_end.set()
+
+    def _retire(self) -> None:
+        if not self._told_to_end.is_set():
+            self._server.keeps_sessions = True
+            self._told_to_end.set()
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop could not hand to anybody."""
+        problem = context.get("exception")
+        self._server.is_exhausted |= isinstance(problem, MemoryError)
+        log.error("event loop: %s", context.get("message"), exc_info=problem)
 
     def _supervisor_gone(self) -> None:
         """The supervisor sends nothing, so what can be read is the end."""
         asyncio.get_running_loop().remove_reader(self._channel)
         log.error("the supervisor is gone: this worker ends when its messages are done")
-        self._end()
+        self._retire()
 
     async def _drain(self) -> None:
         """Finish what is under way, unless there is a hurry."""
@@ -90,6 +112,10 @@ class Worker:
 
     async def _report_forever(self) -> None:
         while True:
+            if self._server.is_exhausted:
+                log.error("memory has run out: this worker ends and is replaced")
+                self._drain_seconds = min(self._drain_seconds, EXHAUSTED_SECONDS)
+                return
             self._server.end_silent()
             self._report()
             await asyncio.sleep(REPORT_SECONDS)

@@ -117,6 +117,7 @@ def test_a_pass_tells_all_about_its_chain() -> None:
         reason=ArcReason.VALID,
         instances=3,
         sealers=("example.com", "example.com", "forwarder.example"),
+        results=(b" lists.example.org;\r\n\tdkim=pass header.d=example.com",) * 3,
         oldest_pass=0,
     )
 

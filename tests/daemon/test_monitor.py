@@ -50,7 +50,8 @@ def test_messages_are_counted_by_result(service: Service) -> None:
     assert metrics['inalign_results_total{method="dkim",result="none"}'] == 2
     assert metrics['inalign_results_total{method="arc",result="none"}'] == 2
     assert metrics['inalign_results_total{method="dmarc",result="pass"}'] == 2
-    assert metrics['inalign_actions_total{action="none"}'] == 3
+    assert metrics['inalign_actions_total{action="accept",rule="dmarc_pass",would=""}'] == 2
+    assert metrics['inalign_actions_total{action="accept",rule="skipped",would=""}'] == 1
     assert metrics["inalign_message_seconds_count"] == 2
     assert metrics['inalign_message_seconds_bucket{le="+Inf"}'] == 2
     assert metrics['inalign_message_seconds_bucket{le="30"}'] == 2

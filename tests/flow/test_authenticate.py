@@ -215,7 +215,7 @@ def test_header_that_was_cut_has_no_author() -> None:
     resolver, options = zone(records()), Options(authserv_id="mx.example.net")
     reception = Reception(parse_message(signed()).fields, resolver, options, now=NOW, dropped_fields=3)
     client = run_now(check_client(FROM_ALICE, resolver, options, now=NOW))
-    assert run_now(reception.verdict(client)).dmarc.reason is DmarcReason.AMBIGUOUS_AUTHOR
+    assert run_now(reception.verdict(client, resolver)).dmarc.reason is DmarcReason.AMBIGUOUS_AUTHOR
 
 
 @pytest.mark.parametrize(

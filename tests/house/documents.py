@@ -18,7 +18,7 @@ from tests.house.manual import manual, settings_manual
 DOCS = ROOT / "docs"
 
 STATES = {
-    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA without acting on it",
+    "whole": "all that it asks of what Inalign does: verify, and filter mail for an MTA",
     "part": "some of it, and the note says what",
     "used": "a definition, a grammar or a number is taken from it",
     "old": "replaced by another; met in the wild and read",

@@ -34,6 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.interop)
 
 
+@pytest.fixture(scope="session")
+def can_run_postfix() -> None:
+    """Skips, by name, where no private Postfix can be had."""
+    missing = postfix.missing_part()
+    if missing:
+        pytest.skip(missing)
+
+
 @pytest.fixture(params=list(SERVERS))
 def server_name(request: pytest.FixtureRequest) -> str:
     """Each mail server in turn; skips, by name, where no private instance of it can be had."""
@@ -82,20 +90,23 @@ def inalign_milter(
             inalign.stop()
 
 
-@pytest.fixture(scope="session")
-def inalign_servers(
-    inalign_milter: tuple[Inalign, Senders, NameServer],
-) -> Iterator[Callable[[str], MailServer]]:
-    """By name: a real server before our milter, started when it is first asked for."""
+def each_started(inalign: Inalign) -> Iterator[Callable[[str], MailServer]]:
+    """For a fixture: by name, a real server before this milter, started when it is first asked for."""
     with ExitStack() as stack:
 
         @cache
         def started(name: str) -> MailServer:
-            server = SERVERS[name](inalign_milter[0].addresses[SOCKET[name]])
+            server = SERVERS[name](inalign.addresses[SOCKET[name]])
             stack.callback(server.stop)
             return server
 
         yield started
+
+
+@pytest.fixture(scope="session")
+def inalign_servers(inalign_milter: tuple[Inalign, Senders, NameServer]) -> Iterator[Callable[[str], MailServer]]:
+    """By name: a real server before our milter."""
+    yield from each_started(inalign_milter[0])
 
 
 @pytest.fixture

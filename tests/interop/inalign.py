@@ -32,6 +32,8 @@ message_budget_seconds = {message_budget_seconds}
 
 [log]
 level = "debug"
+
+{more}
 """
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -47,8 +49,15 @@ class Inalign:
     """The milter on sockets of several kinds, which it keeps when it is stopped and started again."""
 
     def __init__(
-        self, folder: Path, dns_port: int, *, dns_seconds: float = 1.0, mta_timeout_seconds: float = 300.0
+        self,
+        folder: Path,
+        dns_port: int,
+        *,
+        dns_seconds: float = 1.0,
+        mta_timeout_seconds: float = 300.0,
+        more: str = "",
     ) -> None:
+        """`more` is added to the configuration file."""
         port = free_port()
         self.addresses = {"inet": f"inet:127.0.0.1:{port}", "unix": f"unix:{folder}/milter.sock"}
         """As Postfix writes them."""
@@ -64,6 +73,7 @@ class Inalign:
                 mta_timeout_seconds=mta_timeout_seconds,
                 exchange_timeout_seconds=dns_seconds,
                 message_budget_seconds=2 * dns_seconds,
+                more=more,
             )
         )
         self._port = port

@@ -16,8 +16,8 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from tests.interop.program import STOP_SECONDS, Program, free_port, is_bound
-from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
+from tests.interop.program import STOP_SECONDS, Program, free_port, is_bound, wait_until
+from tests.interop.server import DELIVERY_SECONDS, DOMAIN, HOST, Delivered, MailServer
 from tests.interop.smtp import Client, SmtpSession
 
 MAIN_CF = """\
@@ -179,6 +179,12 @@ class Postfix(MailServer):
         command = ["sendmail", "-C", str(self.folder / "conf"), "-i", "-f", mail_from, "--", *recipients]
         subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True, timeout=30)
 
+    def all_delivered(self, recipient: str) -> list[bytes]:
+        """All messages to this address, oldest first, once nothing waits in the queue any more."""
+        wait_until(lambda: not self.queue(), "an empty queue", DELIVERY_SECONDS)
+        self._collect()
+        return [each.message for each in self._mailboxes.pop(recipient, ())]
+
     def _collect(self) -> None:
         new = self.folder / "mail" / "inbox" / "new"
         if not new.is_dir():
@@ -192,10 +198,14 @@ class Postfix(MailServer):
         path = self.folder / "log" / "mail.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def held(self, recipient: str) -> bool:
+    def queue(self) -> list[str]:
+        """The queue as `postqueue -j` lists it, one JSON text for each message."""
         command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-        queued = [json.loads(line) for line in listed.stdout.splitlines()]
+        return listed.stdout.splitlines()
+
+    def held(self, recipient: str) -> bool:
+        queued = map(json.loads, self.queue())
         return [each["queue_name"] for each in queued if each["recipients"][0]["address"] == recipient] == ["hold"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.interop.inalign import Inalign
 from tests.interop.mail import STRANGER, Mail
 from tests.interop.program import free_port, wait_until
 from tests.interop.received import received, words
-from tests.interop.recorder import CONTINUE, DIE, Recorder, Script, insert_header
+from tests.interop.recorder import CONTINUE, DIE, Recorder, Script
 from tests.interop.senders import SILENT, Senders, message
 from tests.interop.sendmail import WITHOUT_MILTER, Sendmail, missing_part
 from tests.interop.server import ONLY_SENDMAIL
@@ -93,19 +92,21 @@ def test_late_answer_is_a_failure(impatient: Sendmail, recorder: Recorder, event
     assert list(replies) == [250, 451, 421]
 
 
-def test_sign_of_progress_starts_the_time_for_a_packet_anew_but_not_that_for_the_whole(recorder: Recorder) -> None:
-    """T=R counts for each packet at the end of a message, T=E is looked at when a packet has come."""
-    sendmail = started(recorder.address, timeouts="C:5s;S:5s;R:2s;E:4s")
+@pytest.mark.parametrize(
+    ("timeouts", "signs_of_life", "code"),
+    [("R:3s;E:60s", 1, 250), ("R:60s;E:2s", 2, 451)],
+    ids=["the time for a packet", "the time for the whole"],
+)
+def test_sign_of_progress_starts_one_time_anew(timeouts: str, signs_of_life: int, code: int) -> None:
+    """T=R counts for each packet at the end of a message; T=E for the whole, looked at when a packet has come."""
+    recorder = Recorder()
+    sendmail = started(recorder.address, timeouts=f"C:5s;S:5s;{timeouts}")
     try:
-        script = Script(edits=(insert_header(0, "X", b"late"),), late={"BODYEOB": 1.2}, signs_of_life=1)
-        recorder.reset(script)
-        recipient = fresh_address()
-        assert sendmail.send(PLAIN, ALICE, recipient, strict=True).code == 250
-        assert sendmail.delivered(recipient)[0].startswith(b"X: late\n")
-        recorder.reset(replace(script, signs_of_life=4))
-        assert sendmail.send(PLAIN, ALICE, recipient, strict=True).code == 451
+        recorder.reset(Script(late={"BODYEOB": 1.6}, signs_of_life=signs_of_life))
+        assert refusal(sendmail, "defer").code == code
     finally:
         sendmail.stop()
+        recorder.close()
 
 
 def test_slow_dns_outlasts_the_time_for_a_packet(tmp_path: Path) -> None:

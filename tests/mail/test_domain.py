@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.mail.domain import DomainError, is_same_or_below, parent, parse_domain, to_unicode
+from inalign.mail.domain import DomainError, is_same_or_below, parent, parse_domain, parse_domain_list, to_unicode
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,23 @@ def test_relations() -> None:
 def test_name_for_human_eyes() -> None:
     assert to_unicode(parse_domain("xn--bcher-kva.example")) == "bücher.example"
     assert to_unicode(parse_domain("xn--a.example")) == "xn--a.example"  # no A-label: it stays
+
+
+def test_a_listed_domain_is_that_name_and_a_dot_stands_for_those_below() -> None:
+    listed = parse_domain_list(["Example.ORG", ".example.net", "grüße.example"])
+    assert "example.org" in listed
+    assert "a.b.example.net" in listed
+    assert "xn--gre-6ka8l.example" in listed
+    for name in ("a.example.org", "example.net", "notexample.net", "org", ""):
+        assert name not in listed
+
+
+def test_an_empty_list_is_false_and_holds_nothing() -> None:
+    assert not parse_domain_list([])
+    assert "example.org" not in parse_domain_list([])
+
+
+@pytest.mark.parametrize("entry", ["", ".", "..example.org", "a b", "example..org", "*.example.org"])
+def test_an_entry_that_is_no_domain_is_refused(entry: str) -> None:
+    with pytest.raises(DomainError):
+        parse_domain_list([entry])

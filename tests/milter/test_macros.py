@@ -73,3 +73,12 @@ def test_odd_lists_do_no_harm() -> None:
     macros.put(Command.DATA, b"Tj\0unended")
     macros.put(0, b"\0j\0of no stage\0")
     assert (macros.get("i"), macros.get("j")) == (None, "unended")
+
+
+def test_a_stage_that_has_no_macros_is_not_kept() -> None:
+    """Else two hundred stages of 64 kB each would be what one connection may hold."""
+    macros = Macros()
+    for stage in range(256):
+        macros.put(stage, bytes((stage,)) + b"x\0y\0")
+    assert len(macros._lists) == 10
+    assert macros.get("x") == "y"

@@ -134,3 +134,9 @@ def test_without_the_action_no_macro_list_is_sent() -> None:
 def test_fields_cannot_be_answered_one_by_one() -> None:
     with pytest.raises(LocalProtocolError):
         Wanted(replies=frozenset({Command.HEADER}))
+
+
+def test_what_is_welcome_is_taken_where_it_is_on_offer() -> None:
+    wanted = Wanted(actions=Action.ADD_HEADER, welcome=Action.QUARANTINE)
+    assert agree(wanted, Offer(6, 0x1FF, 0)).actions == Action.ADD_HEADER | Action.QUARANTINE
+    assert agree(wanted, Offer(6, int(Action.ADD_HEADER), 0)).actions == Action.ADD_HEADER

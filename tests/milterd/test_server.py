@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from inalign.milter.messages import (
 )
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, Decision, Reply, add_header, quarantine
+from inalign.milterd import server as milterd
 from inalign.milterd.listen import InetAddress, UnixAddress, listen
 from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, Options, Server, run
 from tests.milter import mta
@@ -632,6 +634,149 @@ def test_closing_cuts_off_what_does_not_end(in_loop: Loops, caplog: pytest.LogCa
 
     in_loop(main())
     assert "1 milter connections were cut off after 0.01 s" in caplog.text
+
+
+@pytest.mark.parametrize("keeps_sessions", [False, True])
+def test_closing_ends_a_session_between_two_messages_unless_it_is_kept(
+    in_loop: Loops, monkeypatch: pytest.MonkeyPatch, keeps_sessions: bool
+) -> None:
+    monkeypatch.setattr(milterd, "BETWEEN_SECONDS", 0.05)
+    monkeypatch.setattr(milterd, "IDLE_SECONDS", 0.02)
+
+    async def main() -> None:
+        calls: list[str] = []
+        server = server_with(calls)
+        server.keeps_sessions = keeps_sessions
+        async with peer_of(server) as between, peer_of(server) as within:
+            await between.send(OPENING + mta.MESSAGE)
+            await within.send(OPENING + mta.mail())
+            assert await between.letters(3) == "Oha"
+            assert await within.letters(1) == "O"
+            closing = asyncio.ensure_future(server.close(drain_seconds=10))
+            if keeps_sessions:
+                await asyncio.sleep(0.2)
+                assert len(server.connections) == 2
+                server.keeps_sessions = False  # the end of patience
+            assert await between.is_closed()
+            assert not closing.done()
+            await within.send(mta.MESSAGE[len(mta.mail()) :])
+            assert await within.letters(2) == "ha"
+            await closing
+        assert calls.count("closed") == 2
+
+    in_loop(main())
+
+
+def test_closing_waits_for_a_decision_and_then_for_what_follows_it(
+    in_loop: Loops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(milterd, "BETWEEN_SECONDS", 0.05)
+    monkeypatch.setattr(milterd, "IDLE_SECONDS", 0.02)
+
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        server = server_with(calls, kind=Waiting)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            await until(lambda: "end" in calls)
+            closing = asyncio.ensure_future(server.close(drain_seconds=10))
+            await asyncio.sleep(0.15)
+            assert not closing.done()
+            Waiting.gate.set()
+            assert await peer.letters(2) == "Or"
+            await closing
+
+    in_loop(main())
+
+
+def test_decision_that_does_not_come_gets_the_failure_reply(in_loop: Loops, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        calls: list[str] = []
+        Waiting.gate = asyncio.Event()
+        options = Options(progress_seconds=0.02, decision_seconds=0.1, failure_reply=TEMPFAIL)
+        server = server_with(calls, kind=Waiting, options=options)
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            letters = ""
+            while "t" not in letters:
+                letters += await peer.letters(1)
+            assert letters.strip("p") == "Opt".replace("p", "p" * letters.count("p"))
+            assert "cancelled" in calls
+            Waiting.gate.set()
+            await peer.send(mta.MESSAGE)
+            assert await peer.letters(1) == "r"  # the next one is judged
+
+    in_loop(main())
+    assert "the milter filter failed: TimeoutError('no decision within 0.1 s')" in caplog.text
+
+
+@pytest.mark.parametrize("sent", [mta.mail()[:3], mta.mail()[:-1], mta.body(bytes(1000))[:-1]])
+def test_frame_that_does_not_end_ends_its_connection(
+    in_loop: Loops, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    async def main() -> None:
+        server = server_with([])
+        async with peer_of(server) as slow, peer_of(server) as good:
+            await slow.send(OPENING + sent)
+            await good.send(OPENING)
+            assert await slow.letters(1) == await good.letters(1) == "O"
+            server.end_silent()
+            monkeypatch.setattr(milterd, "FRAME_SECONDS", 0.0)
+            await good.send(mta.mail()[:2])
+            await asyncio.sleep(0.02)
+            server.end_silent()
+            assert await slow.is_closed()
+            await good.send(mta.MESSAGE[2:])
+            assert await good.letters(2) == "ha"
+            server.end_silent()
+            server.end_silent()
+            assert len(server.connections) == 1
+        assert server.counters["inalign_connections_silent_total"] == 1
+
+    in_loop(main())
+
+
+def test_frame_that_grows_by_an_octet_is_the_same_frame(in_loop: Loops, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        server = server_with([])
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.mail()[:5])
+            assert await peer.letters(1) == "O"
+            server.end_silent()
+            monkeypatch.setattr(milterd, "FRAME_SECONDS", 0.05)
+            for octet in mta.mail()[5:-1]:
+                with contextlib.suppress(BrokenPipeError):
+                    await peer.send(bytes((octet,)))
+                await asyncio.sleep(0.01)
+                server.end_silent()
+            assert await peer.is_closed()
+
+    in_loop(main())
+
+
+def test_exhausted_memory_is_a_failure_and_noted(in_loop: Loops) -> None:
+    def behave(call: str) -> Reply | None:
+        if call == "header":
+            raise MemoryError
+        return None
+
+    async def main() -> None:
+        server = server_with([], behave, options=Options(failure_reply=TEMPFAIL))
+        async with peer_of(server) as peer:
+            await peer.send(OPENING + mta.MESSAGE)
+            assert await peer.letters(2) == "Ot"
+            assert server.is_exhausted
+        other = server_with([])
+        async with peer_of(other) as peer:
+            await peer.send(OPENING)
+            await peer.letters(1)
+            (connection,) = other.connections
+            connection.connection_lost(MemoryError())  # as an event loop says that it could not even read
+            assert other.is_exhausted
+            other.connections.add(connection)
+
+    in_loop(main())
 
 
 def test_closing_without_connections_is_done_at_once(in_loop: Loops) -> None:

@@ -24,8 +24,6 @@ def found(ttl: int, *records: object) -> Answer[object]:
         (Answer(Outcome.NO_NAME, ttl=300), 300),
         (Answer(Outcome.NO_DATA, ttl=10**6), 10_800),  # RFC 2308 section 5: three hours
         (Answer(Outcome.NO_DATA), 1),
-        (Answer(Outcome.FAILED), 5),  # RFC 9520 section 3.2: one second to five minutes
-        (Answer(Outcome.FAILED, ttl=10**6), 5),
     ],
 )
 def test_an_answer_is_kept_for_its_time(answer: Answer[object], seconds: int) -> None:
@@ -34,6 +32,34 @@ def test_an_answer_is_kept_for_its_time(answer: Answer[object], seconds: int) ->
     assert cache.get(QUESTION, 1000.0) is answer
     assert cache.get(QUESTION, 1000.0 + seconds - 0.001) is answer
     assert cache.get(QUESTION, 1000.0 + seconds) is None
+
+
+def kept_failure(cache: AnswerCache, now: float, *, is_outage: bool = False) -> int:
+    """For how many whole seconds a failure is kept that comes now."""
+    cache.put(QUESTION, Answer(Outcome.FAILED, detail="no answer"), now, is_outage=is_outage)
+    answer = cache.get(QUESTION, now)
+    assert answer is not None
+    assert cache.get(QUESTION, now + answer.ttl - 0.001) is answer
+    assert cache.get(QUESTION, now + answer.ttl) is None
+    return answer.ttl
+
+
+def test_failures_in_a_row_are_kept_longer_and_longer() -> None:
+    """RFC 9520 section 3.2: from one second to five minutes."""
+    cache, now, kept = AnswerCache(), 1000.0, []
+    for _ in range(6):
+        kept.append(kept_failure(cache, now))
+        now += kept[-1] + 1
+    assert kept == [5, 10, 20, 30, 30, 30]
+    cache.put(QUESTION, found(1), now)
+    assert kept_failure(cache, now + 2) == 5, "an answer in between begins anew"
+    assert kept_failure(cache, now + 100) == 5, "and so does time without a question"
+
+
+def test_a_failure_that_is_the_name_servers_holds_a_second_only() -> None:
+    cache = AnswerCache()
+    assert [kept_failure(cache, now, is_outage=True) for now in (0.0, 2.0, 4.0, 6.0)] == [1, 1, 1, 1]
+    assert kept_failure(cache, 8.0) == 5
 
 
 def test_a_question_is_name_and_type() -> None:

@@ -102,6 +102,12 @@ def test_records_of_other_names_types_and_classes_are_not_used() -> None:
     assert answer == Answer(Outcome.FOUND, (b"right",), ttl=300)
 
 
+@pytest.mark.parametrize("text", ["b.org. 1 IN TXT forged", "a.org. 1 IN A 192.0.2.1", "a.org. 1 CH TXT forged"])
+def test_an_answer_of_such_records_alone_is_a_problem(text: str) -> None:
+    assert reply(text).problem == "an answer to something else"
+    assert reply(text, authority=(SOA,)).answer == Answer(Outcome.NO_DATA, ttl=60)
+
+
 def test_cnames_are_followed_in_any_order_within_the_reply() -> None:
     records = ["c.net. 100 IN TXT x", "B.org. 50 IN CNAME C.net.", "a.org. 300 IN CNAME b.ORG."]
     wanted = Answer(Outcome.FOUND, (b"x",), ttl=50)
@@ -254,6 +260,15 @@ def test_many_pointers_end_and_a_name_of_pointers_is_linear() -> None:
     owners = b"".join(rr(b"", 1, owner=(0xC000 | at).to_bytes(2, "big")) for at in range(12, 17)) * 5000
     with pytest.raises(WireError):
         read(raw((1, 25_000, 0, 0), question() + owners))
+
+
+def test_a_name_has_no_more_pointers_than_labels() -> None:
+    # pointers to pointers, one behind the other, and then four thousand names that begin at the last of them
+    begin = 12 + len(question()) + 11
+    chain = b"\0\0" + b"".join((0xC000 | at).to_bytes(2, "big") for at in range(begin, 16_000, 2))
+    names = rr(b"", owner=(0xC000 | begin + len(chain) - 2).to_bytes(2, "big")) * 4000
+    with pytest.raises(WireError, match="points too often"):
+        read(raw((1, 4001, 0, 0), question() + rr(chain, 10, owner=b"\0") + names))
 
 
 def test_a_reply_of_64_kilobytes_is_read() -> None:

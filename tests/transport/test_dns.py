@@ -198,6 +198,13 @@ async def test_a_failure_over_tcp_is_a_failure(server: NameServer, over_tcp: Scr
 
 
 @on_each_loop
+async def test_a_server_that_hangs_over_tcp_is_passed_over(server: NameServer, second: NameServer) -> None:
+    server.on("*", "*", lambda asked: say(asked, flags=dns.flags.TC) if asked.transport == "udp" else [])
+    async with LiveResolver([server.address, second.address], timeout=QUICK) as resolver:
+        assert (await resolver.txt("example.org")).records == (b"from the second",)
+
+
+@on_each_loop
 async def test_a_server_without_tcp_is_passed_over(second: NameServer) -> None:
     with NameServer(ZONE, listens_on_tcp=False) as server:
         server.on("*", "*", lambda question: say(question, flags=dns.flags.TC))
@@ -321,7 +328,7 @@ async def test_a_reply_to_something_else_is_dropped_and_the_right_one_taken(
 async def test_a_reply_from_another_port_is_dropped(server: NameServer) -> None:
     def script(question: Asked) -> list[Step]:
         forged = say(question, txt_records("example.org", "forged"))[0]
-        return [Step(forged.octets, from_elsewhere=True), *later(0.05, answer())(question)]
+        return [Step(forged.octets, from_elsewhere="port"), *later(0.05, answer())(question)]
 
     server.on("*", "*", script)
     async with LiveResolver([server.address]) as resolver:
@@ -509,7 +516,7 @@ async def test_cname_loops_fail_within_or_over_answers(server: NameServer) -> No
 async def test_records_of_another_name_are_not_used(server: NameServer) -> None:
     server.on("a.example", "TXT", lambda question: say(question, txt_records("victim.example", "forged")))
     async with LiveResolver([server.address]) as resolver:
-        assert (await resolver.txt("a.example")).outcome is Outcome.NO_DATA
+        assert (await resolver.txt("a.example")).detail.endswith("an answer to something else")
         assert (await resolver.txt("victim.example")).outcome is Outcome.NO_NAME
 
 
@@ -585,21 +592,67 @@ async def test_a_dead_server_that_comes_back_is_not_stormed(server: NameServer) 
             assert {one.outcome for one in found} == {Outcome.FAILED}
         assert len(server.questions) == 1, "RFC 9520: a failure is kept, too"
         server.on("*", "*", answer())
-        clock.now += 6
+        clock.now += 5
         found = await asyncio.gather(*(resolver.txt("example.org") for _ in range(200)))
         assert {one.outcome for one in found} == {Outcome.FOUND}
     assert len(server.questions) == 2
 
 
 @on_each_loop
-async def test_too_many_questions_at_a_time_fail_at_once(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_name_is_asked_for_less_and_less_often(server: NameServer) -> None:
+    clock = Clock()
+    server.on("dead.example", "*", refuse(dns.rcode.SERVFAIL))
+    async with LiveResolver([server.address], clock=clock) as resolver:
+        for _ in range(120):
+            await resolver.txt("dead.example")
+            clock.now += 1
+    assert server.asked("dead.example") == 6  # after 0, 5, 15, 35, 65 and 95 seconds
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@on_each_loop
+async def test_when_no_server_answers_anything_a_failure_holds_a_second(
+    server: NameServer, *, is_running: bool
+) -> None:
+    clock = Clock()
+    server.on("*", "*", silence)
+    async with LiveResolver([server.address if is_running else closed_port()], timeout=0.1, clock=clock) as resolver:
+        for _ in range(3):
+            assert (await resolver.txt("example.org")).outcome is Outcome.FAILED
+            lookups = resolver.lookups
+            clock.now += 0.9
+            assert (await resolver.txt("example.org")).ttl == 1
+            assert resolver.lookups == lookups
+            clock.now += 0.2
+    assert resolver.lookups == 3
+
+
+@on_each_loop
+async def test_of_too_many_questions_those_fail_that_wait_longest(
+    server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live, "MAX_QUESTIONS", 5)
     server.on("*", "*", later(0.1, answer()))
     async with LiveResolver([server.address]) as resolver:
-        resolver.expect(*(txt(f"n{number}.example") for number in range(9)))
+        resolver.expect(*(txt(f"n{number}.example") for number in range(3)))
         found = await asyncio.gather(*(resolver.txt(f"n{number}.example") for number in range(9)))
-        assert [one.outcome for one in found] == [Outcome.FOUND] * 5 + [Outcome.FAILED] * 4
-        assert (await resolver.txt("n8.example")).outcome is Outcome.FOUND, "such a failure is not kept"
+        assert [one.outcome for one in found] == [Outcome.FAILED] * 4 + [Outcome.FOUND] * 5
+        assert found[0].detail == "too many questions at a time"
+        assert (await resolver.txt("n0.example")).outcome is Outcome.FOUND, "such a failure is not kept"
+    assert resolver.failures == 4
+
+
+@on_each_loop
+async def test_a_flood_of_dead_names_gives_way_to_the_others(
+    server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_QUESTIONS", 20)
+    server.on("*", "*", silence)
+    async with LiveResolver([server.address]) as resolver:
+        for number in range(10):
+            server.on(f"n{number}.example", "TXT", answer())
+            resolver.expect(*(txt(f"dead{number}-{other}.example") for other in range(19)))
+            assert (await resolver.txt(f"n{number}.example")).outcome is Outcome.FOUND
 
 
 @on_each_loop
@@ -731,6 +784,15 @@ def test_a_coroutine_that_nobody_drives_fails_in_words(server: NameServer) -> No
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
     assert done.value.value == Answer(Outcome.FAILED, detail="no event loop is running: use inalign.run")
+
+
+@on_each_loop
+async def test_closing_fails_a_question_that_has_not_left_yet(server: NameServer) -> None:
+    resolver = LiveResolver([server.address])
+    waiting = asyncio.create_task(resolver.txt("example.org"))
+    resolver.expect(txt("example.org"))
+    await resolver.aclose()
+    assert (await waiting).outcome is Outcome.FAILED
 
 
 @on_each_loop

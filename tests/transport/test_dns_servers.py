@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
+from inalign.transport.dns import LiveResolver
 from inalign.transport.dns_servers import MAX_SERVERS, parse_server, system_servers
 
 
@@ -78,3 +79,17 @@ def test_without_a_server_the_local_host_is_asked(tmp_path: Path) -> None:
 
 def test_the_servers_have_a_limit(tmp_path: Path) -> None:
     assert len(resolv_conf(tmp_path, "nameserver 192.0.2.1\n" * 100)) == MAX_SERVERS
+
+
+def test_a_new_resolver_reads_resolv_conf_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every worker makes its own, so SIGHUP is enough when the name servers have changed."""
+    path = tmp_path / "resolv.conf"
+    monkeypatch.setattr("inalign.transport.dns.system_servers", lambda: system_servers(path))
+    for server in ("192.0.2.1", "192.0.2.2"):
+        path.write_text(f"nameserver {server}\n")
+        assert [one.text for one in LiveResolver()._addresses] == [server]
+
+
+def test_other_options_of_resolv_conf_are_passed_over(tmp_path: Path) -> None:
+    text = "options timeout:1 attempts:9 rotate edns0 ndots:5 use-vc no-aaaa\nsortlist 10.0.0.0\nnameserver 192.0.2.1\n"
+    assert resolv_conf(tmp_path, text) == [("192.0.2.1", False)]

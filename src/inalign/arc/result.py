@@ -55,6 +55,8 @@ class ArcResult:
     """How many sets the message carries."""
     sealers: tuple[str, ...] = ()
     """`d=` of each ARC-Seal, oldest first; believed only on a pass."""
+    results: tuple[bytes, ...] = ()
+    """On a pass, what each set's ARC-Authentication-Results says behind its instance number, oldest first."""
     oldest_pass: int | None = None
     """The lowest instance whose ARC-Message-Signature still verifies, 0 for all (RFC 8617 section 5.2)."""
     detail: str = ""

@@ -173,6 +173,12 @@ def _instance(text: str | None, field: Field) -> int:
     return int(text)
 
 
+def results_value(field: Field) -> bytes:
+    """What an ARC-Authentication-Results says behind its instance: the value of an Authentication-Results."""
+    found = _RESULTS_START.match(field.value)
+    return field.value[found.end() :] if found else b""
+
+
 def _results_instance(field: Field) -> int:
     found = _RESULTS_START.match(field.value)
     return _instance(found[1].decode("ascii") if found else None, field)

@@ -21,6 +21,7 @@ from inalign.arc.sets import (
     MessageSignature,
     collect_sets,
     read_message_signature,
+    results_value,
 )
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
 from inalign.dkim.lookup import Claim, KeyRules, prove
@@ -145,6 +146,7 @@ class Validation:
             reason=ArcReason.VALID,
             instances=len(self._sets),
             sealers=self._sealers(),
+            results=tuple(results_value(self._header.fields[arc_set.results_place]) for arc_set in self._sets),
             oldest_pass=await self._oldest_pass(keys, digests),
         )
 

@@ -36,7 +36,9 @@ def check(config: Path | None) -> None:
     click.echo(f"  does not verify        {', '.join(settings.milter.local_networks) or '-'}, authenticated clients")
     click.echo(f"  keeps our results from {', '.join(settings.milter.trusted_relays) or '-'}")
     click.echo(f"  when it fails itself   {settings.milter.failure_action}")
-    click.echo("  acts on results        no: it writes one header field and removes forged ones")
+    policy = settings.policy
+    click.echo(f"  acts on results        {'yes' if policy.mode == 'enforce' else 'no: it logs what it would do'}")
+    click.echo(f"  DMARC fail, p=reject   {policy.dmarc_reject}; p=quarantine: {policy.dmarc_quarantine}")
     for problem in warnings(settings):
         click.echo(f"Warning: {problem}", err=True)
 

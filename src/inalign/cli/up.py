@@ -27,9 +27,10 @@ def _welcome(settings: Settings, path: Path | None) -> str:
     where = addresses(settings)
     listed = ", ".join(_postfix_form(address) for address in where)
     postfix = _postfix_form(where[0])
+    deed = "acts on results" if settings.policy.mode == "enforce" else "changes nothing else"
     return f"""\
 Inalign runs (settings: {path or "built-in defaults"}).
-  milter    {listed}   writes Authentication-Results as {authserv_id(settings)}; changes nothing else
+  milter    {listed}   writes Authentication-Results as {authserv_id(settings)}; {deed}
 
 Postfix, in main.cf, then `postfix reload`:
   smtpd_milters     = {{ {postfix}, default_action=accept }}

@@ -91,6 +91,10 @@ class Header:
         """How often the field occurs; `name` in lower case."""
         return len(self._places.get(name, ()))
 
+    def named(self, name: bytes) -> list[Field]:
+        """The fields of this name, in lower case, from top to bottom."""
+        return [self.fields[place] for place in self._places.get(name, ())]
+
     def repeated(self) -> list[bytes]:
         """The names of the fields that occur more than once, in lower case."""
         return [name for name, places in self._places.items() if len(places) > 1]

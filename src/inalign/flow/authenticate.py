@@ -39,4 +39,4 @@ async def authenticate_with(
     reception = Reception(parsed.fields, resolver, options, now=now)
     reception.body(parsed.body)
     client = await check_client(envelope, resolver, options, now=now)
-    return await reception.verdict(client)
+    return await reception.verdict(client, resolver)

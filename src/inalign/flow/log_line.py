@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
 
@@ -17,9 +18,12 @@ def message_line(
     *,
     skipped: str | None,
     removed: int,
+    ruling: Ruling,
+    recipients: Sequence[str] = (),
     seconds: float,
 ) -> Pairs:
-    """One line; `removed` counts forged Authentication-Results, `seconds` is from MAIL to the decision."""
+    """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision."""
+    would = ruling.instead_of
     return Pairs(
         [
             ("id", queue_id or "-"),
@@ -29,8 +33,12 @@ def message_line(
             *(_results(verdict) if verdict is not None else ()),
             ("skipped", skipped),
             ("removed", removed or None),
-            ("action", "none"),
+            ("action", ruling.handling),
+            ("rule", ruling.rule),
+            ("would", would.handling if would is not None else None),
+            ("would_rule", would.rule if would is not None else None),
             ("ms", round(seconds * 1000, 1)),
+            *(("to", recipient) for recipient in recipients),
         ]
     )
 

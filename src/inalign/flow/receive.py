@@ -2,7 +2,7 @@
 
 SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
 ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
-still out are awaited, one deadline for all: the resolver's.
+still out are awaited, with a resolver that has one deadline for all of them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from datetime import datetime
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
-from inalign.dkim.verify import Verification
+from inalign.dkim.verify import LIMITS, Limits, Verification
 from inalign.dmarc.discovery import expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
-from inalign.flow.iprev import IprevResult, check_iprev
+from inalign.flow.facts import Facts, gather_facts
+from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field
-from inalign.resolver import Resolver
+from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
-from inalign.spf.identity import find_client
+from inalign.spf.identity import find_client, helo_identity, mail_from_identity
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
@@ -39,6 +40,7 @@ class Options:
     helo_result: bool = False
     """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
+    dkim_limits: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class ClientChecks:
 async def check_client(envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime) -> ClientChecks:
     """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known."""
     client = find_client(envelope.client_ip)
+    # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
+    # rounds of answers for all, where one check after the other would be five.
+    for identity in (mail_from_identity(envelope.mail_from, envelope.helo), helo_identity(envelope.helo)):
+        if identity.domain is not None:
+            resolver.expect(txt(identity.domain))
+    names = await find_names(client.address, resolver) if options.iprev and client is not None else None
     spf = await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
@@ -63,7 +71,7 @@ async def check_client(envelope: Envelope, resolver: Resolver, options: Options,
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
     else:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
-    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    iprev = await check_iprev(client.address, names, resolver) if client is not None and names is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
 
@@ -79,11 +87,13 @@ class Reception:
         now: datetime,
         dropped_fields: int = 0,
     ) -> None:
-        self._resolver = resolver
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
-        header = Header(fields)
-        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
+        header = self._header = Header(fields)
+        self._is_whole = not dropped_fields
+        self._dkim = Verification(
+            fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
+        )
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
@@ -95,9 +105,12 @@ class Reception:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
 
-    async def verdict(self, client: ClientChecks) -> Verdict:
+    def facts(self, *, can_hold: bool = False) -> Facts:
+        """What `decide` must know beside the verdict."""
+        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
+
+    async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
-        resolver = self._resolver
         digests = self._body.digests()
         dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
         arc = await self._arc.result(resolver, digests)

@@ -5,10 +5,14 @@ Only what a method authenticated is written (RFC 8601 section 4): of MAIL FROM t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
 from inalign.flow.iprev import IprevResult
+from inalign.flow.ruling import OVERRIDES, Ruling
+from inalign.mail.authres import parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 
@@ -44,6 +48,22 @@ def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     """The field for a message that an authenticated client handed over and that stays here (RFC 8601 section 2.7.4)."""
     result = MethodResult(method="auth", result="pass", properties=(Property("smtp", "auth", login),))
     return AuthenticationResults(authserv_id=authserv_id, results=(result,))
+
+
+def with_override(value: str, ruling: Ruling) -> str:
+    """The value of a printed field, naming the rule by which local policy does other than the domain owner asks.
+
+    RFC 8601 section 2.4 has the property type for it; the result and `policy.dmarc` stay what DMARC found.
+    """
+    if ruling.rule not in OVERRIDES:
+        return value
+    field = parse_authentication_results(value.encode())
+    override = Property("policy", "override", ruling.rule)
+    results = tuple(
+        replace(result, properties=(*result.properties, override)) if result.method == "dmarc" else result
+        for result in field.results
+    )
+    return str(replace(field, results=results))
 
 
 def _spf(result: SpfResult) -> MethodResult:

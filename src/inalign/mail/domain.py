@@ -7,6 +7,8 @@ digits, hyphens and underscores: names with an underscore are no host names, yet
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
 
@@ -82,3 +84,33 @@ def parent(name: DomainName) -> DomainName | None:
     """The name without its leftmost label, None above a top-level name."""
     _, dot, rest = name.partition(".")
     return DomainName(rest) if dot else None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainList:
+    """Domains as a setting lists them: `example.org` is that name alone, `.example.org` every name below it."""
+
+    names: frozenset[DomainName] = frozenset()
+    parents: frozenset[DomainName] = frozenset()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a name, as `parse_domain` makes them, is listed."""
+        if name in self.names:
+            return True
+        labels = name.split(".")
+        return bool(self.parents) and any(".".join(labels[start:]) in self.parents for start in range(1, len(labels)))
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.parents)
+
+
+NO_DOMAINS = DomainList()
+
+
+def parse_domain_list(entries: Iterable[str]) -> DomainList:
+    """The list of a setting. Raises `DomainError` for what is no domain name."""
+    listed = list(entries)
+    return DomainList(
+        frozenset(parse_domain(entry) for entry in listed if not entry.startswith(".")),
+        frozenset(parse_domain(entry[1:]) for entry in listed if entry.startswith(".")),
+    )

@@ -44,6 +44,14 @@ class FrameBuffer:
         """The octets that no frame has used up yet; the head of one that is coming is not counted."""
         return len(self._data) - self._at + sum(map(len, self._pieces)) + sum(map(len, self._late))
 
+    @property
+    def unfinished(self) -> object:
+        """Stands for the frame whose beginning is there and whose end is not: the same object while it grows, once its
+        length and command are there. None where no frame has begun."""
+        if self._missing > 0:
+            return self._pieces
+        return self._data if len(self._data) > self._at else None
+
     def receive(self, data: bytes) -> None:
         """Take what a read gave."""
         if self._missing > 0:

@@ -25,6 +25,7 @@ _LATEST_FIRST = tuple(
         Command.CONNECT,
     )
 )
+_STAGES = frozenset(_LATEST_FIRST)
 _OF_CONNECTION = frozenset({int(Command.CONNECT), int(Command.HELO)})
 _AT_MAIL = _OF_CONNECTION | {int(Command.MAIL)}
 
@@ -53,10 +54,14 @@ class Macros:
         return default
 
     def put(self, stage: int, payload: bytes) -> None:
-        """Replace the list of a stage; `payload` is the whole payload of the packet, the stage octet included."""
+        """Replace the list of a stage; `payload` is the whole payload of the packet, the stage octet included.
+
+        A stage that has no macros is forgotten at once: two hundred such lists would be megabytes that nobody asks for.
+        """
         self.latest = payload
-        self._lists[stage] = payload
-        self._read.pop(stage, None)
+        if stage in _STAGES:
+            self._lists[stage] = payload
+            self._read.pop(stage, None)
 
     def begin_message(self) -> None:
         """Forget what an earlier message left; the list of MAIL came ahead of it and belongs to the new one."""

@@ -172,10 +172,10 @@ class EndOfHeader(NamedTuple):
 
     def occurrences(self, name: bytes) -> Iterator[tuple[int, HeaderField]]:
         """The fields of this name (in any case) with the index, from 1, by which an edit names them."""
-        key = name.lower()
+        key, length = name.lower(), len(name)
         index = 0
         for field in self.fields:
-            if field.name.rstrip(b" \t").lower() == key:
+            if len(field.name) >= length and field.name.rstrip(b" \t").lower() == key:
                 index += 1
                 yield index, field
 

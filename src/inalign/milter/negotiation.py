@@ -46,6 +46,8 @@ class Wanted:
 
     actions: Action = _NO_ACTION
     """All of them must be on offer."""
+    welcome: Action = _NO_ACTION
+    """Those that are taken where they are on offer."""
     events: frozenset[Command] = frozenset(OMISSIONS)
     """The commands that the filter is told of; the end of the message always is. The fields of the header come with
     its end, so HEADER stands for both."""
@@ -108,7 +110,7 @@ def agree(wanted: Wanted, offer: Offer) -> Agreement:
     if missing:
         names = ", ".join(action.name or "" for action in missing)
         raise RemoteProtocolError(f"the MTA does not offer what the filter needs: {names}")
-    actions = int(wanted.actions)
+    actions = int(wanted.actions) | (int(wanted.welcome) & offer.actions)
     lists = wanted.macros if offer.actions & Action.SET_MACROS else ()
     if lists:
         actions |= Action.SET_MACROS

@@ -91,6 +91,11 @@ class Session:
         """How many octets wait to be read."""
         return len(self._frames)
 
+    @property
+    def unfinished(self) -> object:
+        """Stands for the frame that has begun to come and is not complete; None where there is none."""
+        return self._frames.unfinished
+
     def is_waiting(self) -> bool:
         """Whether nothing is read on before the filter has answered."""
         return self.owed is not None

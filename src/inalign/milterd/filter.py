@@ -1,7 +1,7 @@
 """What the milter does with one SMTP connection: authenticate what arrives, write one field, remove forged ones.
 
-Translation only: events of the protocol become calls of `flow`, its verdict becomes edits. Nothing is decided about
-the message here; monitoring is the only action.
+Translation only: events of the protocol become calls of `flow`, its verdict and its ruling become edits and a reply.
+Nothing is decided about the message here.
 """
 
 from __future__ import annotations
@@ -16,35 +16,39 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from inalign.errors import ParseError
+from inalign.flow.decide import OBSERVE_ONLY, LocalPolicy, decide
+from inalign.flow.facts import NO_FACTS
 from inalign.flow.log_line import message_line
 from inalign.flow.receive import ClientChecks, Options, Reception, check_client
-from inalign.flow.results_field import login_field
+from inalign.flow.results_field import login_field, with_override
+from inalign.flow.ruling import Handling, Ruling
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.claim import claims_authserv_id
 from inalign.mail.fields import make_field
-from inalign.mail.results import fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Helo, MailFrom, Recipient
 from inalign.milter.negotiation import Wanted
-from inalign.milter.replies import ACCEPT, Decision, Edit, delete_headers, insert_header
+from inalign.milter.replies import ACCEPT, Decision
+from inalign.milterd.acting import MARK_NAME, RESULTS_NAME, act
 from inalign.milterd.server import Filter
 from inalign.resolver import Resolver
 from inalign.spf.identity import find_client
 
 log = logging.getLogger("inalign.message")
 
-FIELD_NAME = b"Authentication-Results"
+MAX_RECIPIENTS_SHOWN = 1000  # in the log line of a message that was discarded; Postfix takes as many by default
 
 WANTED = Wanted(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
+    welcome=Action.QUARANTINE,
     events=frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.RECIPIENT, Command.HEADER, Command.BODY}),
-    watched=frozenset({FIELD_NAME.lower()}),
+    watched=frozenset({RESULTS_NAME.lower(), MARK_NAME.lower()}),
 )
 
 
-class BudgetedResolver(Protocol):
-    """A live resolver that can be given one budget for all questions of a message."""
+class BudgetedResolver(Resolver, Protocol):
+    """A live resolver whose questions can be given a budget."""
 
     def within(self, seconds: float) -> Resolver:
         """A view of it whose questions fail when the time is over."""
@@ -56,13 +60,14 @@ class Service:
 
     resolver: BudgetedResolver
     options: Options
+    policy: LocalPolicy = OBSERVE_ONLY
     message_budget_seconds: float
     local_networks: tuple[IPv4Network | IPv6Network, ...]
     trusted_relays: tuple[IPv4Network | IPv6Network, ...]
     show_login: bool
     local_mailers: frozenset[str]
-    count: Callable[[Verdict | None, str | None, int, float], None] = lambda *_: None
-    """Told of each message: its verdict, or why it was not verified; forged fields; seconds from its end on."""
+    count: Callable[[Verdict | None, Ruling, str | None, int, float], None] = lambda *_: None
+    """Told of each message: verdict, ruling, why it was not verified, forged fields, seconds from its end on."""
 
 
 class ReceivingFilter(Filter):
@@ -97,15 +102,15 @@ class ReceivingFilter(Filter):
         elif self._is_local:
             message.skipped = "local_network"
         else:
-            service = self._service
-            message.resolver = service.resolver.within(service.message_budget_seconds)
-            checks = check_client(envelope, message.resolver, service.options, now=message.now)
+            checks = check_client(envelope, self._within_budget(), self._service.options, now=message.now)
             message.client = asyncio.get_running_loop().create_task(checks)
 
     def recipient(self, event: Recipient) -> None:
         """Note whether the message may leave this host."""
         if self._message is not None:
             self._message.mailers.add(self._macros.get("{rcpt_mailer}") or "")
+            if len(self._message.recipients) < MAX_RECIPIENTS_SHOWN:
+                self._message.recipients.append(event.path)
 
     def header(self, event: EndOfHeader) -> None:
         """Find forged results, and start all questions that the header raises."""
@@ -114,10 +119,12 @@ class ReceivingFilter(Filter):
             return
         if not self._is_trusted:
             message.removals = _forged(event, self._service.options.authserv_id)
-        if message.resolver is not None:
+            message.marks = _marks(event)
+        if message.client is not None:
+            service = self._service
             fields = [make_field(field.name, field.value) for field in event.fields]
             message.reception = Reception(
-                fields, message.resolver, self._service.options, now=message.now, dropped_fields=event.dropped
+                fields, service.resolver, service.options, now=message.now, dropped_fields=event.dropped
             )
 
     def body(self, data: bytes) -> None:
@@ -126,35 +133,45 @@ class ReceivingFilter(Filter):
             self._message.reception.body(data)
 
     async def end_of_message(self) -> Decision:
-        """The verdict as edits: forged fields removed from the last one back, ours inserted on top."""
+        """The verdict, and what comes of it."""
         message, self._message = self._message, None
         if message is None:
             return Decision(ACCEPT)
+        service = self._service
         ended = time.monotonic()
         verdict: Verdict | None = None
         value: str | None = None
+        facts = NO_FACTS
         if message.reception is not None and message.client is not None:
-            verdict = await message.reception.verdict(await message.client)
+            # From now on the MTA waits, and not before: what the client took to send is no time of ours.
+            resolver = self._within_budget()
+            verdict = await message.reception.verdict(await message.client, resolver)
+            facts = message.reception.facts(can_hold=bool(self.actions & Action.QUARANTINE))
             value = verdict.authentication_results
         elif message.login and self._stays_here(message):
-            value = str(login_field(self._service.options.authserv_id, message.login))
-        edits: list[Edit] = list(delete_headers(FIELD_NAME, message.removals))
-        if value is not None:
-            # RFC 8601 section 4.1: above the trace fields of this host
-            edits.append(insert_header(0, FIELD_NAME, fold_authentication_results(value).encode()))
+            value = str(login_field(service.options.authserv_id, message.login))
+        ruling = decide(verdict, facts, service.policy)
+        if value is not None and service.policy.is_enforced:
+            value = with_override(value, ruling)
+        decision = act(ruling, value, ((RESULTS_NAME, message.removals), (MARK_NAME, message.marks)))
         now = time.monotonic()
-        self._service.count(verdict, message.skipped, len(message.removals), now - ended)
-        if log.isEnabledFor(logging.INFO):
+        removed = len(message.removals) + len(message.marks)
+        service.count(verdict, ruling, message.skipped, removed, now - ended)
+        is_discarded = ruling.handling is Handling.DISCARD
+        level = logging.WARNING if is_discarded else logging.INFO
+        if log.isEnabledFor(level):
             line = message_line(
                 self._macros.get("i"),
                 message.envelope,
                 verdict,
                 skipped=message.skipped,
-                removed=len(message.removals),
+                removed=removed,
+                ruling=ruling,
+                recipients=message.recipients if is_discarded else (),
                 seconds=now - message.started,
             )
-            log.info(line)
-        return Decision(ACCEPT, edits)
+            log.log(level, line)
+        return decision
 
     def aborted(self) -> None:
         """Forget the message."""
@@ -165,6 +182,10 @@ class ReceivingFilter(Filter):
     def closed(self) -> None:
         """Forget what is left."""
         self.aborted()
+
+    def _within_budget(self) -> Resolver:
+        """The resolver, with the budget of a message from now on."""
+        return self._service.resolver.within(self._service.message_budget_seconds)
 
     def _stays_here(self, message: _Message) -> bool:
         """Whether the login name may be shown: never on mail that leaves, where it would publish it."""
@@ -179,10 +200,11 @@ class _Message:
         "envelope",
         "login",
         "mailers",
+        "marks",
         "now",
         "reception",
+        "recipients",
         "removals",
-        "resolver",
         "skipped",
         "started",
     )
@@ -193,11 +215,12 @@ class _Message:
         self.now = datetime.now(UTC)
         self.started = time.monotonic()
         self.skipped: str | None = None
-        self.resolver: Resolver | None = None
         self.client: asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
+        self.recipients: list[str] = []
         self.removals: list[int] = []
+        self.marks: list[int] = []
 
 
 def _mail_from(path: str) -> str | None:
@@ -214,11 +237,20 @@ def _mail_from(path: str) -> str | None:
 def _forged(event: EndOfHeader, authserv_id: str) -> list[int]:
     """The indexes of the Authentication-Results fields that claim to be ours (RFC 8601 section 5)."""
     ids = (authserv_id,)
-    kept = list(event.occurrences(FIELD_NAME))
+    kept = list(event.occurrences(RESULTS_NAME))
     forged = [index for index, field in kept if claims_authserv_id(field.value, ids)]
     # Fields beyond the limits were not read; what cannot be checked is not left to pass for ours.
-    unread = event.unread.get(FIELD_NAME.lower(), 0)
-    return forged + [len(kept) + number for number in range(1, unread + 1)]
+    return forged + _unread(event, RESULTS_NAME, len(kept))
+
+
+def _marks(event: EndOfHeader) -> list[int]:
+    """The indexes of the fields that look like our mark for the junk folder; nobody else may write it."""
+    marks = [index for index, _ in event.occurrences(MARK_NAME)]
+    return marks + _unread(event, MARK_NAME, len(marks))
+
+
+def _unread(event: EndOfHeader, name: bytes, read: int) -> list[int]:
+    return [read + number for number in range(1, event.unread.get(name.lower(), 0) + 1)]
 
 
 def _is_within(client_ip: str | None, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

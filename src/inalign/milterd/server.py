@@ -60,6 +60,15 @@ IDLE_SECONDS = 0.5
 """A connection without an SMTP connection that is quiet for so long is closed while draining. One that has just come is
 not: its MTA is about to speak, and would take the close for a failure."""
 
+BETWEEN_SECONDS = 2.0
+"""While the service stops, an SMTP connection without a message under way is closed after so much quiet. Its client may
+hold it open for minutes, and nothing that it still sends would be judged here; who has a next message sends it sooner.
+"""
+
+DECISION_SECONDS = 60.0
+"""For one decision, however slow DNS is, whose time ends earlier. What takes longer is a bug, and as the MTA is told to
+wait on, it would wait for ever."""
+
 NEGOTIATION_SECONDS = 30.0
 """From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
 
@@ -70,12 +79,18 @@ SILENCE_SECONDS = 7210.0
 """Without an octet from the MTA between the commands of an SMTP connection, which may take their time: libmilter's
 time. A host that is gone is found earlier, by TCP keep-alive."""
 
+FRAME_SECONDS = 60.0
+"""From the beginning of a frame to its end. An MTA writes a frame in one piece, of at most 64 kB in practice."""
+
 
 class Filter:
     """What happens on one SMTP connection; override what is of interest. Nothing here is called concurrently.
 
     The replies of all but `end_of_message` count only where `Wanted.replies` names their command; else return None.
     """
+
+    actions: int = 0
+    """What may be done to a message, as negotiated: bits of `Action`."""
 
     def connected(self, event: Connected) -> Reply | None:
         """A client is there: always the first call, but for a `Wanted` that waives it."""
@@ -121,6 +136,8 @@ class Options:
     a bug here then costs a result, never mail. Where policy is enforced, TEMPFAIL lets the sender try again."""
     progress_seconds: float = PROGRESS_SECONDS
     """The MTA hears of progress for the first time after half to the whole of this, then at this interval."""
+    decision_seconds: float = DECISION_SECONDS
+    """A decision that takes longer is given up: the message gets the failure reply."""
     limits: Limits = LIMITS
 
 
@@ -155,6 +172,10 @@ class Server:
         self.options = options or Options()
         self.counters = Counters() if counters is None else counters
         self.connections: set[Connection] = set()
+        self.keeps_sessions = False
+        """Whether, while closing, SMTP connections are left open between their messages."""
+        self.is_exhausted = False
+        """Whether memory ran out once: this process had better be replaced."""
         self._listeners: list[asyncio.Server] = []
         self._all_gone = asyncio.Event()
         self._ticker: asyncio.TimerHandle | None = None
@@ -178,12 +199,16 @@ class Server:
         return Connection(self)
 
     async def close(self, drain_seconds: float = 0.0) -> None:
-        """Stop accepting, let SMTP connections under way end by themselves for so long, then end them."""
+        """Stop accepting, let what is under way end by itself for so long, then end it.
+
+        Under way is a message, and with `keeps_sessions` an SMTP connection.
+        """
         self.stop_accepting()
         deadline = time.monotonic() + drain_seconds
         while self.connections and (left := deadline - time.monotonic()) > 0:
+            now = time.monotonic()
             for connection in tuple(self.connections):
-                connection.end_if_idle()
+                connection.end_if_idle(now)
             self._all_gone.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_gone.wait(), min(left, IDLE_SECONDS))
@@ -208,7 +233,8 @@ class Server:
 
     def _tick(self) -> None:
         self._ticker = None
-        if any([connection.tick() for connection in self.connections]):  # noqa: C419 - all must be told
+        now = time.monotonic()
+        if any([connection.tick(now) for connection in tuple(self.connections)]):  # noqa: C419 - all must be told
             self.watch()
 
     def stop_accepting(self) -> None:
@@ -222,7 +248,7 @@ class Server:
         self.connections.add(connection)
 
     def end_silent(self) -> None:
-        """Close the connections on which the peer has been silent for too long."""
+        """Close the connections on which the peer has been silent, or slow, for too long."""
         now = time.monotonic()
         for connection in tuple(self.connections):
             connection.end_if_silent(now)
@@ -238,6 +264,7 @@ class Connection(asyncio.Protocol):
     """One milter connection."""
 
     __slots__ = (
+        "_asked",
         "_failed",
         "_filter",
         "_heard",
@@ -251,6 +278,8 @@ class Connection(asyncio.Protocol):
         "_task",
         "_ticks",
         "_transport",
+        "_unfinished",
+        "_unfinished_since",
     )
 
     def __init__(self, server: Server) -> None:
@@ -263,7 +292,10 @@ class Connection(asyncio.Protocol):
         self._is_paused = False
         self._peer_is_slow = False
         self._task: asyncio.Task[Decision] | None = None
+        self._asked = 0.0  # when it began
         self._ticks = 0
+        self._unfinished: object = None  # the frame that was incomplete when this was last looked at
+        self._unfinished_since = 0.0
         self._transport: asyncio.Transport
 
     # What the event loop calls
@@ -286,6 +318,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The MTA is gone: nothing that was under way matters any more."""
         self._is_over = True
+        if isinstance(exc, MemoryError):
+            self._server.is_exhausted = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -304,29 +338,45 @@ class Connection(asyncio.Protocol):
 
     # What the server calls
 
-    def end_if_idle(self) -> None:
-        """Close unless an SMTP connection is under way, or may be about to begin."""
-        if self._session.state <= State.NEGOTIATED and time.monotonic() - self._heard >= IDLE_SECONDS:
+    def end_if_idle(self, now: float) -> None:
+        """Close unless a message, or an SMTP connection that is kept, is under way or may be about to begin."""
+        state = self._session.state
+        is_between = state is State.CONNECTED and not self._session.is_waiting() and not self._server.keeps_sessions
+        quiet = now - self._heard
+        if (state <= State.NEGOTIATED and quiet >= IDLE_SECONDS) or (is_between and quiet >= BETWEEN_SECONDS):
             self._transport.close()
 
     def end_if_silent(self, now: float) -> None:
         """Close where the peer is overdue; while an answer of ours is pending it is not."""
         if self._session.state < State.NEGOTIATED:
             is_overdue = now - self._since > NEGOTIATION_SECONDS
+        elif self._task is not None:
+            is_overdue = False
         else:
-            is_overdue = self._task is None and now - self._heard > SILENCE_SECONDS
+            is_overdue = now - self._heard > SILENCE_SECONDS or self._frame_is_overdue(now)
         if is_overdue:
             self._server.counters.add("inalign_connections_silent_total")
             self._transport.abort()
+
+    def _frame_is_overdue(self, now: float) -> bool:
+        """Whether the same frame has been incomplete for too long; it is looked at every now and then."""
+        unfinished = self._session.unfinished
+        if unfinished is None or unfinished is not self._unfinished:
+            self._unfinished, self._unfinished_since = unfinished, now
+            return False
+        return now - self._unfinished_since > FRAME_SECONDS
 
     def cut_off(self) -> None:
         """Close whatever is under way."""
         self._transport.abort()
 
-    def tick(self) -> bool:
+    def tick(self, now: float) -> bool:
         """Half of the time between two signs of progress is over; returns whether a decision is still pending."""
         if self._task is None:
             return False
+        if now - self._asked > self._server.options.decision_seconds:
+            self._give_up()
+            return self._task is not None
         self._ticks += 1
         if self._ticks % 2 == 0:
             self._session.progress()
@@ -426,6 +476,8 @@ class Connection(asyncio.Protocol):
     def _open_filter(self) -> Filter:
         if self._filter is None:
             self._filter = self._server.factory(self._session.macros)
+            agreement = self._session.agreement
+            self._filter.actions = agreement.actions if agreement is not None else 0
         return self._filter
 
     def _close_filter(self) -> None:
@@ -442,6 +494,7 @@ class Connection(asyncio.Protocol):
             return
         self._task = asyncio.get_running_loop().create_task(decision)
         self._task.add_done_callback(self._decided)
+        self._asked = time.monotonic()
         self._ticks = 0
         self._server.watch()
 
@@ -452,12 +505,25 @@ class Connection(asyncio.Protocol):
         if task.cancelled():
             self.cut_off()
             return
+        self._heard = time.monotonic()  # the MTA's turn begins
         self._advance(self._session.events(), task)
+        self._regulate()
+
+    def _give_up(self) -> None:
+        """The decision does not come: answer without it, and read on."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        self._heard = time.monotonic()
+        self._fail(TimeoutError(f"no decision within {self._server.options.decision_seconds:g} s"))
+        self._advance(self._session.events())
         self._regulate()
 
     def _fail(self, error: Exception) -> None:
         """Put a bug on record, and see to it that the mail it struck gets the failure reply."""
         session = self._session
+        if isinstance(error, MemoryError):
+            self._server.is_exhausted = True  # before anything else that may need memory
         self._server.counters.add("inalign_filter_failures_total")
         queue_id = session.macros.get("i", "-")
         log.error("%s: the milter filter failed: %r", queue_id, error, exc_info=error)

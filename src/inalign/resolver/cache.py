@@ -9,7 +9,7 @@ when that is full it becomes the old one, and what was old and not used in the m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inalign.resolver.port import Answer, MailExchange, Outcome, Question
 
@@ -29,7 +29,10 @@ class CacheLimits:
     denial_seconds: int = 10_800
     """RFC 2308 section 5: one to three hours."""
     failure_seconds: int = 5
-    """RFC 9520 section 3.2: at least a second, at most five minutes."""
+    """The first time; each failure that follows it holds twice as long (RFC 9520 section 3.2)."""
+    failure_most_seconds: int = 30
+    """RFC 9520 section 3.2 allows five minutes. Half a minute spares a dead domain as well, and is over before a sender
+    tries again: when the domain is back, so is its mail."""
 
 
 LIMITS = CacheLimits()
@@ -64,9 +67,18 @@ class AnswerCache:
             return entry[1]
         return entry[1] if entry[0] > now else None
 
-    def put(self, question: Question, answer: Answer[object], now: float) -> None:
-        """Keep an answer for the time that it may be kept."""
-        self._put_young(question, (now + self._lifetime(answer), answer))
+    def put(self, question: Question, answer: Answer[object], now: float, *, is_outage: bool = False) -> None:
+        """Keep an answer for the time that it may be kept.
+
+        `is_outage`: it failed because no name server answers anything. That says nothing of the name, so it holds as
+        shortly as RFC 9520 section 3.2 allows, and all is well as soon as a name server is back.
+        """
+        if answer.outcome is Outcome.FAILED:
+            lifetime = self._limits.least_seconds if is_outage else self._failure_lifetime(question, now)
+            answer = replace(answer, ttl=lifetime)
+        else:
+            lifetime = self._lifetime(answer)
+        self._put_young(question, (now + lifetime, answer))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -83,10 +95,16 @@ class AnswerCache:
 
     def _lifetime(self, answer: Answer[object]) -> int:
         limits = self._limits
-        if answer.outcome is Outcome.FAILED:
-            return limits.failure_seconds
         most = limits.most_seconds if answer.outcome is Outcome.FOUND else limits.denial_seconds
         return max(limits.least_seconds, min(answer.ttl, most))
+
+    def _failure_lifetime(self, question: Question, now: float) -> int:
+        """RFC 9520 section 3.2: longer each time, as long as one failure follows the other."""
+        limits = self._limits
+        last = self._young.get(question) or self._old.get(question)
+        if last is None or last[1].outcome is not Outcome.FAILED or now - last[0] > limits.failure_most_seconds:
+            return limits.failure_seconds
+        return max(limits.failure_seconds, min(2 * last[1].ttl, limits.failure_most_seconds))
 
 
 def _size(question: Question, answer: Answer[object]) -> int:

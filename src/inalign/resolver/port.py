@@ -41,7 +41,7 @@ class Answer(Generic[T_co]):
     secure: bool = False
     """Whether DNSSEC vouched for it (the AD flag of a trusted resolver)."""
     ttl: int = 0
-    """Seconds that the answer may be kept; of a negative answer, by the SOA (RFC 2308)."""
+    """Seconds that the answer may be kept; of a negative one, by the SOA (RFC 2308); of a failure, while it is kept."""
     detail: str = ""
     """Of a failure: what happened, for the log and the explanation."""
 

@@ -24,6 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 MAX_NAME_OCTETS = 255  # RFC 1035 section 2.3.4, length octets and root included
 MAX_LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
+MAX_POINTERS = 127  # in one name: it has no more labels, and a pointer to a pointer leads nowhere sooner
 EDNS_PAYLOAD_OCTETS = 1232  # what passes every path without fragments: IPv6 minimum MTU less the headers
 MAX_MESSAGE_OCTETS = 65535  # RFC 1035 section 4.2.2: the length of a message over TCP has two octets
 
@@ -223,7 +224,7 @@ def _read_reply(message: bytes, query: Query[T]) -> Reply[T]:
 class _Contents:
     """The records of one reply that may matter, sorted by the names that own them."""
 
-    __slots__ = ("aliases", "code", "denials", "found", "has_ns", "name", "soas")
+    __slots__ = ("aliases", "code", "denials", "found", "has_answers", "has_ns", "name", "soas")
 
     def __init__(self, name: bytes, code: int) -> None:
         self.name = name
@@ -232,9 +233,10 @@ class _Contents:
         self.aliases: dict[bytes, tuple[bytes, int]] = {}
         self.soas: list[tuple[bytes, int]] = []
         self.denials: set[bytes] = set()
-        self.has_ns = False
+        self.has_answers = self.has_ns = False
 
     def read_answers(self, message: bytes, at: int, count: int) -> int:
+        self.has_answers = count > 0
         for _ in range(count):
             if message[at : at + 2] == _POINTER_TO_QUESTION:
                 owner, at = self.name, at + 2
@@ -308,6 +310,9 @@ def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, r
     if ttl_of_denial is None and contents.has_ns and not flags & _AUTHORITATIVE:
         # RFC 2308 section 2.2: a referral looks like an empty answer. Who refers does not resolve for us.
         return Reply(rcode, problem="a referral, not an answer")
+    if ttl_of_denial is None and contents.has_answers:
+        # Records of another name, type or class, and nothing that denies: this says neither yes nor no.
+        return Reply(rcode, problem="an answer to something else")
     # RFC 2308 section 5: without an SOA record a denial is not to be kept.
     return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, min(ttl, ttl_of_denial or 0)))
 
@@ -336,7 +341,7 @@ def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
     """The name at an offset in lower case, as DNS carries it without compression; and where it ends."""
     labels = []
     total = 1
-    after = 0
+    after = pointers = 0
     earliest = at
     while length := message[at]:
         if length <= MAX_LABEL_OCTETS:
@@ -349,9 +354,11 @@ def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
             at = end
         elif length >= 0xC0:
             target = (length & 0x3F) << 8 | message[at + 1]
-            # RFC 1035 section 4.1.4: to a prior name. Each step goes further back, thus there is no loop.
-            if target >= earliest:
-                raise WireError("a compressed name that does not point back")
+            # RFC 1035 section 4.1.4: to a prior name. Each step goes further back, thus there is no loop. But 64 kB
+            # have room for four thousand names of eight thousand pointers each, seconds of work.
+            pointers += 1
+            if target >= earliest or pointers > MAX_POINTERS:
+                raise WireError("a compressed name that does not point back, or that points too often")
             after = after or at + 2
             at = earliest = target
         else:

@@ -42,7 +42,7 @@ from inalign.transport.run import need_loop
 
 EXCHANGE_SECONDS = 5.0  # one question, all attempts at all name servers
 QUESTION_SECONDS = 20.0  # with every CNAME that must be asked for; RFC 7208 section 4.6.4 gives a check as long
-MAX_QUESTIONS = 10_000  # in flight at a time; what is beyond fails, so that a flood does not take the memory
+MAX_QUESTIONS = 10_000  # in flight at a time, of 5 to 8 kB each; beyond, the one that waits longest fails
 MAX_EXPECTED = 100  # questions that are noted while no event loop runs
 
 
@@ -121,10 +121,10 @@ class LiveResolver:
     async def aclose(self) -> None:
         """Close the sockets. Who still waits, and who asks later, gets `FAILED`."""
         self._is_closed = True
-        tasks = [flight.task for flight in self._flights.values() if flight.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        flights = list(self._flights.items())
+        for question, flight in flights:
+            self._end(question, flight, "the resolver was closed")
+        await asyncio.gather(*(flight.task for _, flight in flights if flight.task), return_exceptions=True)
         self._close_sockets()
 
     async def __aenter__(self) -> Self:
@@ -160,8 +160,6 @@ class LiveResolver:
                 return Answer(Outcome.NO_NAME, detail="no name that DNS can carry")
             if self._is_closed:
                 return _failed("the resolver is closed")
-            if len(self._flights) >= MAX_QUESTIONS:
-                return _failed("too many questions at a time")
             flight = self._start(question, octets)
         return await self._wait(flight, deadline)
 
@@ -181,13 +179,19 @@ class LiveResolver:
                 timer.cancel()
 
     def _start(self, question: Question, name: bytes) -> _Flight:
+        if len(self._flights) >= MAX_QUESTIONS:
+            # An answer takes milliseconds, so whoever waits longest asks for a dead domain: a flood of these gives way
+            # to the others. Such a failure is not kept.
+            oldest, its_flight = next(iter(self._flights.items()))
+            self.failures += 1
+            self._end(oldest, its_flight, "too many questions at a time")
         self.lookups += 1
         flight = self._flights[question] = _Flight()
         flight.task = asyncio.get_running_loop().create_task(self._fly(question, name, flight))
         return flight
 
     def _start_ahead(self, question: Question) -> None:
-        if question not in self._flights and len(self._flights) < MAX_QUESTIONS:
+        if question not in self._flights:
             name = encode_name(question[1])
             if name is not None:
                 self._start(question, name)
@@ -202,14 +206,25 @@ class LiveResolver:
         try:
             answer = await self._resolve(question[0], name)
             self.failures += answer.outcome is Outcome.FAILED
-            self._cache.put(question, answer, self._clock())
+            is_outage = all(server.is_down for server in self._servers)
+            self._cache.put(question, answer, self._clock(), is_outage=is_outage)
         finally:
             # Also when a bug of ours ends the task: nobody waits for ever, and asyncio tells of the exception.
-            if self._flights.get(question) is flight:
-                del self._flights[question]
-            for waiter in flight.waiters:
-                if not waiter.done():
-                    waiter.set_result(answer)
+            self._land(question, flight, answer)
+
+    def _land(self, question: Question, flight: _Flight, answer: Answer[object]) -> None:
+        """Tell all who wait."""
+        if self._flights.get(question) is flight:
+            del self._flights[question]
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(answer)
+
+    def _end(self, question: Question, flight: _Flight, detail: str) -> None:
+        """End it before its time; a task that has not begun yet never lands by itself."""
+        self._land(question, flight, _failed(detail))
+        if flight.task is not None:
+            flight.task.cancel()
 
     async def _resolve(self, kind: QuestionKind, name: bytes) -> Answer[object]:
         """Ask, and where the answer ends in a CNAME without its target, ask on."""

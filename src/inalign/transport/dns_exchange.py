@@ -28,22 +28,22 @@ MAX_CONNECTIONS = 64  # over TCP at a time and server; the others wait within th
 class Server:
     """A name server and what is known of its health."""
 
-    __slots__ = ("_down_until", "_heard", "_is_down", "_plain_until", "address", "connections", "ports")
+    __slots__ = ("_down_until", "_heard", "_plain_until", "address", "connections", "is_down", "ports")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, address: ServerAddress) -> None:
         self.address = address
         self.ports = Ports(loop, address)
         self.connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._heard = 0.0
-        self._is_down = False
+        self.is_down = False
         self._down_until = 0.0
         self._plain_until = 0.0
 
     def is_wanted(self, now: float) -> bool:
         """Whether to ask this one in its turn. When its time is over, one question alone finds out how it is."""
-        if self._is_down and now < self._down_until:
+        if self.is_down and now < self._down_until:
             return False
-        if self._is_down:
+        if self.is_down:
             self._down_until = now + HOLD_DOWN_SECONDS
         return True
 
@@ -56,7 +56,7 @@ class Server:
     def heard(self, now: float) -> None:
         """Something right came from it."""
         self._heard = now
-        self._is_down = False
+        self.is_down = False
 
     def silent(self, since: float, now: float) -> None:
         """It did not answer. That it is down, is said only if it answered nobody else since."""
@@ -64,7 +64,7 @@ class Server:
             self.unreachable(now)
 
     def unreachable(self, now: float) -> None:
-        self._is_down = True
+        self.is_down = True
         self._down_until = now + HOLD_DOWN_SECONDS
 
 
@@ -230,8 +230,11 @@ class Exchange:
 
     async def _over_tcp(self, server: Server, query: Query[object]) -> Reply[object]:
         query = replace(query, identifier=secrets.randbits(16))
+        until = self._deadline
+        if len(self._passed) + 1 < len(self._servers):
+            until -= (until - self._loop.time()) / 2  # a server that hangs leaves the next one its time
         try:
-            async with asyncio.timeout_at(self._deadline), server.connections:
+            async with asyncio.timeout_at(until), server.connections:
                 reply = await ask_over_tcp(server.address, query)
         except TimeoutError:
             return Reply(problem="truncated, and no answer over TCP")

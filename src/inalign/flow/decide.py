@@ -1,0 +1,129 @@
+"""What becomes of a message: the verdict and the operator's policy in, one handling and the rule behind it out.
+
+A pure function, so that a decision can be repeated later, and tried with another policy. What the results ask for is
+found first; then come the reasons to be milder, in this order: an excepted author, a trusted ARC sealer, a mailing
+list, an MTA without a hold queue, a policy that only observes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
+from inalign.flow.facts import Facts
+from inalign.flow.ruling import Handling, Refusal, Rule, Ruling
+from inalign.flow.trusted_arc import vouching_sealer
+from inalign.flow.verdict import Verdict
+from inalign.mail.domain import NO_DOMAINS, DomainList
+from inalign.spf.result import SpfStatus
+
+MAX_REPLY_TEXT = 400
+"""Of a reply, so that with its codes it stays below the 512 octets of RFC 5321 section 4.5.3.1.5."""
+
+PLACEHOLDERS = ("{domain}", "{rule}")
+"""What a text of the operator may name: the domain that was not authenticated, and the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPolicy:
+    """What the operator chose; the defaults mark what DMARC fails, and observe."""
+
+    is_enforced: bool = False
+    dmarc_reject: Handling = Handling.QUARANTINE
+    """RFC 9989 section 7.4: p=reject alone is no reason to refuse a message, but to treat it as with p=quarantine."""
+    dmarc_quarantine: Handling = Handling.QUARANTINE
+    dmarc_temperror: Handling = Handling.ACCEPT
+    author_problem: Handling = Handling.ACCEPT
+    spf_fail: Handling = Handling.ACCEPT
+    """For author domains without DMARC alone: where there is a policy, SPF is one of its two ways to pass."""
+    refuse_lists: bool = False
+    except_domains: DomainList = NO_DOMAINS
+    trusted_sealers: DomainList = NO_DOMAINS
+    reject_text: str = ""
+    """Printable ASCII with `PLACEHOLDERS`; empty for a text that fits the rule."""
+
+
+OBSERVE_ONLY = LocalPolicy()
+
+_SKIPPED = Ruling(Handling.ACCEPT, Rule.SKIPPED)
+_DMARC_PASS = Ruling(Handling.ACCEPT, Rule.DMARC_PASS)
+_DMARC_NONE = Ruling(Handling.ACCEPT, Rule.DMARC_NONE)
+_NO_POLICY = Ruling(Handling.ACCEPT, Rule.NO_POLICY)
+
+
+def decide(verdict: Verdict | None, facts: Facts, policy: LocalPolicy) -> Ruling:
+    """Decide on a message; `verdict` is None for one that was not verified."""
+    if verdict is None:
+        return _SKIPPED
+    ruling = _by_results(verdict, policy)
+    if ruling.handling is Handling.ACCEPT:
+        return ruling
+    ruling = _milder(ruling, verdict, facts, policy)
+    if ruling.handling is not Handling.ACCEPT and not policy.is_enforced:
+        ruling = Ruling(Handling.ACCEPT, Rule.OBSERVE, ruling)
+    if ruling.handling in (Handling.REJECT, Handling.TEMPFAIL):
+        ruling = ruling._replace(refusal=_refusal(ruling, verdict, policy))
+    return ruling
+
+
+def _by_results(verdict: Verdict, policy: LocalPolicy) -> Ruling:
+    dmarc = verdict.dmarc
+    match dmarc.result:
+        case DmarcStatus.PASS:
+            return _DMARC_PASS
+        case DmarcStatus.FAIL if dmarc.applied_policy is Policy.REJECT:
+            return Ruling(policy.dmarc_reject, Rule.DMARC_REJECT)
+        case DmarcStatus.FAIL if dmarc.applied_policy is Policy.QUARANTINE:
+            return Ruling(policy.dmarc_quarantine, Rule.DMARC_QUARANTINE)
+        case DmarcStatus.FAIL:
+            return _DMARC_NONE  # RFC 9989 section 5.4: p=none changes nothing, so SPF is not looked at either
+        case DmarcStatus.TEMPERROR:
+            return Ruling(policy.dmarc_temperror, Rule.DMARC_TEMPERROR)
+        case DmarcStatus.PERMERROR if dmarc.reason is not DmarcReason.RECORD_UNUSABLE:
+            return Ruling(policy.author_problem, Rule.AUTHOR_PROBLEM)
+    if verdict.spf.result is SpfStatus.FAIL:
+        return Ruling(policy.spf_fail, Rule.SPF_FAIL)
+    return _NO_POLICY
+
+
+def _milder(ruling: Ruling, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Ruling:
+    authors = facts.author_domains
+    # All of them: an excepted author beside another one must not carry the other through.
+    if authors and all(author in policy.except_domains for author in authors):
+        return Ruling(Handling.ACCEPT, Rule.EXCEPT_DOMAIN, ruling)
+    if (
+        verdict.dmarc.result is DmarcStatus.FAIL
+        and policy.trusted_sealers
+        and len(authors) == 1
+        and facts.from_fields == 1
+        and vouching_sealer(verdict.arc, authors[0], policy.trusted_sealers)
+    ):
+        return Ruling(Handling.ACCEPT, Rule.TRUSTED_ARC, ruling)
+    if ruling.handling is Handling.REJECT and facts.is_list and not policy.refuse_lists:
+        # RFC 9989 section 7.4: the list's software would take the reader off the list.
+        return Ruling(Handling.QUARANTINE, Rule.MAILING_LIST, ruling)
+    if ruling.handling is Handling.HOLD and not facts.can_hold:
+        return Ruling(Handling.QUARANTINE, Rule.HOLD_UNAVAILABLE, ruling)
+    return ruling
+
+
+# RFC 7372 section 3 has the codes behind the class; where several checks failed, section 4 wants that of section 3.4.
+_REFUSALS = {
+    Rule.DMARC_REJECT: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
+    Rule.DMARC_QUARANTINE: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
+    Rule.DMARC_TEMPERROR: ("7.0", "DMARC of {domain} cannot be checked now: DNS gives no answer"),
+    Rule.AUTHOR_PROBLEM: ("7.1", "Refused: the From field does not name one author domain"),
+    Rule.SPF_FAIL: ("7.23", "Refused: SPF of {domain} does not allow this client"),
+}
+
+
+def _refusal(ruling: Ruling, verdict: Verdict, policy: LocalPolicy) -> Refusal:
+    detail, text = _REFUSALS[ruling.rule]
+    code, enhanced = (451, f"4.{detail}") if ruling.handling is Handling.TEMPFAIL else (550, f"5.{detail}")
+    if ruling.handling is Handling.REJECT and policy.reject_text:
+        text = policy.reject_text
+    domain = verdict.spf.domain if ruling.rule is Rule.SPF_FAIL else verdict.dmarc.author_domain
+    for placeholder, value in zip(PLACEHOLDERS, (domain or "the author", ruling.rule), strict=True):
+        text = text.replace(placeholder, value)
+    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+    return Refusal(code, enhanced, printable[:MAX_REPLY_TEXT])

@@ -1,0 +1,25 @@
+"""What is counted of a message."""
+
+from __future__ import annotations
+
+from inalign.counting import count_message
+from inalign.flow.ruling import Handling, Rule, Ruling
+from inalign.telemetry import Counters
+
+
+def counted(ruling: Ruling) -> list[str]:
+    counters = Counters()
+    count_message(counters, None, ruling, "authenticated", 2, 0.1)
+    assert counters["inalign_forged_fields_removed_total"] == 2
+    return [sample for sample in counters if sample.startswith("inalign_actions_total")]
+
+
+def test_action_and_rule_are_counted() -> None:
+    assert counted(Ruling(Handling.REJECT, Rule.DMARC_REJECT)) == [
+        'inalign_actions_total{action="reject",rule="dmarc_reject",would=""}'
+    ]
+
+
+def test_what_would_have_been_done_is_counted() -> None:
+    observed = Ruling(Handling.ACCEPT, Rule.OBSERVE, Ruling(Handling.REJECT, Rule.DMARC_REJECT))
+    assert counted(observed) == ['inalign_actions_total{action="accept",rule="observe",would="reject"}']

@@ -1,0 +1,110 @@
+"""Decisions, whatever was found and whatever an operator chose."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
+from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
+from inalign.flow.facts import Facts
+from inalign.flow.ruling import OVERRIDES, Handling, Rule, Ruling
+from inalign.flow.verdict import Verdict
+from inalign.mail.domain import parse_domain_list
+from inalign.milter.messages import Action
+from inalign.milter.replies import ACCEPT, Decision, ReplyKind
+from inalign.milterd.acting import MARK_NAME, RESULTS_NAME, act
+from inalign.spf.result import SpfStatus
+from tests.flow.verdicts import NO_CHAIN, chain, verdict
+
+DOMAINS = st.sampled_from(["example.org", "a.example.org", "example.com", "evil.example"])
+SAID = st.sampled_from(
+    ["x; dmarc=pass header.from=example.org", "x; dkim=pass header.d=example.com", "x; dmarc=fail", "", "((("]
+)
+HANDLINGS = st.sampled_from(Handling)
+ENTRIES = st.lists(DOMAINS | DOMAINS.map(".".__add__), max_size=2).map(parse_domain_list)
+POLICIES = st.builds(
+    LocalPolicy,
+    is_enforced=st.booleans(),
+    dmarc_reject=HANDLINGS,
+    dmarc_quarantine=HANDLINGS,
+    dmarc_temperror=HANDLINGS,
+    author_problem=HANDLINGS,
+    spf_fail=HANDLINGS,
+    refuse_lists=st.booleans(),
+    except_domains=ENTRIES,
+    trusted_sealers=ENTRIES,
+    reject_text=st.text(max_size=40) | st.sampled_from(["{domain}" * 25, "{rule}%", "{domain}{rule}{x}"]),
+)
+VERDICTS = st.none() | st.builds(
+    verdict,
+    st.sampled_from(DmarcStatus),
+    st.sampled_from(DmarcReason),
+    st.none() | st.sampled_from(Policy),
+    author=st.none() | DOMAINS,
+    spf=st.sampled_from(SpfStatus),
+    spf_domain=DOMAINS | st.text(max_size=300),
+    arc=st.just(NO_CHAIN) | st.lists(st.tuples(DOMAINS, SAID), min_size=1, max_size=3).map(lambda sets: chain(*sets)),
+)
+FACTS = st.builds(
+    Facts,
+    st.lists(DOMAINS, max_size=3, unique=True).map(tuple),
+    st.integers(0, 2),
+    st.booleans(),
+    st.booleans(),
+)
+INDEXES = st.lists(st.integers(1, 9), max_size=3)
+
+
+def acted(ruling: Ruling, marks: list[int] | None = None) -> Decision:
+    return act(ruling, "mx.example.net; none", ((RESULTS_NAME, []), (MARK_NAME, marks or [])))
+
+
+@given(VERDICTS, FACTS, POLICIES)
+def test_every_decision_can_be_acted_upon(found: Verdict | None, facts: Facts, policy: LocalPolicy) -> None:
+    ruling = decide(found, facts, policy)
+    decision = acted(ruling)
+    if ruling.refusal is not None:
+        assert ruling.handling in (Handling.REJECT, Handling.TEMPFAIL)
+        assert decision.reply.kind is ReplyKind.REPLY_CODE
+        assert ruling.refusal.code // 100 == (5 if ruling.handling is Handling.REJECT else 4)
+        assert len(ruling.refusal.text) <= MAX_REPLY_TEXT
+    if ruling.rule in OVERRIDES | {Rule.HOLD_UNAVAILABLE, Rule.OBSERVE}:
+        assert ruling.instead_of is not None
+        assert ruling.instead_of.handling is not ruling.handling
+    if not facts.can_hold:
+        assert not any(edit.action is Action.QUARANTINE for edit in decision.edits)
+
+
+@given(VERDICTS, FACTS, POLICIES, INDEXES)
+def test_observing_accepts_and_writes_nothing_but_our_field(
+    found: Verdict | None, facts: Facts, policy: LocalPolicy, marks: list[int]
+) -> None:
+    if not policy.is_enforced:
+        decision = acted(decide(found, facts, policy), marks)
+        passed = acted(Ruling(Handling.ACCEPT, Rule.DMARC_PASS), marks)
+        assert decision == passed
+        assert decision.reply == ACCEPT
+
+
+@given(VERDICTS, FACTS, POLICIES)
+def test_a_list_is_never_refused_for_good_unless_the_operator_says_so(
+    found: Verdict | None, facts: Facts, policy: LocalPolicy
+) -> None:
+    ruling = decide(found, facts, policy)
+    if facts.is_list and not policy.refuse_lists:
+        assert ruling.handling is not Handling.REJECT
+        assert ruling.refusal is None or ruling.refusal.code < 500
+
+
+@given(VERDICTS, FACTS, POLICIES)
+def test_what_passes_dmarc_or_was_not_verified_is_accepted(
+    found: Verdict | None, facts: Facts, policy: LocalPolicy
+) -> None:
+    if found is None or found.dmarc.result is DmarcStatus.PASS:
+        assert decide(found, facts, policy).handling is Handling.ACCEPT
+
+
+@given(VERDICTS, FACTS, POLICIES)
+def test_the_same_is_decided_again(found: Verdict | None, facts: Facts, policy: LocalPolicy) -> None:
+    assert decide(found, facts, policy) == decide(found, facts, policy)
