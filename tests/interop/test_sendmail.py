@@ -33,11 +33,18 @@ def recorder() -> Iterator[Recorder]:
     recorder.close()
 
 
-def started(milter: str, *, timeouts: str = "C:5s;S:5s;R:5s;E:5s") -> Sendmail:
+def started(milter: str, *, timeouts: str = "C:10s;S:10s;R:10s;E:5m") -> Sendmail:
     missing = missing_part()
     if missing:
         pytest.skip(missing)
     return Sendmail(milter, timeouts=timeouts)
+
+
+@pytest.fixture(scope="module")
+def patient(recorder: Recorder) -> Iterator[Sendmail]:
+    sendmail = started(recorder.address)
+    yield sendmail
+    sendmail.stop()
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +73,13 @@ def failing(event: str) -> Script:
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("service", ["defer", "reject", "close"])
 def test_where_the_milter_dies_its_flag_decides(
-    impatient: Sendmail, recorder: Recorder, event: str, service: str
+    patient: Sendmail, recorder: Recorder, event: str, service: str
 ) -> None:
     """F=T, F=R and F=4; what none does is with the tests of both servers."""
     rejected = {"CONNECT": 554, "HELO": 550, "MAIL": 550, "RCPT": 550, "DATA": 550}
     recorder.reset(failing(event))
     code = {"defer": 451, "reject": rejected.get(event, 554), "close": 421}[service]
-    assert refusal(impatient, service).code == code
+    assert refusal(patient, service).code == code
 
 
 def test_where_no_milter_listens_its_flag_decides() -> None:
