@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, listens
+from tests.interop.program import Program, free_port, listens, wait_until
 
 LOCAL_NETWORK = "198.51.100.0/24"
 """Clients that are ours, beside those that authenticate."""
@@ -100,6 +100,7 @@ class Inalign:
         if self._program is not None:
             self._program.signal(signal.SIGKILL)
             self.stop()
+            wait_until(lambda: not listens(self._port), "the end of its workers")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

@@ -52,7 +52,7 @@ def test_live_questions_run_on_one_kept_loop(resolver: LiveResolver, server: Nam
 
 
 def test_closing_a_resolver_that_has_nothing_under_way_needs_no_event_loop() -> None:
-    closed = []
+    closed: list[None] = []
     thread = threading.Thread(target=lambda: closed.append(run(LiveResolver(["127.0.0.1"]).aclose())))
     thread.start()
     thread.join()
