@@ -162,10 +162,7 @@ class Postfix:
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
         conf = self.folder / "conf"
         main_cf = MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
-        # A name that stands twice is a warning in every process; of so many postlogd, which logs to itself, can hang.
-        named = {_name(line) for line in more.splitlines()}
-        kept = [line for line in main_cf.splitlines() if _name(line) not in named]
-        (conf / "main.cf").write_text("\n".join([*kept, more]))
+        (conf / "main.cf").write_text(_overridden(main_cf, more))
         (conf / "master.cf").write_text(
             MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
         )
@@ -272,9 +269,15 @@ class Postfix:
         return listed.stdout.splitlines()
 
 
-def _name(line: str) -> str:
-    """The name that a line of main.cf sets."""
-    return line.partition("=")[0].strip()
+def _overridden(main_cf: str, more: str) -> str:
+    """The first with the settings of the second in place of its own.
+
+    Every process of Postfix warns of a setting that stands there twice, and so many warnings at once fill the socket
+    of postlogd before it reads: it waits for itself then, and the others for it.
+    """
+    names = {line.partition("=")[0].strip() for line in more.splitlines()}
+    kept = [line for line in main_cf.splitlines() if line.partition("=")[0].strip() not in names]
+    return "\n".join([*kept, more])
 
 
 def _delivered(stored: bytes) -> Delivered:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from inalign.dkim.algorithm import RSA_SHA1
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Header
@@ -69,8 +70,7 @@ def seconds_of(now: datetime) -> int:
     return int(now.timestamp())
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     """A signature that nothing has refuted before its key and the body are known."""
 
     place: int
@@ -231,7 +231,7 @@ def _report(
         is_header_intact=proof is not None and proof.reason is DkimReason.VALID,
         body_length=length,
         unsigned_octets=max(0, body.total - length) if body and length is not None else 0,
-        signed_fields=tuple([name.decode("ascii") for name in signature.signed_fields]),
+        signed_fields=tuple(b":".join(signature.signed_fields).decode("ascii").split(":")),
         added_fields=_added_fields(signature, header) if header else (),
         signature_start=signature.start,
         timestamp=signature.timestamp,

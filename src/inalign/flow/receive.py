@@ -15,7 +15,7 @@ from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.verify import LIMITS, Limits, Verification
-from inalign.dmarc.discovery import expect_policy
+from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
 from inalign.flow.facts import Facts, gather_facts
@@ -39,8 +39,10 @@ class Options:
     partial_body: DkimStatus = DkimStatus.POLICY
     """What a valid signature is worth whose `l=` leaves octets unsigned: POLICY or PASS (design section 10)."""
     iprev: bool = False
+    helo_check: bool = True
+    """Whether SPF is checked for the HELO name beside MAIL FROM. It decides nothing, and costs look-ups."""
     helo_result: bool = False
-    """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
+    """Whether its result is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
     dkim_limits: Limits = LIMITS
 
@@ -72,7 +74,8 @@ async def check_client(
     # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
     # rounds of answers for all, where one check after the other would be five.
     if reported is None and client is not None:
-        for identity in (mail_from_identity(envelope.mail_from, envelope.helo), helo_identity(envelope.helo)):
+        first = mail_from_identity(envelope.mail_from, envelope.helo)
+        for identity in (first, helo_identity(envelope.helo)) if options.helo_check else (first,):
             if identity.domain is not None:
                 resolver.expect(txt(identity.domain))
     names = await find_names(client.address, resolver) if options.iprev and client is not None else None
@@ -84,8 +87,10 @@ async def check_client(
     elif spf.scope is SpfScope.HELO:
         # RFC 7208 section 2.4: the null reverse-path was checked as HELO, so the answer is there; none without a name.
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
-    else:
+    elif options.helo_check:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
+    else:
+        spf_helo = None
     iprev = await check_iprev(client.address, names, resolver) if client is not None and names is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
@@ -144,6 +149,7 @@ class Reception:
             [result.domain for result in dkim if result.result is DkimStatus.PASS and result.domain],
             resolver,
             undecided=undecided,
+            discovery=Discovery(resolver, expected=self.authors.domains),
         )
         is_changed = self._transit is not None and await self._is_changed(self._transit, dkim, dmarc, resolver)
         options = self._options

@@ -33,6 +33,7 @@ from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Hel
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision
 from inalign.milterd.acting import MARK_NAME, RESULTS_NAME, act
+from inalign.milterd.begin import begin
 from inalign.milterd.server import Filter
 from inalign.resolver import IPAddress, Resolver
 from inalign.spf.identity import find_client
@@ -118,7 +119,8 @@ class ReceivingFilter(Filter):
     def recipient(self, event: Recipient) -> None:
         """Note whether the message may leave this host."""
         if self._message is not None:
-            self._message.mailers.add(self._macros.get("{rcpt_mailer}") or "")
+            if self._message.login:
+                self._message.mailers.add(self._macros.get("{rcpt_mailer}") or "")
             if len(self._message.recipients) < MAX_RECIPIENTS_SHOWN:
                 self._message.recipients.append(event.path)
 
@@ -128,13 +130,16 @@ class ReceivingFilter(Filter):
         if message is None:
             return
         service = self._service
-        fields = [] if message.skipped else [make_field(field.name, field.value) for field in event.fields]
+        fields = [] if message.skipped else [make_field(name, value) for name, value in event.fields]
         if message.relay is not None:
             self._find_origin(message, message.relay, fields)
         if self._address is None or self._address not in service.trusted_relays:
             ids = (service.options.authserv_id, *(() if message.transit else service.hosts.gateway_ids))
-            message.removals = _forged(event, ids)
-            message.marks = _marks(event)
+            names = {field.name.rstrip(b" \t").lower() for field in event.fields}
+            if RESULTS_NAME.lower() in names or event.dropped:
+                message.removals = _forged(event, ids)
+            if MARK_NAME.lower() in names or event.dropped:
+                message.marks = _marks(event)
         if message.client is not None:
             message.reception = Reception(
                 fields,
@@ -163,7 +168,9 @@ class ReceivingFilter(Filter):
         if message.reception is not None and message.client is not None:
             # From now on the MTA waits, and not before: what the client took to send is no time of ours.
             resolver = self._within_budget()
-            verdict = await message.reception.verdict(await message.client, resolver)
+            client = message.client
+            client = await client if isinstance(client, asyncio.Task) else client
+            verdict = await message.reception.verdict(client, resolver)
             facts = message.reception.facts(can_hold=bool(self.actions & Action.QUARANTINE))
             value = verdict.authentication_results
         elif message.login and self._stays_here(message):
@@ -195,7 +202,7 @@ class ReceivingFilter(Filter):
     def aborted(self) -> None:
         """Forget the message."""
         message, self._message = self._message, None
-        if message is not None and message.client is not None:
+        if message is not None and isinstance(message.client, asyncio.Task):
             message.client.cancel()
 
     def closed(self) -> None:
@@ -220,7 +227,7 @@ class ReceivingFilter(Filter):
         checks = check_client(
             message.envelope, self._within_budget(), self._service.options, now=message.now, reported=reported
         )
-        message.client = asyncio.get_running_loop().create_task(checks)
+        message.client = begin(checks)
 
     def _within_budget(self) -> Resolver:
         """The resolver, with the budget of a message from now on."""
@@ -260,7 +267,7 @@ class _Message:
         self.relay: IPAddress | None = None
         self.origin: Origin | None = None
         self.transit: Transit | None = None
-        self.client: asyncio.Task[ClientChecks] | None = None
+        self.client: ClientChecks | asyncio.Task[ClientChecks] | None = None
         self.reception: Reception | None = None
         self.mailers: set[str] = set()
         self.recipients: list[str] = []
