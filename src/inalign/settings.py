@@ -101,7 +101,8 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             gt=1,
             le=86_400,
             description="How long the MTA waits for us at the end of a message: milter_content_timeout of Postfix, T=E "
-            "of Sendmail. While a message takes longer than a third of it, the MTA is told to wait on.",
+            "of Sendmail; T=R there, if it is below 10 s. While a message takes longer than 5 s or a third of this "
+            "time, the MTA is told to wait on.",
         ),
     ] = 300.0
     decision_seconds: Annotated[

@@ -9,7 +9,10 @@ from tests.interop.mail import SENDER, STRANGER, Mail
 from tests.interop.postfix import Postfix
 from tests.interop.received import Received
 from tests.interop.senders import CLIENT_IP, CLIENT_IP_6, STRANGER_IP, message
+from tests.interop.server import ONLY_POSTFIX
 from tests.interop.smtp import Client
+
+pytestmark = ONLY_POSTFIX  # a client of any address, told by XCLIENT
 
 AUTHOR = "ann@reject.example"
 FORGED = f"Received: from mail.example.org (mail.example.org [{CLIENT_IP}])\r\n\tby mx2.example.net (Postfix) id 1; x"
