@@ -171,6 +171,7 @@ DIFFERENCES = [
             DkimReason.KEY_TYPE_MISMATCH,
             DkimReason.UNSUPPORTED_ALGORITHM,
             DkimReason.UNSUPPORTED_CANONICALIZATION,
+            DkimReason.UNSUPPORTED_QUERY,
         ),
         record=f"v=DKIM 1; p={PUBLIC}",
     ),
@@ -216,7 +217,7 @@ DIFFERENCES = [
     _one(
         "dkim-other-versions",
         (MAIL_DKIM, OPENDKIM),
-        _they_pass(DkimReason.UNSUPPORTED_VERSION),
+        _they_pass(DkimReason.UNSUPPORTED_VERSION, DkimReason.MISSING_TAG),
         written="v=0.5; a=rsa-sha256; d=example.com; s=rsa; h=From; bh={bh}; b={b}",
     ),
     _one(
