@@ -100,7 +100,8 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="Check that the client's reverse name points back to it (RFC 8601 section 2.7.3).")
     ] = True
     helo_result: Annotated[
-        bool, Meta(description="Show the SPF result of the HELO name too, not only for the null reverse-path.")
+        bool,
+        Meta(description="Check SPF for the HELO name and show its result, not only for the null reverse-path."),
     ] = False
     show_login: Annotated[
         bool,
