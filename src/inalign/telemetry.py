@@ -167,6 +167,7 @@ def configure_logging(level: str, style: str = "plain") -> None:
 METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "inalign_messages_total": ("counter", "Messages decided, by why they were not verified (empty: they were)."),
+        "inalign_origins_total": ("counter", "Messages by relays and gateways, by from where the client is known."),
         "inalign_results_total": (
             "counter",
             "Results by method and RFC 8601 word; a message may have several of DKIM.",

@@ -53,9 +53,9 @@ log = logging.getLogger("inalign.milter")
 HELD_BYTES = 65_536
 """What is read ahead of an answer. An MTA that waits for one sends nothing, so this is slack and not a buffer."""
 
-PROGRESS_SECONDS = 10.0
+PROGRESS_SECONDS = 5.0
 """How long a filter may think before the MTA is told to wait on, and again. Both MTAs give 300 s to the end of a
-message by default, but installations that set less, such as 20 s, are common."""
+message by default, but Sendmail no more than 10 s (T=R) to each packet until then."""
 
 IDLE_SECONDS = 0.5
 """A connection without an SMTP connection that is quiet for so long is closed while draining. One that has just come is
@@ -72,6 +72,9 @@ wait on, it would wait for ever."""
 
 NEGOTIATION_SECONDS = 30.0
 """From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
+
+QUICK_ACKNOWLEDGEMENT: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux has it."""
 
 SILENCE_SECONDS = 7210.0
 """Without an octet from the MTA between the commands of an SMTP connection, which may take their time: libmilter's
@@ -408,6 +411,20 @@ class Connection(asyncio.Protocol):
         output = self._session.data_to_send()
         if output and not self._transport.is_closing():
             self._transport.write(output)
+            self._acknowledge_at_once()
+
+    def _acknowledge_at_once(self) -> None:
+        """Have the kernel acknowledge what comes next as it is read, not 40 ms later.
+
+        Sendmail writes macros and command apart and without TCP_NODELAY, and none of both is answered: its second write
+        would wait for our acknowledgement of the first. Each write of ours switches the kernel back.
+        """
+        if QUICK_ACKNOWLEDGEMENT is None:
+            return
+        connected = self._transport.get_extra_info("socket")
+        if connected is not None and connected.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):  # it may be gone
+                connected.setsockopt(socket.IPPROTO_TCP, QUICK_ACKNOWLEDGEMENT, 1)
 
     def _handle(self, event: Event) -> None:
         session = self._session
