@@ -106,10 +106,12 @@ class Sendmail(MailServer):
 
     name = "sendmail"
 
-    def __init__(self, milter: str, *, timeouts: str = "C:5s;S:10s;R:10s;E:20s") -> None:
+    def __init__(self, milter: str, *, timeouts: str = "C:5s;S:10s;R:10s;E:20s", line: str = "") -> None:
+        """`line` is one more of sendmail.mc; the service `own line` then has the filters that such lines name."""
         super().__init__(milter)
         self._timeouts = timeouts
-        self.ports = {service: free_port() for service in WITHOUT_MILTER}
+        self._line = line
+        self.ports = {service: free_port() for service in [*WITHOUT_MILTER, *["own line"] * bool(line)]}
         self.sink = Sink()
         self._collected = 0
         self._environment = {"LD_PRELOAD": NAMES, "NSS_WRAPPER_HOSTS": str(self.folder / "hosts")}
@@ -165,6 +167,11 @@ class Sendmail(MailServer):
             for family, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
                 options = f"Name={service}, Family={family}, Addr={bound}, Port={self.ports[service]}"
                 lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
+        if self._line:
+            lines += [
+                f"DAEMON_OPTIONS(`Name=own, Family=inet, Addr=127.0.0.1, Port={self.ports['own line']}')dnl",
+                self._line,
+            ]
         return lines
 
     def _start(self) -> None:
