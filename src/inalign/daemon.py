@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import logging
 import os
 import resource
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from inalign.acceptor import SharingServer
-from inalign.counting import DnsCounts, count_message
+from inalign.counting import DnsCounts, count_message, count_origin
 from inalign.dkim.result import DkimStatus
 from inalign.dkim.verify import Limits as DkimLimits
 from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Gateway, Hosts
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
 from inalign.generation import Place, Plan
@@ -32,7 +36,7 @@ from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, networks, place, read_settings
+from inalign.settings import Settings, place, read_settings
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -42,6 +46,9 @@ log = logging.getLogger("inalign")
 
 OTHER_DESCRIPTORS = 512
 """Beside the milter connections of a worker: ports towards name servers, files, the channel to the supervisor."""
+
+GC_THRESHOLDS = (10_000, 20, 100)
+"""Of a worker, in objects and in rounds. A message leaves no cycles behind, so seldom is often enough."""
 
 KEEP_ALIVE = (
     (socket.TCP_KEEPIDLE, 120),
@@ -123,14 +130,35 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
     milter = settings.milter
     return Service(
         resolver=resolver,
-        options=make_options(settings),
+        # The result of HELO decides nothing, so it costs nothing where nobody sees it.
+        options=replace(make_options(settings), helo_check=milter.helo_result),
         policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
-        local_networks=networks(milter.local_networks),
-        trusted_relays=networks(milter.trusted_relays),
+        hosts=make_hosts(settings),
+        trusted_relays=Networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
         count=partial(count_message, counters),
+        count_origin=partial(count_origin, counters),
+    )
+
+
+def make_hosts(settings: Settings) -> Hosts:
+    """Who hands in whose mail."""
+    milter = settings.milter
+    return Hosts(
+        local=Networks(milter.local_networks),
+        relays=Networks(milter.relays),
+        gateways=tuple(
+            [
+                Gateway(
+                    networks=Networks(gateway.networks),
+                    authserv_id=gateway.authserv_id or None,
+                    client_field=gateway.client_field.lower().encode() or None,
+                )
+                for gateway in milter.gateways
+            ]
+        ),
     )
 
 
@@ -294,6 +322,8 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
 def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
+    gc.freeze()  # what is there now stays: it need not be looked at again, and its pages stay shared
+    gc.set_threshold(*GC_THRESHOLDS)
     run(_serve(settings, listeners, where))
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -19,13 +18,37 @@ from msgspec import Meta, field
 
 from inalign.errors import SettingsError
 from inalign.flow.decide import PLACEHOLDERS
+from inalign.flow.networks import NetworkError, Networks
 from inalign.mail.domain import DomainError, parse_domain_list
 from inalign.ownership import distrust
 
-Network = IPv4Network | IPv6Network
-
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A filter in front of us that may rewrite mail, one table for each (docs/operations.md)."""
+
+    networks: Annotated[
+        list[str], Meta(description="From where it hands in: addresses and networks, with `!` for exceptions. Needed.")
+    ] = field(default_factory=list)
+    authserv_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-:<-~]*$",
+            description="The name in the Authentication-Results that it writes above its own Received fields: its SPF "
+            "result stands for ours, and a signature that it saw pass and that fails here was changed in transit. "
+            "Empty: it writes none.",
+        ),
+    ] = ""
+    client_field: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-9;-~]*$",
+            description="The field in which it names the address of the client, above its own Received fields, such as "
+            "X-Client-IP. Empty: the client is taken from its Received fields.",
+        ),
+    ] = ""
 
 
 class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +128,10 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5_000
     local_networks: Annotated[
         list[str],
-        Meta(description="Clients whose mail is our own: not verified. Forged results are removed all the same."),
+        Meta(
+            description="Clients whose mail is our own: not verified. Forged results are removed all the same. Like "
+            "every list of clients it takes addresses, networks and, with `!`, exceptions; the most specific decides."
+        ),
     ] = field(default_factory=lambda: list(LOOPBACK))
     trusted_relays: Annotated[
         list[str],
@@ -113,6 +139,17 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Hosts (content filters, our other servers) whose Authentication-Results with our id are kept."
         ),
     ] = field(default_factory=lambda: list(LOOPBACK))
+    relays: Annotated[
+        list[str],
+        Meta(
+            description="Our hosts that hand in the mail of others, unchanged, and write Received fields: another MX, "
+            "a mail proxy. The client is then the one that these fields name (docs/operations.md)."
+        ),
+    ] = field(default_factory=list)
+    gateways: Annotated[
+        list[GatewaySettings],
+        Meta(description="Filters in front of us that may rewrite mail."),
+    ] = field(default_factory=list)
     failure_action: Annotated[
         Literal["accept", "tempfail"],
         Meta(description="What a message gets when Inalign itself fails on it: accept (unmarked) or tempfail (451)."),
@@ -318,12 +355,16 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as problem:
         raise SettingsError(_explain(str(problem), text, source)) from None
-    for key, values in (
-        ("milter.local_networks", settings.milter.local_networks),
-        ("milter.trusted_relays", settings.milter.trusted_relays),
-    ):
-        for value in values:
-            _network(value, f"{_place(source, text, key)}: {key}")
+    for key, values in _lists_of_networks(settings):
+        try:
+            networks = Networks(values)
+        except NetworkError as problem:
+            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+        where = f"{_place(source, text, key)}: {key}"
+        if "gateways" in key and networks.is_empty:
+            raise SettingsError(f"{where}: a gateway needs an address or a network")
+        if key not in _MAY_BE_ALL and networks.holds_all:
+            raise SettingsError(f"{where}: a prefix of length 0 would let everybody say who he is")
     for key, names in (
         ("policy.except_domains", settings.policy.except_domains),
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
@@ -348,18 +389,16 @@ def place(path: Path | None, key: str) -> str:
         return str(path)
 
 
-def networks(values: list[str]) -> tuple[Network, ...]:
-    """The networks of a setting, each an address or a CIDR prefix."""
-    return tuple(_network(value, "network") for value in values)
+def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    milter = settings.milter
+    yield "milter.local_networks", milter.local_networks
+    yield "milter.trusted_relays", milter.trusted_relays
+    yield "milter.relays", milter.relays
+    for number, gateway in enumerate(milter.gateways):
+        yield f"milter.gateways[{number}].networks", gateway.networks
 
 
-def _network(value: str, where: str) -> Network:
-    try:
-        return ip_network(value.strip("[]"))
-    except ValueError as problem:
-        raise SettingsError(f"{where}: {problem}; expected an address or a prefix such as 192.0.2.0/24") from None
-
-
+_MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}
 _MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -372,32 +411,44 @@ def _explain(problem: str, text: str, source: str) -> str:
     unknown = _MISSING.search(words)
     if unknown:
         path = f"{path}.{unknown['field']}".strip(".")
-        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == path.rpartition(".")[0])
+        table = _INDEX.sub("[]", path.rpartition(".")[0])
+        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == table)
         return f"{_place(source, text, path)}: {path}: no such setting; known here: {known or 'none'}"
     return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
 
 
+_INDEX = re.compile(r"\[[0-9]+\]")
+_HEADER = re.compile(r"\s*(?P<list>\[)?\[\s*(?P<name>[^\]]+?)\s*\]")
+_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
+
+
 def _place(source: str, text: str, path: str) -> str:
-    """`file:line` of a key, as far as the text shows it."""
-    wanted = re.sub(r"\[.*", "", path)
-    table = ""
+    """`file:line` of a key, as far as the text shows it; of the table that it is missing from, where there is one."""
+    # What stands for it: the key itself, or the key whose list it is in.
+    wanted = {path, re.sub(r"\[[0-9]+\]$", "", path), path.partition("[")[0]}
+    missing_from = path.rpartition(".")[0]
+    table, best = "", ""
+    counts: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        if header:
-            table = header[1]
-            if table == wanted:
+        if header := _HEADER.match(line):
+            table = header["name"]
+            if header["list"]:
+                counts[table] = counts.get(table, -1) + 1
+                table = f"{table}[{counts[table]}]"
+            if table in wanted:
                 return f"{source}:{number}"
-            continue
-        key = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
-        if key and f"{table}.{key[1]}".strip(".") == wanted:
+            if table == missing_from:
+                best = f"{source}:{number}"
+        elif (key := _KEY.match(line)) and f"{table}.{key['name']}".strip(".") in wanted:
             return f"{source}:{number}"
-    return source
+    return best or source
 
 
 def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning."""
+    """Every setting in order: its key, what it takes, its default, its meaning; of `[[lists]]` behind their table."""
     defaults = kind()
     hints = get_type_hints(kind, include_extras=True)
+    tables: list[tuple[type[msgspec.Struct], str]] = []
     for name in kind.__struct_fields__:
         hint = hints[name]
         default = getattr(defaults, name)
@@ -405,14 +456,40 @@ def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterato
             yield from describe(type(default), f"{name}.")
             continue
         meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
-        yield f"{prefix}{name}", _kind(get_args(hint)[0]), default, meta.description or ""
+        kind_of_value = get_args(hint)[0]
+        yield f"{prefix}{name}", _kind(kind_of_value), default, meta.description or ""
+        item = _item(kind_of_value)
+        if item is not None:
+            tables.append((item, f"{prefix}{name}[]."))
+    for item, of_table in tables:
+        yield from describe(item, of_table)
+
+
+def meaning_of(table: str) -> str:
+    """What a table is about, of `milter` or `milter.gateways[]`."""
+    kind: type[msgspec.Struct] = Settings
+    for name in table.removesuffix("[]").split("."):
+        hint = get_type_hints(kind)[name]
+        kind = _item(hint) or hint
+    return kind.__doc__ or ""
+
+
+def header_of(table: str) -> str:
+    """The line above a table in the file."""
+    return f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
+
+
+def _item(hint: Any) -> type[msgspec.Struct] | None:
+    """The table that a list has many of; None for everything else."""
+    item = get_args(hint)[0] if get_origin(hint) is list else None
+    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
 
 
 def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(get_args(hint))
     if get_origin(hint) is list:
-        return "list of strings"
+        return "list of tables" if _item(hint) else "list of strings"
     return {str: "string", bool: "true | false", int: "whole number", float: "number"}[hint]
 
 
@@ -422,10 +499,11 @@ def sample() -> str:
     table = ""
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
+        if head.endswith("[]"):
+            continue  # a table of a list: a sample of it would be one, and docs/settings.md has its keys
         if head != table:
             table = head
-            section = type(getattr(Settings(), head)).__doc__ or ""
-            lines += [f"# {section}", f"[{head}]", ""]
+            lines += [f"# {meaning_of(head)}", header_of(head), ""]
         lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 

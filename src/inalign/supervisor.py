@@ -36,8 +36,8 @@ log = logging.getLogger("inalign")
 START_SECONDS = 15.0
 """Within which a new generation must serve. A fork and an event loop take 50 ms."""
 SILENT_SECONDS = 20.0
-"""A worker reports every second; one that is silent for so long hangs. Postfix waits 30 s for an answer, so what the
-worker holds gets the default action when it is killed, and not later."""
+"""A worker reports every second; one that is silent for so long hangs. Postfix waits 300 s at the end of a message, so
+what the worker holds gets the default action when it is killed, and not minutes later."""
 MOST_RETIRING = 2
 """Generations that finish their sessions at the same time; a further SIGHUP waits, so that many cannot fill memory."""
 TICK_SECONDS = 1.0

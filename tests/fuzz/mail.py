@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 from inalign.errors import ParseError
 from inalign.mail.address import author_domains
@@ -11,6 +12,7 @@ from inalign.mail.claim import claims_authserv_id
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.mail.fields import Field, make_field, parse_message
 from inalign.mail.mailbox import parse_mailboxes
+from inalign.mail.received import is_network_note, parse_client_address, parse_received
 from inalign.mail.results import AuthenticationResults, fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.mail.tags import parse_tag_list
@@ -65,6 +67,29 @@ def reverse_path(data: bytes) -> None:
         at = "@" if path.domain else ""
         assert parse_reverse_path(f"<{path.local_part}{at}{path.domain}>") == path
         assert not set("\r\n\0") & set(path.local_part + path.domain)
+
+
+FORMS = (
+    b" from %b (real.example [192.0.2.7]) by mx with SMTP; x",
+    b" from %b (192.0.2.7) by mx (10.0.0.6) with Microsoft SMTP Server; x",
+    b" from real.example (HELO %b) (192.0.2.7) by mx with SMTP; x",
+    b" from real.example ([192.0.2.7] helo=%b) by mx with smtp (Exim 4.97); x",
+    b" from [192.0.2.7] (helo=%b) by mx with smtp (Exim 4.97); x",
+    b" from helo.example (%b [192.0.2.7]) by mx with SMTP; x",
+)
+"""What servers write about a client at 192.0.2.7, with a place for what he says."""
+
+
+def received(data: bytes) -> None:
+    """Whatever a client says, a server's field about him never names another address."""
+    said = re.sub(rb"[\r\n\0]", b"", data)
+    for form in FORMS:
+        with contextlib.suppress(ParseError):
+            assert str(parse_received(form % said).address) == "192.0.2.7"
+    for parse in (parse_received, parse_client_address):
+        with contextlib.suppress(ParseError):
+            parse(data)
+    is_network_note(data)
 
 
 def tags(data: bytes) -> None:

@@ -33,6 +33,9 @@ DMARC_WORDS = (
 MAIL_WORDS = (
     'From: from: <a@b.example> ( ) " \\ , ; : @ =?utf-8?q?a?= \r\n \n \r \0 DKIM-Signature: ARC-Seal: b.example'
 )
+RECEIVED_WORDS = (
+    'from by ( ) [192.0.2.66] 192.0.2.66 [IPv6:2001:db8::1] helo= HELO port=1 ident= @ ; " \\ (may be forged)'
+)
 MASTER_WORDS = r'$ORIGIN $TTL @ * IN TXT A AAAA MX CNAME SOA ( ) " \" ; \065 \# 192.0.2.1 2001:db8::1 example.org.'
 
 
@@ -86,6 +89,12 @@ def domains() -> Iterator[bytes]:
 def paths() -> Iterator[bytes]:
     yield from (text.encode() for text in jsonl("spf/rfc7208.jsonl", "mailfrom"))
     yield from (b"<@a.example,@b.example:joe@c.example>", b'<"a b"@c.example>', b"<>", b"<joe@[192.0.2.1]>")
+
+
+def received_fields() -> Iterator[bytes]:
+    for name in ("forms.toml", "refused.toml"):
+        cases = tomllib.loads((VECTORS / "received" / name).read_text("utf-8"))
+        yield from (case["field"].encode() for case in cases.values())
 
 
 def key_records() -> Iterator[bytes]:
@@ -172,6 +181,7 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "author": (from_values, MAIL_WORDS),
     "domain": (domains, "xn-- . - _ example"),
     "reverse_path": (paths, MAIL_WORDS),
+    "received": (received_fields, RECEIVED_WORDS),
     "tags": (lambda: (field.value for field in fields(b"dkim-signature", b"arc-seal")), SIGNATURE_WORDS),
     "authentication_results": (results_fields, RESULTS_WORDS),
     "claim": (results_fields, RESULTS_WORDS),

@@ -13,6 +13,7 @@ TARGETS: dict[str, Target] = {
     "author": mail.author,
     "domain": mail.domain,
     "reverse_path": mail.reverse_path,
+    "received": mail.received,
     "tags": mail.tags,
     "authentication_results": mail.authentication_results,
     "claim": mail.claim,

@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import Settings, describe
+from inalign.settings import describe, header_of, meaning_of
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
 
@@ -128,24 +128,20 @@ def _links(paths: Iterable[str]) -> str:
 
 def settings() -> str:
     """The page of the settings, a chapter a table of the file."""
-    lines = [SETTINGS]
-    table = None
+    rows: dict[str, list[str]] = defaultdict(list)
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
-        if head != table:
-            table = head
-            lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
-        lines.append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+        rows[head].append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+    lines = [SETTINGS]
+    for head, of_table in rows.items():
+        lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |", *of_table]
     return "\n".join(lines) + "\n"
 
 
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    section = Settings()
-    for name in table.split("."):
-        section = getattr(section, name)
-    return ["", f"## `[{table}]`", "", type(section).__doc__ or "", ""]
+    return ["", f"## `{header_of(table)}`", "", meaning_of(table), ""]
 
 
 def _code(value: object) -> str:

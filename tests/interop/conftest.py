@@ -12,9 +12,9 @@ from functools import cache
 import pytest
 
 from tests.interop import postfix, sendmail
-from tests.interop.inalign import Inalign
+from tests.interop.inalign import LISTED_RELAY, Inalign
 from tests.interop.mail import Mail
-from tests.interop.postfix import Postfix
+from tests.interop.postfix import Postfix, relaying_to
 from tests.interop.recorder import Recorder
 from tests.interop.senders import Senders
 from tests.interop.sendmail import Sendmail
@@ -111,6 +111,18 @@ def each_started(inalign: Inalign) -> Iterator[Callable[[str], MailServer]]:
 def inalign_servers(inalign_milter: tuple[Inalign, Senders, NameServer]) -> Iterator[Callable[[str], MailServer]]:
     """By name: a real server before our milter."""
     yield from each_started(inalign_milter[0])
+
+
+@pytest.fixture(scope="session")
+def front_postfix(inalign_servers: Callable[[str], MailServer]) -> Iterator[Postfix]:
+    """Another real Postfix in front of that one, without a milter: our other MX."""
+    inner = inalign_servers("postfix")
+    assert isinstance(inner, Postfix)
+    front = Postfix("inet:127.0.0.1:1", more=relaying_to(inner.port, LISTED_RELAY))
+    try:
+        yield front
+    finally:
+        front.stop()
 
 
 @pytest.fixture

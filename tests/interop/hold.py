@@ -27,6 +27,11 @@ VERIFIED = "pass"
 UNVERIFIED = "-"
 
 
+def say(figure: str) -> None:
+    """Report what was measured."""
+    sys.stdout.write(f"{figure}\n")
+
+
 @dataclass(frozen=True)
 class Hold:
     postfix: Postfix
@@ -56,7 +61,7 @@ class Hold:
     def wait_for_service(self, since: float) -> None:
         """Until a message passes; says how long that took."""
         wait_until(self.passes, "service", 15.0)
-        sys.stdout.write(f"a message passed {time.monotonic() - since:.2f} s after\n")
+        say(f"a message passed {time.monotonic() - since:.2f} s after")
 
 
 Blow = Callable[[], None]
@@ -162,5 +167,5 @@ class Load:
         """What each message that was taken got; every one is there, and only once."""
         found = [self._hold.marks(recipient) for recipient in self.taken]
         assert [len(each) for each in found] == [1] * len(self.taken)
-        sys.stdout.write(f"{len(found)} messages taken, {self.deferred} times deferred\n")
+        say(f"{len(found)} messages taken, {self.deferred} times deferred")
         return [each[0] for each in found]

@@ -8,12 +8,16 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, has_ipv6, listens
+from tests.interop.program import Program, free_port, has_ipv6, listens, wait_until
 
 LOCAL_NETWORKS = ["198.51.100.0/24", "127.51.100.0/24", "127.0.0.0/24"]
 """Clients that are ours, beside those that authenticate; those in 127 as a server without XCLIENT sees them."""
 TRUSTED_RELAYS = ["203.0.113.5", "127.0.113.5"]
 """A relay whose results under our name are kept."""
+LISTED_RELAY = "127.0.0.2"
+"""A relay in front, whose Received fields name the client."""
+GATEWAY = "203.0.113.6"
+"""A gateway in front, which writes its results as gw.example."""
 
 CONFIG = """\
 authserv_id = "mx.example.net"
@@ -24,6 +28,11 @@ socket_mode = "0666"
 local_networks = {local_networks}
 trusted_relays = {trusted_relays}
 mta_timeout_seconds = {mta_timeout_seconds}
+relays = ["{listed_relay}"]
+
+[[milter.gateways]]
+networks = ["{gateway}"]
+authserv_id = "gw.example"
 
 [dns]
 servers = ["127.0.0.1:{dns_port}"]
@@ -69,6 +78,8 @@ class Inalign:
                 addresses=list(self.addresses.values()),
                 local_networks=LOCAL_NETWORKS,
                 trusted_relays=TRUSTED_RELAYS,
+                listed_relay=LISTED_RELAY,
+                gateway=GATEWAY,
                 dns_port=dns_port,
                 mta_timeout_seconds=mta_timeout_seconds,
                 exchange_timeout_seconds=dns_seconds,
@@ -100,6 +111,7 @@ class Inalign:
         if self._program is not None:
             self._program.signal(signal.SIGKILL)
             self.stop()
+            wait_until(lambda: not listens(self._port), "the end of its workers")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

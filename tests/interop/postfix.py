@@ -90,8 +90,22 @@ scache    unix - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
+RELAYING = """\
+virtual_mailbox_domains =
+relay_domains = {domain}
+relay_transport = relay:[127.0.0.1]:{port}
+smtp_bind_address = {address}
+smtpd_milters =
+non_smtpd_milters =
+"""
+
 DELIVERY_FIELDS = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:")
 """What the mailbox delivery writes above the message; a milter has nothing to do with it."""
+
+
+def relaying_to(port: int, address: str) -> str:
+    """What main.cf needs beside `MAIN_CF` to hand everything on to another instance, coming from this address."""
+    return RELAYING.format(domain=DOMAIN, port=port, address=address)
 
 
 def missing_part() -> str | None:
@@ -127,10 +141,8 @@ class Postfix(MailServer):
         os.chown(self.folder / "data", postfix.pw_uid, postfix.pw_gid)
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
         conf = self.folder / "conf"
-        (conf / "main.cf").write_text(
-            MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
-            + more
-        )
+        main_cf = MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
+        (conf / "main.cf").write_text(_overridden(main_cf, more))
         (conf / "master.cf").write_text(
             MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
         )
@@ -215,6 +227,17 @@ def _xclient(client: Client) -> str:
     if client.login is not None:
         words.append(f"LOGIN={client.login}")
     return "XCLIENT " + " ".join(words)
+
+
+def _overridden(main_cf: str, more: str) -> str:
+    """The first with the settings of the second in place of its own.
+
+    Every process of Postfix warns of a setting that stands there twice, and so many warnings at once fill the socket
+    of postlogd before it reads: it waits for itself then, and the others for it.
+    """
+    names = {line.partition("=")[0].strip() for line in more.splitlines()}
+    kept = [line for line in main_cf.splitlines() if line.partition("=")[0].strip() not in names]
+    return "\n".join([*kept, more])
 
 
 def _delivered(stored: bytes) -> Delivered:

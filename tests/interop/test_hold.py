@@ -18,7 +18,7 @@ import pytest
 
 from tests.daemon.service import Service, kill
 from tests.interop import hold as stage
-from tests.interop.hold import AUTHOR, UNVERIFIED, VERIFIED, Blow, Hold, Load
+from tests.interop.hold import AUTHOR, UNVERIFIED, VERIFIED, Blow, Hold, Load, say
 from tests.interop.postfix import Postfix
 from tests.interop.program import free_port, wait_until
 from tests.interop.senders import SILENT, Senders, message
@@ -27,12 +27,9 @@ from tests.interop.wire import fresh_address
 from tests.milter import mta
 from tests.nameserver import NameServer
 
-TIMES = """
-milter_connect_timeout = 3s
-milter_command_timeout = 3s
-milter_content_timeout = 3s
-"""
-"""So that a milter that hangs is given up soon; the defaults are 30, 30 and 300 s."""
+TIMES = "milter_command_timeout = 2s\nmilter_content_timeout = 3s\n"
+"""So that a milter that hangs is given up soon; the defaults are 30 and 300 s. As Inalign gives no replies before the
+end of a message, the second is nearly always the one that counts."""
 
 Site = tuple[Postfix, Senders, NameServer]
 
@@ -154,7 +151,7 @@ def test_stop_does_not_wait_for_a_session_between_two_messages(
         begun = time.monotonic()
         hold.service.signal(signal.SIGTERM)
         assert hold.service.program.ended(10)
-        print(f"stopped within {time.monotonic() - begun:.2f} s")  # noqa: T201 - a figure to report
+        say(f"stopped within {time.monotonic() - begun:.2f} s")
         assert "cut off" not in hold.service.log()
         with service_of(site, tmp_path / "next"):
             assert session.send(hold.signed(), AUTHOR, recipient).code == (451 if strict else 250)
@@ -178,8 +175,7 @@ def test_restarts_under_load_defer_and_lose_nothing(hold: Hold, site: Site, tmp_
         assert set(load.marks()) == {VERIFIED}
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["accept", "tempfail"])
-def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold, strict: bool) -> None:
+def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold) -> None:
     recipient = fresh_address()
     stopped: list[int] = []
 
@@ -190,9 +186,9 @@ def test_worker_that_hangs_costs_its_own_message_alone(hold: Hold, strict: bool)
             assert hold.passes()
 
     try:
-        with hold.session(strict=strict) as session:
-            assert stage.at_mail(hold, session, recipient, blow) == (451 if strict else 250)
-        assert hold.marks(recipient) == ([] if strict else [UNVERIFIED])
+        with hold.session(strict=False) as session:
+            assert stage.at_mail(hold, session, recipient, blow) == 250
+        assert hold.marks(recipient) == [UNVERIFIED]
     finally:
         os.kill(stopped[0], signal.SIGCONT)
 
@@ -218,11 +214,10 @@ def test_service_that_hangs_as_a_whole_is_given_up_by_postfix_and_comes_back(hol
     assert hold.marks(recipient) == []
 
 
-@pytest.mark.parametrize("action", ["accept", "tempfail"])
-def test_worker_whose_memory_runs_out_is_replaced(site: Site, tmp_path: Path, action: str) -> None:
+def test_worker_whose_memory_runs_out_is_replaced(site: Site, tmp_path: Path) -> None:
     """The limit is set as an operator's would be (`ulimit -v`), on running workers; mail with large headers hits it."""
     big = message(fields=[b"X-Filler: " + b"z" * 900 for _ in range(900)])
-    with service_of(site, tmp_path / "first", milter=f"failure_action = '{action}'") as service:
+    with service_of(site, tmp_path / "first") as service:
         hold = Hold(*site, service)
         assert hold.passes()
         before = service.workers()
@@ -243,8 +238,8 @@ def test_worker_whose_memory_runs_out_is_replaced(site: Site, tmp_path: Path, ac
         wait_until(lambda: service.health()["status"] == "ok", "both workers", 10.0)
         assert set(codes.values()) <= {250, 451}
         assert [len(hold.marks(recipient)) for recipient in codes] == [code == 250 for code in codes.values()]
-        print(f"{len(codes)} messages, {list(codes.values()).count(451)} deferred")  # noqa: T201
-        print([line[:150] for line in service.log().splitlines() if "ERROR" in line][:8])  # noqa: T201
+        say(f"{len(codes)} messages, {list(codes.values()).count(451)} deferred")
+        assert "memory has run out" in service.log() or "ended by signal" in service.log(), service.log()
 
 
 def limit(pid: int) -> None:
@@ -295,6 +290,6 @@ def test_sixty_sessions_at_once_wait_for_dns_together(hold: Hold) -> None:
     begun = time.monotonic()
     with ThreadPoolExecutor(len(jobs)) as pool:
         assert list(pool.map(send, jobs)) == [250] * len(jobs)
-    print(f"60 messages that each wait 2 s took {time.monotonic() - begun:.2f} s")  # noqa: T201
+    say(f"60 messages that each wait 1 s for DNS took {time.monotonic() - begun:.2f} s")
     assert [hold.marks(recipient) for recipient in jobs] == [["temperror"]] * len(jobs)
     assert hold.passes()

@@ -43,18 +43,19 @@ async def find_names(client_ip: IPAddress, resolver: Resolver) -> Answer[str]:
 
 async def check_iprev(client_ip: IPAddress, reverse: Answer[str], resolver: Resolver) -> IprevResult:
     """Whether one of the names that `find_names` found leads back to the address."""
+    text = str(client_ip)
     if reverse.outcome is Outcome.FAILED:
-        return IprevResult(IprevStatus.TEMPERROR, str(client_ip))
+        return IprevResult(IprevStatus.TEMPERROR, text)
     if reverse.outcome is not Outcome.FOUND:
-        return IprevResult(IprevStatus.PERMERROR, str(client_ip))
+        return IprevResult(IprevStatus.PERMERROR, text)
     names = reverse.records[:MAX_NAMES]
     is_failed = False
     for name in names:
         forward = await resolver.addresses(name, _version(client_ip))
         if client_ip in forward.records:
-            return IprevResult(IprevStatus.PASS, str(client_ip), name)
+            return IprevResult(IprevStatus.PASS, text, name)
         is_failed = is_failed or forward.outcome is Outcome.FAILED
-    return IprevResult(IprevStatus.TEMPERROR if is_failed else IprevStatus.FAIL, str(client_ip), names[0])
+    return IprevResult(IprevStatus.TEMPERROR if is_failed else IprevStatus.FAIL, text, names[0])
 
 
 def _version(address: IPAddress) -> Literal[4, 6]:

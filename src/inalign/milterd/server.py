@@ -42,6 +42,7 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
+from inalign.milterd.begin import begin
 from inalign.milterd.listen import BACKLOG
 from inalign.telemetry import Counters
 
@@ -117,7 +118,7 @@ class Filter:
         """A piece of the body, cut anywhere."""
 
     def end_of_message(self) -> Decision | Coroutine[Any, Any, Decision]:
-        """Decide; an `async def` may wait, and is cancelled when the MTA goes away."""
+        """Decide; an `async def` may wait (see `begin`), and is cancelled when the MTA goes away."""
         return Decision(ACCEPT)
 
     def aborted(self) -> None:
@@ -487,12 +488,13 @@ class Connection(asyncio.Protocol):
             the_filter.closed()
 
     def _end_message(self) -> None:
-        """Ask for the decision; one that is not there at once becomes the only task of the message."""
+        """Ask for the decision; one that is not there at once becomes a task."""
         decision = self._open_filter().end_of_message()
-        if isinstance(decision, Decision):
-            self._session.answer(*decision)
+        outcome = decision if isinstance(decision, Decision) else begin(decision)
+        if isinstance(outcome, Decision):
+            self._session.answer(*outcome)
             return
-        self._task = asyncio.get_running_loop().create_task(decision)
+        self._task = outcome
         self._task.add_done_callback(self._decided)
         self._asked = time.monotonic()
         self._ticks = 0
