@@ -116,10 +116,10 @@ def test_encrypted_key_needs_its_passphrase() -> None:
 
 
 def test_key_whose_numbers_do_not_fit_is_refused() -> None:
-    numbers = rsa.generate_private_key(65537, 1024).private_numbers()
-    other = rsa.generate_private_key(65537, 1024).private_numbers()
+    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+    other = rsa.generate_private_key(65537, 2048).private_numbers()
     broken = rsa.RSAPrivateNumbers(
-        numbers.p, numbers.q, numbers.d, numbers.dmp1, other.dmq1, numbers.iqmp, numbers.public_numbers
+        numbers.p, numbers.q, other.d, numbers.dmp1, other.dmq1, numbers.iqmp, numbers.public_numbers
     ).private_key(unsafe_skip_rsa_key_validation=True)
     octets = broken.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
