@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, field
@@ -150,6 +150,65 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "policy"
 
 
+class SigningKeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key, and whose mail it signs. There may be any number of these tables; docs/signing.md tells which sign."""
+
+    domain: Annotated[str, Meta(description="The domain that signs (d=).")]
+    selector: Annotated[str, Meta(description="The selector (s=).")]
+    file: Annotated[
+        str, Meta(description="The private key, RSA or Ed25519; a relative path begins where this file is.")
+    ]
+    authors: Annotated[
+        list[str],
+        Meta(
+            description="Whose mail it signs: example.org, .example.org (all names below it), alice@example.org, or * "
+            "for everybody. Empty: its own domain."
+        ),
+    ] = field(name="for", default_factory=list)
+    also: Annotated[
+        bool,
+        Meta(description="Sign beside the keys of a rule that fits an author more closely, not only in its absence."),
+    ] = False
+    identity: Annotated[
+        str, Meta(description="The identity (i=), at or below the domain; % is the author's domain. Empty: none.")
+    ] = ""
+
+
+class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which keys sign; nothing is signed where none is named. The rules of [[sign.key]], OpenDKIM's tables, the folder
+    and the database are asked in this order, and the first that has a key for an author decides."""
+
+    key_table: Annotated[
+        str, Meta(description="OpenDKIM's KeyTable, as it is: a path, file:, refile: or csl:. Empty: none.")
+    ] = ""
+    signing_table: Annotated[str, Meta(description="OpenDKIM's SigningTable, likewise; it needs the KeyTable.")] = ""
+    multiple_signatures: Annotated[
+        bool, Meta(description="All rules of the SigningTable that fit sign, not only the first (MultipleSignatures).")
+    ] = False
+    folder: Annotated[
+        str, Meta(description="A folder of keys: example.org/SELECTOR.pem signs for example.org. Empty: none.")
+    ] = ""
+    database: Annotated[str, Meta(description="An SQLite database, which is only read. Empty: none.")] = ""
+    query: Annotated[
+        str,
+        Meta(
+            description="What it is asked: a SELECT with :domain, :local or :address of the author, whose rows are "
+            "domain, selector, key (a path, or PEM) and perhaps identity."
+        ),
+    ] = ""
+    cache_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="How long an answer of the database counts, one without rows, too.")
+    ] = 60.0
+    unsafe_keys: Annotated[
+        bool,
+        Meta(description="Use key files that others than their owner may read, or exchange. false: they are refused."),
+    ] = False
+    passphrase_variable: Annotated[
+        str, Meta(description="The environment variable with the passphrase of encrypted key files. Empty: none.")
+    ] = ""
+    key: list[SigningKeySettings] = field(default_factory=list)
+
+
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
 
 
@@ -257,6 +316,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    sign: SignSettings = field(default_factory=SignSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -349,34 +409,71 @@ def _explain(problem: str, text: str, source: str) -> str:
 
 
 def _place(source: str, text: str, path: str) -> str:
-    """`file:line` of a key, as far as the text shows it."""
-    wanted = re.sub(r"\[.*", "", path)
-    table = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        if header:
-            table = header[1]
-            if table == wanted:
-                return f"{source}:{number}"
-            continue
-        key = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
-        if key and f"{table}.{key[1]}".strip(".") == wanted:
-            return f"{source}:{number}"
+    """`file:line` of a key, as far as the text shows it; of the n-th table of an array for `sign.key[n]`."""
+    lines = _lines(text)
+    for wanted in (path, re.sub(r"\[\d+\]$", "", path), re.sub(r"(?<=\])\..*", "", path)):
+        if wanted in lines:
+            return f"{source}:{lines[wanted]}"
     return source
 
 
-def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning."""
-    defaults = kind()
-    hints = get_type_hints(kind, include_extras=True)
-    for name in kind.__struct_fields__:
-        hint = hints[name]
-        default = getattr(defaults, name)
-        if isinstance(default, msgspec.Struct):
-            yield from describe(type(default), f"{name}.")
+def _lines(text: str) -> dict[str, int]:
+    """The line of every table and every key."""
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
+        if header:
+            table = header[2]
+            if header[1] == "[[":
+                table += f"[{sum(1 for name in lines if re.fullmatch(re.escape(table) + r'.[0-9]+.', name))}]"
+            lines.setdefault(table, number)
             continue
-        meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
-        yield f"{prefix}{name}", _kind(get_args(hint)[0]), default, meta.description or ""
+        key = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
+        if key:
+            lines.setdefault(f"{table}.{key[1]}".strip("."), number)
+    return lines
+
+
+def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
+    """Every setting in order: its key, what it takes, its default, its meaning.
+
+    The keys of a table that may stand several times are called as in `sign.key[].domain`.
+    """
+    for item in msgspec.structs.fields(kind):
+        table, is_several = _table_of(item.type)
+        if table is not None:
+            yield from describe(table, f"{prefix}{item.encode_name}{'[]' if is_several else ''}.")
+            continue
+        meta = next((part for part in get_args(item.type)[1:] if isinstance(part, Meta)), Meta())
+        default = "" if item.required else item.default
+        if item.default_factory is not msgspec.NODEFAULT:
+            default = item.default_factory()
+        what = _kind(get_args(item.type)[0]) + (", required" if item.required else "")
+        yield f"{prefix}{item.encode_name}", what, default, meta.description or ""
+
+
+def _table_of(hint: Any) -> tuple[type[msgspec.Struct] | None, bool]:
+    """The table that a setting is, and whether it may stand several times."""
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    is_several = get_origin(hint) is list
+    if is_several:
+        (hint,) = get_args(hint)
+    is_table = isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+    return (hint if is_table else None), is_several
+
+
+def table_heading(head: str) -> tuple[str, str]:
+    """How a table is written in TOML, and what it is for; `head` as in the keys of `describe`."""
+    kind: type[msgspec.Struct] = Settings
+    for name in head.removesuffix("[]").split("."):
+        (item,) = [item for item in msgspec.structs.fields(kind) if item.encode_name == name]
+        table, _ = _table_of(item.type)
+        assert table is not None  # noqa: S101 - `describe` made the name
+        kind = table
+    title = f"[[{head[:-2]}]]" if head.endswith("[]") else f"[{head}]"
+    return title, " ".join((kind.__doc__ or "").split())
 
 
 def _kind(hint: Any) -> str:
@@ -395,8 +492,8 @@ def sample() -> str:
         head, _, name = key.rpartition(".")
         if head != table:
             table = head
-            section = type(getattr(Settings(), head)).__doc__ or ""
-            lines += [f"# {section}", f"[{head}]", ""]
+            title, meaning_of_table = table_heading(head)
+            lines += [f"# {meaning_of_table}", f"# {title}" if title.startswith("[[") else title, ""]
         lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import Settings, describe
+from inalign.settings import describe, table_heading
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
 
@@ -142,10 +142,8 @@ def settings() -> str:
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    section = Settings()
-    for name in table.split("."):
-        section = getattr(section, name)
-    return ["", f"## `[{table}]`", "", type(section).__doc__ or "", ""]
+    title, meaning = table_heading(table)
+    return ["", f"## `{title}`", "", meaning, ""]
 
 
 def _code(value: object) -> str:

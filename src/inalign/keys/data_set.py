@@ -1,8 +1,8 @@
 """The data sets of OpenDKIM that are text: `file:`, `refile:`, `csl:` (opendkim(8), "DATA SETS").
 
-A line is a name, blanks and a value; `#` begins a comment anywhere; blank lines say nothing, and no line goes on in the
-next. A `csl:` holds `name=value` between commas. What needs a library or a server (db, dsn, ldap, lua, memcache, ...) is
-refused by name.
+A line is a name, blanks and a value; `#` begins a comment anywhere; blank lines say nothing, and no line goes on in
+the next. A `csl:` holds `name=value` between commas. What needs a library or a server (db, dsn, ldap, lua, memcache)
+is refused by name.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ class Row(NamedTuple):
     name: str
     value: str
 
+    def __repr__(self) -> str:
+        """Without the value, which may be a private key."""
+        return f"Row({self.number}, {self.name!r})"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
     """A data set as it was read."""
 

@@ -7,7 +7,6 @@ begins or ends to sign with one rename within it (`2026a.pending` to `2026a.pem`
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,13 +27,13 @@ MAX_KEYS_A_DOMAIN = 8  # all of them sign; more is a mistake that makes every me
 def keys_in(folder: Path, domain: DomainName) -> list[KeySource]:
     """The keys of a domain, by selector; none where it has no folder. Raises `OSError`."""
     try:
-        names = sorted(name for name in os.listdir(folder / domain) if name.endswith(SUFFIX))
+        files = sorted(file for file in (folder / domain).iterdir() if file.name.endswith(SUFFIX))
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = []
-    for name in names:
+    for file in files:
         try:
-            found.append(KeySource(domain, parse_domain(name.removesuffix(SUFFIX)), folder / domain / name))
+            found.append(KeySource(domain, parse_domain(file.name.removesuffix(SUFFIX)), file))
         except DomainError:
             continue  # `config check` tells of it
     return found
@@ -71,28 +70,25 @@ class FolderFinder:
 def folder_keys(folder: Path) -> Iterator[KeySource | Fault]:
     """Every key of every domain, and what is wrong with names."""
     try:
-        names = sorted(os.listdir(folder))
+        below = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
     except OSError as problem:
         yield Fault(str(folder), problem.strerror or str(problem))
         return
-    for name in names:
-        path = folder / name
-        if name.startswith(".") or not path.is_dir():
-            continue
+    for path in below:
         try:
-            if parse_domain(name) != name:
-                raise DomainError(f"the name of a domain stands here as {parse_domain(name)}")
-            files = sorted(os.listdir(path))
+            domain = parse_domain(path.name)
+            sources = keys_in(folder, DomainName(path.name))
+            files = sorted(path.iterdir())
         except (DomainError, OSError) as problem:
             yield Fault(str(path), str(problem), False)
             continue
-        sources = keys_in(folder, DomainName(name))
+        if domain != path.name:
+            yield Fault(str(path), f"never looked at: the folder of this domain is called {domain}", False)
+            continue
         yield from sources
         if len(sources) > MAX_KEYS_A_DOMAIN:
             yield Fault(str(path), f"more than {MAX_KEYS_A_DOMAIN} keys, and all would sign")
         known = {source.path for source in sources}
         for file in files:
-            if file.endswith(SUFFIX) and path / file not in known:
-                yield Fault(
-                    str(path / file), f"{file.removesuffix(SUFFIX)!r} is no selector: it must be a DNS name", False
-                )
+            if file.name.endswith(SUFFIX) and file not in known:
+                yield Fault(str(file), f"{file.name.removesuffix(SUFFIX)!r} is no selector: no DNS name", False)

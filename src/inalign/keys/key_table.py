@@ -25,6 +25,10 @@ class KeyEntry(NamedTuple):
     selector: str
     key: str
 
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"KeyEntry({self.domain!r}, {self.selector!r})"
+
     @classmethod
     def of(cls, row: Row) -> KeyEntry:
         """From a row; fields that are not there are empty. Blanks around a field say nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,32 +59,38 @@ def make_key_finder(options: KeyOptions) -> KeyFinder | None:
 
 
 def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
-    """What is wrong with rules and tables and, `with_keys`, with every key that they name."""
-    sources: list[tuple[str, KeySource]] = [(rule.place, rule.source) for rule in options.rules]
+    """What is wrong with rules and tables and, `with_keys`, with every key that they name.
+
+    A place that begins with `sign.` is a setting.
+    """
     yield from _rule_faults(options.rules)
     if options.signing_table:
         try:
-            tables = Tables(options.key_table, options.signing_table)
+            yield from Tables(options.key_table, options.signing_table).faults()
         except SettingsError as problem:
-            yield Fault("sign.key_table, sign.signing_table", str(problem))
-        else:
-            yield from tables.faults()
-            if with_keys:
-                sources += _table_sources(tables)
+            yield Fault("sign.signing_table", str(problem))
+    if options.folder is not None and not options.folder.is_dir():
+        yield Fault("sign.folder", f"{options.folder} is no folder")
     if options.database is not None:
         yield from database_faults(options.database, options.query)
-    if options.folder is not None:
-        if not options.folder.is_dir():
-            yield Fault("sign.folder", f"{options.folder} is no folder")
-        elif with_keys:
-            for item in folder_keys(options.folder):
-                if isinstance(item, Fault):
-                    yield item
-                else:
-                    sources.append((str(item.path), item))
     if with_keys:
-        for place, source in sources:
-            yield from _file_faults(place, source, options.access)
+        for item in _keys(options):
+            if isinstance(item, Fault):
+                yield item
+            else:
+                yield from _file_faults(*item, options.access)
+
+
+def _keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
+    """The keys whose files do not depend on the author, each with its place."""
+    for rule in options.rules:
+        yield rule.place, rule.source
+    if options.signing_table:
+        with suppress(SettingsError):  # it is told already
+            yield from _table_keys(Tables(options.key_table, options.signing_table))
+    if options.folder is not None and options.folder.is_dir():
+        for item in folder_keys(options.folder):
+            yield item if isinstance(item, Fault) else (str(item.path), item)
 
 
 def _rule_faults(rules: tuple[Rule, ...]) -> Iterator[Fault]:
@@ -97,8 +104,7 @@ def _rule_faults(rules: tuple[Rule, ...]) -> Iterator[Fault]:
             yield Fault(rule.place, f"the identity {rule.identity!r} does not lie at or below {domain}")
 
 
-def _table_sources(tables: Tables) -> Iterator[tuple[str, KeySource]]:
-    """The keys of a KeyTable whose files do not depend on the author."""
+def _table_keys(tables: Tables) -> Iterator[tuple[str, KeySource]]:
     faulty = {fault.place for fault in tables.keys.faults() if fault.is_fatal}
     for row in tables.keys.data.rows:
         place = tables.keys.data.place(row.number)

@@ -7,23 +7,36 @@ others are tried one by one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from inalign.keys.data_set import Row
+from inalign.mail.domain import DomainError, parse_domain
 
 
 class Patterns:
     """The rows of a `refile:`, ready to be asked."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._by_end: dict[str, list[Row]] = {}
+        self._by_end: dict[str, list[tuple[Row, str]]] = {}
         for row in rows:
-            self._by_end.setdefault(_end(row.name.lower()), []).append(row)
+            pattern = _in_one_form(row.name)
+            self._by_end.setdefault(_end(pattern), []).append((row, pattern))
 
     def matches(self, text: str) -> Iterator[Row]:
         """The rows that match, in the order of the file."""
         text = text.lower()
-        found = [row for end in _ends_of(text) for row in self._by_end.get(end, ())]
-        return (row for row in sorted(found) if matches(row.name.lower(), text))
+        found = [held for end in _ends_of(text) for held in self._by_end.get(end, ())]
+        return (row for row, pattern in sorted(found) if matches(pattern, text))
+
+
+def _in_one_form(pattern: str) -> str:
+    """In lower case, a whole domain in A-labels."""
+    pattern = pattern.lower()
+    head, at, domain = pattern.rpartition("@")
+    if at and not domain.isascii() and "*" not in domain:
+        with suppress(DomainError):
+            return f"{head}@{parse_domain(domain)}"
+    return pattern
 
 
 def _end(pattern: str) -> str:

@@ -66,11 +66,8 @@ class SigningTable:
             if not entry.key:
                 yield Fault(place, f"{row.name!r} has no key")
             elif entry.key != SENDER and entry.key not in keys:
-                near = ()
-                if len(keys.data.rows) <= MAX_NAMES_COMPARED:
-                    near = tuple(get_close_matches(entry.key, keys.names(), 1, 0.5))
-                hint = f"; do you mean {near[0]!r}?" if near else ""
-                yield Fault(place, f"names the key {entry.key!r}, which {_name(keys.data)} does not hold{hint}")
+                missing = f"names the key {entry.key!r}, which {keys.data.path or 'the KeyTable'} does not hold"
+                yield Fault(place, missing + _hint(entry.key, keys))
             elif entry.identity:
                 yield from _identity_faults(place, row, keys)
 
@@ -80,8 +77,7 @@ class SigningTable:
             if "@" in name or "*" in name:
                 return ""
             return f"{name!r} never fits: a refile: is compared with whole addresses; *@{name} means the domain"
-        local = name.rpartition("@")[0]
-        if "*" in local or ("*" in name and not name.endswith(("*", "@*"))):
+        if "*" in name.rpartition("@")[0]:
             return f"{name!r} never fits: only a refile: has patterns"
         try:
             parse_name(name)
@@ -115,5 +111,8 @@ def _plain(name: str) -> str:
         return name.lower()
 
 
-def _name(data: DataSet) -> str:
-    return str(data.path or "the KeyTable")
+def _hint(key: str, keys: KeyTable) -> str:
+    """The name that is most like it."""
+    if len(keys.data.rows) > MAX_NAMES_COMPARED:
+        return ""
+    return "".join(f"; do you mean {name!r}?" for name in get_close_matches(key, keys.names(), 1, 0.5))

@@ -1,8 +1,8 @@
 """Keys in an SQLite database, found by a query of the operator.
 
 The query has the parameters :domain, :local and :address of the author, and answers with rows of domain, selector, key
-(a path, PEM or base64) and perhaps identity. It is asked on a thread of its own, read-only, and its answers are kept for
-a while; a database that does not answer is a failure that is told, and never taken for "no rule".
+(a path, PEM or base64) and perhaps identity. It is asked on a thread of its own, read-only, and its answers are kept
+for a while; a database that does not answer is a failure that is told, and never taken for "no rule".
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from inalign.errors import ParseError
@@ -70,8 +71,13 @@ class SqlFinder:
         asked = self._under_way.get(name)
         if asked is None:
             asked = self._under_way[name] = asyncio.ensure_future(self._ask(name, parameters))
-            asked.add_done_callback(lambda _: self._under_way.pop(name, None))
+            asked.add_done_callback(partial(self._answered, name))
         return await asyncio.shield(asked)
+
+    def _answered(self, name: str, asked: asyncio.Future[Answer]) -> None:
+        self._under_way.pop(name, None)
+        if not asked.cancelled():
+            asked.exception()  # heard by those who wait, if anybody still does
 
     async def _ask(self, name: str, parameters: Parameters) -> Answer:
         try:
