@@ -32,8 +32,18 @@ class KeyEntry(NamedTuple):
     @classmethod
     def of(cls, row: Row) -> KeyEntry:
         """From a row; fields that are not there are empty. Blanks around a field say nothing."""
-        fields = [field.strip() for field in row.value.split(":", 2)]
-        return cls(*fields, *[""] * (3 - len(fields)))
+        domain, _, rest = row.value.partition(":")
+        selector, _, key = rest.partition(":")
+        return cls(domain.strip(), selector.strip(), key.strip())
+
+    def names(self, of: str, sender: DomainName) -> tuple[DomainName, DomainName]:
+        """Domain and selector for mail of `sender`; `of` is what the key is called. Raises `ParseError`."""
+        if not self.selector or not self.key:
+            raise ParseError(f"the key {of!r} has not the form domain:selector:key")
+        domain = sender if self.domain == SENDER else parse_domain(self.domain)
+        selector = parse_domain(self.selector)
+        key_name(selector, domain)
+        return domain, selector
 
 
 class KeyTable:
@@ -61,11 +71,7 @@ class KeyTable:
     def source(self, row: Row, sender: DomainName) -> KeySource:
         """Where the key is, for mail of this domain. Raises `ParseError`."""
         entry = KeyEntry.of(row)
-        if not entry.selector or not entry.key:
-            raise ParseError(f"the key {row.name!r} has not the form domain:selector:key")
-        domain = sender if entry.domain == SENDER else parse_domain(entry.domain)
-        selector = parse_domain(entry.selector)
-        key_name(selector, domain)
+        domain, selector = entry.names(row.name, sender)
         if entry.key.startswith(FILE_STARTS):
             # the program puts d= there, which is the domain of the author wherever d= is %
             return KeySource(domain, selector, self._folder / entry.key.replace(SENDER, domain))
@@ -73,6 +79,7 @@ class KeyTable:
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with the rows by themselves."""
+        example = DomainName("example.org")
         seen: dict[str, int] = {}
         published: dict[tuple[str, str], tuple[int, str]] = {}
         for row in self.data.rows:
@@ -82,7 +89,7 @@ class KeyTable:
                 continue
             entry = KeyEntry.of(row)
             try:
-                self.source(row, DomainName("example.org"))
+                entry.names(row.name, example)
             except ParseError as problem:
                 yield Fault(place, str(problem))
                 continue

@@ -9,7 +9,9 @@ from inalign.mail.domain import DomainError, DomainName, parse_domain
 
 def split_author(author: str) -> tuple[str, DomainName] | None:
     """Local part in lower case, and domain; None for what has none. Tables do not tell cases apart."""
-    local, _, domain = author.rpartition("@")
+    local, at, domain = author.rpartition("@")
+    if not at:
+        return None
     try:
         return local.lower(), parse_domain(domain)
     except DomainError:
