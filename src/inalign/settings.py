@@ -485,7 +485,10 @@ def _kind(hint: Any) -> str:
 
 
 def sample() -> str:
-    """The sample file: every setting with its meaning and its default, commented out."""
+    """The sample file: every setting with its meaning and its default, commented out.
+
+    A table that may stand several times has `##`, since it has no defaults that could stand there.
+    """
     lines = ["# Inalign. Every setting stands here with its default, commented out.", ""]
     table = ""
     for key, kind, default, meaning in describe():
@@ -493,8 +496,8 @@ def sample() -> str:
         if head != table:
             table = head
             title, meaning_of_table = table_heading(head)
-            lines += [f"# {meaning_of_table}", f"# {title}" if title.startswith("[[") else title, ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
+            lines += [f"# {meaning_of_table}", f"## {title}" if title.startswith("[[") else title, ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"{'##' if head.endswith('[]') else '#'} {name} = {toml(default)}", ""]
     return "\n".join(lines)
 
 

@@ -81,8 +81,8 @@ def test_tables_that_are_not_in_order_change_nothing(
             (tmp_path / "SigningTable").write_text(rules)
         for _ in range(4):
             clock.now += 1
-            found = told(await tables.find("a@example.org"))
-        return found
+            await tables.find("a@example.org")
+        return told(await tables.find("a@example.org"))
 
     with caplog.at_level(logging.ERROR, "inalign.keys"):
         assert asyncio.run(walk()) == ["example.com sel1"]
