@@ -167,7 +167,7 @@ class SigningKeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ] = field(name="for", default_factory=list)
     also: Annotated[
         bool,
-        Meta(description="Sign beside the keys of a rule that fits an author more closely, not only in its absence."),
+        Meta(description="Sign beside whatever other key is found, in rules, tables, folder or database."),
     ] = False
     identity: Annotated[
         str, Meta(description="The identity (i=), at or below the domain; % is the author's domain. Empty: none.")

@@ -14,7 +14,7 @@ from inalign.mail.domain import DomainError, DomainName, parse_domain
 from tests.keys.material import ED25519_KEY, find, write_key
 
 
-def rule(folder: Path, name: str, *authors: str, also: bool = False, identity: str = "") -> Rule:
+def rule(folder: Path, name: str, *authors: str, identity: str = "") -> Rule:
     """`domain/selector`, and whose mail it signs."""
     domain, _, selector = name.partition("/")
     path = folder / f"{selector}.pem"
@@ -22,7 +22,7 @@ def rule(folder: Path, name: str, *authors: str, also: bool = False, identity: s
         write_key(path, ED25519_KEY)
     source = KeySource(parse_domain(domain), DomainName(selector), path)
     names = tuple(map(parse_name, authors)) or (parse_domain(domain),)
-    return Rule(place=f"inalign.toml:{selector}", source=source, names=names, also=also, identity=identity)
+    return Rule(place=f"inalign.toml:{selector}", source=source, names=names, identity=identity)
 
 
 def asked(rules: list[Rule], *authors: str) -> list[list[str]]:
@@ -55,12 +55,10 @@ def test_most_particular_name_decides(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_rule_that_is_also_signs_beside_the_others(tmp_path: Path) -> None:
-    rules = [rule(tmp_path, "esp.example/esp", "*", also=True), rule(tmp_path, "example.org/a")]
-    assert asked(rules, "x@example.org", "x@other.example") == [
-        ["example.org a", "esp.example esp"],
-        ["esp.example esp"],
-    ]
+def test_every_rule_that_fits(tmp_path: Path) -> None:
+    rules = [rule(tmp_path, "esp.example/esp", "*"), rule(tmp_path, "example.org/a"), rule(tmp_path, "b.example/b")]
+    finder = RuleFinder(rules, KeyStore(KeyAccess()), every=True)
+    assert find(finder, "x@example.org") == [["example.org a", "esp.example esp"]]
 
 
 def test_identity_with_the_domain_of_the_author(tmp_path: Path) -> None:

@@ -76,6 +76,20 @@ def test_sources_are_asked_in_their_order(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_rule_that_is_also_signs_beside_what_is_found_anywhere(tmp_path: Path) -> None:
+    write_key(tmp_path / "esp.pem")
+    write_key(tmp_path / "keys" / "example.org" / "folder.pem")
+    write_key(tmp_path / "keys" / "esp.example" / "esp.pem")
+    rule = RULE.format("esp").replace("example.org", "esp.example") + 'for = ["*"]\nalso = true\n'
+    path = settings_file(tmp_path, '[sign]\nfolder = "keys"\n' + rule)
+    assert found(path, "a@example.org", "a@example.net", "a@esp.example") == [
+        ["example.org folder", "esp.example esp"],
+        ["esp.example esp"],
+        ["esp.example esp"],
+    ]
+    assert found(settings_file(tmp_path, rule), "a@example.org") == [["esp.example esp"]]
+
+
 def test_source_that_cannot_say_is_not_passed_over(tmp_path: Path) -> None:
     write_key(tmp_path / "keys" / "example.org" / "s.pem", mode=0o644)
     database(tmp_path, row(write_key(tmp_path / "k.pem")))

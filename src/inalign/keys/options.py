@@ -43,8 +43,10 @@ def make_key_finder(options: KeyOptions) -> KeyFinder | None:
     """The finder, None where nothing is set. Reads the tables, opens no key. Raises `SettingsError`."""
     store = KeyStore(options.access)
     finders: list[KeyFinder] = []
-    if options.rules:
-        finders.append(RuleFinder(options.rules, store))
+    rules = [rule for rule in options.rules if not rule.also]
+    also = [rule for rule in options.rules if rule.also]
+    if rules:
+        finders.append(RuleFinder(rules, store))
     if options.signing_table:
         finders.append(
             TableFinder(options.key_table, options.signing_table, store, multiple=options.multiple_signatures)
@@ -53,6 +55,8 @@ def make_key_finder(options: KeyOptions) -> KeyFinder | None:
         finders.append(FolderFinder(options.folder, store))
     if options.database is not None:
         finders.append(SqlFinder(options.database, options.query, store, seconds=options.cache_seconds))
+    if also:
+        return Chain(finders, RuleFinder(also, store, every=True))
     if len(finders) == 1:
         return finders[0]
     return Chain(finders) if finders else None

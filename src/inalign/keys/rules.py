@@ -19,25 +19,24 @@ class Rule:
     names: tuple[str, ...]
     """Whose mail it signs, as `search.parse_name` makes them."""
     also: bool = False
-    """It signs beside the keys of a more particular rule, too."""
+    """It signs beside whatever else is found, here or elsewhere."""
     identity: str = ""
 
 
 class RuleFinder:
     """Finds keys by rules.
 
-    The most particular name of an author that any rule has decides; all its keys sign. A rule that is `also` adds its
-    key wherever one of its names fits.
+    The most particular name of an author that any rule has decides, and all its keys sign; with `every`, so do those of
+    all other names that fit.
     """
 
-    def __init__(self, rules: Iterable[Rule], store: KeyStore) -> None:
+    def __init__(self, rules: Iterable[Rule], store: KeyStore, *, every: bool = False) -> None:
         self._store = store
+        self._every = every
         self._rules: dict[str, list[Rule]] = {}
-        self._also: dict[str, list[Rule]] = {}
         for rule in rules:
-            table = self._also if rule.also else self._rules
             for name in rule.names:
-                table.setdefault(name, []).append(rule)
+                self._rules.setdefault(name, []).append(rule)
 
     def signers(self, author: str) -> list[Signer]:
         """What the rules ask for, the most particular first."""
@@ -45,10 +44,8 @@ class RuleFinder:
         if split is None:
             return []
         local, domain = split
-        names = list(names_of(local, domain))
-        chosen = list(next((self._rules[name] for name in names if name in self._rules), ()))
-        for name in names if self._also else ():
-            chosen += self._also.get(name, ())
+        fitting = [self._rules[name] for name in names_of(local, domain) if name in self._rules]
+        chosen = [rule for rules in (fitting if self._every else fitting[:1]) for rule in rules]
         return [Signer(rule.place, rule.source, rule.identity.replace("%", domain)) for rule in chosen]
 
     async def find(self, author: str) -> tuple[Choice, ...]:

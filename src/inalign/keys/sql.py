@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -125,8 +126,10 @@ class Database:
 
     def interrupt(self) -> None:
         """End the query that runs."""
-        if self._connection is not None:
-            self._connection.interrupt()
+        connection = self._connection
+        if connection is not None:
+            with suppress(sqlite3.ProgrammingError):  # its thread has closed it in the meantime
+                connection.interrupt()
 
     def _close(self) -> None:
         if self._connection is not None:
