@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = src tests bench
 
-.PHONY: up test check lint docs bench format clean
+.PHONY: up test check lint docs bench soak differ fuzz format clean
 
 up: .venv/for-use
 	@$(BIN)/inalign up
@@ -31,8 +31,26 @@ format: .venv/for-tests
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+# ARGUMENTS=--help says what can be chosen.
 bench: .venv/for-tests
-	$(BIN)/python bench/run.py
+	@packaging/bench-parts
+	$(BIN)/python bench/run.py $(ARGUMENTS)
+
+soak: .venv/for-tests
+	$(BIN)/python bench/soak.py $(ARGUMENTS)
+
+# Asks the other implementations of docs/differences.md about thousands of cases; `make test` asks about hundreds.
+CASES ?= 20000
+SEED ?= 1
+differ: .venv/for-tests
+	@packaging/test-parts
+	INALIGN_DIFFERENTIAL_CASES=$(CASES) INALIGN_DIFFERENTIAL_SEED=$(SEED) $(BIN)/python -m pytest -q tests/differential
+
+# Fuzzes every parser for so many seconds, or those that TARGETS names; what is found is kept in tests/vectors/fuzz.
+SECONDS ?= 60
+TARGETS ?=
+fuzz: .venv/for-fuzz
+	PYTHONPATH=src $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 .venv/for-use: requirements.txt requirements-build.txt pyproject.toml
 	@PYTHON=$(PYTHON) packaging/venv requirements.txt
@@ -42,5 +60,9 @@ bench: .venv/for-tests
 	@PYTHON=$(PYTHON) packaging/venv requirements-dev.txt
 	@touch $@ .venv/for-use
 
+.venv/for-fuzz: requirements-fuzz.txt .venv/for-tests
+	@PYTHON=$(PYTHON) packaging/venv requirements-fuzz.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz

@@ -2,12 +2,14 @@
 
     DIR/msgs/SET-NNN.eml     messages with CRLF
     DIR/SET.manifest         what `milterload -m` reads
-    DIR/unbound-local.conf   the zone for unbound
-    DIR/zone.json            the same for `ZoneResolver.from_json`
+    DIR/zone.json            the DNS data of the 64 domains, as `ZoneResolver.from_json` reads it
+    DIR/unbound-local.conf   the same for unbound
+    DIR/strangers.json       the DKIM records of the strangers (strangers.py)
+    DIR/key.pem              the key of the first domain, for libraries that sign
 
-64 domains, each with SPF by two includes, two DKIM keys and p=reject; everything passes. Sets: 1k, 10k, 100k, 1m signed
-with RSA-2048; ed10k; dual10k with both; un10k unsigned; mix10k of 70 % RSA, 10 % Ed25519, 10 % both, 10 % unsigned.
-All but the keys is the same at each making.
+64 domains, each with SPF by two includes, two DKIM keys and p=reject; everything passes. Sets: 1k, 10k, 100k, 1m, 50m
+signed with RSA-2048; ed10k; dual10k with both; un10k unsigned; mix10k of 70 % RSA, 10 % Ed25519, 10 % both, 10 %
+unsigned; strangers, each message from a domain of its own. All but the keys is the same at each making.
 """
 
 from __future__ import annotations
@@ -23,16 +25,13 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 import dkim
+import strangers
+from messages import make_message
 
 DOMAINS = 64
 KEYS = 8
-SIZES = {"1k": (1_000, 64), "10k": (10_000, 64), "100k": (100_000, 16), "1m": (1_000_000, 4)}
+SIZES = {"1k": (1_000, 64), "10k": (10_000, 64), "100k": (100_000, 16), "1m": (1_000_000, 4), "50m": (50_000_000, 1)}
 """Octets of the body, and how many messages."""
-TEXT = (
-    "the quarterly report shows that delivery of mail to large receivers depends on aligned authentication and a "
-    "stable sending reputation while forwarding paths and mailing lists still break signatures now and then"
-)
-WORDS = TEXT.split()
 SIGNED_FIELDS = (
     b"from",
     b"to",
@@ -49,14 +48,17 @@ PASS = ("dkim=pass", "spf=pass", "dmarc=pass")
 UNSIGNED_PASS = ("spf=pass", "dmarc=pass")
 
 Sign = Callable[[bytes, int], bytes]
+Zone = dict[str, dict[str, list[object]]]
 
 
-class Case(NamedTuple):
-    """One message of a set."""
+class Listed(NamedTuple):
+    """One message of a set: a line of its manifest."""
 
-    domain: int
     message: bytes
-    expected: tuple[str, ...]
+    client_ip: str
+    helo: str
+    mail_from: str
+    expected: tuple[str, ...] = PASS
 
 
 class Keys:
@@ -65,19 +67,22 @@ class Keys:
     def __init__(self) -> None:
         self.rsa = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(KEYS)]
         self.ed25519 = ed25519.Ed25519PrivateKey.generate()
-        self._pem = [
+        self.pem = [
             key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()) for key in self.rsa
         ]
         self._seed = base64.b64encode(self.ed25519.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
 
     def sign_rsa(self, message: bytes, domain: int) -> bytes:
-        return _sign(message, b"s1", domain, self._pem[domain % KEYS], b"rsa-sha256")
+        return _sign(message, b"s1", domain_name(domain), self.pem[domain % KEYS], b"rsa-sha256")
 
     def sign_ed25519(self, message: bytes, domain: int) -> bytes:
-        return _sign(message, b"e1", domain, self._seed, b"ed25519-sha256")
+        return _sign(message, b"e1", domain_name(domain), self._seed, b"ed25519-sha256")
 
     def sign_both(self, message: bytes, domain: int) -> bytes:
         return self.sign_rsa(self.sign_ed25519(message, domain), domain)
+
+    def sign_stranger(self, message: bytes, number: int) -> bytes:
+        return _sign(message, b"s1", strangers.domain_name(number), self.pem[number % KEYS], b"rsa-sha256")
 
     def rsa_record(self, domain: int) -> str:
         public = self.rsa[domain % KEYS].public_key()
@@ -100,21 +105,40 @@ def make(folder: Path) -> None:
     zone = make_zone(keys)
     (folder / "zone.json").write_text(json.dumps(zone))
     (folder / "unbound-local.conf").write_text("".join(_unbound_lines(zone)))
+    (folder / "strangers.json").write_text(json.dumps([keys.rsa_record(number) for number in range(KEYS)]))
+    (folder / "key.pem").write_bytes(keys.pem[0])
     for label, (size, count) in SIZES.items():
-        chance = random.Random(label)
-        cases = []
-        for number in range(count):
-            domain = number % DOMAINS
-            cases.append(Case(domain, keys.sign_rsa(make_message(chance, domain, number, size), domain), PASS))
-        _write_set(folder, label, cases)
+        _write_set(folder, label, _signed(keys.sign_rsa, label, size, count))
     for label, choose in _sets_of_10k(keys).items():
-        chance = random.Random(label)
-        cases = []
-        for number in range(DOMAINS):
-            sign, expected = choose(number)
-            cases.append(Case(number, sign(make_message(chance, number, number, 10_000), number), expected))
-        _write_set(folder, label, cases)
+        _write_set(folder, label, _chosen(choose, label))
+    _write_set(folder, "strangers", _from_strangers(keys))
     (folder / "complete").touch()
+
+
+def _signed(sign: Sign, label: str, size: int, count: int) -> Iterator[Listed]:
+    chance = random.Random(label)
+    for number in range(count):
+        yield _listed(number, sign(make_message(chance, domain_name(number), number, size), number), PASS)
+
+
+def _chosen(choose: Callable[[int], tuple[Sign, tuple[str, ...]]], label: str) -> Iterator[Listed]:
+    chance = random.Random(label)
+    for number in range(DOMAINS):
+        sign, expected = choose(number)
+        yield _listed(number, sign(make_message(chance, domain_name(number), number, 10_000), number), expected)
+
+
+def _listed(number: int, message: bytes, expected: tuple[str, ...]) -> Listed:
+    name = domain_name(number)
+    return Listed(message, f"192.0.2.{number + 1}", f"mail.{name}", f"bounce+{number}@{name}", expected)
+
+
+def _from_strangers(keys: Keys) -> Iterator[Listed]:
+    chance = random.Random("strangers")
+    for number in range(strangers.COUNT):
+        name = strangers.domain_name(number)
+        message = keys.sign_stranger(make_message(chance, name, number, 10_000), number)
+        yield Listed(message, strangers.address(number), f"mail.{name}", f"bounce@{name}")
 
 
 def _sets_of_10k(keys: Keys) -> dict[str, Callable[[int], tuple[Sign, tuple[str, ...]]]]:
@@ -133,9 +157,9 @@ def _sets_of_10k(keys: Keys) -> dict[str, Callable[[int], tuple[Sign, tuple[str,
     }
 
 
-def make_zone(keys: Keys) -> dict[str, dict[str, list[object]]]:
-    """All names of all domains, in the JSON form of `inalign verify --zone`."""
-    zone: dict[str, dict[str, list[object]]] = {}
+def make_zone(keys: Keys) -> Zone:
+    """All names of the 64 domains, in the JSON form of `inalign verify --zone`."""
+    zone: Zone = {}
     for number in range(DOMAINS):
         name = domain_name(number)
         zone[f"s1._domainkey.{name}"] = {"TXT": [keys.rsa_record(number)]}
@@ -153,78 +177,11 @@ def make_zone(keys: Keys) -> dict[str, dict[str, list[object]]]:
     return zone
 
 
-def make_message(chance: random.Random, domain: int, number: int, size: int) -> bytes:
-    """A message of 16 fields and about that many octets of body, unsigned."""
-    name = domain_name(domain)
-    content_type, body = _body(chance, size)
-
-    def hexadecimal(digits: int) -> str:
-        return f"{chance.getrandbits(4 * digits):0{digits}x}"
-
-    fields = [
-        f"Received: from node{hop}.{name} (node{hop}.{name} [10.{domain}.{hop}.7])\r\n"
-        f"\tby mx{hop}.{name} (Postfix) with ESMTPS id {hexadecimal(10).upper()}\r\n"
-        f"\tfor <user{number}@rcpt.example.net>; Mon, {1 + number % 28} Jun 2026 10:{number % 60:02d}:0{hop} +0000"
-        for hop in range(3)
-    ]
-    fields += [
-        f"Date: Mon, {1 + number % 28} Jun 2026 10:{number % 60:02d}:00 +0000",
-        f'From: "Sender Number {number}" <news{number}@{name}>',
-        f"Reply-To: <reply+{hexadecimal(16)}@{name}>",
-        f"To: =?utf-8?q?Recipient_{number}?= <user{number}@rcpt.example.net>",
-        f"Subject: Quarterly report {number}: delivery  figures for\r\n {name} and what changed since spring",
-        f"Message-ID: <{hexadecimal(24)}@{name}>",
-        f"List-Unsubscribe: <https://{name}/u/{hexadecimal(40)}>,\r\n <mailto:unsub+{hexadecimal(16)}@{name}>",
-        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        "X-Mailer: bench 1.0",
-        f"X-Campaign: {hexadecimal(32)}",
-        "MIME-Version: 1.0",
-        f"Content-Type: {content_type}",
-        "X-Priority: 3",
-    ]
-    return ("\r\n".join(fields) + "\r\n\r\n").encode() + body
-
-
-def _body(chance: random.Random, size: int) -> tuple[str, bytes]:
-    """Text; from 20 kB on a page of text and a base64 attachment, as most large mail has."""
-    if size < 20_000:
-        return "text/plain; charset=utf-8", _text(chance, size)
-    boundary = "=_b1_6f2c9a"
-    attachment = base64.encodebytes(chance.randbytes(int((size - 6500) * 57 / 78))).replace(b"\n", b"\r\n")
-    parts = [
-        f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n".encode() + _text(chance, 6000),
-        f'--{boundary}\r\nContent-Type: application/pdf; name="r.pdf"\r\n'
-        "Content-Transfer-Encoding: base64\r\n\r\n".encode()
-        + attachment,
-        f"--{boundary}--\r\n".encode(),
-    ]
-    return f'multipart/mixed; boundary="{boundary}"', b"".join(parts)
-
-
-def _text(chance: random.Random, size: int) -> bytes:
-    lines: list[str] = []
-    octets = 0
-    while octets < size:
-        words: list[str] = []
-        wanted = chance.randint(30, 74)
-        while sum(map(len, words)) + len(words) < wanted:
-            words.append(chance.choice(WORDS))
-        if chance.random() < 0.12:
-            line = ""
-        elif chance.random() < 0.05:
-            line = "  ".join(words) + "  "  # work for relaxed canonicalization
-        else:
-            line = " ".join(words)
-        lines.append(line)
-        octets += len(line) + 2
-    return "\r\n".join(lines).encode()[: size - 2].rstrip(b"\r\n") + b"\r\n"
-
-
-def _sign(message: bytes, selector: bytes, domain: int, key: bytes, algorithm: bytes) -> bytes:
+def _sign(message: bytes, selector: bytes, domain: str, key: bytes, algorithm: bytes) -> bytes:
     signature: bytes = dkim.sign(
         message,
         selector,
-        domain_name(domain).encode(),
+        domain.encode(),
         key,
         canonicalize=(b"relaxed", b"relaxed"),
         include_headers=list(SIGNED_FIELDS),
@@ -237,7 +194,7 @@ def _base64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
-def _unbound_lines(zone: dict[str, dict[str, list[object]]]) -> Iterator[str]:
+def _unbound_lines(zone: Zone) -> Iterator[str]:
     # The whole name space is static: what is not in it does not exist, and no query leaves the machine.
     yield '  local-zone: "." static\n'
     for name, types in zone.items():
@@ -255,38 +212,22 @@ def _rdata(kind: str, value: object) -> str:
     return f"{value}." if kind == "PTR" else str(value)
 
 
-def _write_set(folder: Path, label: str, cases: list[Case]) -> None:
+def _write_set(folder: Path, label: str, messages: Iterator[Listed]) -> None:
     lines = []
-    for number, case in enumerate(cases):
+    for number, each in enumerate(messages):
         path = folder / "msgs" / f"{label}-{number:03d}.eml"
-        path.write_bytes(case.message)
-        name = domain_name(case.domain)
-        columns = [
-            str(path),
-            f"192.0.2.{case.domain + 1}",
-            f"mail.{name}",
-            f"mail.{name}",
-            f"bounce+{number}@{name}",
-            f"user{number}@rcpt.example.net",
-            ",".join(case.expected),
-        ]
+        path.write_bytes(each.message)
+        recipient = f"user{number}@rcpt.example.net"
+        expected = ",".join(each.expected)
+        columns = [str(path), each.client_ip, each.helo, each.helo, each.mail_from, recipient, expected]
         lines.append("\t".join(columns) + "\n")
     (folder / f"{label}.manifest").write_text("".join(lines))
-
-
-class Listed(NamedTuple):
-    """One line of a manifest, with its message read."""
-
-    message: bytes
-    client_ip: str
-    helo: str
-    mail_from: str
 
 
 def read_set(folder: Path, label: str) -> list[Listed]:
     """The messages of a set, as the library rows take them."""
     found = []
     for line in (folder / f"{label}.manifest").read_text().splitlines():
-        path, client_ip, _, helo, mail_from, *_ = line.split("\t")
-        found.append(Listed(Path(path).read_bytes(), client_ip, helo, mail_from))
+        path, client_ip, _, helo, mail_from, _, expected = line.split("\t")
+        found.append(Listed(Path(path).read_bytes(), client_ip, helo, mail_from, tuple(expected.split(","))))
     return found

@@ -6,7 +6,8 @@
  *   -t unix:PATH | inet:PORT@HOST   a milter on this machine; several make a chain: as in Postfix, each sees the fields
  *                that those before it inserted or changed
  *   -m MANIFEST  lines of TAB separated columns: message file, client address, client name, HELO, reverse-path,
- *                recipients by comma, texts expected in the inserted fields by comma
+ *                recipients by comma, texts expected in the inserted fields by comma; # in the client name, HELO and
+ *                reverse-path stands for the number of the message, so that each asks for DNS names of its own
  *   -c N         connections at a time, each a thread; default 8
  *   -n N         messages to count, default 1000;  -w N: messages before them that do not count, default 64
  *   -r new       a milter connection for each message: SMTP sessions of one mail (default)
@@ -554,11 +555,29 @@ static void settle(long number, const message *m, double seconds, const int *rep
         write_log(number, m, seconds, replies, failed, j);
 }
 
+/* A text with the number of the message in place of #; in the room if there is one, else itself. */
+static char *numbered(char *room, size_t size, char *text, long number)
+{
+    size_t before = strcspn(text, "#");
+    if (!text[before])
+        return text;
+    snprintf(room, size, "%.*s%08ld%s", (int)before, text, number, text + before + 1);
+    return room;
+}
+
 /* One message through the whole chain. */
 static void deliver(connection *chain, journey *j, long number)
 {
-    const message *m = &options.messages[(options.first + number) % options.nmessages];
+    message *listed = &options.messages[(options.first + number) % options.nmessages], own, *m = listed;
     int replies[MAX_TARGETS] = {0}, t;
+    char host[300], helo[300], from[300];
+    if (strchr(listed->from, '#')) {
+        own = *listed;
+        own.host = numbered(host, sizeof host, listed->host, options.first + number);
+        own.helo = numbered(helo, sizeof helo, listed->helo, options.first + number);
+        own.from = numbered(from, sizeof from, listed->from, options.first + number);
+        m = &own;
+    }
     bool failed = false;
     char queue_id[24];
     double start = now();

@@ -1,7 +1,7 @@
-"""The benchmark: Inalign beside OpenDKIM and OpenDMARC on this machine, side by side, and as a library.
+"""The benchmark: Inalign beside other milters and libraries, on this machine, side by side.
 
-    python bench/run.py [options]        everything: about four minutes
-    python bench/run.py --quick          a first impression: one minute
+    python bench/run.py            everything: about 15 minutes
+    python bench/run.py --quick    a first impression: under two minutes
 
 Figures of one run compare with each other. Those of two runs do not: the speed of a machine drifts by a fifth and more
 over minutes, and the ratio is what counts. See README.md.
@@ -10,148 +10,150 @@ over minutes, and the ratio is what counts. See README.md.
 from __future__ import annotations
 
 import argparse
-import contextlib
+import importlib.metadata
 import json
 import platform
+import re
 import subprocess
 import sys
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
+import cold
 import corpus
 import libraries
+import postfix
 import private_net
-from load import Case, Figures, Load, aligned, as_json, table
-from peers import DEFAULT_INALIGN, MissingPartError, Peer, Starter
+import warm
+from load import SIZES, Load
+from peers import DEFAULT_INALIGN, PACKAGES, Starter
+from plan import PARTS, Bench, Plan
+from rows import Results, progress
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE.parent / "build" / "bench"
-PEERS = ["opendkim", "opendmarc", "pair", "inalign", "floor", "floor-rsa"]
+PEERS = "pair,inalign,opendkim,rspamd,dkimpy-milter"
+DEBIAN = ("opendkim", "opendmarc", "rspamd", "dkimpy-milter", "postfix", "libmail-dkim-perl")
+PYTHON = ("dkimpy", "pyspf", "cryptography", "uvloop")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--quick", action="store_true", help="10 kB at 8 connections alone, three short runs")
-    parser.add_argument("--connections", default="8,1,64", help="at a time, by comma (default %(default)s)")
-    parser.add_argument("--sets", default="10k", help="1k 10k 100k 1m ed10k dual10k un10k mix10k, by comma")
-    parser.add_argument("--mode", default="new", choices=["new", "abort"], help="a connection a message, or kept")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each peer in each case (default %(default)s)")
+    parts = f"by comma, of {' '.join(PARTS)}, or single cases as 10k/64/new and 1m/8/abort (default all parts)"
+    parser.add_argument("--quick", action="store_true", help="fewer cases, one short run of each")
+    parser.add_argument("--cases", default=",".join(PARTS), help=parts)
+    parser.add_argument("--peers", default=PEERS, help=f"by comma, of {' '.join(PACKAGES)} (default {PEERS})")
+    parser.add_argument("--runs", type=int, default=5, help="of each peer in each case (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=1.5, help="of each run (default %(default)s)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="by comma (default %(default)s)")
     parser.add_argument("--inalign", default=DEFAULT_INALIGN, help="the command; {config} is its configuration file")
-    parser.add_argument("--only", choices=["milters", "libraries"], help="half of it")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for what is built (default build/bench)")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.connections, chosen.runs, chosen.seconds = "8", 3, 1.0
+        chosen.cases, chosen.runs, chosen.seconds = "10k/8/new,1m/8/new,cold,postfix,libraries", 1, 0.8
     chosen.work = chosen.work.resolve()
+    known = re.compile("|".join((*PACKAGES, *PARTS, rf"({'|'.join(SIZES)})/[1-9]\d*/(new|abort)")))
+    for name in f"{chosen.peers},{chosen.cases}".split(","):
+        if not known.fullmatch(name):
+            parser.error(f"no such peer or case: {name}")
     return chosen
 
 
 def main() -> int:
     chosen = arguments()
     if private_net.is_inside():
-        run_milters(chosen)
-        return 0
+        private_net.prepare(chosen.work)
+        return measure(chosen)
+    obstacle = private_net.obstacle()
     prepare(chosen.work)
-    status = 0
-    if chosen.only != "libraries":
-        obstacle = private_net.obstacle()
-        if obstacle is None:
-            build(chosen.work)
-            status = private_net.enter()
-        else:
-            print(f"Milters: left out; {obstacle}\n")
-    if chosen.only != "milters":
-        run_libraries(chosen)
-    return status
+    if obstacle is None:
+        build(chosen.work)
+        return private_net.enter()
+    print(f"Libraries alone, no milters: {obstacle}\n")
+    chosen.cases = "libraries"
+    return measure(chosen)
 
 
 def prepare(work: Path) -> None:
-    """The corpus, made once; its keys are the only thing that differs between two of them."""
+    """What is made once."""
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "corpus" / "complete").exists():
-        progress("making keys and messages")
+        progress("making keys and messages, once: half a minute")
         corpus.make(work / "corpus")
 
 
 def build(work: Path) -> None:
     """The C programs, where their source is newer."""
-    for name, libraries_needed in (("milterload", []), ("noopmilter", ["-lcrypto"])):
+    for name, needed in (("milterload", []), ("noopmilter", ["-lcrypto"])):
         source, program = HERE / f"{name}.c", work / name
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            command = ["cc", "-O2", "-Wall", "-Wextra", "-pthread", "-o", str(program), str(source), *libraries_needed]
+            command = ["cc", "-O2", "-Wall", "-Wextra", "-pthread", "-o", str(program), str(source), *needed]
             subprocess.run(command, check=True)
 
 
-def run_milters(chosen: argparse.Namespace) -> None:
-    """Inside the private network: the name server, every peer at once, and their runs in turn."""
+def measure(chosen: argparse.Namespace) -> int:
+    """Every part that was asked for; the status says whether all replies of Inalign were right."""
     work: Path = chosen.work
-    private_net.prepare(work)
-    starter = Starter(work / "run", work / "noopmilter", chosen.inalign)
-    load = Load(work / "milterload", work / "corpus", chosen.seconds)
-    cases = [
-        Case(label, int(connections), chosen.mode)
-        for label in chosen.sets.split(",")
-        for connections in chosen.connections.split(",")
-    ]
-    results = []
-    with contextlib.ExitStack() as stack:
-        unbound = private_net.start_unbound(work, work / "corpus" / "unbound-local.conf")
-        stack.callback(unbound.wait)
-        stack.callback(unbound.terminate)
-        peers = start_peers(starter, chosen.peers.split(","), stack)
-        print(f"Milters on {machine()}; {chosen.runs} runs each, in turn; DNS warm\n")
-        for case in cases:
-            figures = load.measure(peers, case, chosen.runs, progress)
-            results.append(as_json(case, figures))
-            show(case, figures)
-    (work / "milters.json").write_text(json.dumps(results, indent=1))
+    plan = Plan(tuple(chosen.cases.split(",")), tuple(chosen.peers.split(",")), chosen.runs, chosen.seconds)
+    results = Results(work / "results.jsonl", machine(work))
+    # Not below the project: Postfix' processes run as other users and must reach the sockets.
+    with tempfile.TemporaryDirectory(prefix="inalign-bench-") as folder:
+        Path(folder).chmod(0o755)
+        starter = Starter(Path(folder), work, chosen.inalign)
+        bench = Bench(plan, work, Load(work / "milterload", work / "corpus"), starter, results)
+        run_parts(bench)
+    print(f"Every run: {results.path}")
+    return 1 if results.wrong else 0
 
 
-def start_peers(starter: Starter, names: list[str], stack: contextlib.ExitStack) -> list[Peer]:
-    """Those that can be had; the others are named with what is missing."""
-    peers = []
-    for name in names:
-        progress(f"starting {name}")
-        try:
-            peer = starter.start(name)
-        except MissingPartError as missing:
-            progress("")
-            print(f"{name}: left out; {missing}")
-            continue
-        stack.callback(peer.stop)
-        peers.append(peer)
-    return peers
+def run_parts(bench: Bench) -> None:
+    others = {
+        "memory": warm.memory,
+        "cold": cold.measure,
+        "dead": cold.dead,
+        "postfix": postfix.measure,
+        "libraries": libraries.measure,
+    }
+    cases = [part for part in bench.plan.parts if part not in others]
+    if cases:
+        warm.measure(bench, cases)
+    for part in bench.plan.parts:
+        if part in others:
+            others[part](bench)
 
 
-def show(case: Case, figures: list[Figures]) -> None:
-    progress("")
-    print(f"{case}\n{table(figures)}\n", flush=True)
-
-
-def run_libraries(chosen: argparse.Namespace) -> None:
-    rows = libraries.measure(chosen.work / "corpus", 1.5 if chosen.quick else 3.0, progress)
-    progress("")
-    print(f"Libraries on {machine()}; a second of one core\n{aligned(libraries.as_rows(rows))}")
-    (chosen.work / "libraries.json").write_text(json.dumps(libraries.as_json(rows), indent=1))
-
-
-def machine() -> str:
+def machine(work: Path) -> dict[str, object]:
     """What the figures belong to."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    cores = sum(line.startswith("processor") for line in lines)
-    return f"{cores} cores of {model}, Python {platform.python_version()}"
+    cpu = Path("/proc/cpuinfo").read_text()
+    cores = cpu.count("\nprocessor") + cpu.startswith("processor")
+    kind = "virtual machine" if " hypervisor" in cpu else "machine"
+    mailauth = work / "node" / "node_modules" / "mailauth" / "package.json"
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{cores}-core {kind}",
+        "kernel": platform.release().partition("-")[0],
+        "Python": platform.python_version(),
+        "versions": {
+            **{name: _debian_version(name) for name in DEBIAN},
+            **{name: importlib.metadata.version(name) for name in PYTHON if _is_installed(name)},
+            **({"mailauth": json.loads(mailauth.read_text())["version"]} if mailauth.exists() else {}),
+        },
+    }
 
 
-def progress(text: str) -> None:
-    """The line of what is being done, on a terminal alone."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+def _debian_version(package: str) -> str:
+    command = ["dpkg-query", "-W", "-f=${Version}", package]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout or "not installed"
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from inalign.flow.origin import Source
 from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Verdict
 from inalign.telemetry import Counters
@@ -35,6 +36,11 @@ def count_message(  # noqa: PLR0917 - what there is to count
     if verdict.iprev is not None:
         add(f'inalign_results_total{{method="iprev",result="{verdict.iprev.result}"}}')
     counters.observe_message(seconds)
+
+
+def count_origin(counters: Counters, source: Source) -> None:
+    """Count a message that a relay or a gateway handed in."""
+    counters.add(f'inalign_origins_total{{source="{source}"}}')
 
 
 class DnsCounts:

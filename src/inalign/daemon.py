@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import logging
 import os
 import resource
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from inalign.acceptor import SharingServer
-from inalign.counting import DnsCounts, count_message
+from inalign.counting import DnsCounts, count_message, count_origin
 from inalign.dkim.result import DkimStatus
+from inalign.dkim.verify import Limits as DkimLimits
 from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Gateway, Hosts
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
 from inalign.generation import Place, Plan
 from inalign.mail.domain import parse_domain_list
+from inalign.main_cf import MAIN_CF, milter_content_timeout
+from inalign.milter.limits import Limits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
@@ -28,7 +36,7 @@ from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, networks, place, read_settings
+from inalign.settings import Settings, place, read_settings
 from inalign.signing import make_key_options, refuse, signing_faults
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
@@ -40,7 +48,15 @@ log = logging.getLogger("inalign")
 OTHER_DESCRIPTORS = 512
 """Beside the milter connections of a worker: ports towards name servers, files, the channel to the supervisor."""
 
-KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4))
+GC_THRESHOLDS = (10_000, 20, 100)
+"""Of a worker, in objects and in rounds. A message leaves no cycles behind, so seldom is often enough."""
+
+KEEP_ALIVE = (
+    (socket.TCP_KEEPIDLE, 120),
+    (socket.TCP_KEEPINTVL, 30),
+    (socket.TCP_KEEPCNT, 4),
+    (socket.TCP_USER_TIMEOUT, 240_000),  # for what was sent and never confirmed, in milliseconds
+)
 """A host that is gone without a word is found after four minutes."""
 
 
@@ -68,6 +84,7 @@ def make_options(settings: Settings) -> Options:
         partial_body=DkimStatus(settings.dkim.partial_body),
         iprev=settings.milter.iprev,
         helo_result=settings.milter.helo_result,
+        dkim_limits=DkimLimits(signatures=settings.dkim.max_signatures),
     )
 
 
@@ -114,14 +131,35 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
     milter = settings.milter
     return Service(
         resolver=resolver,
-        options=make_options(settings),
+        # The result of HELO decides nothing, so it costs nothing where nobody sees it.
+        options=replace(make_options(settings), helo_check=milter.helo_result),
         policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
-        local_networks=networks(milter.local_networks),
-        trusted_relays=networks(milter.trusted_relays),
+        hosts=make_hosts(settings),
+        trusted_relays=Networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
         count=partial(count_message, counters),
+        count_origin=partial(count_origin, counters),
+    )
+
+
+def make_hosts(settings: Settings) -> Hosts:
+    """Who hands in whose mail."""
+    milter = settings.milter
+    return Hosts(
+        local=Networks(milter.local_networks),
+        relays=Networks(milter.relays),
+        gateways=tuple(
+            [
+                Gateway(
+                    networks=Networks(gateway.networks),
+                    authserv_id=gateway.authserv_id or None,
+                    client_field=gateway.client_field.lower().encode() or None,
+                )
+                for gateway in milter.gateways
+            ]
+        ),
     )
 
 
@@ -173,14 +211,31 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
     Supervisor(plan, next_plan, ready).run()
 
 
-def warnings(settings: Settings) -> list[str]:
+def warnings(settings: Settings, main_cf: Path = MAIN_CF) -> list[str]:
     """What is allowed and yet hardly meant."""
     found = []
-    budget, patience = settings.dns.message_budget_seconds, settings.milter.mta_timeout_seconds
-    if budget >= patience:
+    milter = settings.milter
+    times = [
+        (
+            "dns.message_budget_seconds",
+            settings.dns.message_budget_seconds,
+            "slow DNS would look like a failure of ours",
+        ),
+        (
+            "milter.decision_seconds",
+            milter.decision_seconds,
+            "an MTA that does not heed our signs of life gives up first",
+        ),
+        ("milter.mta_timeout_seconds", milter.mta_timeout_seconds, ""),
+    ]
+    for (name, seconds, harm), (longer, limit, _) in pairwise(times):
+        if seconds >= limit:
+            found.append(f"{name} = {seconds:g} is no less than {longer} = {limit:g}: {harm}")
+    postfix = milter_content_timeout(main_cf)
+    if postfix is not None and postfix < milter.mta_timeout_seconds:
         found.append(
-            f"dns.message_budget_seconds = {budget:g} is no less than milter.mta_timeout_seconds = {patience:g}: an "
-            "MTA that does not heed the request to wait on gives up first (Postfix: milter_content_timeout, 300 s)"
+            f"milter.mta_timeout_seconds = {milter.mta_timeout_seconds:g}, but Postfix on this host waits only "
+            f"{postfix:g} s (milter_content_timeout in {main_cf})"
         )
     policy, mildest_first = settings.policy, list(Handling)
     if mildest_first.index(Handling(policy.dmarc_reject)) < mildest_first.index(Handling(policy.dmarc_quarantine)):
@@ -188,11 +243,9 @@ def warnings(settings: Settings) -> list[str]:
             f"policy.dmarc_reject = {policy.dmarc_reject} is milder than policy.dmarc_quarantine = "
             f"{policy.dmarc_quarantine}, though p=reject asks for more than p=quarantine"
         )
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit < settings.milter.max_connections + OTHER_DESCRIPTORS:
-        found.append(
-            f"a process may open {limit} files, too few for milter.max_connections = {settings.milter.max_connections}"
-        )
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < milter.max_connections + OTHER_DESCRIPTORS:
+        found.append(f"a process may open {files} files, too few for milter.max_connections = {milter.max_connections}")
     return found
 
 
@@ -272,6 +325,8 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
 def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
+    gc.freeze()  # what is there now stays: it need not be looked at again, and its pages stay shared
+    gc.set_threshold(*GC_THRESHOLDS)
     run(_serve(settings, listeners, where))
 
 
@@ -285,6 +340,8 @@ async def _serve(settings: Settings, listeners: list[socket.socket], where: Plac
             ServerOptions(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
                 progress_seconds=min(PROGRESS_SECONDS, milter.mta_timeout_seconds / 3),
+                decision_seconds=milter.decision_seconds,
+                limits=Limits(header_bytes=milter.max_header_bytes, header_fields=milter.max_header_fields),
             ),
             counters,
             shares=where.shares,

@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from inalign.acceptor import Shares
 from inalign.milterd.listen import Address
+from inalign.telemetry import Counters
 from inalign.worker import RETIRE, read_report
 
 log = logging.getLogger("inalign")
@@ -81,11 +82,12 @@ class Child:
     """How it said that things stand with it."""
 
     def hear(self) -> dict[str, float] | None:
-        """Its next report: what it has counted since the last one. None where its channel has ended."""
+        """Its next report: what it has counted since the last one. None where its channel has ended; raises
+        `BlockingIOError` where there is no report now."""
         try:
             octets = self.channel.recv(REPORT_OCTETS)
         except BlockingIOError:
-            return {}
+            raise
         except OSError:
             octets = b""
         if not octets:
@@ -94,6 +96,14 @@ class Child:
         self.heard = time.monotonic()
         self.serves = True
         return counted
+
+    def hear_last(self) -> Counters:
+        """What it counted in the reports that are still on their way."""
+        counters = Counters()
+        with contextlib.suppress(BlockingIOError):
+            while (counted := self.hear()) is not None:
+                counters.add_all(counted)
+        return counters
 
 
 class Generation:
@@ -159,7 +169,8 @@ class Generation:
         try:
             channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as problem:
-            return self._not_started(number, problem)
+            self._not_started(number, problem)
+            return None
         channel.setblocking(False)
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
         try:
@@ -169,7 +180,8 @@ class Generation:
                 self._be_worker(Place(number, self.shares, far_end), let_go)
         except OSError as problem:
             channel.close()
-            return self._not_started(number, problem)
+            self._not_started(number, problem)
+            return None
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
             far_end.close()

@@ -43,7 +43,7 @@ class Monitor:
         self, selector: selectors.BaseSelector, listener: socket.socket, pages: Mapping[str, Callable[[], Page]]
     ) -> None:
         self._selector = selector
-        self._listener = listener
+        self.listener = listener
         self._pages = pages
         self._clients: set[_Client] = set()
         listener.setblocking(False)
@@ -51,13 +51,13 @@ class Monitor:
 
     def close(self) -> None:
         """Stop answering. The listening socket stays open: it is its owner's."""
-        self._selector.unregister(self._listener)
+        self._selector.unregister(self.listener)
         for client in tuple(self._clients):
             self._end(client)
 
     def drop(self) -> None:
         """In a forked process: close what is the other's, and tell the clients nothing."""
-        self._listener.close()
+        self.listener.close()
         for client in self._clients:
             client.socket.close()
 
@@ -70,7 +70,7 @@ class Monitor:
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection, _ = self.listener.accept()
         except OSError:
             return
         if len(self._clients) >= MAX_CLIENTS:

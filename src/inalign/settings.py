@@ -10,23 +10,45 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, field
 
 from inalign.errors import SettingsError
 from inalign.flow.decide import PLACEHOLDERS
+from inalign.flow.networks import NetworkError, Networks
 from inalign.mail.domain import DomainError, parse_domain_list
-
-Network = IPv4Network | IPv6Network
+from inalign.ownership import distrust
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
 
-WRITABLE_BY_OTHERS = 0o002
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A filter in front of us that may rewrite mail, one table for each (docs/operations.md)."""
+
+    networks: Annotated[
+        list[str], Meta(description="From where it hands in: addresses and networks, with `!` for exceptions. Needed.")
+    ] = field(default_factory=list)
+    authserv_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-:<-~]*$",
+            description="The name in the Authentication-Results that it writes above its own Received fields: its SPF "
+            "result stands for ours, and a signature that it saw pass and that fails here was changed in transit. "
+            "Empty: it writes none.",
+        ),
+    ] = ""
+    client_field: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-9;-~]*$",
+            description="The field in which it names the address of the client, above its own Received fields, such as "
+            "X-Client-IP. Empty: the client is taken from its Received fields.",
+        ),
+    ] = ""
 
 
 class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,12 +101,37 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             gt=1,
             le=86_400,
             description="How long the MTA waits for us at the end of a message: milter_content_timeout of Postfix, T=E "
-            "of Sendmail. While a message takes longer than a third of it, the MTA is told to wait on.",
+            "of Sendmail; T=R there, if it is below 10 s. While a message takes longer than 5 s or a third of this "
+            "time, the MTA is told to wait on.",
         ),
     ] = 300.0
+    decision_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Most time for one decision at the end of a message. DNS ends earlier "
+            "(dns.message_budget_seconds); what takes longer is a bug, and the message gets failure_action.",
+        ),
+    ] = 60.0
+    max_header_bytes: Annotated[
+        int,
+        Meta(
+            ge=32_768,
+            le=1 << 26,
+            description="Of the header of a message. Fields beyond it are not read, and then no author is believed. "
+            "Sendmail takes 32,768; Postfix limits only each field, to 102,400.",
+        ),
+    ] = 1 << 20
+    max_header_fields: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="Of a message. Fields beyond them are not read, as above.")
+    ] = 5_000
     local_networks: Annotated[
         list[str],
-        Meta(description="Clients whose mail is our own: not verified. Forged results are removed all the same."),
+        Meta(
+            description="Clients whose mail is our own: not verified. Forged results are removed all the same. Like "
+            "every list of clients it takes addresses, networks and, with `!`, exceptions; the most specific decides."
+        ),
     ] = field(default_factory=lambda: list(LOOPBACK))
     trusted_relays: Annotated[
         list[str],
@@ -92,6 +139,17 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Hosts (content filters, our other servers) whose Authentication-Results with our id are kept."
         ),
     ] = field(default_factory=lambda: list(LOOPBACK))
+    relays: Annotated[
+        list[str],
+        Meta(
+            description="Our hosts that hand in the mail of others, unchanged, and write Received fields: another MX, "
+            "a mail proxy. The client is then the one that these fields name (docs/operations.md)."
+        ),
+    ] = field(default_factory=list)
+    gateways: Annotated[
+        list[GatewaySettings],
+        Meta(description="Filters in front of us that may rewrite mail."),
+    ] = field(default_factory=list)
     failure_action: Annotated[
         Literal["accept", "tempfail"],
         Meta(description="What a message gets when Inalign itself fails on it: accept (unmarked) or tempfail (451)."),
@@ -148,16 +206,24 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "since anybody can append) or pass."
         ),
     ] = "policy"
+    max_signatures: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Signatures of a message that are checked (RFC 6376 section 8.4), from the top of its header.",
+        ),
+    ] = 10
 
 
 class SigningKeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key, and whose mail it signs. There may be any number of these tables; docs/signing.md tells which sign."""
 
-    domain: Annotated[str, Meta(description="The domain that signs (d=).")]
-    selector: Annotated[str, Meta(description="The selector (s=).")]
+    domain: Annotated[str, Meta(description="The domain that signs (d=); required.")] = ""
+    selector: Annotated[str, Meta(description="The selector (s=); required.")] = ""
     file: Annotated[
-        str, Meta(description="The private key, RSA or Ed25519; a relative path begins where this file is.")
-    ]
+        str, Meta(description="The private key, RSA or Ed25519; a relative path begins where this file is. Required.")
+    ] = ""
     authors: Annotated[
         list[str],
         Meta(
@@ -206,7 +272,9 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passphrase_variable: Annotated[
         str, Meta(description="The environment variable with the passphrase of encrypted key files. Empty: none.")
     ] = ""
-    key: list[SigningKeySettings] = field(default_factory=list)
+    key: Annotated[list[SigningKeySettings], Meta(description="Keys, and whose mail each signs: docs/signing.md.")] = (
+        field(default_factory=list)
+    )
 
 
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
@@ -324,18 +392,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_settings(path: Path) -> Settings:
     """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
 
-    A file that anybody may write is refused: it says as whom a program runs that root starts.
+    A file that others may have written is refused.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            reason = distrust(os.fstat(file.fileno()))
             text = file.read().decode("utf-8")
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
-    if mode & WRITABLE_BY_OTHERS:
-        raise SettingsError(f"{path}: anybody may write this file, so it is not read; try: chmod o-w {path}")
+    if reason:
+        raise SettingsError(f"{path}: {reason} {path}")
     return parse_settings(text, str(path))
 
 
@@ -349,12 +417,16 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as problem:
         raise SettingsError(_explain(str(problem), text, source)) from None
-    for key, values in (
-        ("milter.local_networks", settings.milter.local_networks),
-        ("milter.trusted_relays", settings.milter.trusted_relays),
-    ):
-        for value in values:
-            _network(value, f"{_place(source, text, key)}: {key}")
+    for key, values in _lists_of_networks(settings):
+        try:
+            networks = Networks(values)
+        except NetworkError as problem:
+            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+        where = f"{_place(source, text, key)}: {key}"
+        if "gateways" in key and networks.is_empty:
+            raise SettingsError(f"{where}: a gateway needs an address or a network")
+        if key not in _MAY_BE_ALL and networks.holds_all:
+            raise SettingsError(f"{where}: a prefix of length 0 would let everybody say who he is")
     for key, names in (
         ("policy.except_domains", settings.policy.except_domains),
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
@@ -379,18 +451,16 @@ def place(path: Path | None, key: str) -> str:
         return str(path)
 
 
-def networks(values: list[str]) -> tuple[Network, ...]:
-    """The networks of a setting, each an address or a CIDR prefix."""
-    return tuple(_network(value, "network") for value in values)
+def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    milter = settings.milter
+    yield "milter.local_networks", milter.local_networks
+    yield "milter.trusted_relays", milter.trusted_relays
+    yield "milter.relays", milter.relays
+    for number, gateway in enumerate(milter.gateways):
+        yield f"milter.gateways[{number}].networks", gateway.networks
 
 
-def _network(value: str, where: str) -> Network:
-    try:
-        return ip_network(value.strip("[]"))
-    except ValueError as problem:
-        raise SettingsError(f"{where}: {problem}; expected an address or a prefix such as 192.0.2.0/24") from None
-
-
+_MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}
 _MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -403,101 +473,100 @@ def _explain(problem: str, text: str, source: str) -> str:
     unknown = _MISSING.search(words)
     if unknown:
         path = f"{path}.{unknown['field']}".strip(".")
-        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == path.rpartition(".")[0])
+        table = _INDEX.sub("[]", path.rpartition(".")[0])
+        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == table)
         return f"{_place(source, text, path)}: {path}: no such setting; known here: {known or 'none'}"
     return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
 
 
+_INDEX = re.compile(r"\[[0-9]+\]")
+_HEADER = re.compile(r"\s*(?P<list>\[)?\[\s*(?P<name>[^\]]+?)\s*\]")
+_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
+
+
 def _place(source: str, text: str, path: str) -> str:
-    """`file:line` of a key, as far as the text shows it; of the n-th table of an array for `sign.key[n]`."""
-    lines = _lines(text)
-    for wanted in (path, re.sub(r"\[\d+\]$", "", path), re.sub(r"(?<=\])\..*", "", path)):
-        if wanted in lines:
-            return f"{source}:{lines[wanted]}"
-    return source
-
-
-def _lines(text: str) -> dict[str, int]:
-    """The line of every table and every key."""
-    lines: dict[str, int] = {}
-    table = ""
+    """`file:line` of a key, as far as the text shows it; of the table that it is missing from, where there is one."""
+    # What stands for it: the key itself, or the key whose list it is in.
+    wanted = {path, re.sub(r"\[[0-9]+\]$", "", path), path.partition("[")[0]}
+    missing_from = path.rpartition(".")[0]
+    table, best = "", ""
+    counts: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
-        if header:
-            table = header[2]
-            if header[1] == "[[":
-                table += f"[{sum(1 for name in lines if re.fullmatch(re.escape(table) + r'.[0-9]+.', name))}]"
-            lines.setdefault(table, number)
-            continue
-        key = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
-        if key:
-            lines.setdefault(f"{table}.{key[1]}".strip("."), number)
-    return lines
+        if header := _HEADER.match(line):
+            table = header["name"]
+            if header["list"]:
+                counts[table] = counts.get(table, -1) + 1
+                table = f"{table}[{counts[table]}]"
+            if table in wanted:
+                return f"{source}:{number}"
+            if table == missing_from:
+                best = f"{source}:{number}"
+        elif (key := _KEY.match(line)) and f"{table}.{key['name']}".strip(".") in wanted:
+            return f"{source}:{number}"
+    return best or source
 
 
 def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning.
-
-    The keys of a table that may stand several times are called as in `sign.key[].domain`.
-    """
-    for item in msgspec.structs.fields(kind):
-        table, is_several = _table_of(item.type)
-        if table is not None:
-            yield from describe(table, f"{prefix}{item.encode_name}{'[]' if is_several else ''}.")
+    """Every setting in order: its key, what it takes, its default, its meaning; of `[[lists]]` behind their table."""
+    defaults = kind()
+    hints = get_type_hints(kind, include_extras=True)
+    tables: list[tuple[type[msgspec.Struct], str]] = []
+    for attribute, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+        hint = hints[attribute]
+        default = getattr(defaults, attribute)
+        if isinstance(default, msgspec.Struct):
+            yield from describe(type(default), f"{name}.")
             continue
-        meta = next((part for part in get_args(item.type)[1:] if isinstance(part, Meta)), Meta())
-        default = "" if item.required else item.default
-        if item.default_factory is not msgspec.NODEFAULT:
-            default = item.default_factory()
-        what = _kind(get_args(item.type)[0]) + (", required" if item.required else "")
-        yield f"{prefix}{item.encode_name}", what, default, meta.description or ""
+        meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
+        kind_of_value = get_args(hint)[0]
+        yield f"{prefix}{name}", _kind(kind_of_value), default, meta.description or ""
+        item = _item(kind_of_value)
+        if item is not None:
+            tables.append((item, f"{prefix}{name}[]."))
+    for item, of_table in tables:
+        yield from describe(item, of_table)
 
 
-def _table_of(hint: Any) -> tuple[type[msgspec.Struct] | None, bool]:
-    """The table that a setting is, and whether it may stand several times."""
-    if get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
-    is_several = get_origin(hint) is list
-    if is_several:
-        (hint,) = get_args(hint)
-    is_table = isinstance(hint, type) and issubclass(hint, msgspec.Struct)
-    return (hint if is_table else None), is_several
-
-
-def table_heading(head: str) -> tuple[str, str]:
-    """How a table is written in TOML, and what it is for; `head` as in the keys of `describe`."""
+def meaning_of(table: str) -> str:
+    """What a table is about, of `milter` or `milter.gateways[]`."""
     kind: type[msgspec.Struct] = Settings
-    for name in head.removesuffix("[]").split("."):
-        (item,) = [item for item in msgspec.structs.fields(kind) if item.encode_name == name]
-        table, _ = _table_of(item.type)
-        assert table is not None  # noqa: S101 - `describe` made the name
-        kind = table
-    title = f"[[{head[:-2]}]]" if head.endswith("[]") else f"[{head}]"
-    return title, " ".join((kind.__doc__ or "").split())
+    for name in table.removesuffix("[]").split("."):
+        hint = get_type_hints(kind)[name]
+        kind = _item(hint) or hint
+    return " ".join((kind.__doc__ or "").split())
+
+
+def header_of(table: str) -> str:
+    """The line above a table in the file."""
+    return f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
+
+
+def _item(hint: Any) -> type[msgspec.Struct] | None:
+    """The table that a list has many of; None for everything else."""
+    item = get_args(hint)[0] if get_origin(hint) is list else None
+    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
 
 
 def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(get_args(hint))
     if get_origin(hint) is list:
-        return "list of strings"
+        return "list of tables" if _item(hint) else "list of strings"
     return {str: "string", bool: "true | false", int: "whole number", float: "number"}[hint]
 
 
 def sample() -> str:
-    """The sample file: every setting with its meaning and its default, commented out.
-
-    A table that may stand several times has `##`, since it has no defaults that could stand there.
-    """
+    """The sample file: every setting with its meaning and its default, commented out."""
     lines = ["# Inalign. Every setting stands here with its default, commented out.", ""]
     table = ""
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
+        if head.endswith("[]"):
+            continue  # a table of a list: a sample of it would be one, and docs/settings.md has its keys
         if head != table:
             table = head
-            title, meaning_of_table = table_heading(head)
-            lines += [f"# {meaning_of_table}", f"## {title}" if title.startswith("[[") else title, ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"{'##' if head.endswith('[]') else '#'} {name} = {toml(default)}", ""]
+            lines += [f"# {meaning_of(head)}", header_of(head), ""]
+        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
     return "\n".join(lines)
 
 

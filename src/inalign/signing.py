@@ -51,6 +51,9 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
 
 def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> Rule:
     """One `[[sign.key]]`."""
+    for part, value in (("domain", key.domain), ("selector", key.selector), ("file", key.file)):
+        if not value:
+            raise SettingsError(f"{name}.{part}: it is required")
     part = ""
     try:
         part = ".domain"

@@ -36,8 +36,8 @@ log = logging.getLogger("inalign")
 START_SECONDS = 15.0
 """Within which a new generation must serve. A fork and an event loop take 50 ms."""
 SILENT_SECONDS = 20.0
-"""A worker reports every second; one that is silent for so long hangs. Postfix waits 30 s for an answer, so what the
-worker holds gets the default action when it is killed, and not later."""
+"""A worker reports every second; one that is silent for so long hangs. Postfix waits 300 s at the end of a message, so
+what the worker holds gets the default action when it is killed, and not minutes later."""
 MOST_RETIRING = 2
 """Generations that finish their sessions at the same time; a further SIGHUP waits, so that many cannot fill memory."""
 TICK_SECONDS = 1.0
@@ -131,7 +131,10 @@ class Supervisor:
 
     def _hear(self, child: Child) -> None:
         """Take a report, or the end of the channel, which the end of the process follows."""
-        counted = child.hear()
+        try:
+            counted = child.hear()
+        except BlockingIOError:
+            return
         if counted is None:
             self._selector.unregister(child.channel)
             return
@@ -147,10 +150,7 @@ class Supervisor:
 
     def _bury(self, child: Child, status: int) -> None:
         generation = child.generation
-        while child.channel in self._selector.get_map():
-            self._hear(child)  # its last report, and then the end
-            if not _has_more(child.channel):
-                break
+        self._counters.add_all(child.hear_last())
         if child.channel in self._selector.get_map():
             self._selector.unregister(child.channel)
         delay = generation.lose(child)
@@ -172,15 +172,10 @@ class Supervisor:
             return
         old, self._current, self._coming = self._current, generation, None
         plan = self._last_plan = generation.plan
+        self._monitor_at(None if plan.monitor is None else plan.sockets[plan.monitor])
         if old is not None:
             self._end(old, RETIRE)
             self._stop_listening(old.plan, *plan.sockets)
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
-        if plan.monitor is not None:
-            pages = {"/metrics": self._metrics, "/health": self._health}
-            self._monitor = Monitor(self._selector, plan.sockets[plan.monitor], pages)
         plan.in_force()
         if old is None:
             self._ready()
@@ -188,6 +183,14 @@ class Supervisor:
             self._counters.add('inalign_reloads_total{result="done"}')
             log.info("the new configuration is in force; old workers end when their sessions are done")
         notify("READY=1", f"STATUS={plan.workers} workers serve")
+
+    def _monitor_at(self, listener: socket.socket | None) -> None:
+        """Answer there and nowhere else; a monitor that stays is not disturbed."""
+        if self._monitor is not None and self._monitor.listener is not listener:
+            self._monitor.close()
+            self._monitor = None
+        if self._monitor is None and listener is not None:
+            self._monitor = Monitor(self._selector, listener, {"/metrics": self._metrics, "/health": self._health})
 
     def _reload(self, current: Generation) -> None:
         """Start a generation with the configuration as it is now, or say why not."""
@@ -329,10 +332,3 @@ class Supervisor:
 
 def _note(_number: int, _frame: object) -> None:
     """Python has written the number of the signal to the socket pair already."""
-
-
-def _has_more(channel: socket.socket) -> bool:
-    try:
-        return bool(channel.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False

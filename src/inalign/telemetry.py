@@ -41,7 +41,11 @@ class Pairs:
 
 def pairs(items: Iterable[tuple[str, object]]) -> str:
     """`name=value` for every value that is not None; what is no plain word is quoted and escaped."""
-    return " ".join(f"{name}={_word(str(value))}" for name, value in items if value is not None)
+    known = [(name, str(value)) for name, value in items if value is not None]
+    words = [word for _, word in known]
+    if _PLAIN.fullmatch("".join(words)) and "" not in words:  # one look at all of them
+        return " ".join([f"{name}={word}" for name, word in known])
+    return " ".join([f"{name}={_word(word)}" for name, word in known])
 
 
 def _word(value: str) -> str:
@@ -49,6 +53,23 @@ def _word(value: str) -> str:
         return value
     escaped = value.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
     return f'"{escaped}"'
+
+
+class _PlainFormatter(logging.Formatter):
+    """Time, level and message, on each line of standard error."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._second = -1
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """The time of the host, down to milliseconds; written out once a second."""
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._time = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._time},{int(record.msecs):03d}"
 
 
 class _OneLine(logging.Formatter):
@@ -134,9 +155,7 @@ def configure_logging(level: str, style: str = "plain") -> None:
         handler.setFormatter(_OneLine("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(
-            JsonFormatter() if style == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-        )
+        handler.setFormatter(JsonFormatter() if style == "json" else _PlainFormatter())
     root = logging.getLogger("inalign")
     for old in root.handlers:
         old.close()
@@ -148,6 +167,7 @@ def configure_logging(level: str, style: str = "plain") -> None:
 METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "inalign_messages_total": ("counter", "Messages decided, by why they were not verified (empty: they were)."),
+        "inalign_origins_total": ("counter", "Messages by relays and gateways, by from where the client is known."),
         "inalign_results_total": (
             "counter",
             "Results by method and RFC 8601 word; a message may have several of DKIM.",

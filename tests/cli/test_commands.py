@@ -43,6 +43,20 @@ def test_config_check_says_what_it_will_do(tmp_path: Path) -> None:
     assert "9999" in result.output
 
 
+def test_config_check_tells_who_hands_mail_in(tmp_path: Path) -> None:
+    path = tmp_path / "inalign.toml"
+    path.write_text(
+        "[milter]\nrelays = ['192.0.2.1', '!192.0.2.2']\n"
+        "[[milter.gateways]]\nnetworks = ['192.0.2.3']\nauthserv_id = 'gw.example'\n"
+        "[[milter.gateways]]\nnetworks = ['192.0.2.4']\nclient_field = 'X-Client-IP'\n"
+    )
+    result = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "handed mail on by   192.0.2.1, !192.0.2.2\n" in result.output
+    assert "192.0.2.3: the client is known from its results" in result.output
+    assert "192.0.2.4: the client is known from X-Client-IP" in result.output
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -54,6 +68,24 @@ def test_config_check_says_what_it_will_do(tmp_path: Path) -> None:
             "[milter]\nlocal_networks = ['10.0.0.1/8']",
             "inalign.toml:2: milter.local_networks: 10.0.0.1/8 has host bits",
         ),
+        (
+            "[milter]\ntrusted_relays = ['::1', '!::1/128']",
+            "inalign.toml:2: milter.trusted_relays: ::1/128 stands there both with and without `!`",
+        ),
+        ("[milter]\nrelays = ['mx2.example.net']", "inalign.toml:2: milter.relays: 'mx2.example.net'"),
+        ("[milter]\nrelays = ['0.0.0.0/0']", "inalign.toml:2: milter.relays: a prefix of length 0"),
+        ("[[milter.gateways]]\nauthserv_id = 'x'", "inalign.toml:1: milter.gateways[0].networks: a gateway needs"),
+        (
+            "[[milter.gateways]]\nnetworks = ['192.0.2.1']\n[[milter.gateways]]\n\nnetworks = ['192.0.2.0/33']",
+            "inalign.toml:5: milter.gateways[1].networks: '192.0.2.0/33'",
+        ),
+        (
+            "[[milter.gateways]]\nnetworks = ['192.0.2.1']\nauthservid = 'x'",
+            "milter.gateways[0].authservid: no such setting; known here: milter.gateways[].networks",
+        ),
+        ("[[milter.gateways]]\nnetworks = ['::1']\n\nauthserv_id = 'a;b'", "inalign.toml:4: milter.gateways[0]"),
+        ("[[milter.gateways]]\nnetworks = ['::1']\nclient_field = 'X-IP:'", "inalign.toml:3: milter.gateways[0]"),
+        ("[milter]\ngateways = [{networks = ['x']}]", "inalign.toml:2: milter.gateways[0].networks"),
         ("[milter]\nsocket_mode = '777'", "milter.socket_mode"),
         ("[dns]\nservers = ['nonsense']", "dns.servers"),
         ("[dns]\nmessage_budget_seconds = 0", "dns.message_budget_seconds"),

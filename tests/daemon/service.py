@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from struct import unpack
 from types import TracebackType
@@ -58,12 +59,15 @@ class Service:
         dns_port: int = 1,
         milter: str = "",
         log: str = "",
+        patch: str = "",
     ) -> None:
+        """`patch` is Python that is run before, in the same process: times that no test could wait for."""
         self.port = free_port()
         self.address = listen or f"inet:127.0.0.1:{self.port}"
         self.monitor_port = free_port()
         self.config = folder / "inalign.toml"
         self._log = folder / "inalign.log"
+        self._patch = patch
         self._values: dict[str, object] = {
             "listen": self.address,
             "workers": workers,
@@ -81,7 +85,8 @@ class Service:
         self.config.write_text(CONFIG.format(**self._values))
 
     def start(self) -> Self:
-        words = [sys.executable, "-m", "inalign", "milter", "--config", str(self.config)]
+        script = f"{self._patch}\nfrom inalign.cli import main\nmain(prog_name='inalign')"
+        words = [sys.executable, "-c", script, "milter", "--config", str(self.config)]
         self.program = Program(words, self._log, {"PYTHONPATH": str(SOURCE)})
         try:
             self.program.wait_ready(lambda: "listening on" in self.log())
@@ -104,6 +109,29 @@ class Service:
     def workers(self) -> list[int]:
         """The processes of the workers, in order of age."""
         return sorted(int(word) for word in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+
+    def holders(self) -> list[int]:
+        """The workers that hold a milter connection over IPv4, each as often as it holds one."""
+        accepted = {f"socket:[{inode}]" for _, inode in self._connections()}
+        found = []
+        for worker in self.workers():
+            for entry in Path(f"/proc/{worker}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if os.readlink(entry) in accepted:  # noqa: PTH115 - no path
+                        found.append(worker)
+        return found
+
+    def unread(self) -> int:
+        """The octets that wait for the milter at the connection that has the most of them."""
+        return max((octets for octets, _ in self._connections()), default=0)
+
+    def _connections(self) -> Iterator[tuple[int, str]]:
+        """Octets not read yet, and inode, of each connection to our port."""
+        port = f":{int(self.address.rpartition(':')[2]):04X}"
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[1].endswith(port) and words[3] == "01":
+                yield int(words[4].partition(":")[2], 16), words[9]
 
     def signal(self, number: signal.Signals) -> None:
         self.program.signal(number)

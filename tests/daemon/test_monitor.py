@@ -33,8 +33,10 @@ ZONE: Zone = {
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with NameServer(ZONE) as server, Service(tmp_path, dns_port=int(server.address.rpartition(":")[2])) as started:
-        yield started
+    with NameServer(ZONE) as server:
+        port = int(server.address.rpartition(":")[2])
+        with Service(tmp_path, dns_port=port, milter="helo_result = true") as started:
+            yield started
 
 
 def test_messages_are_counted_by_result(service: Service) -> None:

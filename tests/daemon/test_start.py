@@ -14,7 +14,9 @@ import pytest
 
 from inalign.daemon import warnings, workers
 from inalign.errors import SettingsError
+from inalign.main_cf import milter_content_timeout
 from inalign.notify import notify, reloading
+from inalign.ownership import distrust
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.settings import parse_settings, read_settings
 from tests.daemon.service import OUTSIDE, Service
@@ -134,14 +136,82 @@ def test_configuration_that_anybody_may_write_is_refused_by_name(tmp_path: Path)
     read_settings(path)
 
 
-def test_budget_that_the_mta_does_not_wait_for_is_a_warning() -> None:
-    assert warnings(parse_settings("")) == []
-    (warning,) = warnings(parse_settings("[dns]\nmessage_budget_seconds = 30\n[milter]\nmta_timeout_seconds = 20"))
-    assert "dns.message_budget_seconds = 30 is no less than milter.mta_timeout_seconds = 20" in warning
+def status(*, mode: int = 0o640, uid: int = 0, gid: int = 0) -> os.stat_result:
+    return os.stat_result((stat.S_IFREG | mode, 1, 1, 1, uid, gid, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (status(), None),
+        (status(uid=900, gid=900), None),
+        (status(mode=0o660), None),
+        (status(mode=0o660, uid=900, gid=900), None),
+        (status(mode=0o642), "anybody may write this file, so it is not read; try: chmod o-w"),
+        (status(uid=1000), "user 1000 owns this file, neither root nor who runs Inalign"),
+        (status(mode=0o660, gid=50), "group 50 may write this file, so it is not read; try: chmod g-w"),
+        (status(mode=0o640, gid=50), None),
+    ],
+)
+def test_configuration_is_in_the_hands_of_root_and_of_who_runs_it(
+    monkeypatch: pytest.MonkeyPatch, found: os.stat_result, words: str | None
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 900)
+    monkeypatch.setattr(os, "getegid", lambda: 900)
+    reason = distrust(found)
+    assert (reason is None) if words is None else (reason is not None and words in reason)
+
+
+@needs_root
+def test_configuration_that_another_user_owns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "inalign.toml"
+    path.write_text("")
+    os.chown(path, 12345, 0)
+    with pytest.raises(SettingsError, match=r"inalign.toml: user 12345 owns this file, .*; try: chown root /"):
+        read_settings(path)
+
+
+NO_POSTFIX = Path("/nonexistent/main.cf")
+
+
+def test_times_that_do_not_fit_each_other_are_warnings() -> None:
+    assert warnings(parse_settings(""), NO_POSTFIX) == []
+    text = "[dns]\nmessage_budget_seconds = 30\n[milter]\ndecision_seconds = 30\nmta_timeout_seconds = 20"
+    budget, decision = warnings(parse_settings(text), NO_POSTFIX)
+    assert "dns.message_budget_seconds = 30 is no less than milter.decision_seconds = 30" in budget
+    assert "milter.decision_seconds = 30 is no less than milter.mta_timeout_seconds = 20" in decision
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 300.0),
+        ("milter_content_timeout = 20s\n", 20.0),
+        ("milter_content_timeout=2m\n", 120.0),
+        ("#milter_content_timeout = 20s\nmilter_content_timeout =\n# a comment\n\t45\n", 45.0),
+        ("milter_content_timeout = 20s\nmyhostname = a\n milter_content_timeout = 1s\n", 20.0),
+        ("milter_content_timeout = 1h\nmilter_content_timeout = 1d\n", 86_400.0),
+        ("milter_content_timeout = $milter_command_timeout\n", None),
+        ("xmilter_content_timeout = 20s\n", 300.0),
+    ],
+)
+def test_time_that_postfix_waits_is_read_as_postfix_reads_it(tmp_path: Path, text: str, seconds: float | None) -> None:
+    path = tmp_path / "main.cf"
+    path.write_text(text)
+    assert milter_content_timeout(path) == seconds
+    assert milter_content_timeout(NO_POSTFIX) is None
+
+
+def test_postfix_that_waits_less_than_is_set_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "main.cf"
+    path.write_text("milter_content_timeout = 90s\n")
+    (warning,) = warnings(parse_settings(""), path)
+    assert "mta_timeout_seconds = 300, but Postfix on this host waits only 90 s (milter_content_timeout in /" in warning
+    assert warnings(parse_settings("[milter]\nmta_timeout_seconds = 90"), path) == []
 
 
 def test_too_few_open_files_are_a_warning() -> None:
-    (warning,) = warnings(parse_settings("[milter]\nmax_connections = 1000000"))
+    (warning,) = warnings(parse_settings("[milter]\nmax_connections = 1000000"), NO_POSTFIX)
     assert "too few for milter.max_connections = 1000000" in warning
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from inalign.dkim.algorithm import HashAlgorithm
 from inalign.dkim.canonical import BodyHashes, BodySpec, Canonicalization, Header
 from inalign.dkim.result import DkimResult
 from inalign.dkim.sign import SigningKey
 from inalign.dkim.verify import verify_dkim
 from inalign.mail.fields import parse_message
+from inalign.mail.tags import parse_tag_list
 from tests.helpers import NOW, message, run_now, zone
 
 RSA_PEM = b"""-----BEGIN RSA PRIVATE KEY-----
@@ -47,28 +53,35 @@ Good bye.
 """)
 
 
-def sign_as(tags: str, text: bytes = PLAIN, key: SigningKey = RSA) -> bytes:
-    """The message with a DKIM-Signature of exactly these tags on top.
+def sign_as(tags: str, text: bytes = PLAIN, key: SigningKey = RSA, *, before: str = " ") -> bytes:
+    """The message with a DKIM-Signature of exactly these tags on top, `before` between its colon and them.
 
-    In `tags` the words {bh} and {b} stand for the values that are made here. `c=` and `l=` are those of `relaxed` or
-    `simple` as written, and `h=` what is written, so that every odd list can be signed rightly.
+    In `tags` the words {bh} and {b} stand for the values that are made here. `a=`, `c=`, `l=` and `h=` are obeyed as
+    they are written, so that every odd list can be signed rightly.
     """
     parts = parse_message(text)
-    values = {
-        name.strip(): value.strip()
-        for name, _, value in (tag.partition("=") for tag in tags.replace("\r\n", "").split(";"))
-    }
+    values = parse_tag_list(tags.encode("utf-8", "surrogateescape"))
     header_form, _, body_form = values.get("c", "simple").partition("/")
+    hash_algorithm = HashAlgorithm(values.get("a", "rsa-sha256").partition("-")[2])
     length = int(values["l"]) if "l" in values else None
-    spec = BodySpec(Canonicalization(body_form or "simple"), HashAlgorithm.SHA256, length)
+    spec = BodySpec(Canonicalization(body_form or "simple"), hash_algorithm, length)
     hashes = BodyHashes([spec])
     hashes.update(parts.body)
     tags = tags.replace("{bh}", base64.b64encode(hashes.digests()[spec].digest).decode("ascii"))
     names = [name.strip().lower().encode() for name in values["h"].split(":")]
-    own = parse_message(f"DKIM-Signature: {tags.replace('{b}', '')}\r\n".encode()).fields[0]
+    written = f"DKIM-Signature:{before}{tags}\r\n".encode("utf-8", "surrogateescape")
+    own = parse_message(written.replace(b"{b}", b"")).fields[0]
     octets = Header((own, *parts.fields)).signed_octets(names, Canonicalization(header_form), 0)
-    value = base64.b64encode(key.private_key.sign(hashlib.sha256(octets).digest())).decode("ascii")
-    return f"DKIM-Signature: {tags.replace('{b}', value)}\r\n".encode() + text
+    signature = base64.b64encode(_sign(octets, hash_algorithm, key))
+    return written.replace(b"{b}", signature) + text
+
+
+def _sign(octets: bytes, hash_algorithm: HashAlgorithm, key: SigningKey) -> bytes:
+    if hash_algorithm is HashAlgorithm.SHA1:  # which ours does not make
+        private_key = load_pem_private_key(RSA_PEM, None)
+        assert isinstance(private_key, RSAPrivateKey)
+        return private_key.sign(octets, PKCS1v15(), SHA1())  # noqa: S303 - the obsolete algorithm is the question
+    return key.private_key.sign(hashlib.sha256(octets).digest())
 
 
 def verify(text: bytes, names: dict[str, dict[str, object]] | None = None) -> tuple[DkimResult, ...]:

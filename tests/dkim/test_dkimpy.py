@@ -1,4 +1,4 @@
-"""Both ways with dkimpy: what one signs, the other verifies."""
+"""What dkimpy signs we verify; the other way round, see tests/differential."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import pytest
 
 import dkim
 from inalign.dkim.canonical import Canonicalization
-from inalign.dkim.sign import sign_dkim
-from tests.dkim.material import ED25519, ED25519_SEED, PLAIN, RSA, RSA_PEM, verify_one
-from tests.helpers import NOW, message
+from tests.dkim.material import ED25519_SEED, PLAIN, RSA_PEM, verify_one
+from tests.helpers import message
 
-RECORDS = {key.key_name.encode() + b".": key.key_record().encode() for key in (RSA, ED25519)}
 PAIRS = [(header, body) for header in Canonicalization for body in Canonicalization]
 MESSAGES = {
     "plain": PLAIN,
@@ -34,17 +32,6 @@ end without   a line end"""),
 
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids="/".join)
 each_message = pytest.mark.parametrize("text", MESSAGES.values(), ids=MESSAGES)
-
-
-def look_up(name: bytes, timeout: int = 5) -> bytes | None:
-    return RECORDS.get(name)
-
-
-@each_pair
-@each_message
-def test_dkimpy_verifies_what_we_sign(text: bytes, pair: tuple[str, str]) -> None:
-    signed = sign_dkim(text, [RSA, ED25519], now=NOW, canonicalization="/".join(pair)) + text
-    assert [dkim.DKIM(signed).verify(idx=index, dnsfunc=look_up) for index in (0, 1)] == [True, True]
 
 
 @each_pair

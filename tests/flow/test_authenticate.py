@@ -87,6 +87,10 @@ def test_helo_pass_alone_never_feeds_dmarc() -> None:
     assert verdict.dmarc.result is DmarcStatus.FAIL
 
 
+def test_helo_need_not_be_checked() -> None:
+    assert judge(signed(), options=Options(authserv_id="mx.example.net", helo_check=False)).spf_helo is None
+
+
 def test_helo_result_is_shown_on_request_only() -> None:
     assert "smtp.helo" not in judge(signed()).authentication_results
     shown = judge(signed(), options=Options(authserv_id="mx.example.net", helo_result=True))

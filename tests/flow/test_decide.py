@@ -43,6 +43,7 @@ def test_row(row: dict[str, Any]) -> None:
         author=authors[0] if authors else None,
         spf=SpfStatus(row.get("spf", "none")),
         arc=chain(*map(tuple, row["arc"])) if "arc" in row else NO_CHAIN,
+        changed_in_transit=row.get("changed", False),
     )
     facts = Facts(tuple(authors), row.get("from_fields", 1), row.get("list", False), row.get("hold", True))
     ruling = decide(found, facts, policy_of(row["policy"]))

@@ -30,6 +30,7 @@ def verdict(
     spf: SpfStatus = SpfStatus.NONE,
     spf_domain: str = "bounce.example.org",
     arc: ArcResult = NO_CHAIN,
+    changed_in_transit: bool = False,
 ) -> Verdict:
     """A verdict of which a decision depends on this much alone."""
     return Verdict(
@@ -37,6 +38,7 @@ def verdict(
         spf_helo=None,
         dkim=(),
         arc=arc,
+        changed_in_transit=changed_in_transit,
         dmarc=DmarcResult(result=dmarc, reason=reason, author_domain=author, policy=applied, applied_policy=applied),
         authentication_results=f"mx.example.net; dkim=none; dmarc={dmarc} policy.dmarc={applied or 'none'}",
     )

@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings import describe, table_heading
+from inalign.settings import describe, header_of, meaning_of
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
 
@@ -128,22 +128,20 @@ def _links(paths: Iterable[str]) -> str:
 
 def settings() -> str:
     """The page of the settings, a chapter a table of the file."""
-    lines = [SETTINGS]
-    table = None
+    rows: dict[str, list[str]] = defaultdict(list)
     for key, kind, default, meaning in describe():
         head, _, name = key.rpartition(".")
-        if head != table:
-            table = head
-            lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
-        lines.append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+        rows[head].append(f"| `{name}` | {_cell(kind)} | {_code(default)} | {_cell(meaning)} |")
+    lines = [SETTINGS]
+    for head, of_table in rows.items():
+        lines += [*_heading(head), "| key | takes | default | meaning |", "| --- | --- | --- | --- |", *of_table]
     return "\n".join(lines) + "\n"
 
 
 def _heading(table: str) -> list[str]:
     if not table:
         return ["## At the top of the file", ""]
-    title, meaning = table_heading(table)
-    return ["", f"## `{title}`", "", meaning, ""]
+    return ["", f"## `{header_of(table)}`", "", meaning_of(table), ""]
 
 
 def _code(value: object) -> str:

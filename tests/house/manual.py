@@ -9,7 +9,7 @@ import click
 
 from inalign import __version__
 from inalign.cli import COMMANDS, main
-from inalign.settings import describe, table_heading, toml
+from inalign.settings import describe, header_of, toml
 
 FILES = (
     ("./inalign.toml, /etc/inalign/inalign.toml", "the configuration, where --config names none; see inalign.toml(5)"),
@@ -81,7 +81,7 @@ def _settings_manual() -> Iterator[str]:
         head, _, name = key.rpartition(".")
         if head != table:
             table = head
-            yield f".SH {table_heading(head)[0].upper()}" if head else ".SH AT THE TOP OF THE FILE"
+            yield f".SH {header_of(head).upper()}" if head else ".SH AT THE TOP OF THE FILE"
         yield from _item(name, f"{meaning} Takes: {kind}. Default: {toml(default)}.")
     yield ".SH SEE ALSO"
     yield ".BR inalign (1)"

@@ -1,15 +1,15 @@
-"""Postfix, Inalign, the senders and their name server as one thing: send this, read what lies in the mailbox."""
+"""A mail server, Inalign, the senders and their name server as one thing: send this, read what lies in the mailbox."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.interop.inalign import TRUSTED_RELAY, Inalign
-from tests.interop.postfix import Postfix
+from tests.interop.inalign import Inalign
 from tests.interop.program import wait_until
 from tests.interop.received import Received, claims_our_id, received
 from tests.interop.senders import STRANGER_IP, Senders
+from tests.interop.server import MailServer
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
@@ -18,12 +18,12 @@ SENDER = Client()
 """A host that the SPF records of the test domains name."""
 STRANGER = Client(ip=STRANGER_IP, helo="stranger.example", name=None)
 LOCAL_CLIENT = Client(ip="198.51.100.25", helo="desk.example.net", name=None)
-RELAY = Client(ip=TRUSTED_RELAY, helo="relay.example.net", name=None)
+RELAY = Client(ip="203.0.113.5", helo="relay.example.net", name=None)
 
 
 @dataclass
 class Mail:
-    postfix: Postfix
+    server: MailServer
     inalign: Inalign
     senders: Senders
     name_server: NameServer
@@ -38,14 +38,14 @@ class Mail:
         options: Sequence[str] = (),
     ) -> Received:
         """Send one message that is accepted, and read it from the mailbox."""
-        with self.postfix.session(client, strict=True) as session:
+        with self.server.session(client, strict=True) as session:
             reply = session.send(message, mail_from, self.recipient, options=options)
         assert reply.code == 250, f"{reply}\n{self.inalign.log()[-3000:]}"
         return self.next()
 
     def next(self, recipient: str | None = None) -> Received:
         """The next message in the mailbox."""
-        (message,) = self.postfix.delivered(recipient or self.recipient)
+        (message,) = self.server.delivered(recipient or self.recipient)
         return received(message)
 
     def wait_for_question(self, name: str, *, since: int) -> None:

@@ -1,34 +1,24 @@
-"""A private Postfix: own configuration, queue, log and mailboxes in one folder, on loopback ports of its own.
-
-Nothing of an installed instance is read or touched. It needs root, since Postfix' master does. Mail for any address at
-example.net is delivered to one Maildir and handed out by address; nothing leaves the machine.
+"""A private Postfix. Nothing of an installed instance is read or touched. It needs root, since Postfix' master does.
 
 Two SMTP services stand before the same milter: `port` goes on without a milter that is missing or broken
 (`default_action=accept`), `strict_port` answers 451 then (`default_action=tempfail`). Mail from the local `sendmail`
-command passes the milter as `non_smtpd_milters` have it.
+command passes the milter as `non_smtpd_milters` have it. Clients are whom XCLIENT names.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
-from collections import defaultdict, deque
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-from tests.interop.program import STOP_SECONDS, Program, free_port, listens, wait_until
-from tests.interop.smtp import Client, Reply, SmtpSession
-
-DOMAIN = "example.net"
-HOST = "mx.example.net"
-LOCAL_CLIENT = "127.0.0.1"
-DELIVERY_SECONDS = 20.0
+from tests.interop.program import STOP_SECONDS, Program, free_port, is_bound, wait_until
+from tests.interop.server import DELIVERY_SECONDS, DOMAIN, HOST, Delivered, MailServer
+from tests.interop.smtp import Client, SmtpSession
 
 MAIN_CF = """\
 compatibility_level = 3.6
@@ -100,8 +90,22 @@ scache    unix - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
+RELAYING = """\
+virtual_mailbox_domains =
+relay_domains = {domain}
+relay_transport = relay:[127.0.0.1]:{port}
+smtp_bind_address = {address}
+smtpd_milters =
+non_smtpd_milters =
+"""
+
 DELIVERY_FIELDS = (b"Return-Path:", b"X-Original-To:", b"Delivered-To:")
 """What the mailbox delivery writes above the message; a milter has nothing to do with it."""
+
+
+def relaying_to(port: int, address: str) -> str:
+    """What main.cf needs beside `MAIN_CF` to hand everything on to another instance, coming from this address."""
+    return RELAYING.format(domain=DOMAIN, port=port, address=address)
 
 
 def missing_part() -> str | None:
@@ -113,25 +117,16 @@ def missing_part() -> str | None:
     return None
 
 
-class Delivered(NamedTuple):
-    """One message as it lies in its mailbox, lines ended by LF as Postfix writes them."""
+class Postfix(MailServer):
+    """One running instance."""
 
-    return_path: str
-    recipient: str
-    message: bytes
-
-
-class Postfix:
-    """One running instance before one milter, `inet:127.0.0.1:PORT` as Postfix writes it; `stop` in every case."""
+    name = "postfix"
 
     def __init__(self, milter: str, *, more: str = "") -> None:
-        self.milter = milter
+        super().__init__(milter)
         self.port = free_port()
         self.strict_port = free_port()
-        # Not pytest's own temporary folder: that is closed to other users, and Postfix has several.
-        self.folder = Path(tempfile.mkdtemp(prefix="inalign-postfix-"))
         self._program: Program | None = None
-        self._mailboxes: defaultdict[str, deque[Delivered]] = defaultdict(deque)
         try:
             self._write(more)
             self._start()
@@ -141,16 +136,13 @@ class Postfix:
 
     def _write(self, more: str) -> None:
         postfix, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
-        self.folder.chmod(0o755)
         for name in ("conf", "queue", "data", "log", "mail"):
             (self.folder / name).mkdir()
         os.chown(self.folder / "data", postfix.pw_uid, postfix.pw_gid)
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
         conf = self.folder / "conf"
-        (conf / "main.cf").write_text(
-            MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
-            + more
-        )
+        main_cf = MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
+        (conf / "main.cf").write_text(_overridden(main_cf, more))
         (conf / "master.cf").write_text(
             MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
         )
@@ -160,12 +152,11 @@ class Postfix:
         command = ["postfix", "-c", str(self.folder / "conf"), "start-fg"]
         self._program = Program(command, self.folder / "log" / "start")
         try:
-            self._program.wait_ready(lambda: listens(self.port) and listens(self.strict_port))
+            self._program.wait_ready(lambda: is_bound(self.port) and is_bound(self.strict_port))
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.log()[-4000:]}") from None
 
     def stop(self) -> None:
-        """End the instance and take its folder away."""
         if self._program is not None:
             # The master leads a process group of its own; it ends all that it started, and then our child ends.
             master = self._master()
@@ -184,53 +175,29 @@ class Postfix:
             return None
 
     def session(self, client: Client | None = None, *, strict: bool = False, greet: bool = True) -> SmtpSession:
-        """A connection from loopback, or from wherever the client is said to be."""
-        return SmtpSession(self.strict_port if strict else self.port, client, greet=greet)
+        session = SmtpSession(self.strict_port if strict else self.port)
+        if client is not None and session.greeting.code == 220:
+            session.greet(client.helo)
+            session.greeting = session.command(_xclient(client))
+        if greet:
+            session.greet(client.helo if client else "localhost")
+        return session
 
-    def send(
-        self,
-        message: bytes,
-        mail_from: str,
-        rcpt_to: str | Sequence[str],
-        *,
-        client_ip: str = "192.0.2.7",
-        helo: str = "mail.example.org",
-        name: str | None = "mail.example.org",
-        login: str | None = None,
-        pipelining: bool = False,
-        strict: bool = False,
-        options: Sequence[str] = (),
-    ) -> Reply:
-        """One message in one session; the reply to its last octet, or the refusal that came before."""
-        with self.session(Client(client_ip, helo, name, login), strict=strict) as session:
-            return session.send(message, mail_from, rcpt_to, pipelining=pipelining, options=options)
+    def client_ip(self, client: Client) -> str:
+        return client.ip
 
     def sendmail(self, message: bytes, mail_from: str, rcpt_to: str | Sequence[str]) -> None:
-        """Hand a message to the local `sendmail` command; it reads lines ended by LF."""
         recipients = [rcpt_to] if isinstance(rcpt_to, str) else list(rcpt_to)
         command = ["sendmail", "-C", str(self.folder / "conf"), "-i", "-f", mail_from, "--", *recipients]
         subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True, timeout=30)
 
-    def delivered(self, recipient: str, count: int = 1) -> list[bytes]:
-        """The next messages to this address, oldest first; waits for so many, and fails when they do not come."""
-        return [each.message for each in self.deliveries(recipient, count)]
-
-    def deliveries(self, recipient: str, count: int = 1) -> list[Delivered]:
-        """As `delivered`, with what the delivery noted about the envelope."""
-
-        def arrived() -> bool:
-            self._collect()
-            return len(self._mailboxes[recipient]) >= count
-
-        try:
-            wait_until(arrived, f"{count} messages to {recipient}", DELIVERY_SECONDS)
-        except AssertionError as failure:
-            there = {address: len(found) for address, found in self._mailboxes.items() if found}
-            raise AssertionError(f"{failure}; there are {there}\n{self.log()[-3000:]}") from None
-        return [self._mailboxes[recipient].popleft() for _ in range(count)]
+    def all_delivered(self, recipient: str) -> list[bytes]:
+        """All messages to this address, oldest first, once nothing waits in the queue any more."""
+        wait_until(lambda: not self.queue(), "an empty queue", DELIVERY_SECONDS)
+        self._collect()
+        return [each.message for each in self._mailboxes.pop(recipient, ())]
 
     def _collect(self) -> None:
-        """Take what lies in the Maildir into memory."""
         new = self.folder / "mail" / "inbox" / "new"
         if not new.is_dir():
             return
@@ -240,7 +207,6 @@ class Postfix:
             self._mailboxes[delivered.recipient].append(delivered)
 
     def log(self) -> str:
-        """Postfix' log so far."""
         path = self.folder / "log" / "mail.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -249,6 +215,29 @@ class Postfix:
         command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return listed.stdout.splitlines()
+
+    def held(self, recipient: str) -> bool:
+        queued = map(json.loads, self.queue())
+        return [each["queue_name"] for each in queued if each["recipients"][0]["address"] == recipient] == ["hold"]
+
+
+def _xclient(client: Client) -> str:
+    address = f"IPV6:{client.ip}" if ":" in client.ip else client.ip
+    words = [f"ADDR={address}", f"NAME={client.name or '[UNAVAILABLE]'}", f"HELO={client.helo}", "PROTO=ESMTP"]
+    if client.login is not None:
+        words.append(f"LOGIN={client.login}")
+    return "XCLIENT " + " ".join(words)
+
+
+def _overridden(main_cf: str, more: str) -> str:
+    """The first with the settings of the second in place of its own.
+
+    Every process of Postfix warns of a setting that stands there twice, and so many warnings at once fill the socket
+    of postlogd before it reads: it waits for itself then, and the others for it.
+    """
+    names = {line.partition("=")[0].strip() for line in more.splitlines()}
+    kept = [line for line in main_cf.splitlines() if line.partition("=")[0].strip() not in names]
+    return "\n".join([*kept, more])
 
 
 def _delivered(stored: bytes) -> Delivered:

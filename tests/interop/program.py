@@ -44,6 +44,22 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def is_bound(port: int) -> bool:
+    """Whether somebody listens on this port, found out without connecting (Linux): that would begin a session."""
+    table = Path("/proc/net/tcp").read_text()
+    return any(f":{port:04X} 00000000:0000 0A" in line for line in table.splitlines())
+
+
+def has_ipv6() -> bool:
+    """Whether there is a loopback address of IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 class Program:
     """One child process in a session of its own, its output in a file; ended with all its children."""
 

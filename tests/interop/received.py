@@ -61,3 +61,18 @@ def claims_our_id(value: str) -> bool:
     without = re.sub(r"\((?:[^()\\]|\\.)*\)", " ", re.sub(r"\((?:[^()\\]|\\.)*\)", " ", value))
     plain = re.sub(r'[\s"\\]', " ", without).strip().lower()
     return re.match(rf"{re.escape(AUTHSERV_ID)}(?:[\s;/]|$)", plain) is not None
+
+
+def word(results: dict[str, list[Result]], method: str) -> str:
+    (result,) = results[method]
+    return result.word
+
+
+def words(results: dict[str, list[Result]]) -> tuple[str, str, str]:
+    """SPF of the reverse-path, the one signature, DMARC."""
+    return mailfrom(results).word, word(results, "dkim"), word(results, "dmarc")
+
+
+def mailfrom(results: dict[str, list[Result]]) -> Result:
+    (result,) = (each for each in results["spf"] if "smtp.mailfrom" in each.properties)
+    return result

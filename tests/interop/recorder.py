@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.interop.program import wait_until
 
@@ -102,6 +105,10 @@ class Script:
     """Answers to events that want none, as a broken milter gives them."""
     macros: dict[int, str] = field(default_factory=dict)
     """SETSYMLIST: what to ask for, by stage number."""
+    late: dict[str, float] = field(default_factory=dict)
+    """Seconds before the answer, by command name."""
+    signs_of_life: int = 0
+    """How often to wait so long at the end of a message, with a sign of progress after each."""
 
     def answers_to(self, command: str, data: bytes) -> tuple[bytes, ...]:
         """The packets to send back."""
@@ -169,15 +176,18 @@ class Recorder:
     def __init__(self) -> None:
         self.script = Script()
         self._conversations: list[Conversation] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        # A UNIX socket: on TCP, Nagle's algorithm makes Sendmail wait some 40 ms before the second of two small writes.
+        self._folder = tempfile.TemporaryDirectory(prefix="inalign-recorder-")
+        path = Path(self._folder.name) / "milter.sock"
+        path.parent.chmod(0o755)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        path.chmod(0o666)
+        self._socket.listen(64)
+        self.address = f"unix:{path}"
+        """As Postfix writes it."""
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """As Postfix writes it."""
-        return f"inet:127.0.0.1:{self.port}"
 
     def reset(self, script: Script | None = None) -> None:
         """Forget what was said, and answer by this script from now on."""
@@ -203,6 +213,7 @@ class Recorder:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
+        self._folder.cleanup()
 
     def _accept(self) -> None:
         while True:
@@ -224,9 +235,12 @@ class Recorder:
                 command, data = COMMANDS[chr(packet[0])], packet[1:]
                 conversation.packets.append((command, data))
                 answers = script.answers_to(command, data)
-                connection.sendall(
-                    b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE)
-                )
+                for _ in range(script.signs_of_life if command == "BODYEOB" else 0):
+                    time.sleep(script.late[command])
+                    connection.sendall(struct.pack(">I", len(PROGRESS)) + PROGRESS)
+                time.sleep(script.late.get(command, 0))
+                if octets := b"".join(struct.pack(">I", len(answer)) + answer for answer in answers if answer != DIE):
+                    connection.sendall(octets)
                 if DIE in answers:
                     break
         conversation.ended = True

@@ -29,9 +29,11 @@ CLIENT_IP = "192.0.2.7"
 """Inside the SPF records."""
 CLIENT_IP_6 = "2001:db8::7"
 """Inside, too."""
+LOOPBACK_IP = "127.0.2.7"
+"""How a server without XCLIENT sees the same client."""
 STRANGER_IP = "203.0.113.99"
 """Outside."""
-SPF = "v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all"
+SPF = "v=spf1 ip4:192.0.2.0/24 ip4:127.0.2.0/24 ip6:2001:db8::/32 ip6:::1 -all"
 POLICIES = {
     "reject.example": "v=DMARC1; p=reject",
     "quarantine.example": "v=DMARC1; p=quarantine",
@@ -80,8 +82,9 @@ class Senders:
     def zone(self) -> Zone:
         """All that DNS says, in the JSON form of `inalign verify --zone`."""
         names: dict[str, dict[str, object]] = {
-            "mail.example.org": {"A": [CLIENT_IP], "AAAA": [CLIENT_IP_6], "TXT": [SPF]},
+            "mail.example.org": {"A": [CLIENT_IP, LOOPBACK_IP], "AAAA": [CLIENT_IP_6], "TXT": [SPF]},
             "7.2.0.192.in-addr.arpa": {"PTR": ["mail.example.org"]},
+            "7.2.0.127.in-addr.arpa": {"PTR": ["mail.example.org"]},
             BROKEN: {"error": "servfail"},
             SILENT: {"error": "timeout"},
         }
@@ -91,9 +94,8 @@ class Senders:
         for domain in (*POLICIES, KEY_ONLY):
             names[f"rsa._domainkey.{domain}"] = {"TXT": [f"v=DKIM1; k=rsa; p={self._rsa_public()}"]}
             names[f"ed25519._domainkey.{domain}"] = {"TXT": [f"v=DKIM1; k=ed25519; p={self._ed25519_public()}"]}
-        names[LONG] = {
-            "TXT": [f"v=spf1 {' '.join(f'ip6:2001:db8:{n:x}::/48' for n in range(1, 90))} ip4:{CLIENT_IP} -all"]
-        }
+        filler = " ".join(f"ip6:2001:db8:{n:x}::/48" for n in range(1, 90))
+        names[LONG] = {"TXT": [f"v=spf1 {filler} ip4:{CLIENT_IP} ip4:{LOOPBACK_IP} -all"]}
         names[f"rsa._domainkey.{LONG}"] = {"TXT": [f"v=DKIM1; n={'note ' * 500}; k=rsa; p={self._rsa_public()}"]}
         for domain, error in ((BROKEN, "servfail"), (SILENT, "timeout")):
             for label in ("_dmarc", "rsa._domainkey"):

@@ -1,4 +1,4 @@
-"""An SMTP client for tests that hides nothing: raw commands, XCLIENT, pipelining, RSET, octets as they are.
+"""An SMTP client for tests that hides nothing: raw commands, pipelining, RSET, octets as they are.
 
 `smtplib` mends line ends and cannot pipeline; the tests are about exactly these things.
 """
@@ -24,7 +24,7 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Client:
-    """Who the server shall believe is speaking (Postfix XCLIENT)."""
+    """Who the server shall believe is speaking."""
 
     ip: str = "192.0.2.7"
     helo: str = "mail.example.org"
@@ -44,26 +44,18 @@ def dot_stuffed(message: bytes) -> bytes:
 
 
 class SmtpSession:
-    """One connection to a server on loopback; with a client it first becomes that client."""
+    """One connection to a server on loopback, from this address if one is named."""
 
-    def __init__(self, port: int, client: Client | None = None, *, greet: bool = True) -> None:
-        self.client = client
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=REPLY_SECONDS)
+    def __init__(self, port: int, *, host: str = "127.0.0.1", source: str | None = None) -> None:
+        self._socket = socket.create_connection(
+            (host, port), timeout=REPLY_SECONDS, source_address=None if source is None else (source, 0)
+        )
         self._input = self._socket.makefile("rb")
         self.greeting = self.reply()
-        if client is not None and self.greeting.code == 220:
-            self.command(f"EHLO {client.helo}")
-            self.greeting = self.command(self._xclient(client))
-        if greet and self.greeting.code == 220:
-            self.command(f"EHLO {client.helo if client else 'localhost'}")
 
-    @staticmethod
-    def _xclient(client: Client) -> str:
-        address = f"IPV6:{client.ip}" if ":" in client.ip else client.ip
-        words = [f"ADDR={address}", f"NAME={client.name or '[UNAVAILABLE]'}", f"HELO={client.helo}", "PROTO=ESMTP"]
-        if client.login is not None:
-            words.append(f"LOGIN={client.login}")
-        return "XCLIENT " + " ".join(words)
+    def greet(self, name: str) -> Reply | None:
+        """EHLO, unless the server has refused to talk at all."""
+        return self.command(f"EHLO {name}") if self.greeting.code == 220 else None
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Postfix and the recording milter as one thing to ask: this message and this script, what was said, what came out."""
+"""A mail server and the recording milter as one thing to ask: this message, this script; what was said and came out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.interop.postfix import Postfix
 from tests.interop.recorder import Conversation, Recorder, Script
+from tests.interop.server import MailServer
 from tests.interop.smtp import Client, Reply
 
 SENDER = "alice@example.org"
+HEADER = b"From: alice@example.org\r\nTo: bob@example.net\r\nSubject: t\r\nDate: Tue, 24 Nov 2026 12:00:00 +0000\r\n"
+HEADER += b"Message-ID: <1@example.org>\r\n"
+PLAIN = HEADER + b"\r\nbody\r\n"
 _numbers = itertools.count(1)
 
 
@@ -21,7 +24,7 @@ def fresh_address() -> str:
 
 @dataclass
 class Wire:
-    postfix: Postfix
+    server: MailServer
     recorder: Recorder
     recipient: str = field(default_factory=fresh_address)
 
@@ -38,7 +41,7 @@ class Wire:
         options: Sequence[str] = (),
     ) -> Reply:
         """One message in one session, from loopback when no client is given."""
-        with self.postfix.session(client, strict=strict) as session:
+        with self.server.session(client, strict=strict) as session:
             return session.send(message, mail_from, self.recipient, options=options)
 
     def heard(self, message: bytes, mail_from: str = SENDER, *, client: Client | None = None) -> Conversation:
@@ -54,5 +57,5 @@ class Wire:
         return self.delivered()
 
     def delivered(self) -> bytes:
-        (message,) = self.postfix.delivered(self.recipient)
+        (message,) = self.server.delivered(self.recipient)
         return message

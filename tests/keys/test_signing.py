@@ -101,14 +101,14 @@ def test_source_that_cannot_say_is_not_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[[sign.key]]\ndomain = "example.org"\nselector = "s"\n', ":1: sign.key[0]: object missing required field"),
+        ('[[sign.key]]\ndomain = "example.org"\nselector = "s"\n', ":1: sign.key[0].file: it is required"),
         (RULE.format("a") + RULE.format("b").replace("e.org", "e org"), ":6: sign.key[1].domain: 'example org' in"),
         (RULE.format("-s"), ":3: sign.key[0].selector: '-s' in '-s' is not a label"),
         (RULE.format("s") + 'for = ["*.example.org"]\n', ":5: sign.key[0].for: '*' in"),
         (RULE.format("s") + "owner = 1\n", ":5: sign.key[0].owner: no such setting"),
-        ('[sign]\nkey_table = "/x"\n', ": sign.signing_table: it needs sign.key_table"),
+        ('[sign]\nkey_table = "/x"\n', ":1: sign.signing_table: it needs sign.key_table"),
         ('[sign]\nsigning_table = "dsn:x"\nkey_table = "dsn:x"\n', ":2: sign.signing_table: 'dsn:x' is no data set"),
-        ('[sign]\ndatabase = "x"\n', ": sign.query: it needs sign.database"),
+        ('[sign]\ndatabase = "x"\n', ":1: sign.query: it needs sign.database"),
         ('[sign]\nfolder = "gone"\n', ":2: sign.folder: "),
         ('[sign]\npassphrase_variable = "INALIGN_NOT_SET"\n', ":2: sign.passphrase_variable: there is no INALIGN"),
     ],

@@ -97,3 +97,39 @@ def test_the_frames_before_an_impossible_one_are_given() -> None:
     assert next(frames) == (65, b"")
     with pytest.raises(RemoteProtocolError):
         next(frames)
+
+
+def test_a_run_is_read_up_to_the_first_frame_of_another_kind() -> None:
+    between = encode_frame(68, b"Li\0Q\0")
+    header = [encode_frame(76, b"%d\0v\0" % number) for number in range(4)]
+    wire = header[0] + between + header[1] + header[2] + between + header[3] + between + encode_frame(78)
+    buffer = FrameBuffer()
+    buffer.receive(wire)
+    frames = buffer.frames()
+    assert next(frames) == (76, b"0\0v\0")
+    assert buffer.run(76, between) == [b"1\0v\0", b"2\0v\0", b"3\0v\0"]
+    assert list(frames) == [(78, b"")]
+    assert len(buffer) == 0
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_run_leaves_what_is_not_complete(cut: int) -> None:
+    wire = encode_frame(76, b"a\0b\0") * 3 + encode_frame(68, b"other") + encode_frame(76, b"c\0d\0")
+    buffer = FrameBuffer()
+    found = []
+    for piece in (wire[:cut], wire[cut:]):
+        buffer.receive(piece)
+        for command, payload in buffer.frames():
+            found.append((command, payload))
+            found += [(76, more) for more in buffer.run(76, b"")]
+    assert found == [(76, b"a\0b\0")] * 3 + [(68, b"other"), (76, b"c\0d\0")]
+
+
+def test_a_run_leaves_an_impossible_frame_to_the_reader() -> None:
+    buffer = FrameBuffer(10)
+    buffer.receive(encode_frame(76, b"a\0\0") + b"\0\0\0\x0bL")
+    frames = buffer.frames()
+    assert next(frames) == (76, b"a\0\0")
+    assert buffer.run(76, b"") == []
+    with pytest.raises(RemoteProtocolError):
+        next(frames)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from inalign.flow.decide import LocalPolicy
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Hosts
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling, Rule, Ruling
 from inalign.flow.verdict import Verdict
@@ -19,7 +21,6 @@ from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
 from inalign.milterd.acting import MARK_NAME, RESULTS_NAME
 from inalign.milterd.filter import WANTED, ReceivingFilter, Service
 from inalign.resolver import Resolver, ZoneResolver
-from inalign.settings import networks
 from inalign.telemetry import Pairs
 from tests.senders import CLIENT, records
 
@@ -49,8 +50,8 @@ class Message:
             options=Options(authserv_id="mx.example.net"),
             policy=policy,
             message_budget_seconds=20,
-            local_networks=networks([LOCAL]),
-            trusted_relays=networks([RELAY]),
+            hosts=Hosts(local=Networks([LOCAL]), relays=Networks()),
+            trusted_relays=Networks([RELAY]),
             show_login=False,
             local_mailers=frozenset(),
             count=lambda *told: self.counted.append(told[:4]),

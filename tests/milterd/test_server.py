@@ -31,7 +31,7 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, Decision, Reply, add_header, quarantine
 from inalign.milterd import server as milterd
 from inalign.milterd.listen import InetAddress, UnixAddress, listen
-from inalign.milterd.server import HELD_BYTES, Filter, Options, Server, run
+from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, Options, Server, run
 from tests.milter import mta
 
 WANTED = Wanted(actions=Action.ADD_HEADER)
@@ -194,6 +194,32 @@ TOLD = [
     "end ONE",
 ]
 SENT = OPENING + mta.macros(Command.MAIL, i="ONE") + mta.MESSAGE
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux has the option")
+def test_what_follows_a_reply_on_tcp_is_acknowledged_at_once(in_loop: Loops) -> None:
+    """Sendmail writes macros and command apart: delayed, each message would take it 40 ms longer."""
+
+    async def main() -> None:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.create_connection(listener.getsockname()) as theirs,
+        ):
+            ours = listener.accept()[0]
+            with ours.dup() as seen:
+                await asyncio.get_running_loop().connect_accepted_socket(server_with([]).make_connection, ours)
+                peer = Peer(theirs)
+                for sent in (SENT, mta.MESSAGE, mta.MESSAGE):
+                    await peer.send(sent)
+                    await peer.letters(1)
+                assert seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+
+    in_loop(main())
+
+
+def test_mta_hears_of_a_slow_message_well_within_its_shortest_default_time() -> None:
+    """Sendmail waits 10 s for each packet (T=R), also where it gives 5 min to the whole (T=E)."""
+    assert PROGRESS_SECONDS <= 10 / 2
 
 
 def test_a_filter_is_told_all_in_order_and_its_decision_is_sent(in_loop: Loops) -> None:

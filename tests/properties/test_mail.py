@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from inalign.mail.authres import parse_authentication_results
 from inalign.mail.claim import claims_authserv_id
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.mail.fields import make_field, parse_message
+from inalign.mail.mailbox import _Reader, parse_mailboxes
 from inalign.mail.results import AuthenticationResults, MethodResult, Property, fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.mail.tags import parse_tag_list
@@ -65,6 +67,45 @@ def test_fields_and_body_are_the_message(parts: list[tuple[str, bytes]], body: b
 def test_no_second_from_is_ever_the_sole_author(octets: bytes) -> None:
     message = b"From: a@victim.example\r\n" + b"From: " + octets.replace(b"\n", b"").replace(b"\r", b"") + b"\r\n\r\n"
     assert author_domains(parse_message(message).fields).sole_domain is None
+
+
+PIECES = [
+    '"',
+    "\\",
+    "<",
+    ">",
+    "@",
+    ".",
+    ",",
+    ":",
+    ";",
+    "[",
+    "(c)",
+    " ",
+    "\t",
+    "a",
+    "=?utf-8?q?a?=",
+    "Some Name",
+    '"A, B" ',
+    "a.b",
+    "example",
+    ".org",
+    "<a@b.example>",
+]
+NAMES = ["", '"A (B), c@d" ', "Some Name ", "J. R. ", "=?utf-8?q?a?= ", ", ", '"\\"" ']
+
+
+@given(st.one_of(st.lists(st.sampled_from(PIECES)), st.tuples(st.sampled_from(NAMES), st.just("<a.b@example.org>"))))
+def test_the_short_way_to_a_mailbox_leads_where_the_long_one_does(pieces: list[str]) -> None:
+    value = "".join(pieces).encode()
+    reader = _Reader(value.decode())
+    try:
+        reader.read_list()
+    except ParseError:
+        with pytest.raises(ParseError):
+            parse_mailboxes(value)
+    else:
+        assert parse_mailboxes(value) == tuple(reader.mailboxes)
 
 
 @given(TEXT)

@@ -83,6 +83,7 @@ def test_ttl(text: str, ttl: int) -> None:
         ("a TXT x )", 1, "was not opened"),
         ('ok TXT x\n\na TXT "no end\n\n', 3, "does not end"),
         ("a TXT x\\\nb TXT y", 1, "backslash before a line end"),
+        ("a TXT x\\\r\nb TXT y", 1, "backslash before a line end"),
         ("a TXT \\256", 1, "is no octet"),
         ("a TXT " + "x" * 256, 1, "255 is the most"),
         ("a TXT " + ("x" * 255 + " ") * 257, 1, "over 65,535"),

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Hosts
 from inalign.flow.receive import Options
 from inalign.mail.authres import parse_authentication_results
 from inalign.mail.fields import parse_message
@@ -93,8 +95,8 @@ async def receiving(
             resolver=resolver,
             options=Options(authserv_id="mx.example.net", iprev=iprev),
             message_budget_seconds=budget,
-            local_networks=(),
-            trusted_relays=(),
+            hosts=Hosts(local=Networks(), relays=Networks()),
+            trusted_relays=Networks(),
             show_login=False,
             local_mailers=frozenset(),
         )

@@ -51,6 +51,14 @@ def test_live_questions_run_on_one_kept_loop(resolver: LiveResolver, server: Nam
     assert len(server.questions) == 3
 
 
+def test_closing_a_resolver_that_has_nothing_under_way_needs_no_event_loop() -> None:
+    closed: list[None] = []
+    thread = threading.Thread(target=lambda: closed.append(run(LiveResolver(["127.0.0.1"]).aclose())))
+    thread.start()
+    thread.join()
+    assert closed == [None]
+
+
 def test_what_is_known_needs_no_event_loop(resolver: LiveResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(resolver.txt("example.org")).outcome is Outcome.FOUND
     with monkeypatch.context() as patch:

@@ -78,8 +78,9 @@ class Validation:
         self._early: ArcResult | None = None
         """The result, where the structure of the chain gives it already."""
         try:
-            self._sets = collect_sets(fields)
-            self._messages = tuple(self._messages_to_check(limits.body_hashes))
+            if self._count_seals():
+                self._sets = collect_sets(fields)
+                self._messages = tuple(self._messages_to_check(limits.body_hashes))
         except ChainError as problem:
             self._early = self._fail(problem)
         if not self._sets and self._early is None:

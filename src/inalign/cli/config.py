@@ -38,6 +38,10 @@ def check(config: Path | None) -> None:
     click.echo(f"  asks DNS at            {', '.join(settings.dns.servers) or 'the servers of /etc/resolv.conf'}")
     click.echo(f"  does not verify        {', '.join(settings.milter.local_networks) or '-'}, authenticated clients")
     click.echo(f"  keeps our results from {', '.join(settings.milter.trusted_relays) or '-'}")
+    click.echo(f"  is handed mail on by   {', '.join(settings.milter.relays) or '-'}")
+    for gateway in settings.milter.gateways:
+        client = "its results" if gateway.authserv_id else gateway.client_field or "its Received fields"
+        click.echo(f"  is filtered by         {', '.join(gateway.networks)}: the client is known from {client}")
     click.echo(f"  when it fails itself   {settings.milter.failure_action}")
     policy = settings.policy
     click.echo(f"  acts on results        {'yes' if policy.mode == 'enforce' else 'no: it logs what it would do'}")

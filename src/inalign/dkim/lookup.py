@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from inalign.dkim.algorithm import Algorithm, KeyType
 from inalign.dkim.key import KeyRecord, KeyRecordError, parse_key
@@ -25,8 +26,7 @@ class KeyRules:
     max_records: int = 4  # RFC 6376 section 3.6.2.2: more than one is undefined, one for each key type is seen
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What the keys at a name say of a signature."""
 
     reason: DkimReason
@@ -36,8 +36,7 @@ class Proof:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A signature over a hash, to be judged."""
 
     algorithm: Algorithm

@@ -32,6 +32,8 @@ class DkimReason(StrEnum):
     """`l=` counts more octets than the body has."""
     EXPIRED = "expired"
     """`x=` lies in the past."""
+    CHANGED_IN_TRANSIT = "changed_in_transit"
+    """It fails on what a listed gateway in front of us changes; only the verdict on a message says so."""
     # permerror
     SYNTAX = "syntax"
     """The field is no tag list, or a value is outside the grammar."""
@@ -100,6 +102,8 @@ class DkimResult:
     key_bits: int | None = None
     testing: bool = False
     """Whether the key says `t=y`."""
+    is_header_intact: bool = False
+    """Whether the header is what was signed, by the key that DNS has, whatever became of the body."""
     body_length: int | None = None
     """`l=`."""
     unsigned_octets: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from inalign.dkim.algorithm import ALGORITHMS, Algorithm
 from inalign.dkim.canonical import Canonicalization
@@ -159,8 +159,7 @@ def key_name(selector: DomainName, domain: DomainName) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(NamedTuple):
     """A DKIM-Signature field whose form is right."""
 
     algorithm: Algorithm

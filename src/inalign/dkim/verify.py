@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from inalign.dkim.algorithm import RSA_SHA1
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Header
-from inalign.dkim.key import KeyRecord
 from inalign.dkim.lookup import Claim, KeyRules, Proof, prove
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.signature import Signature, SignatureError, SignatureTags, read_signature
@@ -70,8 +70,7 @@ def seconds_of(now: datetime) -> int:
     return int(now.timestamp())
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     """A signature that nothing has refuted before its key and the body are known."""
 
     place: int
@@ -175,7 +174,7 @@ class Verification:
         if reason is DkimReason.VALID and self._header.count(b"from") > signature.signed_fields.count(b"from"):
             # RFC 6376 section 8.15: the signature stands; DMARC never passes a message with two From fields
             detail = "valid, but the message has more From fields than the signature covers"
-        return _report(signature, reason, detail, answer=answer, record=proof.record, header=self._header, body=body)
+        return _report(signature, reason, detail, answer=answer, proof=proof, header=self._header, body=body)
 
 
 def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[DkimReason, str]:
@@ -213,11 +212,12 @@ def _report(
     detail: str,
     *,
     answer: Answer[bytes] | None = None,
-    record: KeyRecord | None = None,
+    proof: Proof | None = None,
     header: Header | None = None,
     body: BodyDigest | None = None,
 ) -> DkimResult:
     length = signature.body_length
+    record = proof.record if proof else None
     return DkimResult(
         result=_STATUS.get(reason, DkimStatus.PERMERROR),
         reason=reason,
@@ -228,9 +228,10 @@ def _report(
         identity=signature.identity,
         key_bits=record.public_key.bits if record and record.public_key else None,
         testing=record is not None and record.is_testing,
+        is_header_intact=proof is not None and proof.reason is DkimReason.VALID,
         body_length=length,
         unsigned_octets=max(0, body.total - length) if body and length is not None else 0,
-        signed_fields=tuple([name.decode("ascii") for name in signature.signed_fields]),
+        signed_fields=tuple(b":".join(signature.signed_fields).decode("ascii").split(":")),
         added_fields=_added_fields(signature, header) if header else (),
         signature_start=signature.start,
         timestamp=signature.timestamp,

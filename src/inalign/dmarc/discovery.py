@@ -7,6 +7,7 @@ share most of their paths, so each name is asked once, and the names are kept in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,17 +77,21 @@ class PolicyFinding(NamedTuple):
 class Discovery:
     """The DMARC questions of one evaluation, and their answers."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, *, expected: Iterable[DomainName] = ()) -> None:
+        """`expected` are domains for which `expect_policy` was called already."""
         self._resolver = resolver
         self._findings: dict[DomainName, Finding] = {}
         self._walks: dict[DomainName, Walk] = {}
+        self._expected = set(expected)
         self.asked: list[str] = []
         """The names asked for DMARC records, in order, each once."""
 
     def expect(self, *domains: DomainName) -> None:
         """Name every question of the walks from these domains, so that a live resolver asks them side by side."""
         for domain in domains:
-            self._resolver.expect(*_questions(domain))
+            if domain not in self._expected:
+                self._expected.add(domain)
+                self._resolver.expect(*_questions(domain))
 
     async def look(self, domain: DomainName) -> Finding:
         """The DMARC record of one name."""

@@ -54,6 +54,7 @@ async def evaluate_authors(
     resolver: Resolver,
     *,
     undecided: Iterable[str] = (),
+    discovery: Discovery | None = None,
 ) -> DmarcResult:
     """Evaluate a message by all that its From says; the identifiers are those of `evaluate_dmarc`.
 
@@ -61,12 +62,14 @@ async def evaluate_authors(
     policy among those that failed; else any temperror is a temperror, since it may yet become a fail; else, if all of
     them are without a record, none; else permerror. Several domains, or several From fields, never pass. The domain
     in the result is the one whose policy it shows, else the first. Never raises.
+
+    `discovery` is one on the same resolver that knows what has been expected.
     """
     if authors.problem is not None or not authors.domains:
         reason = _PROBLEMS[authors.problem or AuthorProblem.NO_AUTHOR]
         return DmarcResult(result=DmarcStatus.PERMERROR, reason=reason, detail=authors.detail)
     identifiers = read_identifiers(spf_domain, dkim_domains, undecided)
-    discovery = Discovery(resolver)
+    discovery = discovery or Discovery(resolver)
     domains = authors.domains[:MAX_AUTHOR_DOMAINS]
     discovery.expect(*domains)
     results = [await _evaluate(domain, identifiers, discovery) for domain in domains]

@@ -1,8 +1,8 @@
 """What becomes of a message: the verdict and the operator's policy in, one handling and the rule behind it out.
 
 A pure function, so that a decision can be repeated later, and tried with another policy. What the results ask for is
-found first; then come the reasons to be milder, in this order: an excepted author, a trusted ARC sealer, a mailing
-list, an MTA without a hold queue, a policy that only observes.
+found first; then come the reasons to be milder, in this order: an excepted author, a trusted ARC sealer, a
+gateway that changed the message, a mailing list, an MTA without a hold queue, a policy that only observes.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def _milder(ruling: Ruling, verdict: Verdict, facts: Facts, policy: LocalPolicy)
         and vouching_sealer(verdict.arc, authors[0], policy.trusted_sealers)
     ):
         return Ruling(Handling.ACCEPT, Rule.TRUSTED_ARC, ruling)
+    if verdict.changed_in_transit:
+        return Ruling(Handling.ACCEPT, Rule.CHANGED_IN_TRANSIT, ruling)
     if ruling.handling is Handling.REJECT and facts.is_list and not policy.refuse_lists:
         # RFC 9989 section 7.4: the list's software would take the reader off the list.
         return Ruling(Handling.QUARANTINE, Rule.MAILING_LIST, ruling)

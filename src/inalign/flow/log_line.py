@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from inalign.flow.origin import Origin
 from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
@@ -21,8 +22,12 @@ def message_line(
     ruling: Ruling,
     recipients: Sequence[str] = (),
     seconds: float,
+    origin: Origin | None = None,
 ) -> Pairs:
-    """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision."""
+    """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
+
+    `origin` tells how the client is known, of a message that a relay or a gateway handed in.
+    """
     would = ruling.instead_of
     return Pairs(
         [
@@ -31,6 +36,7 @@ def message_line(
             ("helo", envelope.helo),
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
             *(_results(verdict) if verdict is not None else ()),
+            *(_origin(origin) if origin is not None else ()),
             ("skipped", skipped),
             ("removed", removed or None),
             ("action", ruling.handling),
@@ -41,6 +47,12 @@ def message_line(
             *(("to", recipient) for recipient in recipients),
         ]
     )
+
+
+def _origin(origin: Origin) -> Iterator[tuple[str, object]]:
+    yield "origin", origin.source
+    yield "via", ",".join(map(str, origin.via))
+    yield "unknown", origin.detail or None
 
 
 def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:

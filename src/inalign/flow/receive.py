@@ -14,18 +14,20 @@ from datetime import datetime
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
-from inalign.dkim.verify import Verification
-from inalign.dmarc.discovery import expect_policy
+from inalign.dkim.verify import LIMITS, Limits, Verification
+from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
+from inalign.dmarc.result import DmarcResult, DmarcStatus
 from inalign.flow.facts import Facts, gather_facts
-from inalign.flow.iprev import IprevResult, check_iprev
+from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
+from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field
-from inalign.resolver import Resolver
+from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
-from inalign.spf.identity import find_client
+from inalign.spf.identity import find_client, helo_identity, mail_from_identity
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
@@ -37,9 +39,12 @@ class Options:
     partial_body: DkimStatus = DkimStatus.POLICY
     """What a valid signature is worth whose `l=` leaves octets unsigned: POLICY or PASS (design section 10)."""
     iprev: bool = False
+    helo_check: bool = True
+    """Whether SPF is checked for the HELO name beside MAIL FROM. It decides nothing, and costs look-ups."""
     helo_result: bool = False
-    """Whether the SPF result of the HELO name is shown beside that of MAIL FROM."""
+    """Whether its result is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
+    dkim_limits: Limits = LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,40 @@ class ClientChecks:
     """The client's address as text, None where none is known."""
 
 
-async def check_client(envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime) -> ClientChecks:
-    """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known."""
+async def check_client(
+    envelope: Envelope,
+    resolver: Resolver,
+    options: Options,
+    *,
+    now: datetime,
+    reported: SpfResult | None = None,
+) -> ClientChecks:
+    """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known.
+
+    `reported` is the SPF result of a listed gateway, which stands for ours.
+    """
     client = find_client(envelope.client_ip)
-    spf = await check_spf(
+    # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
+    # rounds of answers for all, where one check after the other would be five.
+    if reported is None and client is not None:
+        first = mail_from_identity(envelope.mail_from, envelope.helo)
+        for identity in (first, helo_identity(envelope.helo)) if options.helo_check else (first,):
+            if identity.domain is not None:
+                resolver.expect(txt(identity.domain))
+    names = await find_names(client.address, resolver) if options.iprev and client is not None else None
+    spf = reported or await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
     )
-    if spf.scope is SpfScope.HELO:
+    if reported is not None:
+        spf_helo = reported if reported.scope is SpfScope.HELO else None
+    elif spf.scope is SpfScope.HELO:
         # RFC 7208 section 2.4: the null reverse-path was checked as HELO, so the answer is there; none without a name.
         spf_helo = None if spf.reason is SpfReason.NO_DOMAIN else spf
-    else:
+    elif options.helo_check:
         spf_helo = await check_helo(envelope.client_ip, envelope.helo, resolver, now=now, receiver=options.authserv_id)
-    iprev = await check_iprev(client.address, resolver) if options.iprev and client is not None else None
+    else:
+        spf_helo = None
+    iprev = await check_iprev(client.address, names, resolver) if client is not None and names is not None else None
     return ClientChecks(spf, spf_helo, iprev, None if client is None else str(client.address))
 
 
@@ -79,12 +106,17 @@ class Reception:
         *,
         now: datetime,
         dropped_fields: int = 0,
+        transit: Transit | None = None,
     ) -> None:
+        """`transit` is the gateway that the message came through."""
+        self._transit = transit
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
         header = self._header = Header(fields)
         self._is_whole = not dropped_fields
-        self._dkim = Verification(fields, now=now, legacy_crypto=options.legacy_crypto, header=header)
+        self._dkim = Verification(
+            fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
+        )
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
         self._dkim.expect(resolver)
@@ -105,6 +137,8 @@ class Reception:
         digests = self._body.digests()
         dkim = tuple(self._weigh(result) for result in await self._dkim.results(resolver, digests))
         arc = await self._arc.result(resolver, digests)
+        if self._transit is not None:
+            dkim = tuple(_in_transit(result, self._transit) for result in dkim)
         spf = client.spf
         undecided = [result.domain for result in dkim if result.result is DkimStatus.TEMPERROR and result.domain]
         if spf.result is SpfStatus.TEMPERROR and spf.domain:
@@ -115,7 +149,9 @@ class Reception:
             [result.domain for result in dkim if result.result is DkimStatus.PASS and result.domain],
             resolver,
             undecided=undecided,
+            discovery=Discovery(resolver, expected=self.authors.domains),
         )
+        is_changed = self._transit is not None and await self._is_changed(self._transit, dkim, dmarc, resolver)
         options = self._options
         field = results_field(
             options.authserv_id,
@@ -126,6 +162,7 @@ class Reception:
             dmarc=dmarc,
             iprev=client.iprev,
             client_ip=client.client_ip,
+            changed_in_transit=is_changed,
         )
         return Verdict(
             spf=spf,
@@ -134,8 +171,20 @@ class Reception:
             arc=arc,
             dmarc=dmarc,
             iprev=client.iprev,
+            changed_in_transit=is_changed,
             authentication_results=str(field),
         )
+
+    async def _is_changed(
+        self, transit: Transit, dkim: Sequence[DkimResult], dmarc: DmarcResult, resolver: Resolver
+    ) -> bool:
+        """Whether DMARC fails, and would pass with what the gateway saw before it changed the message."""
+        if dmarc.result is not DmarcStatus.FAIL:
+            return False
+        domains = [result.domain for result in dkim if result.reason is DkimReason.CHANGED_IN_TRANSIT and result.domain]
+        domains += transit.vouched_domains()
+        before = await evaluate_authors(self.authors, None, domains, resolver)
+        return before.result is DmarcStatus.PASS
 
     def _weigh(self, result: DkimResult) -> DkimResult:
         """What a signature is worth in the verdict on a message: anybody can append to what `l=` leaves out."""
@@ -152,6 +201,14 @@ class Reception:
                 detail=f"valid, but l={result.body_length} leaves {result.unsigned_octets} octets of the body unsigned",
             )
         return result
+
+
+def _in_transit(result: DkimResult, transit: Transit) -> DkimResult:
+    """A failure that the gateway explains, as what it is."""
+    if not transit.explains(result):
+        return result
+    detail = f"a gateway changed the message ({result.detail})"
+    return replace(result, reason=DkimReason.CHANGED_IN_TRANSIT, detail=detail)
 
 
 def _unknown_authors(dropped_fields: int) -> Authors:

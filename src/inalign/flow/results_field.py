@@ -30,6 +30,7 @@ def results_field(
     dmarc: DmarcResult,
     iprev: IprevResult | None,
     client_ip: str | None,
+    changed_in_transit: bool = False,
 ) -> AuthenticationResults:
     """The field for a message that was verified."""
     results = [_spf(spf)]
@@ -38,7 +39,7 @@ def results_field(
     results += [_dkim(result) for result in dkim] or [MethodResult(method="dkim", result="none")]
     if arc.result is not ArcStatus.NONE:
         results.append(_arc(arc, client_ip))
-    results.append(_dmarc(dmarc))
+    results.append(_dmarc(dmarc, "changed_in_transit" if changed_in_transit else None))
     if iprev is not None:
         results.append(_result("iprev", iprev.result, "", (Property("policy", "iprev", iprev.client_ip),)))
     return AuthenticationResults(authserv_id=authserv_id, results=tuple(results))
@@ -99,14 +100,15 @@ def _arc(result: ArcResult, client_ip: str | None) -> MethodResult:
     return _result("arc", result.result, result.reason, tuple(properties))
 
 
-def _dmarc(result: DmarcResult) -> MethodResult:
+def _dmarc(result: DmarcResult, excuse: str | None) -> MethodResult:
     # RFC 9989 section 9.1
     properties: list[Property] = []
     if result.author_domain is not None:
         properties.append(Property("header", "from", result.author_domain))
     if result.applied_policy is not None:
         properties.append(Property("policy", "dmarc", result.applied_policy))
-    return _result("dmarc", result.result, result.reason, tuple(properties))
+    shown = _result("dmarc", result.result, result.reason, tuple(properties))
+    return replace(shown, reason=excuse) if excuse else shown
 
 
 def _result(method: str, word: str, reason: str, properties: tuple[Property, ...]) -> MethodResult:

@@ -47,6 +47,8 @@ class Rule(StrEnum):
     """All author domains are among `policy.except_domains`; accepted in the place of another handling."""
     TRUSTED_ARC = "trusted_arc"
     """A sealer among `policy.trusted_sealers` had found the author authenticated; accepted likewise."""
+    CHANGED_IN_TRANSIT = "changed_in_transit"
+    """DMARC fails for nothing but what a listed gateway changed or took away; accepted likewise."""
     MAILING_LIST = "mailing_list"
     """Mail of a list; marked in the place of a refusal."""
     HOLD_UNAVAILABLE = "hold_unavailable"
@@ -55,7 +57,7 @@ class Rule(StrEnum):
     """`policy.mode` is observe; accepted in the place of another handling."""
 
 
-OVERRIDES = frozenset({Rule.EXCEPT_DOMAIN, Rule.TRUSTED_ARC, Rule.MAILING_LIST})
+OVERRIDES = frozenset({Rule.EXCEPT_DOMAIN, Rule.TRUSTED_ARC, Rule.CHANGED_IN_TRANSIT, Rule.MAILING_LIST})
 """Rules by which local policy does other than the domain owner asks; Authentication-Results names them."""
 
 

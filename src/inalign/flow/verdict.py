@@ -34,5 +34,7 @@ class Verdict:
     dmarc: DmarcResult
     iprev: IprevResult | None = None
     """None where it was not asked for, or no client address is known."""
+    changed_in_transit: bool = False
+    """Whether DMARC fails for nothing but what a listed gateway changed or took away: then nothing is done for that."""
     authentication_results: str
     """The value of the Authentication-Results field: unfolded, without the field name."""

@@ -85,6 +85,7 @@ def _domain(mailbox: Mailbox) -> DomainName:
 _FROM_AND_COLON = re.compile(rb"from[ \t]*+:")
 # What some reader takes for the end of a line: CR, LF, NUL, and the further line ends of str.splitlines.
 _LINE_ENDS = frozenset(b"\r\n\0\x0b\x0c\x1c\x1d\x1e")
+_BREAKS = _LINE_ENDS | frozenset(b" \t")
 # `From:To:Subject;` on a line of its own is a piece of `h=` (RFC 6376 section 3.5), not a hidden field.
 _FIELD_NAMES = re.compile(rb"[ \t]*+[^@<>\":; \t\r\n]++[ \t]*+[:;]")
 # Fields that servers put on top: a message that begins with " From:" becomes their continuation on the way.
@@ -96,6 +97,8 @@ _TOP_FIELDS = frozenset(
 
 def _hidden_author(fields: Sequence[Field]) -> str:
     """What shows another author to some readers and not to others; empty where nothing does."""
+    if _is_ordinary(fields):
+        return ""
     for key, raw in fields:
         if b"from" in key and key != b"from" and _printable(key) == b"from":
             return f"a field name {key[:40]!r} that some read as From"
@@ -106,6 +109,16 @@ def _hidden_author(fields: Sequence[Field]) -> str:
                 if place:
                     return f"'From:' {place} the field {key[:40]!r}"
     return ""
+
+
+def _is_ordinary(fields: Sequence[Field]) -> bool:
+    """Whether the one From field is all that could be taken for one: two searches that spare most mail the loop."""
+    keys = [key for key, _ in fields]
+    if keys.count(b"from") != 1 or b"\n".join(keys).count(b"from") != 1:
+        return False
+    header = b"".join([raw for _, raw in fields]).lower()
+    # Where the field is the first one, what stands before it is the last octet, the end of a line as well.
+    return [header[found.start() - 1] in _BREAKS for found in _FROM_AND_COLON.finditer(header)].count(True) == 1
 
 
 def _hiding_place(key: bytes, text: bytes, found: re.Match[bytes]) -> str:

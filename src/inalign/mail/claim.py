@@ -62,7 +62,9 @@ def _ids_of(text: str) -> Iterator[str]:
     """The authserv-id of a text without folds, as different readers find it."""
     position = 0
     while True:
-        yield _careless(text, position)
+        bare = _careless(text, position)
+        yield bare
+        yield _DROPPED.sub("", bare)
         position = _behind_blanks(text, position)
         if not text.startswith("(", position):
             break

@@ -18,6 +18,7 @@ from typing import NamedTuple
 _FIELD_START = re.compile(rb"([\x21-\x39\x3b-\x7e]++)[ \t]*+:")
 _END_OF_FIELD = re.compile(rb"\r\n(?![ \t])")  # RFC 5322 section 2.2.3: a blank behind the CRLF makes it a fold
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_new_tuple = tuple.__new__  # a third of the time of a named tuple's own; there is one for each field
 _FIRST_LINE = re.compile(rb">?From [^\r\n]*+\r\n")
 
 
@@ -59,8 +60,11 @@ def make_field(name: bytes, value: bytes) -> Field:
     CRLF; an LF that no blank follows was no fold on the wire and stays what it is.
     """
     if b"\n" in value:
-        value = _FOLD.sub(b"\r\n", value)
-    return Field(name.rstrip(b" \t").lower(), b"%b:%b\r\n" % (name, value))
+        if b"\r" in value:
+            value = _FOLD.sub(b"\r\n", value)
+        else:  # the same in a fraction of the time
+            value = value.replace(b"\n ", b"\r\n ").replace(b"\n\t", b"\r\n\t")
+    return _new_tuple(Field, (name.rstrip(b" \t").lower(), name + b":" + value + b"\r\n"))
 
 
 def parse_message(data: bytes) -> Message:

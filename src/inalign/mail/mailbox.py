@@ -26,6 +26,11 @@ from inalign.mail.lexical import ATOM, QUOTED_STRING, skip_cfws, unfold, unquote
 MAX_MAILBOXES = 100  # one From field; RFC 9989 section 11.5 asks for a limit, and real mail has one or two
 
 _WORD = re.compile(rf"[ \t]*+(?:({ATOM.pattern}|\.+)|{QUOTED_STRING.pattern})")
+# What most mail has, `"Some Name" <user@example.org>`, in a fraction of the time that the reader below takes.
+_PLAIN = re.compile(
+    rb" *+(?:\x22[ !#-\[\]-~]*+\x22 *+|[0-9A-Za-z!#$%&'*+./=?^_`{|}~ -]*+)"
+    rb"<([0-9A-Za-z!#$%&'*+/^_`{|}~-]++(?:\.[0-9A-Za-z!#$%&'*+/^_`{|}~-]++)*+)@([0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*+)>"
+)
 _DOMAIN_LITERAL = re.compile(r"\[[^][\\]*\]")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")
 _NO_UTF8_THEN_BACKSLASH = re.compile(r"[\udc80-\udcff]\\")
@@ -53,6 +58,9 @@ def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
 
     Raises `ParseError` for text outside the grammar and `AmbiguousError` for what the module text names.
     """
+    plain = _PLAIN.fullmatch(value)
+    if plain is not None:
+        return (Mailbox(plain[1].decode("ascii"), plain[2].decode("ascii")),)
     text = unfold(value)
     if _NO_UTF8_THEN_BACKSLASH.search(text):
         raise AmbiguousError("a backslash behind an octet that is no UTF-8: a quoted pair, or half of a character")

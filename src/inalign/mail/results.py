@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 MAX_PRINTED_OCTETS = 400  # of one value or comment; longest that matters: a path of RFC 5321 section 4.5.3.1.3, 256
 
@@ -30,8 +32,7 @@ _PAIR = r"\\\g<0>"
 _NO_KEYWORD = re.compile(r"[^0-9A-Za-z-]")  # RFC 5321 section 4.1.2
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """What a method looked at: `smtp.mailfrom=example.org`."""
 
     ptype: str
@@ -42,9 +43,9 @@ class Property:
     value: str
 
     def __str__(self) -> str:
-        value = _clean(self.value)
-        printed = value if _MAILBOX.fullmatch(value) else _value(value)
-        return f"{_keyword(self.ptype or 'policy')}.{_keyword(self.name)}={printed}"
+        ptype, name, value = self
+        label = _label(ptype[:MAX_KEYWORD], name[:MAX_KEYWORD])
+        return f"{label}={_printed_often(value) if len(value) <= MAX_PRINTED_OCTETS else _printed(value)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class MethodResult:
             parts.append(f"({_SPECIAL_IN_COMMENT.sub(_PAIR, _clean(self.comment))})")
         if self.reason is not None:
             parts.append(f"reason={_value(_clean(self.reason))}")
-        parts.extend(str(each) for each in self.properties)
+        parts += [str(each) for each in self.properties]
         return " ".join(parts)
 
     def values(self, ptype: str, name: str) -> tuple[str, ...]:
@@ -98,11 +99,30 @@ def _version(before: str, version: int) -> str:
 
 def _keyword(word: str) -> str:
     """The word as RFC 5321 section 4.1.2 has keywords: letters, digits and hyphens, no hyphen at the end."""
+    if word.isalnum() and word.isascii() and word.islower() and len(word) <= MAX_KEYWORD:
+        return word
     return _NO_KEYWORD.sub("-", word[:MAX_KEYWORD].lower()).rstrip("-") or "x"
+
+
+@lru_cache(maxsize=256)
+def _label(ptype: str, name: str) -> str:
+    return f"{_keyword(ptype or 'policy')}.{_keyword(name)}"
+
+
+def _printed(value: str) -> str:
+    """The value of a property: a mailbox or a domain as it stands, else a token or a quoted string."""
+    value = _clean(value)
+    return value if "@" in value and _MAILBOX.fullmatch(value) else _value(value)
+
+
+_printed_often = lru_cache(maxsize=1024)(_printed)
+"""The same domain stands three times in a field, and in those of many messages; for short values alone."""
 
 
 def _clean(text: str) -> str:
     """The text without characters that do something, and no longer than `MAX_PRINTED_OCTETS`."""
+    if len(text) <= MAX_PRINTED_OCTETS and text.isascii() and text.isprintable():
+        return text
     text = _UNPRINTABLE.sub("?", text)
     if len(text) * 4 > MAX_PRINTED_OCTETS and len(text.encode()) > MAX_PRINTED_OCTETS:
         text = text.encode()[: MAX_PRINTED_OCTETS - 3].decode(errors="ignore") + "..."
@@ -130,14 +150,16 @@ def fold_authentication_results(value: str, *, name: str = "Authentication-Resul
     room = MAX_LINE - len(name) - len(": ")
     if len(value) <= room:
         return value
-    lines: list[str] = [""]
+    lines: list[str] = []
+    line = ""
     depth = 0
     for piece in _PIECE.findall(value):
-        is_next_result = depth == 0 and lines[-1].endswith(";")
-        if lines[-1] and (is_next_result or len(lines[-1]) + len(piece) > room):
-            lines.append("")
+        if line and (len(line) + len(piece) > room or (depth == 0 and line[-1] == ";")):
+            lines.append(line)
+            line = ""
             room = MAX_LINE
-        lines[-1] += piece
-        bare = _OPAQUE.sub("", piece)
-        depth += bare.count("(") - bare.count(")")
-    return "\n".join(lines)
+        line += piece
+        if "(" in piece or ")" in piece:
+            bare = _OPAQUE.sub("", piece)
+            depth += bare.count("(") - bare.count(")")
+    return "\n".join([*lines, line])

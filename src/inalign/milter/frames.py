@@ -90,9 +90,31 @@ class FrameBuffer:
                 break
             self._at = end
             yield command, data[at + 5 : end]
-            at = end
+            at = self._at  # `run` may have gone on
         self._data = data[at:]
         self._at = 0
+
+    def run(self, command: int, between: bytes) -> list[bytes]:
+        """The payloads of the complete frames of one command that come next, frames that are `between` left out.
+
+        For the fields of a header, which are most of the frames of a message, each behind the same macros.
+        """
+        unpack_head = _HEAD.unpack_from
+        data, at, size = self._data, self._at, len(self._data)
+        payloads: list[bytes] = []
+        while True:
+            if data.startswith(between, at):
+                at += len(between)
+            if size - at < 5:
+                break
+            length, found = unpack_head(data, at)
+            end = at + 4 + length
+            if found != command or end > size or not 0 < length <= self._max:
+                break
+            payloads.append(data[at + 5 : end])
+            at = end
+        self._at = at
+        return payloads
 
     def _join_pieces(self) -> bytes:
         """The payload that is complete now; what came behind it in the last piece is read on."""

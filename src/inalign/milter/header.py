@@ -6,6 +6,7 @@ judges it must know that the header was not read whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from inalign.milter.limits import Limits
@@ -43,21 +44,23 @@ class HeaderReader:
         self._dropped = 0
         self._unread: dict[bytes, int] = {}
 
-    def add(self, payload: bytes) -> None:
-        """Take one more field: its name and its value, each ended by NUL."""
-        # An MTA that lets a NUL within a value pass must not hide from us what stands behind it.
-        parts = payload[:-1].split(b"\0", 1)
-        if len(parts) != 2 or payload[-1]:
-            raise malformed(Command.HEADER, "not two strings")
-        self._bytes += len(payload)
-        if self._bytes > self._max_bytes or len(self._fields) >= self._max_fields:
-            self._drop(parts[0])
-            return
-        if not self.has_leading_space and parts[1][:1] not in (b"", b"\t", b"\n"):
-            # The MTA took one blank away, or there was none; `Name: value` is what nearly all mail has. A tab is not
-            # taken away, and before an empty first line there is seldom a blank.
-            parts[1] = b" " + parts[1]
-        self._fields.append(_new_tuple(HeaderField, parts))
+    def add(self, payloads: Iterable[bytes]) -> None:
+        """Take more fields: of each its name and its value, each ended by NUL."""
+        fields, has_leading_space = self._fields, self.has_leading_space
+        for payload in payloads:
+            # An MTA that lets a NUL within a value pass must not hide from us what stands behind it.
+            parts = payload[:-1].split(b"\0", 1)
+            if len(parts) != 2 or payload[-1]:
+                raise malformed(Command.HEADER, "not two strings")
+            self._bytes += len(payload)
+            if self._bytes > self._max_bytes or len(fields) >= self._max_fields:
+                self._drop(parts[0])
+                continue
+            if not has_leading_space and parts[1][:1] not in (b"", b"\t", b"\n"):
+                # The MTA took one blank away, or there was none; `Name: value` is what nearly all mail has. A tab is
+                # not taken away, and before an empty first line there is seldom a blank.
+                parts[1] = b" " + parts[1]
+            fields.append(_new_tuple(HeaderField, parts))
 
     def end(self) -> EndOfHeader:
         """The header as it stands, which is then forgotten."""

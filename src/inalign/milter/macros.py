@@ -8,6 +8,7 @@ connection's own values (CONNECT, HELO) outlive a message, all others end with i
 
 from __future__ import annotations
 
+from inalign.milter.frames import encode_frame
 from inalign.milter.messages import Command, text_of
 
 _LATEST_FIRST = tuple(
@@ -44,14 +45,20 @@ class Macros:
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of a macro in the latest stage that has it."""
         name = _bare(name)
+        octets = name.encode()
         for stage in _LATEST_FIRST:
-            if stage in self._lists:
+            payload = self._lists.get(stage)
+            if payload is not None and octets in payload:  # which saves reading most lists
                 values = self._read.get(stage)
                 if values is None:
-                    values = self._read[stage] = _pairs(self._lists[stage])
+                    values = self._read[stage] = _pairs(payload)
                 if name in values:
                     return values[name]
         return default
+
+    def frame_of_latest(self) -> bytes:
+        """The frame by which the MTA would send the list put last once more; empty where there is none."""
+        return b"" if self.latest is None else encode_frame(Command.MACRO, self.latest)
 
     def put(self, stage: int, payload: bytes) -> None:
         """Replace the list of a stage; `payload` is the whole payload of the packet, the stage octet included.
@@ -77,7 +84,7 @@ class Macros:
 
     def _keep(self, stages: frozenset[int]) -> None:
         self.latest = None
-        for stage in self._lists.keys() - stages:
+        for stage in [stage for stage in self._lists if stage not in stages]:
             del self._lists[stage]
             self._read.pop(stage, None)
 

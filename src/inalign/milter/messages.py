@@ -231,15 +231,17 @@ def mailbox_of(path: str) -> str:
     return text
 
 
+_FAMILIES = {ord(family): family for family in Family}
+
+
 def decode_connect(payload: bytes) -> Connected:
     """Host name, NUL, family, and but for the unknown family port and address with NUL."""
     host, nul, rest = payload.partition(b"\0")
     if not nul or not rest:
         raise malformed(Command.CONNECT, "no address family")
-    try:
-        family = Family(chr(rest[0]))
-    except ValueError:
-        raise malformed(Command.CONNECT, f"address family {rest[:1]!r}") from None
+    family = _FAMILIES.get(rest[0])
+    if family is None:
+        raise malformed(Command.CONNECT, f"address family {rest[:1]!r}")
     if family is Family.UNKNOWN:
         return Connected(text_of(host), family, None, None)
     if len(rest) < 4:

@@ -47,7 +47,10 @@ _MACRO = int(Command.MACRO)
 _HEADER = int(Command.HEADER)
 _MAIL = int(Command.MAIL)
 _BODY = int(Command.BODY)
+_END_OF_HEADER = int(Command.END_OF_HEADER)
 _END_OF_MESSAGE = int(Command.END_OF_MESSAGE)
+_NEW_CONNECTION = int(Command.NEW_CONNECTION)
+_NEGOTIATE = int(Command.NEGOTIATE)
 
 _DECODE: dict[int, Callable[[bytes], Event]] = {
     Command.CONNECT: decode_connect,
@@ -120,32 +123,32 @@ class Session:
         if self.is_waiting():
             return
         macros = self.macros
-        add_field = self._header.add
-        row, owed = self._order[self.state], self._owed
+        row = self._order[self.state]
         for command, payload in self._frames.frames():
             if command == _MACRO and payload == macros.latest:
                 continue
             following = row.get(command)
             if following is None:
                 raise self._out_of_order(command)
-            if command == _MACRO:
-                self._macro(payload)
-            elif command == _HEADER:
-                add_field(payload)
-                if _HEADER in owed:
-                    self._output.append(CONTINUE.wire)
+            if command == _HEADER:
+                self._fields(payload)
                 if following is not self.state:
                     self.state = following
                     row = self._order[following]
+            elif command == _MACRO:
+                self._macro(payload)
             else:
-                events = self._events_of(command, payload)
+                earlier = self._event_before(command, payload)
+                event = self._event_of(command, payload)
                 self.state = following
-                yield from events[:-1]
+                if earlier is not None:
+                    yield earlier
                 self._settle_reply(command)
-                yield from events[-1:]
-                if self.is_waiting():
+                if event is not None:
+                    yield event
+                if self.owed is not None:
                     return
-                row, owed = self._order[self.state], self._owed  # as an answer or the negotiation left them
+                row = self._order[self.state]  # as an answer or the negotiation left it
 
     def answer(self, reply: Reply, edits: Sequence[Edit] = ()) -> None:
         """Answer the command that is owed an answer; at the end of the message with edits, all in one piece.
@@ -180,6 +183,14 @@ class Session:
             raise LocalProtocolError("progress can be told at the end of a message alone")
         self._output.append(PROGRESS_FRAME)
 
+    def _fields(self, payload: bytes) -> None:
+        """Take a header field and, where none of them is answered, those that come right behind it."""
+        if _HEADER in self._owed:
+            self._header.add((payload,))
+            self._output.append(CONTINUE.wire)
+        else:
+            self._header.add((payload, *self._frames.run(_HEADER, self.macros.frame_of_latest())))
+
     def _macro(self, payload: bytes) -> None:
         if not payload:
             raise malformed(Command.MACRO, "no command that it belongs to")
@@ -189,30 +200,34 @@ class Session:
             )
         self.macros.put(payload[0], payload)
 
-    def _events_of(self, command: int, payload: bytes) -> list[Event]:
-        """What a command means, after what it ends; only the last event is its own."""
-        events: list[Event] = []
+    def _event_before(self, command: int, payload: bytes) -> Event | None:
+        """What a command brings besides its own event: the end of a message undecided, the last piece of a body."""
+        if command == _END_OF_MESSAGE and payload and _BODY in self._told:
+            return BodyChunk(payload)
+        if command not in _ENDS_MESSAGE:
+            return None
         if command == _MAIL:
             self.macros.begin_message()
-        if command in _ENDS_MESSAGE and self.state in IN_MESSAGE:
-            if command != _MAIL:
-                self.macros.end_message()
-            self._header.clear()
-            events.append(Aborted())
-        if command == _END_OF_MESSAGE and payload and _BODY in self._told:
-            events.append(BodyChunk(payload))  # the last chunk may come with it
-        if command in _DECODE:
-            if command in self._told:
-                events.append(_DECODE[command](payload))
-        elif command == Command.END_OF_HEADER:
-            events.append(self._header.end())
-        elif command == Command.NEW_CONNECTION:
+        if self.state not in IN_MESSAGE:
+            return None
+        if command != _MAIL:
+            self.macros.end_message()
+        self._header.clear()
+        return Aborted()
+
+    def _event_of(self, command: int, payload: bytes) -> Event | None:
+        """What a command means."""
+        decode = _DECODE.get(command)
+        if decode is not None:
+            return decode(payload) if command in self._told else None
+        if command == _END_OF_HEADER:
+            return self._header.end()
+        if command == _NEW_CONNECTION:
             self.macros.end_connection()
-            if self.state is not State.NEGOTIATED:
-                events.append(Disconnected())
-        elif command == Command.NEGOTIATE:
+            return Disconnected() if self.state is not State.NEGOTIATED else None
+        if command == _NEGOTIATE:
             self._negotiate(agree(self._wanted, decode_offer(payload)))
-        return events
+        return None
 
     def _settle_reply(self, command: int) -> None:
         """Let the filter owe the answer, or give it, or do nothing where the MTA waits for none."""

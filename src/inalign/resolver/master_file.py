@@ -44,7 +44,7 @@ _TOKEN = re.compile(
     | (?P<end>\n)
     | (?P<open>\() | (?P<close>\))
     | "(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"
-    | (?P<plain>(?:[^\s;()"\\]++|\\[^\n])++)
+    | (?P<plain>(?:[^\s;()"\\]++|\\(?!\r?\n).)++)
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -12,14 +12,14 @@ from typing import assert_never
 from inalign.resolver import Question, addresses, mx, ptr, txt
 from inalign.spf.macros import DomainSpec, Variables, expand_target, is_queryable
 from inalign.spf.record import SpfRecord
-from inalign.spf.terms import A, All, AskingMechanism, Exists, Include, Ip4, Ip6, Mx, Ptr
+from inalign.spf.terms import LOCAL, A, AskingMechanism, Exists, Include, Mx, Ptr
 
 
 def questions_ahead(record: SpfRecord, domain: str, known: Variables, left: int) -> list[Question]:
     """The questions of the next `left` terms of the record of a domain, until one matches for certain."""
     questions: list[Question] = []
     for mechanism in record.mechanisms:
-        if isinstance(mechanism, All | Ip4 | Ip6):
+        if isinstance(mechanism, LOCAL):
             if mechanism.holds(known.client):
                 return questions
             continue

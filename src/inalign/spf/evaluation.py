@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 
 from inalign.resolver import Answer, MailExchange, Outcome, Question, Resolver, addresses
 from inalign.spf.ahead import questions_ahead
@@ -27,15 +27,13 @@ from inalign.spf.macros import (
 from inalign.spf.record import RecordError, SpfRecord, is_spf_record, parse_spf_record
 from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
 from inalign.spf.terms import (
+    LOCAL,
     A,
-    All,
     AskingMechanism,
     Directive,
     Exists,
     Explanation,
     Include,
-    Ip4,
-    Ip6,
     Mx,
     Ptr,
     Qualifier,
@@ -83,8 +81,7 @@ class EvaluationError(Exception):
         self.status = SpfStatus.TEMPERROR if reason is SpfReason.DNS_FAILED else SpfStatus.PERMERROR
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What the record of one domain says about the client."""
 
     status: SpfStatus
@@ -129,7 +126,7 @@ class Evaluation:
             if left > 1:
                 self._announce(questions_ahead(record, domain, self.variables, left))
             for mechanism in record.mechanisms:
-                if isinstance(mechanism, All | Ip4 | Ip6):
+                if isinstance(mechanism, LOCAL):
                     matched = mechanism.text if mechanism.holds(self.variables.client) else None
                 else:
                     matched = await self._match(mechanism, domain, depth)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 from inalign.resolver import IPAddress
@@ -59,8 +59,7 @@ def _client(address: IPAddress) -> Client:
     return Client(address.version, int(address), address, str(address))
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose authorization is asked: MAIL FROM, or HELO."""
 
     scope: SpfScope

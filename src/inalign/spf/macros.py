@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from inalign.errors import ParseError
@@ -199,7 +200,12 @@ def expand_explanation(explanation: MacroString, known: Variables) -> str | None
 
 def is_queryable(name: str) -> bool:
     """Whether a target is a name that DNS can be asked for (RFC 1035 section 2.3.4)."""
-    return len(name) <= MAX_NAME_OCTETS and _LABELS.fullmatch(name) is not None
+    return len(name) <= MAX_NAME_OCTETS and _has_good_labels(name)
+
+
+@lru_cache(maxsize=4096)
+def _has_good_labels(name: str) -> bool:
+    return _LABELS.fullmatch(name) is not None
 
 
 def _take_apart(text: str, literal: re.Pattern[str]) -> tuple[tuple[str | Macro, ...], str]:

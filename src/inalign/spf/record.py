@@ -16,6 +16,7 @@ from typing import TypeVar
 from inalign.errors import ParseError
 from inalign.spf.macros import DomainSpec, MacroError, parse_domain_spec, parse_macro_string
 from inalign.spf.terms import (
+    LOCAL,
     A,
     All,
     Exists,
@@ -91,7 +92,7 @@ def _parse(octets: bytes) -> SpfRecord:
             if isinstance(term, All):
                 redirect = None  # RFC 7208 section 5.1: ignored with an `all` anywhere, as is all behind it
                 break
-    costly = sum(not isinstance(mechanism, All | Ip4 | Ip6) for mechanism in mechanisms) + (redirect is not None)
+    costly = sum(not isinstance(mechanism, LOCAL) for mechanism in mechanisms) + (redirect is not None)
     return SpfRecord(terms, tuple(mechanisms), redirect, explanation, costly)
 
 

@@ -60,6 +60,8 @@ class SpfReason(StrEnum):
     """A `redirect` names a domain without a record (RFC 7208 section 6.1)."""
     DNS_FAILED = "dns_failed"
     """A question had no answer."""
+    REPORTED = "reported"
+    """A listed gateway in front of us checked and reported it; only the verdict on a message says so."""
 
 
 class SpfLookup(NamedTuple):

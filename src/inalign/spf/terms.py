@@ -177,6 +177,8 @@ class Explanation:
 
 LocalMechanism = All | Ip4 | Ip6
 """The mechanisms that ask DNS nothing."""
+LOCAL = (All, Ip4, Ip6)
+"""The same for `isinstance`, which is asked for every term of every check."""
 AskingMechanism = Include | A | Mx | Ptr | Exists
 """The mechanisms that count toward the limit of RFC 7208 section 4.6.4."""
 Mechanism = LocalMechanism | AskingMechanism

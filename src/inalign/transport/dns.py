@@ -124,7 +124,9 @@ class LiveResolver:
         flights = list(self._flights.items())
         for question, flight in flights:
             self._end(question, flight, "the resolver was closed")
-        await asyncio.gather(*(flight.task for _, flight in flights if flight.task), return_exceptions=True)
+        tasks = [flight.task for _, flight in flights if flight.task is not None]
+        if tasks:  # without any there may be no event loop either
+            await asyncio.gather(*tasks, return_exceptions=True)
         self._close_sockets()
 
     async def __aenter__(self) -> Self:

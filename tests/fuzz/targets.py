@@ -1,0 +1,36 @@
+"""All targets: each takes any octets and asserts what is promised of a parser. None needs atheris."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.fuzz import dns, mail, peers, policy, signatures
+
+Target = Callable[[bytes], None]
+
+TARGETS: dict[str, Target] = {
+    "message": mail.message,
+    "author": mail.author,
+    "domain": mail.domain,
+    "reverse_path": mail.reverse_path,
+    "received": mail.received,
+    "tags": mail.tags,
+    "authentication_results": mail.authentication_results,
+    "claim": mail.claim,
+    "dns_answer": dns.answer,
+    "dns_name": dns.name,
+    "zone_json": dns.zone_json,
+    "master_file": dns.master_file,
+    "spf_record": policy.spf_record,
+    "spf_macro": policy.spf_macro,
+    "spf_check": policy.spf_check,
+    "dmarc_record": policy.dmarc_record,
+    "report_uri": policy.report_uri,
+    "dkim_signature": signatures.dkim_signature,
+    "dkim_key": signatures.dkim_key,
+    "dkim_message": signatures.dkim_message,
+    "arc": signatures.arc,
+    "whole_message": signatures.whole_message,
+    "milter_session": peers.milter_session,
+    "settings": peers.settings,
+}
