@@ -254,7 +254,13 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: Annotated[
         str, Meta(description="A folder of keys: example.org/SELECTOR.pem signs for example.org. Empty: none.")
     ] = ""
-    database: Annotated[str, Meta(description="An SQLite database, which is only read. Empty: none.")] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="A database, which is only read: the path of an SQLite file, or postgresql://USER@HOST/NAME "
+            "(with psycopg). Empty: none."
+        ),
+    ] = ""
     query: Annotated[
         str,
         Meta(
