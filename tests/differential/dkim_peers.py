@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
 
 
 ENDS_OPENDKIM = "signs signatures"
-"""Some messages of this kind end OpenDKIM 2.11.0 with a memory error, so that it is asked about none of them."""
+"""What OpenDKIM 2.11.0 answers to some messages of this kind does not repeat, so that it is asked about none of them."""
 
 Judgements = Mapping[str, Judgement]
 """By selector; a signature that is not there was not judged."""
