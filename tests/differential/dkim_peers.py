@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
 
 
 ENDS_OPENDKIM = "signs signatures"
-"""What OpenDKIM 2.11.0 answers to some messages of this kind does not repeat, so that it is asked about none of them."""
+"""The answers of OpenDKIM 2.11.0 to some messages of this kind do not repeat, so that it is asked about none."""
 
 Judgements = Mapping[str, Judgement]
 """By selector; a signature that is not there was not judged."""
