@@ -37,6 +37,7 @@ from inalign.milterd.server import Options as ServerOptions
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, place, read_settings
+from inalign.signing import make_key_options, refuse, signing_faults
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -172,8 +173,10 @@ def check(settings: Settings, path: Path | None) -> None:
             raise SettingsError("milter.listen: an address stands twice, here or as telemetry.listen")
         find_account(settings.user, settings.group)
         _socket_account(settings)
+        make_key_options(settings, path)
     except SettingsError as problem:
         raise SettingsError(f"{place(path, str(problem).partition(':')[0])}: {problem}") from None
+    refuse(signing_faults(settings, path, with_keys=False))
 
 
 def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None]) -> None:

@@ -158,7 +158,8 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="Check that the client's reverse name points back to it (RFC 8601 section 2.7.3).")
     ] = True
     helo_result: Annotated[
-        bool, Meta(description="Show the SPF result of the HELO name too, not only for the null reverse-path.")
+        bool,
+        Meta(description="Check SPF for the HELO name and show its result, not only for the null reverse-path."),
     ] = False
     show_login: Annotated[
         bool,
@@ -214,6 +215,73 @@ class DkimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Signatures of a message that are checked (RFC 6376 section 8.4), from the top of its header.",
         ),
     ] = 10
+
+
+class SigningKeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key, and whose mail it signs. There may be any number of these tables; docs/signing.md tells which sign."""
+
+    domain: Annotated[str, Meta(description="The domain that signs (d=); required.")] = ""
+    selector: Annotated[str, Meta(description="The selector (s=); required.")] = ""
+    file: Annotated[
+        str, Meta(description="The private key, RSA or Ed25519; a relative path begins where this file is. Required.")
+    ] = ""
+    authors: Annotated[
+        list[str],
+        Meta(
+            description="Whose mail it signs: example.org, .example.org (all names below it), alice@example.org, or * "
+            "for everybody. Empty: its own domain."
+        ),
+    ] = field(name="for", default_factory=list)
+    also: Annotated[
+        bool,
+        Meta(description="Sign beside whatever other key is found, in rules, tables, folder or database."),
+    ] = False
+    identity: Annotated[
+        str, Meta(description="The identity (i=), at or below the domain; % is the author's domain. Empty: none.")
+    ] = ""
+
+
+class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which keys sign; nothing is signed where none is named. The rules of [[sign.key]], OpenDKIM's tables, the folder
+    and the database are asked in this order, and the first that has a key for an author decides."""
+
+    key_table: Annotated[
+        str, Meta(description="OpenDKIM's KeyTable, as it is: a path, file:, refile: or csl:. Empty: none.")
+    ] = ""
+    signing_table: Annotated[str, Meta(description="OpenDKIM's SigningTable, likewise; it needs the KeyTable.")] = ""
+    multiple_signatures: Annotated[
+        bool, Meta(description="All rules of the SigningTable that fit sign, not only the first (MultipleSignatures).")
+    ] = False
+    folder: Annotated[
+        str, Meta(description="A folder of keys: example.org/SELECTOR.pem signs for example.org. Empty: none.")
+    ] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="A database, which is only read: the path of an SQLite file, or postgresql://USER@HOST/NAME "
+            "(with psycopg). Empty: none."
+        ),
+    ] = ""
+    query: Annotated[
+        str,
+        Meta(
+            description="What it is asked: a SELECT with :domain, :local or :address of the author, whose rows are "
+            "domain, selector, key (a path, or PEM) and perhaps identity."
+        ),
+    ] = ""
+    cache_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="How long an answer of the database counts, one without rows, too.")
+    ] = 60.0
+    unsafe_keys: Annotated[
+        bool,
+        Meta(description="Use key files that others than their owner may read, or exchange. false: they are refused."),
+    ] = False
+    passphrase_variable: Annotated[
+        str, Meta(description="The environment variable with the passphrase of encrypted key files. Empty: none.")
+    ] = ""
+    key: Annotated[list[SigningKeySettings], Meta(description="Keys, and whose mail each signs: docs/signing.md.")] = (
+        field(default_factory=list)
+    )
 
 
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
@@ -323,6 +391,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    sign: SignSettings = field(default_factory=SignSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -449,9 +518,9 @@ def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterato
     defaults = kind()
     hints = get_type_hints(kind, include_extras=True)
     tables: list[tuple[type[msgspec.Struct], str]] = []
-    for name in kind.__struct_fields__:
-        hint = hints[name]
-        default = getattr(defaults, name)
+    for attribute, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+        hint = hints[attribute]
+        default = getattr(defaults, attribute)
         if isinstance(default, msgspec.Struct):
             yield from describe(type(default), f"{name}.")
             continue
@@ -471,7 +540,7 @@ def meaning_of(table: str) -> str:
     for name in table.removesuffix("[]").split("."):
         hint = get_type_hints(kind)[name]
         kind = _item(hint) or hint
-    return kind.__doc__ or ""
+    return " ".join((kind.__doc__ or "").split())
 
 
 def header_of(table: str) -> str:

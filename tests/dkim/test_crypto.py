@@ -86,6 +86,48 @@ def test_what_is_no_private_key(octets: bytes) -> None:
         load_private_key(octets)
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [(kind, form) for kind in KeyType for form in ("pem", "der", "base64 of der")] + [(KeyType.RSA, "pkcs1")],
+)
+def test_private_key_in_every_form_that_tools_write(kind: KeyType, form: str) -> None:
+    key = generate_private_key(kind)
+    octets = key.to_pem()
+    if form != "pem":
+        octets = key._key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL if form == "pkcs1" else serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    if form == "base64 of der":
+        octets = base64.encodebytes(octets)
+    again = load_private_key(octets)
+    assert (again.key_type, again.public_octets()) == (kind, key.public_octets())
+
+
+def test_encrypted_key_needs_its_passphrase() -> None:
+    octets = RSA.private_key.to_pem(b"secret")
+    assert load_private_key(octets, b"secret").public_octets() == RSA.private_key.public_octets()
+    with pytest.raises(KeyDataError, match="no passphrase is given"):
+        load_private_key(octets)
+    with pytest.raises(KeyDataError, match="does not open it"):
+        load_private_key(octets, b"other")
+    assert load_private_key(RSA_PEM, b"secret").bits == 1024  # not used for a key that is not encrypted
+
+
+def test_key_whose_numbers_do_not_fit_is_refused() -> None:
+    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+    other = rsa.generate_private_key(65537, 2048).private_numbers()
+    broken = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, other.d, numbers.dmp1, other.dmq1, numbers.iqmp, numbers.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    octets = broken.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(KeyDataError, match="damaged"):
+        load_private_key(octets)
+
+
 def test_what_is_no_rsa_key() -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).public_key()
     der = curve.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -9,7 +9,8 @@ import click
 from inalign import daemon
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
-from inalign.settings import sample
+from inalign.settings import Settings, sample
+from inalign.signing import refuse, signing_faults
 
 
 @click.group()
@@ -26,6 +27,8 @@ def check(config: Path | None) -> None:
     """
     settings, path = load(config)
     daemon.check(settings, path)
+    faults = signing_faults(settings, path, with_keys=True)
+    refuse(faults)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
@@ -43,8 +46,18 @@ def check(config: Path | None) -> None:
     policy = settings.policy
     click.echo(f"  acts on results        {'yes' if policy.mode == 'enforce' else 'no: it logs what it would do'}")
     click.echo(f"  DMARC fail, p=reject   {policy.dmarc_reject}; p=quarantine: {policy.dmarc_quarantine}")
+    click.echo(f"  finds signing keys in  {', '.join(key_places(settings)) or '-'}")
+    for fault in faults:
+        click.echo(f"Warning: {fault}", err=True)
     for problem in warnings(settings):
         click.echo(f"Warning: {problem}", err=True)
+
+
+def key_places(settings: Settings) -> list[str]:
+    """Where keys are looked for."""
+    sign = settings.sign
+    rules = [f"{len(sign.key)} rules"] if sign.key else []
+    return rules + [place for place in (sign.signing_table, sign.folder, sign.database.rpartition("@")[2]) if place]
 
 
 @command.command("sample")

@@ -24,6 +24,7 @@ from inalign.errors import ParseError
 MAX_RSA_EXPONENT_BITS = 64
 ED25519_KEY_OCTETS = 32  # RFC 8463 section 4.2
 ED25519_BITS = 256
+_DER_SEQUENCE = b"\x30"
 
 _PADDING = padding.PKCS1v15()
 _PREHASHED = {
@@ -109,39 +110,70 @@ class PrivateKey:
             return public.public_bytes_raw()
         return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
-    def to_pem(self) -> bytes:
-        """The key as unencrypted PKCS #8 PEM, for a file that only the signer can read."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+    def to_pem(self, passphrase: bytes | None = None) -> bytes:
+        """The key as PKCS #8 PEM, encrypted where a passphrase is given, for a file that only the signer can read."""
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase is not None:
+            encryption = serialization.BestAvailableEncryption(passphrase)
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
-def load_private_key(octets: bytes) -> PrivateKey:
-    """Read a key file: PEM (PKCS #8, or PKCS #1 for RSA), or the base64 of a raw Ed25519 seed as RFC 8463 shows it.
+def load_private_key(octets: bytes, passphrase: bytes | None = None) -> PrivateKey:
+    """Read a key: PEM (PKCS #8, or PKCS #1 for RSA), DER of the same, base64 of DER, or of a raw Ed25519 seed.
 
+    `passphrase` opens a key that is encrypted, and is not used for another. The numbers of an RSA key are not proven
+    to be primes, which takes a hundred times as long as to read them; instead one signature is made and verified.
     Raises `KeyDataError`; its text never holds key material.
     """
-    if b"-----BEGIN" not in octets:
-        return _load_seed(octets)
-    try:
-        key = serialization.load_pem_private_key(octets, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyDataError("the file holds no unencrypted private key in PEM") from None
+    if b"-----BEGIN" not in octets and not octets.startswith(_DER_SEQUENCE):
+        octets = _from_base64(octets)
+        if len(octets) == ED25519_KEY_OCTETS:
+            return PrivateKey(KeyType.ED25519, ED25519_BITS, ed25519.Ed25519PrivateKey.from_private_bytes(octets))
+    key = _read_private_key(octets, passphrase)
     if isinstance(key, rsa.RSAPrivateKey):
-        return PrivateKey(KeyType.RSA, key.key_size, key)
+        return _proven(PrivateKey(KeyType.RSA, key.key_size, key))
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return PrivateKey(KeyType.ED25519, ED25519_BITS, key)
     raise KeyDataError("the private key is neither RSA nor Ed25519, which is all that DKIM knows")
 
 
-def _load_seed(octets: bytes) -> PrivateKey:
+def _read_private_key(octets: bytes, passphrase: bytes | None) -> object:
+    load = serialization.load_der_private_key
+    if b"-----BEGIN" in octets:
+        load = serialization.load_pem_private_key
     try:
-        seed = base64.b64decode(octets.strip(), validate=True)
+        return load(octets, None, unsafe_skip_rsa_key_validation=True)
+    except TypeError:  # how the library says that it is encrypted
+        if passphrase is None:
+            raise KeyDataError("the private key is encrypted, and no passphrase is given") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyDataError("this is no private key in PEM or DER") from None
+    try:
+        return load(octets, passphrase, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyDataError("the private key is encrypted, and the passphrase does not open it") from None
+
+
+def _from_base64(octets: bytes) -> bytes:
+    try:
+        decoded = base64.b64decode(b"".join(octets.split()), validate=True)
     except binascii.Error:
-        seed = b""
-    if len(seed) != ED25519_KEY_OCTETS:
-        raise KeyDataError("the file holds neither PEM nor the base64 of an Ed25519 seed")
-    return PrivateKey(KeyType.ED25519, ED25519_BITS, ed25519.Ed25519PrivateKey.from_private_bytes(seed))
+        decoded = b""
+    if len(decoded) != ED25519_KEY_OCTETS and not decoded.startswith(_DER_SEQUENCE):
+        raise KeyDataError("this is neither PEM nor DER nor the base64 of an Ed25519 seed")
+    return decoded
+
+
+def _proven(key: PrivateKey) -> PrivateKey:
+    """The key, whose halves belong together: numbers that do not would make signatures that nobody accepts."""
+    digest = bytes(32)
+    try:
+        is_sound = load_rsa_public_key(key.public_octets()).verifies(key.sign(digest), digest, HashAlgorithm.SHA256)
+    except ValueError:  # a key too short for the signature, or numbers that OpenSSL cannot work with
+        is_sound = False
+    if not is_sound:
+        raise KeyDataError("the private key is damaged: what it signs does not verify")
+    return key
 
 
 def generate_private_key(key_type: KeyType, *, bits: int = 2048) -> PrivateKey:

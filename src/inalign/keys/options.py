@@ -1,0 +1,131 @@
+"""The settings of keys as one value, the finder made of them, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inalign.dkim.algorithm import KeyType
+from inalign.errors import SettingsError
+from inalign.flow.keys import KeyFinder
+from inalign.keys.chain import Chain
+from inalign.keys.database import open_database
+from inalign.keys.fault import Fault
+from inalign.keys.folder import FolderFinder, folder_keys
+from inalign.keys.key_file import KeyAccess, KeyFileError
+from inalign.keys.key_store import KeySource, KeyStore, fitting_identity, read_key
+from inalign.keys.key_table import SENDER, KeyEntry
+from inalign.keys.opendkim import TableFinder, Tables
+from inalign.keys.rules import Rule, RuleFinder
+from inalign.keys.sql import SqlFinder, database_faults
+from inalign.mail.domain import DomainName
+
+ADVISED_RSA_BITS = 2048  # RFC 8301 section 3.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyOptions:
+    """Where keys come from. The parts are asked in this order; what is empty is not there."""
+
+    rules: tuple[Rule, ...] = ()
+    key_table: str = ""
+    signing_table: str = ""
+    multiple_signatures: bool = False
+    folder: Path | None = None
+    database: str = field(default="", repr=False)
+    """The path of an SQLite file, or a URL that may hold a password."""
+    query: str = ""
+    cache_seconds: float = 60.0
+    access: KeyAccess = field(default_factory=KeyAccess)
+
+
+def make_key_finder(options: KeyOptions) -> KeyFinder | None:
+    """The finder, None where nothing is set. Reads the tables, opens no key. Raises `SettingsError`."""
+    store = KeyStore(options.access)
+    finders: list[KeyFinder] = []
+    rules = [rule for rule in options.rules if not rule.also]
+    also = [rule for rule in options.rules if rule.also]
+    if rules:
+        finders.append(RuleFinder(rules, store))
+    if options.signing_table:
+        finders.append(
+            TableFinder(options.key_table, options.signing_table, store, multiple=options.multiple_signatures)
+        )
+    if options.folder is not None:
+        finders.append(FolderFinder(options.folder, store))
+    if options.database:
+        finders.append(SqlFinder(open_database(options.database), options.query, store, seconds=options.cache_seconds))
+    if also:
+        return Chain(finders, RuleFinder(also, store, every=True))
+    if len(finders) == 1:
+        return finders[0]
+    return Chain(finders) if finders else None
+
+
+def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
+    """What is wrong with rules and tables and, `with_keys`, with every key that they name.
+
+    A place that begins with `sign.` is a setting.
+    """
+    yield from _rule_faults(options.rules)
+    if options.signing_table:
+        try:
+            yield from Tables(options.key_table, options.signing_table).faults()
+        except SettingsError as problem:
+            yield Fault("sign.signing_table", str(problem))
+    if options.folder is not None and not options.folder.is_dir():
+        yield Fault("sign.folder", f"{options.folder} is no folder")
+    if options.database:
+        yield from database_faults(options.database, options.query)
+    if with_keys:
+        for item in _keys(options):
+            if isinstance(item, Fault):
+                yield item
+            else:
+                yield from _file_faults(*item, options.access)
+
+
+def _keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
+    """The keys whose files do not depend on the author, each with its place."""
+    for rule in options.rules:
+        yield rule.place, rule.source
+    if options.signing_table:
+        with suppress(SettingsError):  # it is told already
+            yield from _table_keys(Tables(options.key_table, options.signing_table))
+    if options.folder is not None and options.folder.is_dir():
+        for item in folder_keys(options.folder):
+            yield item if isinstance(item, Fault) else (str(item.path), item)
+
+
+def _rule_faults(rules: tuple[Rule, ...]) -> Iterator[Fault]:
+    seen: dict[tuple[str, str], Rule] = {}
+    for rule in rules:
+        first = seen.setdefault((rule.source.domain, rule.source.selector), rule)
+        if first.source != rule.source:
+            yield Fault(rule.place, f"{rule.source.name} has another key at {first.place}")
+        domain = rule.source.domain
+        if rule.identity and SENDER not in rule.identity and fitting_identity(rule.identity, domain) is None:
+            yield Fault(rule.place, f"the identity {rule.identity!r} does not lie at or below {domain}")
+
+
+def _table_keys(tables: Tables) -> Iterator[tuple[str, KeySource]]:
+    faulty = {fault.place for fault in tables.keys.faults() if fault.is_fatal}
+    for row in tables.keys.data.rows:
+        place = tables.keys.data.place(row.number)
+        if place not in faulty and SENDER not in (KeyEntry.of(row).domain, *KeyEntry.of(row).key):
+            yield place, tables.keys.source(row, DomainName("example.org"))
+
+
+def _file_faults(place: str, source: KeySource, access: KeyAccess) -> Iterator[Fault]:
+    try:
+        key = read_key(source, access)
+    except KeyFileError as problem:
+        text = str(problem)
+        yield Fault(place, text.removeprefix(f"{place}: "))
+        return
+    bits = key.private_key.bits
+    if key.private_key.key_type is KeyType.RSA and bits < ADVISED_RSA_BITS:
+        where = source.path or source.name
+        yield Fault(place, f"{where} has {bits} bits; {ADVISED_RSA_BITS} are advised (RFC 8301 section 3.2)", False)

@@ -1,0 +1,88 @@
+"""What the settings say of signing, as the parts below take it; and what is wrong with it, with file and line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from inalign.errors import ParseError, SettingsError
+from inalign.keys.database import POSTGRESQL
+from inalign.keys.fault import Fault
+from inalign.keys.key_file import KeyAccess
+from inalign.keys.key_store import KeySource
+from inalign.keys.options import KeyOptions, key_faults
+from inalign.keys.rules import Rule
+from inalign.keys.search import parse_name
+from inalign.mail.domain import parse_domain
+from inalign.privileges import find_account
+from inalign.settings import Settings, SigningKeySettings, place
+
+MAX_FAULTS = 20  # shown at a time; one mistake may be repeated in every line of a table
+
+
+def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
+    """Where signing keys come from; relative paths begin where the settings are. Raises `SettingsError`."""
+    sign = settings.sign
+    base = path.absolute().parent if path is not None else Path.cwd()
+    if bool(sign.key_table) != bool(sign.signing_table):
+        raise SettingsError("sign.signing_table: it needs sign.key_table, and the other way round")
+    if bool(sign.database) != bool(sign.query):
+        raise SettingsError("sign.query: it needs sign.database, and the other way round")
+    variable = sign.passphrase_variable
+    if variable and variable not in os.environ:
+        raise SettingsError(f"sign.passphrase_variable: there is no {variable} in the environment")
+    account = find_account(settings.user, settings.group) if os.geteuid() == 0 else None
+    return KeyOptions(
+        rules=tuple(_rule(key, f"sign.key[{number}]", base, path) for number, key in enumerate(sign.key)),
+        key_table=sign.key_table,
+        signing_table=sign.signing_table,
+        multiple_signatures=sign.multiple_signatures,
+        folder=base / sign.folder if sign.folder else None,
+        database=_database(sign.database, base),
+        query=sign.query,
+        cache_seconds=sign.cache_seconds,
+        access=KeyAccess(
+            passphrase=os.environb[os.fsencode(variable)] if variable else None,
+            unsafe_keys=sign.unsafe_keys,
+            reader=account.uid if account is not None else None,
+        ),
+    )
+
+
+def _database(place: str, base: Path) -> str:
+    return place if not place or place.startswith(POSTGRESQL) else str(base / place)
+
+
+def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> Rule:
+    """One `[[sign.key]]`."""
+    for part, value in (("domain", key.domain), ("selector", key.selector), ("file", key.file)):
+        if not value:
+            raise SettingsError(f"{name}.{part}: it is required")
+    part = ""
+    try:
+        part = ".domain"
+        domain = parse_domain(key.domain)
+        part = ".selector"
+        source = KeySource(domain, parse_domain(key.selector), base / key.file)
+        part = ".for"
+        names = tuple(parse_name(author) for author in key.authors) or (domain,)
+    except ParseError as problem:
+        raise SettingsError(f"{name}{part}: {problem}") from None
+    return Rule(place=place(path, name), source=source, names=names, also=key.also, identity=key.identity)
+
+
+def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:
+    """What is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
+    return [
+        fault._replace(place=f"{place(path, fault.place)}: {fault.place}") if fault.place.startswith("sign.") else fault
+        for fault in key_faults(make_key_options(settings, path), with_keys=with_keys)
+    ]
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise `SettingsError` with all that are fatal, a line each."""
+    fatal = [str(fault) for fault in faults if fault.is_fatal]
+    if fatal:
+        more = [f"and {len(fatal) - MAX_FAULTS} more"] if len(fatal) > MAX_FAULTS else []
+        raise SettingsError("\n".join(fatal[:MAX_FAULTS] + more))
