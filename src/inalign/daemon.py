@@ -30,10 +30,11 @@ from inalign.mail.domain import parse_domain_list
 from inalign.main_cf import MAIN_CF, milter_content_timeout
 from inalign.milter.limits import Limits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
-from inalign.milterd.filter import WANTED, ReceivingFilter, Service
+from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
 from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
+from inalign.milterd.service import Service
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
 from inalign.settings import Settings, place, read_settings
@@ -335,7 +336,7 @@ async def _serve(settings: Settings, listeners: list[socket.socket], where: Plac
     counters = Counters()
     async with make_resolver(settings) as resolver:
         server = SharingServer(
-            partial(ReceivingFilter, service=make_service(settings, resolver, counters)),
+            partial(MailFilter, service=make_service(settings, resolver, counters)),
             WANTED,
             ServerOptions(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
