@@ -158,7 +158,8 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="Check that the client's reverse name points back to it (RFC 8601 section 2.7.3).")
     ] = True
     helo_result: Annotated[
-        bool, Meta(description="Show the SPF result of the HELO name too, not only for the null reverse-path.")
+        bool,
+        Meta(description="Check SPF for the HELO name and show its result, not only for the null reverse-path."),
     ] = False
     show_login: Annotated[
         bool,
@@ -254,7 +255,13 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: Annotated[
         str, Meta(description="A folder of keys: example.org/SELECTOR.pem signs for example.org. Empty: none.")
     ] = ""
-    database: Annotated[str, Meta(description="An SQLite database, which is only read. Empty: none.")] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="A database, which is only read: the path of an SQLite file, or postgresql://USER@HOST/NAME "
+            "(with psycopg). Empty: none."
+        ),
+    ] = ""
     query: Annotated[
         str,
         Meta(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inalign.errors import ParseError, SettingsError
+from inalign.keys.database import POSTGRESQL
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeySource
@@ -38,7 +39,7 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
         signing_table=sign.signing_table,
         multiple_signatures=sign.multiple_signatures,
         folder=base / sign.folder if sign.folder else None,
-        database=base / sign.database if sign.database else None,
+        database=_database(sign.database, base),
         query=sign.query,
         cache_seconds=sign.cache_seconds,
         access=KeyAccess(
@@ -47,6 +48,10 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
             reader=account.uid if account is not None else None,
         ),
     )
+
+
+def _database(place: str, base: Path) -> str:
+    return place if not place or place.startswith(POSTGRESQL) else str(base / place)
 
 
 def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> Rule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -91,6 +92,11 @@ def _one(name: str, peers: tuple[str, ...], shows: Shows, **made: Any) -> Differ
     return Difference(name=name, peers=peers, shows=shows, example=lambda: example(**made))
 
 
+def _one_right_one_broken() -> SignedMessage:
+    right = example(traits=("edited signature",))
+    return replace(right, text=b"DKIM-Signature: v=1; broken\r\n" + right.text, selectors=["none", "rsa"])
+
+
 BARE = PLAIN.replace(b"Hello.", b"H\re\nllo.")
 
 DIFFERENCES = [
@@ -134,9 +140,51 @@ DIFFERENCES = [
         traits=("key with tag twice",),
     ),
     _one(
+        "dkim-key-not-base64",
+        (DKIMPY, OPENDKIM),
+        lambda case: _they_pass(DkimReason.KEY_SYNTAX)(case) and "is not base64" in case.ours.detail,
+        record=f"v=DKIM1; p={PUBLIC[:20]}.{PUBLIC[20:]}",
+    ),
+    _one(
+        "dkim-key-no-tag-list",
+        (DKIMPY, MAIL_DKIM, OPENDKIM),
+        lambda case: _they_pass(DkimReason.KEY_SYNTAX)(case) and "no tag list" in case.ours.detail,
+        record=f"v.=DKIM1; p={PUBLIC}",
+    ),
+    _one(
+        "dkim-key-of-no-known-form",
+        (DKIMPY,),
+        lambda case: _they_pass(DkimReason.KEY_SYNTAX)(case) and "is no DER-encoded RSA" in case.ours.detail,
+        record=f"v=DKIM1; p={PUBLIC.replace('SIb3', 'S1b3', 1)}",
+    ),
+    _one(
+        "dkim-signature-syntax",
+        (DKIMPY, MAIL_DKIM, OPENDKIM),
+        _they_pass(DkimReason.SYNTAX, DkimReason.INVALID_DOMAIN),
+        names="From:a b",
+    ),
+    _one(
+        "dkim-blanks-within-words",
+        (OPENDKIM,),
+        _they_pass(
+            DkimReason.NO_KEY,
+            DkimReason.KEY_TYPE_MISMATCH,
+            DkimReason.UNSUPPORTED_ALGORITHM,
+            DkimReason.UNSUPPORTED_CANONICALIZATION,
+            DkimReason.UNSUPPORTED_QUERY,
+        ),
+        record=f"v=DKIM 1; p={PUBLIC}",
+    ),
+    Difference(
+        name="dkim-one-broken-spoils-all",
+        peers=(OPENDKIM,),
+        shows=lambda case: case.theirs.word == "not judged" and _has("edited signature")(case),
+        example=_one_right_one_broken,
+    ),
+    _one(
         "dkim-key-type-ignored",
         (OPENDKIM,),
-        _they_pass(DkimReason.KEY_SYNTAX, trait="key of another type"),
+        lambda case: _they_pass(DkimReason.KEY_SYNTAX)(case) and _has("key of another type", "edited key")(case),
         record=f"v=DKIM1; k=ed25519; p={PUBLIC}",
         traits=("key of another type",),
     ),
@@ -155,6 +203,12 @@ DIFFERENCES = [
     ),
     _one("dkim-sha1", (DKIMPY, OPENDKIM), _they_pass(DkimReason.OBSOLETE_ALGORITHM), algorithm="rsa-sha1"),
     _one(
+        "dkim-algorithm-in-capitals",
+        (DKIMPY,),
+        _we_pass(lambda case: "unknown signature algorithm" in case.theirs.detail),
+        algorithm="rsa-SHA256",
+    ),
+    _one(
         "dkim-no-ed25519",
         (MAIL_DKIM,),
         _we_pass(lambda case: "unsupported algorithm ed25519" in case.theirs.detail),
@@ -163,7 +217,7 @@ DIFFERENCES = [
     _one(
         "dkim-other-versions",
         (MAIL_DKIM, OPENDKIM),
-        _they_pass(DkimReason.UNSUPPORTED_VERSION),
+        _they_pass(DkimReason.UNSUPPORTED_VERSION, DkimReason.MISSING_TAG),
         written="v=0.5; a=rsa-sha256; d=example.com; s=rsa; h=From; bh={bh}; b={b}",
     ),
     _one(
@@ -195,7 +249,7 @@ DIFFERENCES = [
     _one(
         "dkim-more-authors-than-signed",
         (DKIMPY,),
-        _we_pass(lambda case: case.author_fields > case.ours.signed_fields.count("from")),
+        lambda case: case.author_fields > case.ours.signed_fields.count("from"),
         text=b"From: another@example.com\r\n" + PLAIN,
     ),
     _one("dkim-l-zero-or-one", (MAIL_DKIM,), _we_pass(lambda case: case.ours.body_length in (0, 1)), tags="l=0; "),
@@ -227,6 +281,14 @@ DIFFERENCES = [
         _we_pass(_has("bare line end in header", "bare line end in body")),
         text=BARE,
         traits=("bare line end in body",),
+    ),
+    _one(
+        "dkim-other-blanks",
+        (OPENDKIM,),
+        _we_pass(_has("other blanks")),
+        names="From:X",
+        text=b"X: a\x0bb\r\n" + PLAIN,
+        traits=("other blanks",),
     ),
     _one(
         "dkim-no-last-line-end",

@@ -110,7 +110,10 @@ class MailDkim:
 
     def judge(self, messages: Sequence[SignedMessage]) -> list[Judgements]:
         with subprocess.Popen(
-            ["perl", str(HERE / "mail_dkim.pl")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ["perl", str(HERE / "mail_dkim.pl")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -144,7 +147,8 @@ class OpenDkim:
             records = [line for message in messages for line in keys_of(message).items()]
             (folder / "keys").write_text("".join(f"{key} {texts[0]}\n" for key, texts in records))
             (folder / "conf").write_text(
-                f"Mode v\nTestDNSData {folder / 'keys'}\nSyslog no\nAlwaysAddARHeader yes\nAuthservID mx.example.net\n"
+                f"Mode v\nTestDNSData {folder / 'keys'}\nNameservers 127.0.0.1\nDNSTimeout 1\nSyslog no\n"
+                "AlwaysAddARHeader yes\nAuthservID mx.example.net\n"
             )
             with ForeignMilter([str(self._command()), "-f", "-x", str(folder / "conf")], folder) as milter:
                 return [self._read(milter.fields_for(message.text)) for message in messages]

@@ -21,6 +21,29 @@ from tests.dkim.material import ED25519_SEED, RSA_PEM, sign_as
 
 DOMAIN = "example.com"
 KEYS = {"rsa": load_private_key(RSA_PEM), "ed25519": load_private_key(ED25519_SEED)}
+SLIPS = [
+    "",
+    "",
+    ";",
+    "; ;",
+    "=",
+    " ",
+    "\t",
+    ":",
+    "a",
+    "A",
+    "1",
+    ".",
+    "-",
+    "_",
+    "/",
+    "x=y; ",
+    ";x",
+    "h=",
+    "\x0b",
+    "é",
+    ",",
+]
 
 _LONG_VALUE = re.compile(rb"(?<=[ ;:\t]b=)[0-9A-Za-z+/]{60,}=*")
 _PIECES = re.compile(rb"[^\r]{1,60}")
@@ -42,7 +65,7 @@ class SignedMessage:
 WORDS = ("greetings", "your order", "Re:", "=?utf-8?q?=C3=A4?=", "ä".encode().decode("latin-1"), "a  b", "x\ty", "")
 BODY_LINES = (
     b"", b"", b"Hello.", b" indented", b"trailing ", b"trailing\t ", b"a  b \t c", b"\t", b" ", b".", b"..dots",
-    b"\xe4\xff", "grüße".encode(), b"x" * 1200, b"From the start", b"=20", b"-- ", b"\0nul",
+    b"\xe4\xff", "grüße".encode(), b"x" * 1200, b"From the start", b"=20", b"-- ", b"\0nul", b"v\x0bt \x0c",
 )  # fmt: skip
 
 
@@ -54,7 +77,7 @@ def make(seed: int, number: int, now: int) -> SignedMessage:
     for place in range(1 if chance.random() < 0.85 else 2):
         text = _sign(chance, made, text, f"s{number}x{place}", now)
     made.text = _change(chance, made, text)
-    _note_the_end(made)
+    _note_odd_octets(made)
     return made
 
 
@@ -71,7 +94,7 @@ def make_signed_by_us(seed: int, number: int, now: datetime) -> SignedMessage | 
         return None
     made.selectors = [str(key.selector) for key in keys]
     made.zone = {key.key_name: {"TXT": [key.key_record()]} for key in keys}
-    _note_the_end(made)
+    _note_odd_octets(made)
     return made
 
 
@@ -79,7 +102,9 @@ def _unsigned(chance: Random, made: SignedMessage) -> bytes:
     return b"".join(_header(chance, made)) + b"\r\n" + _body(chance, made)
 
 
-def _note_the_end(made: SignedMessage) -> None:
+def _note_odd_octets(made: SignedMessage) -> None:
+    if b"\x0b" in made.text:
+        made.traits.add("other blanks")
     if not made.text.endswith(b"\r\n"):
         made.traits.add("no line end at the end")
 
@@ -97,7 +122,8 @@ def _header(chance: Random, made: SignedMessage) -> list[bytes]:
         b"X-Empty:", b"X-Blank:  ", b"X-Folded: a\r\n\t\r\n b", b"x-lower:no blank", b"X-Tail: a \t ", b"Received: one",
         b"Received: two\r\n\tby b", b"SUBJECT: second", b"X-Long: " + b"y" * 1500, b"X-8bit: \xe4\xf6",
         b"X-Colon: a:b : c", b"List-Id: <l.example.com>", b"X_Under.Score: 1", b"X-Semi: v=1; b=x;",
-        b"Content-Type: text/plain;\r\n  a=b", b"X-Tabs:\ta\tb", b"X-Fold-First:\r\n a",
+        b"Content-Type: text/plain;\r\n  a=b", b"X-Tabs:\ta\tb", b"X-Other-Blanks: a\x0b b\x0cc",
+        b"X-Fold-First:\r\n a",
     ]  # fmt: skip
     fields += chance.sample(odd, chance.randint(0, 4))
     if chance.random() < 0.04:
@@ -152,12 +178,26 @@ def _sign(chance: Random, made: SignedMessage, text: bytes, selector: str, now: 
     }
     before, value = _printed(chance, {name: text for name, text in tags.items() if text})
     key = SigningKey(parse_domain(DOMAIN), parse_domain(selector), KEYS[algorithm.partition("-")[0]])
-    signed = sign_as(value, text, key, before=before)
+    written = _edited(chance, made, value, "edited signature")
+    signed = sign_as(written, text, key, before=before, meant=value)
     made.selectors.insert(0, selector)
     made.zone[key.key_name] = _key_entry(chance, made, key)
     if algorithm == "rsa-sha1":
         made.traits.add("rsa-sha1")
     return _folded(chance, signed[: len(signed) - len(text)]) + text
+
+
+def _edited(chance: Random, made: SignedMessage, text: str, trait: str) -> str:
+    """The text, or once in a while with a slip of the pen somewhere."""
+    if chance.random() > 0.12:
+        return text
+    at = chance.randrange(len(text))
+    if set("\r\n") & set(text[max(0, at - 1) : at + 2]):  # the field would end there
+        return text
+    if "{" in text and min(abs(at - place) for place in (text.index("{b}"), text.index("{bh}"))) < 5:
+        return text
+    made.traits.add(trait)
+    return text[:at] + chance.choice(SLIPS) + text[at + chance.choice([0, 0, 1]) :]
 
 
 def _folded(chance: Random, field: bytes) -> bytes:
@@ -235,7 +275,7 @@ def _key_entry(chance: Random, made: SignedMessage, key: SigningKey) -> dict[str
     key_type, record = key.private_key.key_type, key.key_record()
     kind = chance.random()
     if kind < 0.70:
-        return {"TXT": [record]}
+        return {"TXT": [_edited(chance, made, record, "edited key")]}
     if kind < 0.72:
         made.traits.add("no key")
         return {"A": ["192.0.2.1"]}

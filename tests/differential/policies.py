@@ -12,6 +12,8 @@ MORE_TAGS = [
     "fo=0:1:d:s", "xyz=1", "n=a note",
 ]  # fmt: skip
 
+SLIPS = ["", "", " ", ";", "; ;", "=", "a", "A", "1", ":", ",", "\t", "!", "r", "none", "x=y;", "\x0b"]
+
 
 @dataclass
 class PolicyCase:
@@ -72,7 +74,12 @@ def _record(chance: Random, case: PolicyCase) -> str:
     blank = chance.choice(["", " ", "  "])
     equals = chance.choice(["=", "=", "=", " = "])
     text = f";{blank}".join(["v=DMARC1", *tags]) + chance.choice(["", ";", " ;"])
-    return text.replace("=", equals) if equals != "=" else text
+    text = text.replace("=", equals) if equals != "=" else text
+    if chance.random() > 0.08:
+        return text
+    at = chance.randrange(len(text))
+    case.traits.add("edited")
+    return text[:at] + chance.choice(SLIPS) + text[at + chance.choice([0, 0, 1]) :]
 
 
 def _keyword(chance: Random, case: PolicyCase) -> str:

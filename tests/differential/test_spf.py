@@ -80,9 +80,37 @@ DIFFERENCES = [
         {**_record("v=spf1 mx -all", A=["192.0.2.1"], MX=[[1, "example.com"], [2, "dead.example"]]), **DEAD},
     ),
     _one(
+        "spf-syntax-not-reached",
+        lambda case: case.ours.reason == "syntax" and "is no macro" in case.ours.detail,
+        _record("v=spf1 all exists:%{d1r;.example.com"),
+    ),
+    _one(
         "spf-macro-of-no-parts",
-        lambda case: "%{l0}" in case.text and (case.ours.reason == "syntax" or case.ours.explanation == "DEFAULT"),
+        lambda case: (
+            re.search(r"%\{[A-Za-z]0", case.text) is not None
+            and (case.ours.reason == "syntax" or case.ours.explanation == "DEFAULT")
+        ),
         _record("v=spf1 all exp=%{l0}.example.com"),
+    ),
+    _one(
+        "spf-explanation-outside-the-grammar",
+        lambda case: case.ours.result == case.theirs.word == "fail" and case.ours.explanation == "DEFAULT",
+        {**_record("v=spf1 -all exp=e.example"), "e.example": {"TXT": ["no\tway"]}},
+    ),
+    _one(
+        "spf-macro-p-not-counted",
+        lambda case: case.ours.reason == "too_many_lookups" and "%{p}" in case.text,
+        {
+            **_record("v=spf1 " + "a:other.example " * 9 + "exists:%{p}.x.example all"),
+            "other.example": {"A": ["203.0.113.1"]},
+            "1.2.0.192.in-addr.arpa": {"PTR": ["n.example"]},
+            "n.example": {"A": ["192.0.2.1"]},
+        },
+    ),
+    _one(
+        "spf-escape-at-the-end",
+        lambda case: _says(case, "invalid-macro-char") and re.search(r"%[%_-]( |/|$)", case.text) is not None,
+        _record("v=spf1 ?exists:n3.example.com%% all"),
     ),
     _one(
         "spf-null-exchange-counted",

@@ -26,6 +26,32 @@ MALFORMED = [
     "ip4:1.2.3.4/08", "a//129", "ip6:1::2::3", "include:%", "exists:a b", "exp=", "++all", "a/24/24", "ip4:192.0.2.01",
 ]  # fmt: skip
 
+SLIPS = [
+    "",
+    "",
+    " ",
+    ":",
+    "/",
+    "=",
+    "%",
+    "{",
+    "}",
+    "-",
+    "+",
+    ".",
+    "0",
+    "9",
+    "a",
+    "A",
+    "%%",
+    "%_",
+    "\t",
+    "é",
+    ";",
+    "\x0b",
+    "_",
+]
+
 
 def term(chance: Random) -> str:
     """One term; one in fifty breaks the grammar."""
@@ -56,7 +82,11 @@ def _perhaps_target(chance: Random) -> str:
 def record(chance: Random) -> str:
     """One SPF record; the blanks between its terms may be several."""
     terms = [term(chance) for _ in range(chance.randint(1, 5))]
-    return chance.choice([" ", " ", " ", "  "]).join([chance.choice(["v=spf1", "v=spf1", "V=SPF1"]), *terms])
+    text = chance.choice([" ", " ", " ", "  "]).join([chance.choice(["v=spf1", "v=spf1", "V=SPF1"]), *terms])
+    if chance.random() > 0.1:
+        return text
+    at = chance.randrange(len(text))  # a slip of the pen
+    return text[:at] + chance.choice(SLIPS) + text[at + chance.choice([0, 0, 1]) :]
 
 
 def zone(chance: Random) -> dict[str, dict[str, object]]:

@@ -53,16 +53,18 @@ Good bye.
 """)
 
 
-def sign_as(tags: str, text: bytes = PLAIN, key: SigningKey = RSA, *, before: str = " ") -> bytes:
+def sign_as(
+    tags: str, text: bytes = PLAIN, key: SigningKey = RSA, *, before: str = " ", meant: str | None = None
+) -> bytes:
     """The message with a DKIM-Signature of exactly these tags on top, `before` between its colon and them.
 
     In `tags` the words {bh} and {b} stand for the values that are made here. `a=`, `c=`, `l=` and `h=` are obeyed as
-    they are written, so that every odd list can be signed rightly.
+    they are written, so that every odd list can be signed rightly; or as in `meant`, where the tags are no list at all.
     """
     parts = parse_message(text)
-    values = parse_tag_list(tags.encode("utf-8", "surrogateescape"))
+    values = parse_tag_list((meant or tags).encode("utf-8", "surrogateescape"))
     header_form, _, body_form = values.get("c", "simple").partition("/")
-    hash_algorithm = HashAlgorithm(values.get("a", "rsa-sha256").partition("-")[2])
+    hash_algorithm = HashAlgorithm(values.get("a", "rsa-sha256").lower().partition("-")[2])
     length = int(values["l"]) if "l" in values else None
     spec = BodySpec(Canonicalization(body_form or "simple"), hash_algorithm, length)
     hashes = BodyHashes([spec])

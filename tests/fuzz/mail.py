@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from ipaddress import ip_address
 
 from inalign.errors import ParseError
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Gateway, Hosts, Source, find_origin
 from inalign.mail.address import author_domains
 from inalign.mail.authres import parse_authentication_results
 from inalign.mail.claim import claims_authserv_id
@@ -18,6 +21,12 @@ from inalign.mail.reverse_path import parse_reverse_path
 from inalign.mail.tags import parse_tag_list
 
 OURS = "mx.example.net"
+SERVER_WROTE = ip_address("203.0.113.9")
+HOSTS = Hosts(
+    local=Networks(["10.0.0.0/8"]),
+    relays=Networks(["198.51.100.0/28"]),
+    gateways=(Gateway(networks=Networks(["203.0.113.1"]), authserv_id="gw.example"),),
+)
 
 
 def message(data: bytes) -> None:
@@ -124,6 +133,16 @@ def claim(data: bytes) -> None:
         with contextlib.suppress(ParseError):
             if parse_authentication_results(data, lenient=lenient).authserv_id.lower() == OURS:
                 assert claims
+
+
+def origin(data: bytes) -> None:
+    """The client of relayed mail is one that a listed host wrote: the fields below the first genuine one never are."""
+    genuine = (b"Received", b" from a.example (unknown [203.0.113.9]) by mx.example.net (Postfix); x")
+    fields = (make_field(*genuine), *parse_message(data).fields)
+    found = find_origin(ip_address("198.51.100.2"), fields, HOSTS, "a@example.org")
+    assert found.address == SERVER_WROTE
+    gateway = find_origin(ip_address("203.0.113.1"), fields[1:], HOSTS, "a@example.org")
+    assert gateway.source in Source
 
 
 def _text(data: bytes) -> str:

@@ -76,6 +76,13 @@ def results_fields() -> Iterator[bytes]:
     yield from (b"mx.example.net; spf=pass", b'(a) "mx.example.net" 1; none', b"MX.Example.Net/7 ;")
 
 
+def relayed_headers() -> Iterator[bytes]:
+    for field in received_fields():
+        yield (
+            b"Received: " + field.replace(b"\n", b"\r\n") + b"\r\nAuthentication-Results: gw.example; spf=pass\r\n\r\n"
+        )
+
+
 def from_values() -> Iterator[bytes]:
     yield from (field.value for field in fields(b"from"))
     yield from (text.removeprefix("From:").encode() for text in jsonl("mail/from-domain.jsonl", "header"))
@@ -181,10 +188,11 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "author": (from_values, MAIL_WORDS),
     "domain": (domains, "xn-- . - _ example"),
     "reverse_path": (paths, MAIL_WORDS),
-    "received": (received_fields, RECEIVED_WORDS),
     "tags": (lambda: (field.value for field in fields(b"dkim-signature", b"arc-seal")), SIGNATURE_WORDS),
     "authentication_results": (results_fields, RESULTS_WORDS),
     "claim": (results_fields, RESULTS_WORDS),
+    "received": (received_fields, RECEIVED_WORDS),
+    "origin": (relayed_headers, RECEIVED_WORDS + " Authentication-Results: gw.example; spf=pass smtp.mailfrom="),
     "dns_answer": (dns_answers, ""),
     "dns_name": (domains, ". \\. \\"),
     "zone_json": (zones_json, "TXT A AAAA MX PTR CNAME error timeout nxdomain"),

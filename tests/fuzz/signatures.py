@@ -47,12 +47,12 @@ def dkim_message(data: bytes) -> None:
     _check_dkim(data)
     whole = BodyHashes(SPECS)
     whole.update(data)
-    for cut in CUTS:
-        pieces = BodyHashes(SPECS)
-        for start in range(0, min(len(data), 512), cut):
-            pieces.update(data[start : min(start + cut, 512)])
-        pieces.update(data[512:])
-        assert pieces.digests() == whole.digests()
+    cut = CUTS[len(data) % len(CUTS)]
+    pieces = BodyHashes(SPECS)
+    for start in range(0, min(len(data), 512), cut):
+        pieces.update(data[start : min(start + cut, 512)])
+    pieces.update(data[512:])
+    assert pieces.digests() == whole.digests()
 
 
 def _check_dkim(text: bytes) -> None:

@@ -23,6 +23,10 @@ from tests.interop.wire import Wire
 from tests.nameserver import NameServer
 
 SERVERS: dict[str, Callable[[str], MailServer]] = {"postfix": Postfix, "sendmail": Sendmail}
+MISSING: dict[str, Callable[[], str | None]] = {
+    "postfix": postfix.missing_part,
+    "sendmail": sendmail.missing_part,
+}
 SOCKET = {"postfix": "inet", "sendmail": "unix"}
 """How each reaches our milter; the other kinds have tests of their own."""
 
@@ -46,7 +50,7 @@ def can_run_postfix() -> None:
 def server_name(request: pytest.FixtureRequest) -> str:
     """Each mail server in turn; skips, by name, where no private instance of it can be had."""
     name: str = request.param
-    missing = {"postfix": postfix.missing_part, "sendmail": sendmail.missing_part}[name]()
+    missing = MISSING[name]()
     if missing:
         pytest.skip(missing)
     return name

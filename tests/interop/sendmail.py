@@ -15,7 +15,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 from tests.interop.program import Program, free_port, has_ipv6, is_bound
 from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
@@ -92,9 +95,10 @@ FEATURE(`msp',`[127.0.0.1]')dnl
 """
 
 
+@cache
 def missing_part() -> str | None:
     """Why no private Sendmail can be had here, in words that tell what to do; None when it can."""
-    if not BINARY.exists() or shutil.which("m4") is None or not any(Path("/usr/lib").glob(f"**/{NAMES}")):
+    if not BINARY.exists() or shutil.which("m4") is None or not any(Path("/usr/lib").glob(f"*/{NAMES}")):
         return "Sendmail is not unpacked beside Postfix, or m4 or libnss-wrapper is missing: run packaging/test-parts"
     if os.geteuid() != 0:
         return "a private Sendmail needs root (its daemon does): run the tests as root"
@@ -106,10 +110,12 @@ class Sendmail(MailServer):
 
     name = "sendmail"
 
-    def __init__(self, milter: str, *, timeouts: str = "C:5s;S:10s;R:10s;E:20s") -> None:
+    def __init__(self, milter: str, *, timeouts: str = "C:5s;S:10s;R:10s;E:20s", line: str = "") -> None:
+        """`line` is one more of sendmail.mc; the service `own line` then has the filters that such lines name."""
         super().__init__(milter)
         self._timeouts = timeouts
-        self.ports = {service: free_port() for service in WITHOUT_MILTER}
+        self._line = line
+        self.ports = {service: free_port() for service in [*WITHOUT_MILTER, *["own line"] * bool(line)]}
         self.sink = Sink()
         self._collected = 0
         self._environment = {"LD_PRELOAD": NAMES, "NSS_WRAPPER_HOSTS": str(self.folder / "hosts")}
@@ -165,6 +171,11 @@ class Sendmail(MailServer):
             for family, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
                 options = f"Name={service}, Family={family}, Addr={bound}, Port={self.ports[service]}"
                 lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
+        if self._line:
+            lines += [
+                f"DAEMON_OPTIONS(`Name=own, Family=inet, Addr=127.0.0.1, Port={self.ports['own line']}')dnl",
+                self._line,
+            ]
         return lines
 
     def _start(self) -> None:
@@ -191,12 +202,16 @@ class Sendmail(MailServer):
         if client is None:
             session = SmtpSession(port)
         elif ":" in client.ip:
+            if not has_ipv6():
+                pytest.skip("this host has no IPv6")
             session = SmtpSession(port, host="::1")
         else:
             session = SmtpSession(port, source=self.client_ip(client))
         if greet:
             session.greet(client.helo if client else "localhost")
         if client is not None and client.login is not None:
+            if not shutil.which("saslpasswd2"):
+                pytest.skip("sasl2-bin is not installed: run packaging/test-parts")
             secret = base64.b64encode(f"\0{client.login}\0{PASSWORD}".encode()).decode()
             reply = session.command(f"AUTH PLAIN {secret}")
             assert reply.code == 235, reply

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.house.citations import ROOT
 from tests.interop.inalign import Inalign
-from tests.interop.mail import STRANGER, Mail
+from tests.interop.mail import SENDER, STRANGER, Mail
 from tests.interop.program import free_port, wait_until
 from tests.interop.received import received, words
 from tests.interop.recorder import CONTINUE, DIE, Recorder, Script
@@ -33,11 +35,11 @@ def recorder() -> Iterator[Recorder]:
     recorder.close()
 
 
-def started(milter: str, *, timeouts: str = "C:10s;S:10s;R:10s;E:5m") -> Sendmail:
+def started(milter: str, *, timeouts: str = "C:10s;S:10s;R:10s;E:5m", line: str = "") -> Sendmail:
     missing = missing_part()
     if missing:
         pytest.skip(missing)
-    return Sendmail(milter, timeouts=timeouts)
+    return Sendmail(milter, timeouts=timeouts, line=line)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,22 @@ def test_slow_dns_outlasts_the_time_for_a_packet(tmp_path: Path) -> None:
                 sendmail.stop()
         finally:
             inalign.stop()
+
+
+def test_line_of_the_operations_page_joins_the_milter(
+    inalign_milter: tuple[Inalign, Senders, NameServer],
+) -> None:
+    inalign, senders, _ = inalign_milter
+    (line,) = re.findall(r"^INPUT_MAIL_FILTER.*$", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    path = inalign.addresses["unix"].removeprefix("unix:")
+    sendmail = started(inalign.addresses["unix"], line=line.replace("/run/inalign/milter.sock", path))
+    try:
+        recipient = fresh_address()
+        with sendmail.session(SENDER, without_milter="own line") as session:
+            assert session.send(senders.signed(message()), AUTHOR, recipient).code == 250
+        assert words(received(sendmail.delivered(recipient)[0]).results()) == ("pass", "pass", "pass")
+    finally:
+        sendmail.stop()
 
 
 @ONLY_SENDMAIL

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from inalign.flow.keys import KeyLookupError
-from inalign.keys import sql
+from inalign.keys.database import Rows
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore
 from inalign.keys.sql import SqlFinder, database_faults
+from inalign.keys.sqlite import SqliteDatabase
 from tests.keys.material import RSA_KEY, Clock, find, told, write_key
 
 BY_DOMAIN = "SELECT domain, selector, key FROM dkim WHERE domain = :domain ORDER BY selector"
@@ -35,7 +37,7 @@ def row(key: str | Path, selector: str = "s", author: str = "", identity: str | 
 
 def finder(path: Path, query: str = BY_DOMAIN, clock: Clock | None = None) -> SqlFinder:
     clock = clock or Clock()
-    return SqlFinder(path, query, KeyStore(KeyAccess(), clock=clock), clock=clock)
+    return SqlFinder(SqliteDatabase(path), query, KeyStore(KeyAccess(), clock=clock), clock=clock)
 
 
 def test_rows_are_signatures(tmp_path: Path) -> None:
@@ -100,13 +102,13 @@ def test_database_that_takes_the_place_of_another_is_seen(tmp_path: Path) -> Non
 def test_many_messages_ask_once(tmp_path: Path) -> None:
     keys = finder(database(tmp_path, row(write_key(tmp_path / "k.pem"))))
     asked = []
-    rows = keys._database.rows
+    ask = keys._database.ask
 
-    async def count(query: str, parameters: dict[str, str]) -> list[tuple[object, ...]]:
+    def count(query: str, parameters: dict[str, str]) -> Rows:
         asked.append(parameters["domain"])
-        return await rows(query, parameters)
+        return ask(query, parameters)
 
-    keys._database.rows = count  # type: ignore[method-assign]
+    keys._database.ask = count  # type: ignore[method-assign]
 
     async def walk() -> None:
         await asyncio.gather(*(keys.find(f"{number}@example.org") for number in range(50)))
@@ -151,11 +153,13 @@ def test_database_that_is_down_is_told_and_asked_again(tmp_path: Path) -> None:
     assert asyncio.run(walk()) == ["example.org s"]
 
 
-def test_query_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "ANSWER_SECONDS", 0.05)
+def test_query_that_does_not_end_is_ended(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i), '', '' FROM n"
     with pytest.raises(KeyLookupError, match="no answer within"):
-        find(finder(database(tmp_path), endless), "x@example.org")
+        find(
+            SqlFinder(SqliteDatabase(database(tmp_path)), endless, KeyStore(KeyAccess()), patience=0.05),
+            "x@example.org",
+        )
 
 
 @pytest.mark.parametrize(
@@ -164,11 +168,19 @@ def test_query_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
      ("SELECT :owner, 2, 3", [":owner"])],
 )  # fmt: skip
 def test_check_asks_the_query_once(query: str, words: list[str], tmp_path: Path) -> None:
-    faults = list(database_faults(database(tmp_path), query))
+    faults = list(database_faults(str(database(tmp_path)), query))
     assert len(faults) == len(words)
     assert all(word in fault.text for word, fault in zip(words, faults, strict=True))
 
 
 def test_check_of_a_database_that_is_not_there(tmp_path: Path) -> None:
-    (fault,) = database_faults(tmp_path / "gone.db", BY_DOMAIN)
-    assert (fault.place, fault.text) == (f"{tmp_path}/gone.db", "unable to open database file")
+    (fault,) = database_faults(str(tmp_path / "gone.db"), BY_DOMAIN)
+    assert (fault.place, fault.text) == ("sign.query", f"{tmp_path}/gone.db: unable to open database file")
+
+
+def test_postgresql_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "inalign.keys.postgresql", raising=False)
+    (fault,) = database_faults("postgresql://host/keys", BY_DOMAIN)
+    assert fault.place == "sign.database"
+    assert "needs psycopg" in fault.text

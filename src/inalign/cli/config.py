@@ -57,7 +57,7 @@ def key_places(settings: Settings) -> list[str]:
     """Where keys are looked for."""
     sign = settings.sign
     rules = [f"{len(sign.key)} rules"] if sign.key else []
-    return rules + [place for place in (sign.signing_table, sign.folder, sign.database) if place]
+    return rules + [place for place in (sign.signing_table, sign.folder, sign.database.rpartition("@")[2]) if place]
 
 
 @command.command("sample")

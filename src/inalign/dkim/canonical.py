@@ -26,6 +26,9 @@ HASHES: dict[HashAlgorithm, Callable[[bytes], hashlib._Hash]] = {
 BLOCK_OCTETS = 65536  # large chunks are worked on in blocks of this size, which stay in the processor's cache
 
 
+OCTETS_A_RUN = 48  # with more runs of blanks than one in so many octets, whole passes are cheaper than single steps
+
+
 class Canonicalization(StrEnum):
     """The algorithms of RFC 6376 section 3.4, for header and body alike."""
 
@@ -39,7 +42,9 @@ class Canonicalization(StrEnum):
 def relaxed_field(raw: bytes) -> bytes:
     """A header field in the relaxed form, with its CRLF (RFC 6376 section 3.4.2)."""
     name, _, value = raw.partition(b":")
-    value = _collapse(value.replace(b"\r\n", b""))
+    value = value.replace(b"\r\n", b"")
+    if b"  " in value or b"\t" in value:
+        value = _collapse(value)
     return name.strip(b" \t").lower() + b":" + value.strip(b" ") + b"\r\n"
 
 
@@ -51,7 +56,15 @@ def _collapse(octets: bytes) -> bytes:
     if b"\t" in octets:
         octets = octets.replace(b"\t", b" ")
     # The search costs far less than the expression, and most of what is large (base64) has no two blanks in a row.
-    return _SPACES.sub(b" ", octets) if b"  " in octets else octets
+    if b"  " not in octets:
+        return octets
+    few = len(octets) // OCTETS_A_RUN + 8
+    octets, runs = _SPACES.subn(b" ", octets, few)
+    if runs == few:
+        octets = octets.replace(b"     ", b" ")  # indentation goes in one pass instead of several
+        while b"  " in octets:
+            octets = octets.replace(b"  ", b" ")
+    return octets
 
 
 # The tag `b` as the first of the list and as a later one. Its value runs to the next semicolon, since none can stand
@@ -117,15 +130,17 @@ class Header:
         without an instance left stands for nothing (section 3.5, `h=`). The signature itself, the field at `own`, is
         never one of them.
         """
-        parts: list[bytes] = []
+        chosen: list[int] = []
         left: dict[bytes, list[int]] = {}
         for name in names:
             places = left.get(name)
             if places is None:
-                places = left[name] = [place for place in self._places.get(name, ()) if place != own]
+                places = left[name] = list(self._places.get(name, ()))
+                if own in places:
+                    places.remove(own)
             if places:
-                parts.append(self.canonical(places.pop(), canonicalization))
-        return b"".join(parts)
+                chosen.append(places.pop())
+        return b"".join([self.canonical(place, canonicalization) for place in chosen])
 
     def signed_octets(self, names: Iterable[bytes], canonicalization: Canonicalization, own: int) -> bytes:
         """All that the signature field at `own` signs of the header: the named fields and itself."""
@@ -273,7 +288,10 @@ def _relaxed_lines(data: bytes) -> bytes:
     if b" " in data or b"\t" in data:
         data = _collapse(data)
         if b" \r\n" in data:
-            data = b"\r\n".join(data.split(b" \r\n"))  # one search over the data; `replace` makes two
+            # One search over the data where `replace` makes two, as long as there are few.
+            lines = data.split(b" \r\n", len(data) // OCTETS_A_RUN + 8)
+            lines[-1] = lines[-1].replace(b" \r\n", b"\r\n")
+            data = b"\r\n".join(lines)
     return data
 
 

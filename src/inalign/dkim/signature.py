@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from inalign.dkim.algorithm import ALGORITHMS, Algorithm
@@ -20,6 +21,9 @@ from inalign.mail.tags import TagError, parse_tag_list
 
 REQUIRED_TAGS = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 6.1.1
 
+MAX_CACHED_NAMES = 512  # octets of an `h=` that is remembered; real ones are shorter
+
+_CANONICALIZATIONS = {str(each): each for each in Canonicalization}
 _UNFIT_IN_NAME = re.compile(rb"[^\x21-\x7e]")  # RFC 5322 section 3.6.8
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _ENCODED = re.compile(rb"=([0-9A-Fa-f]{2})?")
@@ -90,8 +94,8 @@ class SignatureTags:
         text = self._tags.get("c", default)
         header, slash, body = text.lower().partition("/")
         try:
-            return Canonicalization(header), Canonicalization(body if slash else "simple")
-        except ValueError:
+            return _CANONICALIZATIONS[header], _CANONICALIZATIONS[body if slash else "simple"]
+        except KeyError:
             raise SignatureError(
                 DkimReason.UNSUPPORTED_CANONICALIZATION, f"c={text[:40]} is not simple or relaxed"
             ) from None
@@ -109,15 +113,8 @@ class SignatureTags:
 
     def field_names(self, *, strict: bool = True) -> tuple[bytes, ...]:
         """`h=` in lower case and in order. Unless `strict`, empty names are passed over."""
-        text = self._tags["h"].lower().encode("utf-8", "surrogateescape")
-        names = [name.strip(b" \t") for name in text.split(b":")]
-        if b"" in names:
-            if strict:
-                raise SignatureError(DkimReason.SYNTAX, "h= holds an empty name")
-            names = [name for name in names if name]
-        if _UNFIT_IN_NAME.search(b"".join(names)):
-            raise SignatureError(DkimReason.SYNTAX, f"h= holds what is no field name: {text[:80]!r}")
-        return tuple(names)
+        text = self._tags["h"]
+        return _read_often(text, strict) if len(text) <= MAX_CACHED_NAMES else _read_names(text, strict)
 
     def number(self, name: str, digits: int) -> int | None:
         """An unsigned number of at most so many digits, None without the tag."""
@@ -140,6 +137,22 @@ class SignatureTags:
             # RFC 6376 section 3.5: "x=" MUST be greater than "t="
             raise SignatureError(DkimReason.EXPIRY_BEFORE_TIMESTAMP, f"x={expiry} is not later than t={timestamp}")
         return timestamp, expiry
+
+
+def _read_names(text: str, strict: bool) -> tuple[bytes, ...]:
+    octets = text.lower().encode("utf-8", "surrogateescape")
+    names = [name.strip(b" \t") for name in octets.split(b":")]
+    if b"" in names:
+        if strict:
+            raise SignatureError(DkimReason.SYNTAX, "h= holds an empty name")
+        names = [name for name in names if name]
+    if _UNFIT_IN_NAME.search(b"".join(names)):
+        raise SignatureError(DkimReason.SYNTAX, f"h= holds what is no field name: {octets[:80]!r}")
+    return tuple(names)
+
+
+_read_often = lru_cache(maxsize=512)(_read_names)
+"""A signer writes the same `h=` again and again."""
 
 
 def _domain(text: str, tag: str) -> DomainName:

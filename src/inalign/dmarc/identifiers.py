@@ -85,7 +85,13 @@ def looser_mode(record: DmarcRecord) -> AlignmentMode:
 
 async def align(author: DomainName, identifiers: Identifiers, record: DmarcRecord, discovery: Discovery) -> Alignments:
     """Check every identifier against the author domain (RFC 9989 section 5.3.4)."""
-    allowed = {author, *identifiers.apart_from(author)}
+    others = identifiers.apart_from(author)
+    if not others:  # as in most mail; a domain is aligned with itself in either mode
+        aligned_domains = () if identifiers.spf is None and not identifiers.dkim else (author,)
+        return Alignments(
+            identifiers.spf is not None, bool(identifiers.dkim), aligned_domains, (), identifiers.undecided
+        )
+    allowed = {author, *others}
     aligned: dict[DomainName, None] = {}
     unknown: dict[DomainName, None] = {}
 

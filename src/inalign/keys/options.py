@@ -11,6 +11,7 @@ from inalign.dkim.algorithm import KeyType
 from inalign.errors import SettingsError
 from inalign.flow.keys import KeyFinder
 from inalign.keys.chain import Chain
+from inalign.keys.database import open_database
 from inalign.keys.fault import Fault
 from inalign.keys.folder import FolderFinder, folder_keys
 from inalign.keys.key_file import KeyAccess, KeyFileError
@@ -33,7 +34,8 @@ class KeyOptions:
     signing_table: str = ""
     multiple_signatures: bool = False
     folder: Path | None = None
-    database: Path | None = None
+    database: str = field(default="", repr=False)
+    """The path of an SQLite file, or a URL that may hold a password."""
     query: str = ""
     cache_seconds: float = 60.0
     access: KeyAccess = field(default_factory=KeyAccess)
@@ -53,8 +55,8 @@ def make_key_finder(options: KeyOptions) -> KeyFinder | None:
         )
     if options.folder is not None:
         finders.append(FolderFinder(options.folder, store))
-    if options.database is not None:
-        finders.append(SqlFinder(options.database, options.query, store, seconds=options.cache_seconds))
+    if options.database:
+        finders.append(SqlFinder(open_database(options.database), options.query, store, seconds=options.cache_seconds))
     if also:
         return Chain(finders, RuleFinder(also, store, every=True))
     if len(finders) == 1:
@@ -75,7 +77,7 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
             yield Fault("sign.signing_table", str(problem))
     if options.folder is not None and not options.folder.is_dir():
         yield Fault("sign.folder", f"{options.folder} is no folder")
-    if options.database is not None:
+    if options.database:
         yield from database_faults(options.database, options.query)
     if with_keys:
         for item in _keys(options):

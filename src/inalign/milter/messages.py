@@ -8,7 +8,9 @@ body stay octets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from enum import IntEnum, IntFlag, StrEnum
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from inalign.errors import RemoteProtocolError
@@ -101,7 +103,7 @@ class Connected(NamedTuple):
     """The client's name as the MTA found it; an address in brackets where it has none."""
     family: Family
     address: str | None
-    """The address as text without `IPv6:`, or the path of a UNIX socket; None where the family is unknown."""
+    """The address without `IPv6:` and shortened, or the path of a UNIX socket; None where the family is unknown."""
     port: int | None
 
     @property
@@ -249,6 +251,8 @@ def decode_connect(payload: bytes) -> Connected:
     address = text_of(rest[3:].partition(b"\0")[0])
     if family is Family.INET6 and address[:5].lower() == "ipv6:":
         address = address[5:]
+        with suppress(ValueError):  # Sendmail writes it in full; logs and results name it as everybody does
+            address = str(IPv6Address(address))
     return Connected(text_of(host), family, address, int.from_bytes(rest[1:3], "big"))
 
 

@@ -9,7 +9,7 @@ A few entries look odd, and each is something that an MTA does:
 - RECIPIENT, DATA and MAIL come again where another milter behind the same MTA, or the MTA itself, refused the
   command that we let pass: the client may then try anew without RSET. A new MAIL is the end of the old message.
 - HELO within a message is EHLO in mid-transaction, which resets it (RFC 5321 section 4.1.4). Postfix sends ABORT behind
-  it, Sendmail does not.
+  it, Sendmail none where MAIL gets no reply.
 - ABORT is sent by Postfix after every message, also an accepted one, and once more before QUIT.
 - DATA is left out by MTAs that speak an older version underneath, the header by a message without fields, the
   body by an empty one.

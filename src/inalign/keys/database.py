@@ -1,0 +1,55 @@
+"""What `keys/sql` asks of a database, whichever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from inalign.errors import Error
+
+POSTGRESQL = "postgresql://"
+MAX_ROWS = 8  # for one author: each of them signs
+ANSWER_SECONDS = 5.0  # the MTA waits
+
+Parameters = dict[str, str]
+
+
+class DatabaseError(Error):
+    """The database does not answer, or does not like the query. The text holds no password."""
+
+
+class Rows(NamedTuple):
+    """An answer, MAX_ROWS and one more at most."""
+
+    columns: int
+    rows: list[tuple[object, ...]]
+
+
+class Database(Protocol):
+    """A database that is opened when it is first asked; all calls but `interrupt` come from one thread."""
+
+    name: str
+    """For people."""
+
+    def ask(self, query: str, parameters: Parameters) -> Rows:
+        """The answer to a query with :domain, :local and :address in it. Raises `DatabaseError`."""
+        ...
+
+    def interrupt(self) -> None:
+        """End the query that runs; from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Close it; it may be asked again."""
+        ...
+
+
+def open_database(place: str) -> Database:
+    """An SQLite file, or what `postgresql://` names. Raises `SettingsError`."""
+    if place.startswith(POSTGRESQL):
+        from inalign.keys.postgresql import PostgresqlDatabase  # noqa: PLC0415 - its library is optional
+
+        return PostgresqlDatabase(place)
+    from inalign.keys.sqlite import SqliteDatabase  # noqa: PLC0415 - a Python may be built without it
+
+    return SqliteDatabase(Path(place))
