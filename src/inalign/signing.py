@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
+from inalign.dkim.canonical import Canonicalization
+from inalign.dkim.sign import FieldSelection, SigningOptions
 from inalign.errors import ParseError, SettingsError
+from inalign.flow.recipients import Recipients
+from inalign.flow.send import Agreement, DnsCheck, SendingOptions
 from inalign.keys.database import POSTGRESQL
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess
@@ -17,6 +23,13 @@ from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.privileges import find_account
 from inalign.settings import Settings, SigningKeySettings, place
+
+# RFC 6376 section 5.4.1 and RFC 8617 section 4.1.2: trace fields, and what mail servers write themselves
+NEVER_SIGNED = frozenset(
+    b"return-path received authentication-results received-spf bcc dkim-signature"
+    b" arc-seal arc-message-signature arc-authentication-results x-inalign-action".split()
+)
+_FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
 
 MAX_FAULTS = 20  # shown at a time; one mistake may be repeated in every line of a table
 
@@ -48,6 +61,47 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
             reader=account.uid if account is not None else None,
         ),
     )
+
+
+def make_sending_options(settings: Settings) -> SendingOptions:
+    """How our own mail is signed. Raises `SettingsError`."""
+    sign = settings.sign
+    header, _, body = sign.canonicalization.partition("/")
+    return SendingOptions(
+        signing=SigningOptions(
+            selection=FieldSelection(
+                signed=_field_names("sign.signed_fields", sign.signed_fields),
+                oversigned=_field_names("sign.oversigned_fields", sign.oversigned_fields),
+                excluded=_field_names("sign.excluded_fields", sign.excluded_fields),
+            ),
+            header_canonicalization=Canonicalization(header),
+            body_canonicalization=Canonicalization(body),
+            expires_after=timedelta(days=sign.expire_days) if sign.expire_days else None,
+        ),
+        agreements=frozenset(map(Agreement, sign.must_agree)),
+        dns_check=DnsCheck(sign.check_dns),
+        is_deferred=sign.on_failure == "tempfail",
+    )
+
+
+def make_except_recipients(settings: Settings) -> Recipients:
+    """Whose mail is not signed. Raises `SettingsError`."""
+    try:
+        return Recipients(settings.sign.except_recipients)
+    except ParseError as problem:
+        raise SettingsError(f"sign.except_recipients: {problem}") from None
+
+
+def _field_names(key: str, names: Iterable[str]) -> frozenset[bytes]:
+    listed = frozenset(name.lower().encode("utf-8") for name in names)
+    for name in listed:
+        if not _FIELD_NAME.fullmatch(name):
+            raise SettingsError(f"{key}: {name.decode()!r} is no name of a header field (RFC 5322 section 3.6.8)")
+        if name in NEVER_SIGNED and not key.endswith("excluded_fields"):
+            raise SettingsError(f"{key}: {name.decode()} is changed or taken away by every server on the way")
+    if b"from" in listed and key.endswith("excluded_fields"):
+        raise SettingsError(f"{key}: From is always signed (RFC 6376 section 5.4)")
+    return listed
 
 
 def _database(place: str, base: Path) -> str:

@@ -22,7 +22,7 @@ class Hazard(StrEnum):
     LONG_LINE = "long_line"
     """A line over 998 octets is cut in two."""
     EIGHT_BIT = "eight_bit"
-    """8-bit text is encoded anew for a server that does not offer 8BITMIME (RFC 6152)."""
+    """8-bit text is encoded anew for a server that does not offer 8BITMIME."""
     BARE_LINE_END = "bare_line_end"
     """A CR or LF alone becomes a line end, or a blank. Such a message is not signed."""
     ODD_HEADER = "odd_header"

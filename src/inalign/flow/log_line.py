@@ -30,7 +30,7 @@ def message_line(
     """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
 
     `origin` tells how the client is known, of a message that a relay or a gateway handed in; `sent` how one of our own
-    was signed; `own_rule` is the rule that makes an author ours, of a message from outside that is not proven to be his.
+    was signed; `own_rule` is the rule that makes an author ours, of a message from outside not proven to be his.
     """
     would = ruling.instead_of
     return Pairs(

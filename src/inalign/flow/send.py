@@ -8,7 +8,7 @@ had that somebody meant to be used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -68,7 +68,7 @@ class DnsCheck(StrEnum):
 class SendingOptions:
     """How our own mail is signed."""
 
-    signing: SigningOptions = SigningOptions()
+    signing: SigningOptions = field(default_factory=SigningOptions)
     agreements: frozenset[Agreement] = frozenset()
     dns_check: DnsCheck = DnsCheck.WARN
     is_deferred: bool = True

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from inalign.flow.hazards import CURES, Hazard
 from inalign.flow.keys import Choice, KeyFinder
@@ -54,7 +55,10 @@ class Signer:
                 check = begin(self._look_up(choice, resolver(), now))
                 if check is not None:
                     self._checks[name] = check
-                    check.add_done_callback(lambda _, name=name: self._checks.pop(name, None))
+                    check.add_done_callback(partial(self._looked_up, name))
+
+    def _looked_up(self, name: str, _: asyncio.Task[None]) -> None:
+        self._checks.pop(name, None)
 
     async def _look_up(self, choice: Choice, resolver: Resolver, now: datetime) -> None:
         problem = await self.published.problem(choice.key, resolver, now)
