@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inalign.dkim.result import DkimResult
 from inalign.dkim.verify import verify_dkim
-from tests.differential.dkim_peers import PEERS, Judgement
+from tests.differential.dkim_peers import DkimPeer
 from tests.differential.messages import SignedMessage
 from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
@@ -47,10 +47,16 @@ except_recipients = [".unsigned.example"]
 
 [[sign.key]]
 domain = "quarantine.example"
-selector = "rsa"
+selector = "second"
 file = "rsa.pem"
 for = ["*"]
 """
+
+
+def zone_of(senders: Senders) -> dict[str, dict[str, object]]:
+    """All that DNS says."""
+    names = {name: dict(entry) for name, entry in senders.zone().items()}
+    return names | {"second._domainkey.quarantine.example": names["rsa._domainkey.quarantine.example"]}
 
 
 def milters(folder: Path, senders: Senders, dns_port: int) -> list[Inalign]:
@@ -72,8 +78,10 @@ class SigningSite:
 
     server: MailServer
     milters: Sequence[Inalign]
-    senders: Senders
+    zone: dict[str, dict[str, object]]
     sink: Sink
+    signers: Sequence[tuple[str, str]]
+    """Domains and selectors of the signatures that our mail gets, from the top."""
 
     def arrived(self, recipient: str) -> bytes:
         """The message to this address as it crossed SMTP."""
@@ -99,15 +107,16 @@ class SigningSite:
 
     def verified(self, message: bytes) -> list[DkimResult]:
         """What we say of its signatures, from the top."""
-        return list(run_now(verify_dkim(message, zone(self.senders.zone()), now=datetime.now(UTC))))
+        return list(run_now(verify_dkim(message, zone(self.zone), now=datetime.now(UTC))))
 
-    def judged(self, message: bytes) -> dict[str, dict[str, Judgement]]:
-        """What others say of each, by `domain/selector`."""
-        names = [f"{result.selector}/{result.domain}" for result in self.verified(message)]
-        selectors = [name.partition("/")[0] for name in names]
-        case = SignedMessage(0, message, dict(self.senders.zone()), selectors)
-        found = {}
-        for peer in PEERS:
-            if not peer.missing():
-                found[peer.name] = dict(peer.judge([case])[0])
-        return found
+    def holding(self, message: bytes) -> list[tuple[str | None, str | None]]:
+        """Domain and selector of its signatures, all of which hold."""
+        results = self.verified(message)
+        assert [result.result for result in results] == ["pass"] * len(results), (results, message[:3000])
+        return [(result.domain, result.selector) for result in results]
+
+    def judged(self, messages: Sequence[bytes], peer: DkimPeer) -> list[dict[str, str]]:
+        """What another verifier says of each, by selector."""
+        selectors = [selector for _, selector in self.signers]
+        cases = [SignedMessage(number, message, self.zone, selectors) for number, message in enumerate(messages)]
+        return [{name: judgement.word for name, judgement in each.items()} for each in peer.judge(cases)]
