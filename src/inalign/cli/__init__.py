@@ -16,6 +16,7 @@ COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
+    "sign": "Sign a saved message.",
     "up": "Start all of Inalign and say what to add to the mail server.",
     "verify": "Authenticate saved messages and explain each step.",
 }

@@ -194,7 +194,7 @@ class Sending:
             self._refuse(Unsigned.EXCEPTED_RECIPIENT, "")
         elif Hazard.BARE_LINE_END in self._hazards.found():
             self._refuse(Unsigned.BARE_LINE_END, "a CR or LF that is no line end")
-        elif Agreement.LOGIN in agreements and submission.login and not _is_of_login(self._domain, submission.login):
+        elif Agreement.LOGIN in agreements and submission.login and not is_of_login(self._domain, submission.login):
             self._refuse(Unsigned.LOGIN_DIFFERS, f"the login is {submission.login}")
         elif Agreement.ENVELOPE in agreements and not _is_related(self._domain, submission.mail_from):
             self._refuse(Unsigned.ENVELOPE_DIFFERS, f"the reverse-path is <{submission.mail_from or ''}>")
@@ -210,7 +210,8 @@ def _domain_of(address: str | None) -> DomainName | None:
         return None
 
 
-def _is_of_login(author: DomainName, login: str) -> bool:
+def is_of_login(author: DomainName, login: str) -> bool:
+    """Whether the author's domain is that of the login, or below it."""
     domain = _domain_of(login)
     return domain is not None and is_same_or_below(author, domain)
 

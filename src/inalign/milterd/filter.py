@@ -13,7 +13,7 @@ from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Hel
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision
 from inalign.milterd.forged import WATCHED
-from inalign.milterd.ours import client_address
+from inalign.milterd.ours import client_address, why_ours
 from inalign.milterd.receiving import ReceivingMessage
 from inalign.milterd.sending import SendingMessage
 from inalign.milterd.server import Filter
@@ -95,15 +95,12 @@ class MailFilter(Filter):
         self.aborted()
 
     def _why_ours(self, *, hands_on: bool) -> str | None:
-        """What makes the next message our own; None: it is not. What a relay hands in is that of others."""
-        service, address = self._service, self._address
-        if self._macros.get("{auth_authen}"):
-            return "authenticated"
-        if hands_on:
-            return None
-        if address is not None and address in service.hosts.local:
-            return "local_network"
-        return "macro" if any(condition.holds(self._macros) for condition in service.own_macros) else None
+        """What makes the next message our own; None: it is not."""
+        service = self._service
+        why = why_ours(service.hosts, self._address, self._macros.get("{auth_authen}"))
+        if why is None and not hands_on and any(each.holds(self._macros) for each in service.own_macros):
+            return "macro"
+        return why
 
 
 def _mail_from(path: str) -> str | None:

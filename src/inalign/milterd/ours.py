@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from inalign.flow.origin import Hosts
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Connected, Family
 from inalign.resolver import IPAddress
@@ -34,6 +35,15 @@ def parse_conditions(texts: Iterable[str]) -> tuple[MacroCondition, ...]:
         MacroCondition(name.strip(), frozenset(value.strip() for value in values.split("|")) if equals else frozenset())
         for name, equals, values in parts
     )
+
+
+def why_ours(hosts: Hosts, address: IPAddress | None, login: str | None) -> str | None:
+    """What makes the mail of a client our own; None: nothing does. What a relay hands in is that of others."""
+    if login:
+        return "authenticated"
+    if address is not None and not hosts.hands_on(address) and address in hosts.local:
+        return "local_network"
+    return None
 
 
 def client_address(event: Connected) -> IPAddress | None:
