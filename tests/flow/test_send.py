@@ -79,7 +79,7 @@ def test_every_key_signs_the_rsa_ones_first() -> None:
 
 def test_each_rule_has_its_own_identity() -> None:
     sent = send(finder=Finder([Choice(RSA, "a", "ann@example.com"), Choice(ED25519, "b")]))
-    assert [b" i=ann@example.com;" in field for field in sent.fields] == [True, False]
+    assert [b"i=ann@example.com;" in field for field in sent.fields] == [True, False]
 
 
 def test_finder_is_asked_for_the_address_of_the_author() -> None:

@@ -25,7 +25,13 @@ from inalign.signing import make_key_options, make_sending_options
 
 
 def explain_sign(
-    settings: Settings, path: Path | None, author: str, from_ip: str | None, login: str | None, zones: tuple[Path, ...]
+    settings: Settings,
+    path: Path | None,
+    author: str,
+    *,
+    from_ip: str | None,
+    login: str | None,
+    zones: tuple[Path, ...],
 ) -> bool:
     """Print it; returns whether the message would be signed."""
     address, domain = _author(author)
@@ -38,12 +44,9 @@ def explain_sign(
     signed = True
     if client is not None or login:
         why = why_ours(make_hosts(settings), client, login)
-        words = {
-            "authenticated": f"the client authenticates as {login}",
-            "local_network": f"{client} is in our networks",
-        }
         signed = why is not None
-        lines.append(f"ours: yes, {words[why]}" if why else f"ours: no, {_not_ours(settings, from_ip)}")
+        yes = f"the client authenticates as {login}" if login else f"{client} is in milter.local_networks"
+        lines.append(f"ours: yes, {yes}" if signed else f"ours: no, {_not_ours(settings, from_ip)}")
     else:
         lines.append("ours: not asked; --from-ip and --login say who hands the message in")
     if login and Agreement.LOGIN in options.agreements and not is_of_login(domain, login):

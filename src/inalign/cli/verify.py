@@ -81,7 +81,7 @@ def command(
     """
     settings, path = load(config)
     if author is not None:
-        sys.exit(0 if explain_sign(settings, path, author, from_ip, login, zones) else EXIT_FINDING)
+        sys.exit(0 if explain_sign(settings, path, author, from_ip=from_ip, login=login, zones=zones) else EXIT_FINDING)
     if not files:
         raise click.UsageError("Missing argument 'FILE…'.")
     now = _time(now_text)
