@@ -121,12 +121,11 @@ class Site:
         told = Macros()
         told.put(Command.MAIL, b"M" + b"".join(each.encode() + b"\0" for each in macros))
         one = MailFilter(told, self.service())
-        one.connected(Connected(host, Family.UNKNOWN if client is None else Family.INET, client, 25))
+        one.connected(connected)
         one.helo(Helo("desk.example.net"))
         one.mail(MailFrom("<alice@example.org>", ()))
         for address in to:
             one.recipient(Recipient(f"<{address}>", ()))
-        lines = [f"From: {author}".encode(), b"Subject: a\n b", *more]
         one.header(EndOfHeader(tuple(HeaderField(*line.split(b":", 1)) for line in lines), 0, {}))
         one.body(b"Hello.\r\n")
         decision = await one.end_of_message()
