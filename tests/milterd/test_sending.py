@@ -107,16 +107,12 @@ class Site:
         host: str = "desk.example.net",
         to: Sequence[str] = ("bob@example.net",),
     ) -> Decision:
-        return asyncio.run(self._send(client, more, author, macros, host, to))
+        lines = [f"From: {author}".encode(), b"Subject: a\n b", *more]
+        family = Family.UNKNOWN if client is None else Family.INET
+        return asyncio.run(self._send(Connected(host, family, client, 25), lines, macros, to))
 
     async def _send(
-        self,
-        client: str | None,
-        more: Sequence[bytes],
-        author: str,
-        macros: Sequence[str],
-        host: str,
-        to: Sequence[str],
+        self, connected: Connected, lines: Sequence[bytes], macros: Sequence[str], to: Sequence[str]
     ) -> Decision:
         told = Macros()
         told.put(Command.MAIL, b"M" + b"".join(each.encode() + b"\0" for each in macros))
