@@ -59,6 +59,11 @@ def count_own_domain(counters: Counters) -> None:
     counters.add("inalign_own_domain_total")
 
 
+def count_seal(counters: Counters, outcome: str) -> None:
+    """Count a message that was to be sealed."""
+    counters.add(f'inalign_seals_total{{outcome="{outcome}"}}')
+
+
 class DnsCounts:
     """The counts of a resolver, which only grow, as what came since the last time."""
 

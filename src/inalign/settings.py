@@ -340,6 +340,23 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class ArcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sealing mail of others that is handed on (RFC 8617); chains are validated in any case."""
+
+    seal: Annotated[
+        Literal["off", "forwarded", "all"],
+        Meta(
+            description="Which mail that was verified is sealed. forwarded: that with a recipient whose {rcpt_mailer} "
+            "is not in milter.local_mailers; all: also what aliases, lists or Sieve may send on behind us."
+        ),
+    ] = "off"
+    domain: Annotated[str, Meta(description="The domain that seals (d=).")] = ""
+    selector: Annotated[str, Meta(description="The selector (s=).")] = ""
+    file: Annotated[
+        str, Meta(description="The private key; RSA, since few know Ed25519. Relative paths begin where this file is.")
+    ] = ""
+
+
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
 
 
@@ -448,6 +465,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dkim: DkimSettings = field(default_factory=DkimSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     sign: SignSettings = field(default_factory=SignSettings)
+    arc: ArcSettings = field(default_factory=ArcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 

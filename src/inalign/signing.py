@@ -84,6 +84,18 @@ def make_sending_options(settings: Settings) -> SendingOptions:
     )
 
 
+def make_seal_options(settings: Settings, path: Path | None) -> KeyOptions | None:
+    """The key that seals; None where nothing is sealed. Raises `SettingsError`."""
+    arc = settings.arc
+    if arc.seal == "off":
+        return None
+    if not (arc.domain and arc.selector and arc.file):
+        raise SettingsError("arc.seal: it needs arc.domain, arc.selector and arc.file")
+    key = SigningKeySettings(domain=arc.domain, selector=arc.selector, file=arc.file, authors=["*"])
+    base = path.absolute().parent if path is not None else Path.cwd()
+    return KeyOptions(rules=(_rule(key, "arc", base, path),), access=make_key_options(settings, path).access)
+
+
 def make_except_recipients(settings: Settings) -> Recipients:
     """Whose mail is not signed. Raises `SettingsError`."""
     try:
@@ -128,7 +140,9 @@ def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> 
 
 def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:
     """What is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
-    return [
+    sealing = make_seal_options(settings, path)
+    faults = list(key_faults(sealing, with_keys=True)) if sealing is not None else []
+    return faults + [
         fault._replace(place=f"{place(path, fault.place)}: {fault.place}") if fault.place.startswith("sign.") else fault
         for fault in key_faults(make_key_options(settings, path), with_keys=with_keys)
     ]

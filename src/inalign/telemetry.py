@@ -183,6 +183,7 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "inalign_signatures_total": ("counter", "DKIM signatures made, by algorithm."),
         "inalign_unsigned_total": ("counter", "Messages of our own that were not signed, by why."),
         "inalign_keys_not_in_dns_total": ("counter", "Keys that were not used, since DNS does not have them."),
+        "inalign_seals_total": ("counter", "Messages that were to be sealed with ARC, by what came of it."),
         "inalign_own_domain_total": (
             "counter",
             "Messages from outside whose author we sign for, and which did not pass DMARC.",

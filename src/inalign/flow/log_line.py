@@ -26,6 +26,7 @@ def message_line(
     origin: Origin | None = None,
     sent: Sent | None = None,
     own_rule: str | None = None,
+    is_sealed: bool = False,
 ) -> Pairs:
     """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
 
@@ -43,6 +44,7 @@ def message_line(
             *(_origin(origin) if origin is not None else ()),
             *(_signing(sent) if sent is not None else ()),
             ("own_domain", own_rule),
+            ("sealed", "yes" if is_sealed else None),
             ("skipped", skipped),
             ("removed", removed or None),
             ("action", ruling.handling),

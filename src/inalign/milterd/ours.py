@@ -12,6 +12,12 @@ from inalign.milter.messages import Connected, Family
 from inalign.resolver import IPAddress
 from inalign.spf.identity import find_client
 
+ALWAYS_SENT = frozenset(
+    ("j", "v", "_", "i", "b", "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr", "client_addr",
+     "client_name", "client_ptr", "mail_addr", "mail_host", "mail_mailer", "rcpt_addr", "rcpt_host", "rcpt_mailer")
+)  # fmt: skip
+"""Macros that MTAs send of everybody's mail: that one is there says nothing."""
+
 LOOPBACK = IPv4Address("127.0.0.1")
 
 

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from inalign.dkim.sign import SigningError
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import decide
 from inalign.flow.facts import NO_FACTS
+from inalign.flow.keys import KeyLookupError
 from inalign.flow.log_line import message_line
 from inalign.flow.origin import Origin, find_origin
 from inalign.flow.receive import ClientChecks, Reception, check_client
@@ -38,6 +40,10 @@ from inalign.spf.result import SpfResult
 log = logging.getLogger("inalign.message")
 
 MAX_RECIPIENTS_SHOWN = 1000  # in the log line of a message that was discarded; Postfix takes as many by default
+
+
+PASSED_ON = frozenset({Handling.ACCEPT, Handling.QUARANTINE, Handling.HOLD})
+NOBODY = "postmaster@localhost"  # the key that seals does not depend on the author
 
 
 class ReceivingMessage:
@@ -63,6 +69,7 @@ class ReceivingMessage:
         self._client: ClientChecks | asyncio.Task[ClientChecks] | None = None
         self._reception: Reception | None = None
         self._recipients: list[str] = []
+        self._mailers: set[str] = set()
         self._forged = NOTHING_FORGED
         if relay is None:
             self._check_client()
@@ -71,6 +78,8 @@ class ReceivingMessage:
         """Note for whom it is."""
         if len(self._recipients) < MAX_RECIPIENTS_SHOWN:
             self._recipients.append(event.path)
+        if self._service.sealer is not None:
+            self._mailers.add(self._macros.get("{rcpt_mailer}") or "")
 
     def header(self, event: EndOfHeader) -> None:
         """Find forged results, and start all questions that the header raises."""
@@ -89,6 +98,7 @@ class ReceivingMessage:
                 now=self._now,
                 dropped_fields=event.dropped,
                 transit=self._transit,
+                seals=self._seals(),
             )
 
     def body(self, data: bytes) -> None:
@@ -113,7 +123,8 @@ class ReceivingMessage:
         ruling = decide(verdict, facts, service.policy)
         if value is not None and service.policy.is_enforced:
             value = with_override(value, ruling)
-        decision = act(ruling, value, self._forged.removals())
+        arc_set = await self._seal() if value is not None and ruling.handling in PASSED_ON else ()
+        decision = act(ruling, value, self._forged.removals(), arc_set)
         now = time.monotonic()
         service.count(verdict, ruling, self._skipped, len(self._forged), now - ended)
         own_rule = await self._own_rule(verdict)
@@ -131,6 +142,7 @@ class ReceivingMessage:
                 seconds=now - self._started,
                 origin=self._origin,
                 own_rule=own_rule,
+                is_sealed=bool(arc_set),
             )
             log.log(level, line)
         return decision
@@ -161,6 +173,27 @@ class ReceivingMessage:
             self._envelope, service.within_budget(), service.options, now=self._now, reported=reported
         )
         self._client = begin(checks)
+
+    def _seals(self) -> bool:
+        sealer = self._service.sealer
+        if sealer is None:
+            return False
+        return not (sealer.only_forwarded and self._mailers <= self._service.local_mailers)
+
+    async def _seal(self) -> Sequence[bytes]:
+        """The ARC set for a message that is handed on; what keeps it from being sealed never keeps it here."""
+        sealer = self._service.sealer
+        if sealer is None or self._reception is None or not self._seals():
+            return ()
+        try:
+            choices = await sealer.finder.find(NOBODY)
+            arc_set = self._reception.seal(choices[0].key) if choices else ()
+        except (KeyLookupError, SigningError) as problem:
+            log.warning("%s: not sealed: %s", self._macros.get("i") or "-", problem)
+            sealer.count("key_unavailable")
+            return ()
+        sealer.count("sealed" if arc_set else "not_possible")
+        return arc_set
 
     async def _own_rule(self, verdict: Verdict | None) -> str | None:
         """The rule of ours that signs for the author whom somebody else uses, and cannot prove to be."""

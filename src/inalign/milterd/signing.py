@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -21,6 +22,18 @@ log = logging.getLogger("inalign.signing")
 
 MAX_WARNED = 10_000
 """Senders that are remembered to have been warned about; of more the ones longest silent are warned about again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealer:
+    """What seals mail that is handed on, with ARC."""
+
+    finder: KeyFinder
+    """Knows one key, whoever the author is."""
+    only_forwarded: bool
+    """Whether mail is left alone that stays on this host, as far as the MTA tells by `{rcpt_mailer}`."""
+    count: Callable[[str], None] = lambda _: None
+    """Told of each message: `sealed`, or why not."""
 
 
 class Signer:
