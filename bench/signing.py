@@ -34,6 +34,7 @@ def measure(bench: Bench) -> None:
                     progress(f"signing, {case}: run {number + 1} of {bench.plan.runs}, {peer.name}")
                     row.runs.append(bench.load.run(peer, case, count, *EXPECTED, "-T", "60", warm_up=AGAIN))
             first = next((row for row in rows if row.peer == "opendkim-signs"), None)
-            for row in rows if first is not None else ():
-                row.ratio = row.ratio_to(first, "msgs_per_s")
+            if first is not None:
+                for row in rows:
+                    row.ratio = row.ratio_to(first, "msgs_per_s")
             bench.results.add(rows)

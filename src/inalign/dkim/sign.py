@@ -134,8 +134,7 @@ class Signing:
         self.keys = sorted(keys, key=lambda key: key.private_key.key_type is not KeyType.RSA)
         """In the order of their signatures."""
         self._now = seconds_of(now)
-        for field in fields:
-            _refuse_bare_line_ends(field.raw)
+        _refuse_bare_line_ends(b"".join([field.raw for field in fields]))
         self._header = Header(fields)
         self._names = self._fields_to_sign()
         for key in self.keys:

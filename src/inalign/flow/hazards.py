@@ -53,6 +53,18 @@ _TIGHT_COMMA = re.compile(rb",(?=[^ \t\r\n])")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 
 
+def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
+    if (b" :" in header or b"\t:" in header) and any(field.is_blank_before_colon for field in fields):
+        return True
+    if _BLANK_FOLD.search(header):
+        return True
+    return any(
+        field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(_QUOTED.sub(b"", field.raw)) is not None
+        for field in fields
+        if b"," in field.raw
+    )
+
+
 class Hazards:
     """Watches one message go by."""
 
@@ -61,20 +73,14 @@ class Hazards:
         self._column = 0  # of the octet that comes next
         self._bare = 0  # CR and LF that are not, or not yet, one line end
         self._ends_with_cr = False
-        for field in fields:
-            self._header_field(field)
-
-    def _header_field(self, field: Field) -> None:
-        raw = field.raw
-        if len(raw) > MAX_LINE_OCTETS and any(len(line) > MAX_LINE_OCTETS for line in raw.split(b"\r\n")):
-            self._found.add(Hazard.LONG_LINE)
-        ends = raw.count(b"\r\n")
-        if raw.count(b"\r") != ends or raw.count(b"\n") != ends:
+        header = b"".join([field.raw for field in fields])
+        ends = header.count(b"\r\n")
+        if header.count(b"\r") != ends or header.count(b"\n") != ends:
             self._found.add(Hazard.BARE_LINE_END)
-        is_odd = field.is_blank_before_colon or (ends > 1 and _BLANK_FOLD.search(raw) is not None)
-        if not is_odd and field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(raw):
-            is_odd = _TIGHT_COMMA.search(_QUOTED.sub(b"", raw)) is not None
-        if is_odd:
+        if len(header) > MAX_LINE_OCTETS:
+            self._measure(header)
+            self._column = 0
+        if _is_odd(fields, header):
             self._found.add(Hazard.ODD_HEADER)
 
     def body(self, chunk: bytes) -> None:
