@@ -168,6 +168,13 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "never put on mail that leaves, but an alias or a Sieve rule may send mail on after us."
         ),
     ] = False
+    own_macros: Annotated[
+        list[str],
+        Meta(
+            description="Macros that make mail our own, beside login and local_networks: NAME, or NAME=VALUE|VALUE, "
+            "such as {daemon_name}=ORIGINATING, which milter_macro_daemon_name sets in Postfix' master.cf."
+        ),
+    ] = field(default_factory=list)
     local_mailers: Annotated[
         list[str],
         Meta(description="Values of the macro {rcpt_mailer} that deliver here."),
@@ -279,9 +286,75 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passphrase_variable: Annotated[
         str, Meta(description="The environment variable with the passphrase of encrypted key files. Empty: none.")
     ] = ""
+    canonicalization: Annotated[
+        Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"],
+        Meta(description="Of header and body (c=). simple bears no change at all, of no blank."),
+    ] = "relaxed/relaxed"
+    signed_fields: Annotated[
+        list[str],
+        Meta(
+            description="Fields to sign as often as they occur, beside those of RFC 6376 section 5.4.1; one of these "
+            "that is named here may be added later."
+        ),
+    ] = field(default_factory=list)
+    oversigned_fields: Annotated[
+        list[str], Meta(description="Fields to sign once more than they occur, so that nobody can add one.")
+    ] = field(default_factory=list)
+    excluded_fields: Annotated[list[str], Meta(description="Fields not to sign. From always is.")] = field(
+        default_factory=list
+    )
+    expire_days: Annotated[
+        int, Meta(ge=0, le=3650, description="How long a signature counts (x=). 0: without end.")
+    ] = 0
+    on_failure: Annotated[
+        Literal["tempfail", "unsigned"],
+        Meta(
+            description="What a message gets whose key cannot be had (a file, a database): tempfail (451), or it goes "
+            "out unsigned. Both are in the log."
+        ),
+    ] = "tempfail"
+    check_dns: Annotated[
+        Literal["off", "warn", "require"],
+        Meta(
+            description="Whether DNS is asked for a key that is used, and again every hour. warn: one that is missing "
+            "or differs is told in the log; require: it does not sign. No answer proves nothing."
+        ),
+    ] = "warn"
+    must_agree: Annotated[
+        list[Literal["login", "envelope"]],
+        Meta(
+            description="What must agree with the author's domain, or the message goes unsigned. login: the domain of "
+            "an authenticated client's login is his or above it; envelope: that of the reverse-path is his, above or "
+            "below it."
+        ),
+    ] = field(default_factory=list)
+    except_recipients: Annotated[
+        list[str],
+        Meta(
+            description="Mail is not signed whose recipients all are among these: bob@example.net, example.net, or "
+            ".example.net for all names below it."
+        ),
+    ] = field(default_factory=list)
     key: Annotated[list[SigningKeySettings], Meta(description="Keys, and whose mail each signs: docs/signing.md.")] = (
         field(default_factory=list)
     )
+
+
+class ArcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sealing mail of others that is handed on (RFC 8617); chains are validated in any case."""
+
+    seal: Annotated[
+        Literal["off", "forwarded", "all"],
+        Meta(
+            description="Which mail that was verified is sealed. forwarded: that with a recipient whose {rcpt_mailer} "
+            "is not in milter.local_mailers; all: also what aliases, lists or Sieve may send on behind us."
+        ),
+    ] = "off"
+    domain: Annotated[str, Meta(description="The domain that seals (d=).")] = ""
+    selector: Annotated[str, Meta(description="The selector (s=).")] = ""
+    file: Annotated[
+        str, Meta(description="The private key; RSA, since few know Ed25519. Relative paths begin where this file is.")
+    ] = ""
 
 
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
@@ -392,6 +465,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dkim: DkimSettings = field(default_factory=DkimSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     sign: SignSettings = field(default_factory=SignSettings)
+    arc: ArcSettings = field(default_factory=ArcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
@@ -558,7 +632,8 @@ def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(get_args(hint))
     if get_origin(hint) is list:
-        return "list of tables" if _item(hint) else "list of strings"
+        (item,) = get_args(hint)
+        return "list of tables" if _item(hint) else f"list of {_kind(item)}{'s' if item is str else ''}"
     return {str: "string", bool: "true | false", int: "whole number", float: "number"}[hint]
 
 

@@ -139,6 +139,11 @@ class Senders:
         lines: list[bytes] = dkim.arc_sign(message, b"rsa", domain.encode(), self._private("rsa"), domain.encode())
         return b"".join(lines) + message
 
+    def private_key_file(self, algorithm: Algorithm) -> bytes:
+        """A key as a file of ours may hold it."""
+        key = self.rsa_key if algorithm == "rsa" else self.ed25519_key
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
     def _private(self, algorithm: Algorithm) -> bytes:
         if algorithm == "rsa":
             return self.rsa_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
+from inalign.cli.explain_sign import explain_sign
 from inalign.cli.now import now_option, read_now
 from inalign.cli.verdict_json import verdict_json
 from inalign.cli.verdict_text import verdict_text
@@ -33,7 +34,7 @@ EXIT_UNREADABLE = 3
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE…")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--client-ip", help="Address of the SMTP client that handed the message over; without it SPF is none.")
 @click.option("--helo", help="Its HELO or EHLO argument.")
@@ -48,6 +49,11 @@ EXIT_UNREADABLE = 3
 @now_option
 @click.option("--authserv-id", help="The name under which results are written. Default: as configured.")
 @click.option("--legacy-crypto", is_flag=True, help="Accept rsa-sha1 and RSA keys from 512 bits, for old archives.")
+@click.option(
+    "--explain-sign", "author", metavar="ADDRESS", help="Say whether mail of this author is signed, and by which rule."
+)
+@click.option("--from-ip", help="With it: the address that hands the message in.")
+@click.option("--login", help="With it: the login of the client.")
 @config_option
 def command(
     files: tuple[Path, ...],
@@ -60,15 +66,24 @@ def command(
     now_text: str | None,
     authserv_id: str | None,
     legacy_crypto: bool,
+    author: str | None,
+    from_ip: str | None,
+    login: str | None,
     config: Path | None,
 ) -> None:
     """Authenticate saved messages with SPF, DKIM, ARC and DMARC, and explain each step.
+
+    With --explain-sign it says instead whether mail of an author would be signed (status 0) or not (1), and why.
 
     Exit status: 0 DMARC pass or none, 1 fail, permerror or temperror, 2 usage, 3 a file could not be read.
 
     Example: inalign verify --client-ip 192.0.2.7 --helo mail.example.org --mail-from a@example.org message.eml
     """
-    settings, _ = load(config)
+    settings, path = load(config)
+    if author is not None:
+        sys.exit(0 if explain_sign(settings, path, author, from_ip=from_ip, login=login, zones=zones) else EXIT_FINDING)
+    if not files:
+        raise click.UsageError("Missing argument 'FILE…'.")
     now = read_now(now_text)
     resolver: Resolver = read_zones(zones) if zones else make_resolver(settings)
     options = _options(settings, authserv_id, legacy_crypto=legacy_crypto)
