@@ -50,7 +50,7 @@ CURES = {
 _ADDRESS_FIELDS = frozenset({b"from", b"to", b"cc", b"reply-to", b"sender"})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
 _TIGHT_COMMA = re.compile(rb",(?=[^ \t\r\n])")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
