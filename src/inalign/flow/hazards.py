@@ -50,7 +50,8 @@ CURES = {
 _ADDRESS_FIELDS = frozenset({b"from", b"to", b"cc", b"reply-to", b"sender"})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
 _TIGHT_COMMA = re.compile(rb",(?=[^ \t\r\n])")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# One that nobody closes goes to the end, so that no octet is looked at twice.
+_QUOTED = re.compile(rb'"(?:[^"\\]++|\\.)*"?', re.DOTALL)
 
 
 def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
