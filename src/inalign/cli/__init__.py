@@ -14,6 +14,7 @@ from inalign.errors import Error
 
 COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
+    "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
     "sign": "Sign a saved message.",
