@@ -50,7 +50,7 @@ CURES = {
 _ADDRESS_FIELDS = frozenset({b"from", b"to", b"cc", b"reply-to", b"sender"})
 _BLANK_FOLD = re.compile(rb"\r\n[ \t]+\r\n")
 _TIGHT_COMMA = re.compile(rb",(?=[^ \t\r\n])")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_QUOTED_PAIR = re.compile(rb"\\.", re.DOTALL)
 
 
 def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
@@ -59,10 +59,15 @@ def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
     if _BLANK_FOLD.search(header):
         return True
     return any(
-        field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(_QUOTED.sub(b"", field.raw)) is not None
+        field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(_without_quoted(field.raw)) is not None
         for field in fields
         if b"," in field.raw
     )
+
+
+def _without_quoted(raw: bytes) -> bytes:
+    """A field with its quoted strings empty; two steps, each linear, however many quotes are never closed."""
+    return b'""'.join(_QUOTED_PAIR.sub(b"", raw).split(b'"')[::2])
 
 
 class Hazards:
