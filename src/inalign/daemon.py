@@ -42,7 +42,8 @@ from inalign.milterd.service import Service
 from inalign.milterd.signing import Sealer, Signer
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, place, read_settings
+from inalign.settings import Settings
+from inalign.settings_file import place, read_settings
 from inalign.signing import (
     make_except_recipients,
     make_key_options,

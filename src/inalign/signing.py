@@ -22,7 +22,8 @@ from inalign.keys.rules import Rule
 from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.privileges import find_account
-from inalign.settings import Settings, SigningKeySettings, place
+from inalign.settings import Settings, SigningKeySettings
+from inalign.settings_file import place
 
 # RFC 6376 section 5.4.1 and RFC 8617 section 4.1.2: trace fields, and what mail servers write themselves
 NEVER_SIGNED = frozenset(

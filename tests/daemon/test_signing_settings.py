@@ -10,7 +10,7 @@ import pytest
 from inalign.daemon import check
 from inalign.errors import SettingsError
 from inalign.flow.send import Agreement, DnsCheck
-from inalign.settings import read_settings
+from inalign.settings_file import read_settings
 from inalign.signing import make_except_recipients, make_sending_options
 from tests.keys.material import ED25519_KEY, write_key
 

@@ -18,7 +18,8 @@ from inalign.flow.results_field import with_override
 from inalign.flow.ruling import Handling, Rule, Ruling
 from inalign.mail.authres import parse_authentication_results
 from inalign.mail.fields import parse_message
-from inalign.settings import Settings, parse_settings
+from inalign.settings import Settings
+from inalign.settings_file import parse_settings
 from inalign.spf.result import SpfStatus
 from tests.flow.verdicts import NO_CHAIN, chain, verdict
 from tests.helpers import VECTORS, message

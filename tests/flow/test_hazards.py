@@ -67,3 +67,9 @@ def test_header(field: bytes, expected: set[str]) -> None:
 
 def test_every_hazard_has_its_cure() -> None:
     assert set(CURES) == set(Hazard)
+
+
+def test_quote_that_nobody_closes_is_read_once() -> None:
+    # Each `\\"` could begin a quoted string of its own, half a million times.
+    header = b'From: "' + b'\\"' * 500_000 + b",a@example.org\r\n"
+    assert found(header=header) == {"long_line"}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import pkgutil
 import re
-import re._constants as codes
-import re._parser as parser
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -17,6 +15,10 @@ from typing import Any
 import pytest
 
 import inalign
+
+# Python's own parser of expressions; private, without type stubs, and the only one that knows what they mean.
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 SINGLE = {codes.LITERAL, codes.NOT_LITERAL, codes.ANY, codes.IN}
 
