@@ -835,7 +835,7 @@ async def test_a_loop_that_ends_in_the_middle_of_a_question_leaves_no_warning(se
         resolver = LiveResolver([server.address])
         resolver.expect(txt("dead.example"))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(resolver.txt("dead.example"), 0.05)
+            await asyncio.wait_for(resolver.txt("dead.example"), 0.5)
 
     await asyncio.to_thread(asyncio.run, interrupted())
     gc.collect()
