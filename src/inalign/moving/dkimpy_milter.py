@@ -1,0 +1,31 @@
+"""dkimpy-milter.conf(5): OpenDKIM's options, a part of them, and those for a second key, of Ed25519."""
+
+from __future__ import annotations
+
+from inalign.moving.configuration import Dialect
+from inalign.moving.signing_lines import OPTIONS, take_keys
+from inalign.moving.source import (
+    Program,
+    authserv_id,
+    clients,
+    dns_timeout,
+    listen,
+    log_format,
+    socket_mode,
+    user,
+)
+
+PROGRAM = Program(
+    dialect=Dialect(ignores_case=False),
+    lines={
+        "AuthservID": authserv_id,
+        "DNSTimeout": dns_timeout,
+        "InternalHosts": clients,
+        "Socket": listen,
+        "Syslog": log_format,
+        "UMask": socket_mode,
+        "UserID": user,
+    },
+    finish=take_keys,
+    together=OPTIONS - {"BaseDirectory", "MultipleSignatures"},
+)

@@ -1,0 +1,100 @@
+"""The records beside the keys: `opendkim-genkey` writes one next to every key, and it should be of that key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from inalign.dkim.crypto import KeyDataError, PrivateKey, load_rsa_public_key
+from inalign.keys.fault import Fault
+from inalign.keys.key_file import KeyAccess, KeyFileError, read_key_file
+from inalign.keys.key_store import KeySource
+from inalign.keys.options import ADVISED_RSA_BITS
+
+MAX_RECORD_OCTETS = 65_536
+OWNER = re.compile(r"\s*(?P<selector>[A-Za-z0-9_.-]+?)\._domainkey(?:\.(?P<domain>[A-Za-z0-9_.-]+?))?\.?\s")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+class Record(NamedTuple):
+    """One in a file."""
+
+    place: str
+    selector: str
+    domain: str
+    key: bytes
+    """What p= holds."""
+
+
+def record_faults(sources: Iterable[KeySource], access: KeyAccess) -> Iterator[Fault]:
+    """Records beside these keys that say something else than the keys."""
+    by_folder: dict[Path, list[tuple[KeySource, PrivateKey]]] = {}
+    for source in sources:
+        if source.path is None:
+            continue
+        try:
+            key = read_key_file(source.path, access)
+        except KeyFileError:
+            continue  # said where the key is checked
+        by_folder.setdefault(source.path.parent, []).append((source, key))
+    for folder, held in by_folder.items():
+        try:
+            files = sorted(folder.glob("*.txt"))
+        except OSError:
+            continue
+        for path in files:
+            for record in read_records(path):
+                yield from _faults(record, path, held)
+
+
+def _faults(record: Record, path: Path, held: list[tuple[KeySource, PrivateKey]]) -> Iterator[Fault]:
+    name = f"{record.selector}._domainkey"
+    same = [source for source, key in held if key.public_octets() == record.key]
+    of_file = [
+        source for source, _ in held if source.path is not None and path.stem in (source.path.stem, source.path.name)
+    ]
+    if same and not any(_is_name_of(record, source) for source in same):
+        yield Fault(record.place, f"is printed as {name}{_of(record)}, and its key signs as {same[0].name}")
+    elif not same:
+        for source in of_file or [source for source, _ in held if _is_name_of(record, source)]:
+            yield Fault(record.place, f"p= of {name} is not the key in {source.path}, which signs as {source.name}")
+    try:
+        bits = load_rsa_public_key(record.key).bits
+    except KeyDataError:
+        return
+    if bits < ADVISED_RSA_BITS and (same or of_file):
+        text = f"p= of {name} has {bits} bits; {ADVISED_RSA_BITS} are advised (RFC 8301 section 3.2)"
+        yield Fault(record.place, text, False)
+
+
+def _is_name_of(record: Record, source: KeySource) -> bool:
+    return record.selector.lower() == source.selector and record.domain.lower() in ("", source.domain)
+
+
+def _of(record: Record) -> str:
+    return f".{record.domain}" if record.domain else ""
+
+
+def read_records(path: Path) -> list[Record]:
+    """The key records in a zone file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(MAX_RECORD_OCTETS).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+    starts = [(number, owner) for number, line in enumerate(lines) if (owner := OWNER.match(line + " "))]
+    found = []
+    for (number, owner), end in zip(starts, [start for start, _ in starts[1:]] + [len(lines)], strict=True):
+        text = "".join(part for line in lines[number:end] for part in STRING.findall(line))
+        key = re.search(r"(?:^|;)\s*p\s*=([A-Za-z0-9+/=\s]*)", text)
+        try:
+            octets = base64.b64decode("".join(key[1].split()), validate=True) if key else b""
+        except binascii.Error:
+            octets = b""
+        if octets:
+            found.append(Record(f"{path}:{number + 1}", owner["selector"], owner["domain"] or "", octets))
+    return found
