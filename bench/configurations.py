@@ -59,6 +59,58 @@ Canonicalization relaxed/simple
 InternalHosts 127.0.0.1
 """
 
+# Signing: one key for every author, for clients in 192.0.2.0/24, where those of the corpus are.
+OPENDKIM_SIGNS = """\
+Socket local:{socket}
+PidFile {folder}/{name}.pid
+Background no
+Syslog no
+UserID root
+UMask 000
+Mode s
+Canonicalization relaxed/relaxed
+InternalHosts 192.0.2.0/24
+KeyTable csl:key={first}:s1:{key}
+SigningTable csl:*=key
+OversignHeaders From
+RequireSafeKeys no
+SoftwareHeader no
+"""
+
+INALIGN_SIGNS = """\
+authserv_id = "{id}"
+
+[milter]
+listen = ["unix:{socket}"]
+socket_mode = "0666"
+workers = 2
+local_networks = ["192.0.2.0/24"]
+
+[sign]
+unsafe_keys = true
+
+[[sign.key]]
+domain = "{first}"
+selector = "s1"
+file = "{key}"
+for = ["*"]
+"""
+
+# It signs with the author's domain and one key for all.
+DKIMPY_MILTER_SIGNS = """\
+Syslog no
+UMask 000
+Mode s
+Socket local:{socket}
+PidFile {folder}/{name}.pid
+UserID root
+Canonicalization relaxed/relaxed
+InternalHosts 192.0.2.0/24
+Domain {domains}
+Selector s1
+KeyFile {key}
+"""
+
 # The modules that authenticate and the one that writes the field; no statistics, no Redis, no lists, no actions.
 RSPAMD = """\
 options {{

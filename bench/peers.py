@@ -6,6 +6,8 @@ opendkim       DKIM
 opendmarc      SPF, DMARC
 rspamd         DKIM, SPF, DMARC, ARC: the modules that authenticate, and no other; two workers
 dkimpy-milter  DKIM
+inalign-signs, opendkim-signs, dkimpy-milter-signs
+               the same programs, signing with RSA-2048 and not verifying
 floor          noopmilter: the protocol alone, with every no-reply bit
 floor-rsa      the same with SHA-256 of the body and one RSA verification a message
 """
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import configurations
+import corpus
 from processes import end, launch
 
 DEFAULT_INALIGN = f"{sys.executable} -m inalign milter --config {{config}}"
@@ -35,6 +38,9 @@ PACKAGES = {
     "opendmarc": ("opendmarc",),
     "rspamd": ("rspamd",),
     "dkimpy-milter": ("dkimpy-milter",),
+    "inalign-signs": (),
+    "opendkim-signs": ("opendkim",),
+    "dkimpy-milter-signs": ("dkimpy-milter",),
     "floor": (),
     "floor-rsa": (),
 }
@@ -73,6 +79,8 @@ class Starter:
         self.noopmilter = work / "noopmilter"
         self.cache = work / "rspamd"
         self.inalign = inalign
+        domains = [corpus.domain_name(number) for number in range(corpus.DOMAINS)]
+        self.keys = {"key": work / "corpus" / "key.pem", "first": domains[0], "domains": ",".join(domains)}
         self.cache.mkdir(exist_ok=True)
 
     @contextlib.contextmanager
@@ -81,7 +89,7 @@ class Starter:
         absent = [package for package in PACKAGES[name] if _path(package) is None]
         if absent:
             raise MissingPartError(f"apt-get install {' '.join(absent)}")
-        peer = Peer(name, "dkim,spf,dmarc")
+        peer = Peer(name, "none" if name.endswith("-signs") else "dkim,spf,dmarc")
         try:
             self._start(peer)
             yield peer
@@ -107,6 +115,12 @@ class Starter:
             case "dkimpy-milter":
                 peer.methods = "dkim"
                 self._run(peer, name, configurations.DKIMPY_MILTER, ["dkimpy-milter", "{config}"])
+            case "inalign-signs":
+                self._run(peer, name, configurations.INALIGN_SIGNS, shlex.split(self.inalign))
+            case "opendkim-signs":
+                self._run(peer, name, configurations.OPENDKIM_SIGNS, ["opendkim", "-f", "-x", "{config}"])
+            case "dkimpy-milter-signs":
+                self._run(peer, name, configurations.DKIMPY_MILTER_SIGNS, ["dkimpy-milter", "{config}"])
             case "floor":
                 peer.methods = "none"
                 self._run(peer, name, "", [str(self.noopmilter), "{socket}"])
@@ -120,7 +134,7 @@ class Starter:
         # dkimpy-milter does not start where a file with the number of an earlier one lies.
         (self.folder / f"{name}.pid").unlink(missing_ok=True)
         places = {"socket": socket, "config": config, "folder": self.folder, "cache": self.cache}
-        config.write_text(configuration.format(name=name, id=configurations.AUTHSERV_ID, **places))
+        config.write_text(configuration.format(name=name, id=configurations.AUTHSERV_ID, **places, **self.keys))
         words = [word.format(**places) for word in command]
         process = launch([_path(words[0]) or words[0], *words[1:]], log)
         peer.processes.append(process)

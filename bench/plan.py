@@ -17,7 +17,7 @@ CASES = {
     "signatures": (Case("mix10k", 8), Case("ed10k", 8), Case("dual10k", 8), Case("un10k", 8)),
 }
 """DNS warm; the other parts have cases of their own."""
-PARTS = (*CASES, "memory", "cold", "dead", "postfix", "libraries")
+PARTS = (*CASES, "signing", "memory", "cold", "dead", "postfix", "libraries")
 FEW = 3
 """The most runs where one takes long, or where DNS and not the machine sets the pace."""
 

@@ -64,6 +64,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
     "connections": MILTER,
     "sizes": MILTER,
     "signatures": MILTER,
+    "signing": MILTER,
     "memory": (
         Column("PSS MB at rest", "rest_mb"),
         Column("10 kB, 64 connections", "busy_mb"),
@@ -78,7 +79,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
     ),
     "libraries": (Column("a CPU second", "per_cpu_s", 0, spread=True),),
 }
-RATIOS = {"postfix": "x none", "libraries": "inalign / this", "memory": "", "dead": ""}
+RATIOS = {"signing": "x opendkim", "postfix": "x none", "libraries": "inalign / this", "memory": "", "dead": ""}
 """What the ratio is called; it is to the pair elsewhere."""
 
 

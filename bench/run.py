@@ -25,6 +25,7 @@ import corpus
 import libraries
 import postfix
 import private_net
+import signing
 import warm
 from load import SIZES, Load
 from peers import DEFAULT_INALIGN, PACKAGES, Starter
@@ -110,6 +111,7 @@ def measure(chosen: argparse.Namespace) -> int:
 
 def run_parts(bench: Bench) -> None:
     others = {
+        "signing": signing.measure,
         "memory": warm.memory,
         "cold": cold.measure,
         "dead": cold.dead,

@@ -6,6 +6,7 @@ from typing import Final
 
 from inalign.flow.origin import Source
 from inalign.flow.ruling import Ruling
+from inalign.flow.send import Sent
 from inalign.flow.verdict import Verdict
 from inalign.telemetry import Counters
 from inalign.transport.dns import LiveResolver
@@ -41,6 +42,26 @@ def count_message(  # noqa: PLR0917 - what there is to count
 def count_origin(counters: Counters, source: Source) -> None:
     """Count a message that a relay or a gateway handed in."""
     counters.add(f'inalign_origins_total{{source="{source}"}}')
+
+
+def count_sent(counters: Counters, sent: Sent) -> None:
+    """Count how a message of our own was signed."""
+    for choice in sent.choices:
+        counters.add(f'inalign_signatures_total{{algorithm="{choice.key.algorithm}"}}')
+    if sent.unsigned is not None:
+        counters.add(f'inalign_unsigned_total{{reason="{sent.unsigned}"}}')
+    if sent.unpublished:
+        counters.add("inalign_keys_not_in_dns_total", len(sent.unpublished))
+
+
+def count_own_domain(counters: Counters) -> None:
+    """Count a message from outside in the name of one of our authors."""
+    counters.add("inalign_own_domain_total")
+
+
+def count_seal(counters: Counters, outcome: str) -> None:
+    """Count a message that was to be sealed."""
+    counters.add(f'inalign_seals_total{{outcome="{outcome}"}}')
 
 
 class DnsCounts:

@@ -14,30 +14,44 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from inalign.acceptor import SharingServer
-from inalign.counting import DnsCounts, count_message, count_origin
+from inalign.counting import DnsCounts, count_message, count_origin, count_own_domain, count_seal, count_sent
 from inalign.dkim.result import DkimStatus
 from inalign.dkim.verify import Limits as DkimLimits
 from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
+from inalign.flow.keys import KeyFinder
 from inalign.flow.networks import Networks
 from inalign.flow.origin import Gateway, Hosts
 from inalign.flow.receive import Options
 from inalign.flow.ruling import Handling
 from inalign.generation import Place, Plan
+from inalign.keys.options import make_key_finder
 from inalign.mail.domain import parse_domain_list
 from inalign.main_cf import MAIN_CF, milter_content_timeout
 from inalign.milter.limits import Limits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
-from inalign.milterd.filter import WANTED, ReceivingFilter, Service
+from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
+from inalign.milterd.ours import ALWAYS_SENT, MacroCondition, parse_conditions
 from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
+from inalign.milterd.service import Service
+from inalign.milterd.signing import Sealer, Signer
 from inalign.privileges import become, find_account, find_group, find_user
 from inalign.resolver.cache import CacheLimits
-from inalign.settings import Settings, place, read_settings
-from inalign.signing import make_key_options, refuse, signing_faults
+from inalign.settings import Settings
+from inalign.settings_file import place, read_settings
+from inalign.signing import (
+    make_except_recipients,
+    make_key_options,
+    make_seal_options,
+    make_sending_options,
+    refuse,
+    signing_faults,
+)
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -126,8 +140,24 @@ def workers(settings: Settings) -> int:
     return settings.milter.workers or len(os.sched_getaffinity(0))
 
 
-def make_service(settings: Settings, resolver: LiveResolver, counters: Counters) -> Service:
-    """What the milter's connections share."""
+class Keys(NamedTuple):
+    """Who finds keys; None where nobody need."""
+
+    signing: KeyFinder | None
+    sealing: KeyFinder | None
+
+
+def make_keys(settings: Settings, path: Path | None) -> Keys:
+    """Reads the tables; opens no key, and no database."""
+    sealing = make_seal_options(settings, path)
+    return Keys(
+        make_key_finder(make_key_options(settings, path)), make_key_finder(sealing) if sealing is not None else None
+    )
+
+
+def make_service(settings: Settings, resolver: LiveResolver, counters: Counters, keys: Keys | None = None) -> Service:
+    """What the milter's connections share; without keys nothing is signed."""
+    keys = keys or Keys(None, None)
     milter = settings.milter
     return Service(
         resolver=resolver,
@@ -136,12 +166,40 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters)
         policy=make_policy(settings),
         message_budget_seconds=settings.dns.message_budget_seconds,
         hosts=make_hosts(settings),
+        own_macros=make_own_macros(settings),
+        signer=make_signer(settings, keys.signing, counters) if keys.signing is not None else None,
+        sealer=make_sealer(settings, keys.sealing, counters) if keys.sealing is not None else None,
         trusted_relays=Networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
         count=partial(count_message, counters),
         count_origin=partial(count_origin, counters),
     )
+
+
+def make_own_macros(settings: Settings) -> tuple[MacroCondition, ...]:
+    """The macros that make mail our own."""
+    conditions = parse_conditions(settings.milter.own_macros)
+    for condition in conditions:
+        if not condition.values and condition.name.strip("{}") in {"", *ALWAYS_SENT}:
+            raise SettingsError(f"milter.own_macros: {condition.name or '='} alone would make all mail our own")
+    return conditions
+
+
+def make_signer(settings: Settings, finder: KeyFinder, counters: Counters) -> Signer:
+    """What signs our own mail."""
+    return Signer(
+        finder,
+        make_sending_options(settings),
+        except_recipients=make_except_recipients(settings),
+        count=partial(count_sent, counters),
+        count_own_domain=partial(count_own_domain, counters),
+    )
+
+
+def make_sealer(settings: Settings, finder: KeyFinder, counters: Counters) -> Sealer:
+    """What seals the mail of others."""
+    return Sealer(finder=finder, only_forwarded=settings.arc.seal == "forwarded", count=partial(count_seal, counters))
 
 
 def make_hosts(settings: Settings) -> Hosts:
@@ -174,6 +232,10 @@ def check(settings: Settings, path: Path | None) -> None:
         find_account(settings.user, settings.group)
         _socket_account(settings)
         make_key_options(settings, path)
+        make_seal_options(settings, path)
+        make_sending_options(settings)
+        make_own_macros(settings)
+        make_except_recipients(settings)
     except SettingsError as problem:
         raise SettingsError(f"{place(path, str(problem).partition(':')[0])}: {problem}") from None
     refuse(signing_faults(settings, path, with_keys=False))
@@ -188,7 +250,7 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
     check(settings, path)
     _raise_descriptor_limit(settings)
     _import_ahead()
-    plan = _plan(settings, {})
+    plan = _plan(settings, path, {})
     account = find_account(settings.user, settings.group)
     if account is not None:
         become(account)
@@ -206,7 +268,7 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
         check(new, path)
         for problem in warnings(new):
             log.warning("%s", problem)
-        return _plan(new, held)
+        return _plan(new, path, held)
 
     Supervisor(plan, next_plan, ready).run()
 
@@ -259,9 +321,10 @@ def _raise_descriptor_limit(settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _plan(settings: Settings, held: Mapping[Address, socket.socket]) -> Plan:
+def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.socket]) -> Plan:
     """These settings as a plan: sockets that listen already are taken over, the others are bound now."""
     monitor = monitor_address(settings)
+    keys = make_keys(settings, path)  # the tables are read once, and shared by the workers
     sockets: dict[Address, socket.socket] = {}
     try:
         for address in addresses(settings):
@@ -280,7 +343,7 @@ def _plan(settings: Settings, held: Mapping[Address, socket.socket]) -> Plan:
         sockets=sockets,
         monitor=monitor,
         drain_seconds=settings.milter.drain_seconds,
-        work=partial(_work, settings, [sockets[address] for address in addresses(settings)]),
+        work=partial(_work, settings, keys, [sockets[address] for address in addresses(settings)]),
         in_force=partial(configure_logging, settings.log.level, settings.log.format),
     )
 
@@ -322,20 +385,20 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
     return uid, gid
 
 
-def _work(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
+def _work(settings: Settings, keys: Keys, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
     gc.freeze()  # what is there now stays: it need not be looked at again, and its pages stay shared
     gc.set_threshold(*GC_THRESHOLDS)
-    run(_serve(settings, listeners, where))
+    run(_serve(settings, keys, listeners, where))
 
 
-async def _serve(settings: Settings, listeners: list[socket.socket], where: Place) -> None:
+async def _serve(settings: Settings, keys: Keys, listeners: list[socket.socket], where: Place) -> None:
     milter = settings.milter
     counters = Counters()
     async with make_resolver(settings) as resolver:
         server = SharingServer(
-            partial(ReceivingFilter, service=make_service(settings, resolver, counters)),
+            partial(MailFilter, service=make_service(settings, resolver, counters, keys)),
             WANTED,
             ServerOptions(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
@@ -350,6 +413,9 @@ async def _serve(settings: Settings, listeners: list[socket.socket], where: Plac
         )
         gather = DnsCounts(resolver).gather
         await Worker(server, listeners, where.channel, gather=gather, drain_seconds=milter.drain_seconds).run()
+    for finder in keys:
+        if finder is not None:
+            await finder.aclose()
 
 
 def _import_ahead() -> None:

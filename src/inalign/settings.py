@@ -1,26 +1,15 @@
-"""Every setting, typed, with its default and its meaning; the TOML file; the sample file and the manual made of them.
+"""Every setting, typed, with its default and its meaning, one class a table of the file.
 
-A setting selects a value, never a branch deep inside an engine. Unknown keys are errors. Errors name file, line, key
-and what was expected.
+A setting selects a value, never a branch deep inside an engine. `settings_file` reads the file, `settings_page`
+describes it.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import tomllib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
-
-from inalign.errors import SettingsError
-from inalign.flow.decide import PLACEHOLDERS
-from inalign.flow.networks import NetworkError, Networks
-from inalign.mail.domain import DomainError, parse_domain_list
-from inalign.ownership import distrust
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
@@ -168,6 +157,13 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "never put on mail that leaves, but an alias or a Sieve rule may send mail on after us."
         ),
     ] = False
+    own_macros: Annotated[
+        list[str],
+        Meta(
+            description="Macros that make mail our own, beside login and local_networks: NAME, or NAME=VALUE|VALUE, "
+            "such as {daemon_name}=ORIGINATING, which milter_macro_daemon_name sets in Postfix' master.cf."
+        ),
+    ] = field(default_factory=list)
     local_mailers: Annotated[
         list[str],
         Meta(description="Values of the macro {rcpt_mailer} that deliver here."),
@@ -279,9 +275,75 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passphrase_variable: Annotated[
         str, Meta(description="The environment variable with the passphrase of encrypted key files. Empty: none.")
     ] = ""
+    canonicalization: Annotated[
+        Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"],
+        Meta(description="Of header and body (c=). simple bears no change at all, of no blank."),
+    ] = "relaxed/relaxed"
+    signed_fields: Annotated[
+        list[str],
+        Meta(
+            description="Fields to sign as often as they occur, beside those of RFC 6376 section 5.4.1; one of these "
+            "that is named here may be added later."
+        ),
+    ] = field(default_factory=list)
+    oversigned_fields: Annotated[
+        list[str], Meta(description="Fields to sign once more than they occur, so that nobody can add one.")
+    ] = field(default_factory=list)
+    excluded_fields: Annotated[list[str], Meta(description="Fields not to sign. From always is.")] = field(
+        default_factory=list
+    )
+    expire_days: Annotated[
+        int, Meta(ge=0, le=3650, description="How long a signature counts (x=). 0: without end.")
+    ] = 0
+    on_failure: Annotated[
+        Literal["tempfail", "unsigned"],
+        Meta(
+            description="What a message gets whose key cannot be had (a file, a database): tempfail (451), or it goes "
+            "out unsigned. Both are in the log."
+        ),
+    ] = "tempfail"
+    check_dns: Annotated[
+        Literal["off", "warn", "require"],
+        Meta(
+            description="Whether DNS is asked for a key that is used, and again every hour. warn: one that is missing "
+            "or differs is told in the log; require: it does not sign. No answer proves nothing."
+        ),
+    ] = "warn"
+    must_agree: Annotated[
+        list[Literal["login", "envelope"]],
+        Meta(
+            description="What must agree with the author's domain, or the message goes unsigned. login: the domain of "
+            "an authenticated client's login is his or above it; envelope: that of the reverse-path is his, above or "
+            "below it."
+        ),
+    ] = field(default_factory=list)
+    except_recipients: Annotated[
+        list[str],
+        Meta(
+            description="Mail is not signed whose recipients all are among these: bob@example.net, example.net, or "
+            ".example.net for all names below it."
+        ),
+    ] = field(default_factory=list)
     key: Annotated[list[SigningKeySettings], Meta(description="Keys, and whose mail each signs: docs/signing.md.")] = (
         field(default_factory=list)
     )
+
+
+class ArcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sealing mail of others that is handed on (RFC 8617); chains are validated in any case."""
+
+    seal: Annotated[
+        Literal["off", "forwarded", "all"],
+        Meta(
+            description="Which mail that was verified is sealed. forwarded: that with a recipient whose {rcpt_mailer} "
+            "is not in milter.local_mailers; all: also what aliases, lists or Sieve may send on behind us."
+        ),
+    ] = "off"
+    domain: Annotated[str, Meta(description="The domain that seals (d=).")] = ""
+    selector: Annotated[str, Meta(description="The selector (s=).")] = ""
+    file: Annotated[
+        str, Meta(description="The private key; RSA, since few know Ed25519. Relative paths begin where this file is.")
+    ] = ""
 
 
 FailureAction = Literal["accept", "quarantine", "hold", "reject", "discard"]
@@ -392,195 +454,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dkim: DkimSettings = field(default_factory=DkimSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     sign: SignSettings = field(default_factory=SignSettings)
+    arc: ArcSettings = field(default_factory=ArcSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
-
-
-def read_settings(path: Path) -> Settings:
-    """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
-
-    A file that others may have written is refused.
-    """
-    try:
-        with path.open("rb") as file:
-            reason = distrust(os.fstat(file.fileno()))
-            text = file.read().decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
-    except OSError as problem:
-        raise SettingsError(f"{path}: {problem.strerror or problem}") from None
-    if reason:
-        raise SettingsError(f"{path}: {reason} {path}")
-    return parse_settings(text, str(path))
-
-
-def parse_settings(text: str, source: str = "settings") -> Settings:
-    """Read TOML text; `source` stands for the file in errors."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise SettingsError(f"{source}: {problem}") from None
-    try:
-        settings = msgspec.convert(table, Settings)
-    except msgspec.ValidationError as problem:
-        raise SettingsError(_explain(str(problem), text, source)) from None
-    for key, values in _lists_of_networks(settings):
-        try:
-            networks = Networks(values)
-        except NetworkError as problem:
-            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
-        where = f"{_place(source, text, key)}: {key}"
-        if "gateways" in key and networks.is_empty:
-            raise SettingsError(f"{where}: a gateway needs an address or a network")
-        if key not in _MAY_BE_ALL and networks.holds_all:
-            raise SettingsError(f"{where}: a prefix of length 0 would let everybody say who he is")
-    for key, names in (
-        ("policy.except_domains", settings.policy.except_domains),
-        ("policy.trusted_sealers", settings.policy.trusted_sealers),
-    ):
-        try:
-            parse_domain_list(names)
-        except DomainError as problem:
-            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
-    if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):
-        key = "policy.reject_text"
-        raise SettingsError(f"{_place(source, text, key)}: {key}: braces are for {' and '.join(PLACEHOLDERS)} alone")
-    return settings
-
-
-def place(path: Path | None, key: str) -> str:
-    """Where a setting stands, as `file:line`, for an error that is found later than on reading."""
-    if path is None:
-        return "built-in defaults"
-    try:
-        return _place(str(path), path.read_text("utf-8"), key)
-    except (OSError, UnicodeDecodeError):
-        return str(path)
-
-
-def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    milter = settings.milter
-    yield "milter.local_networks", milter.local_networks
-    yield "milter.trusted_relays", milter.trusted_relays
-    yield "milter.relays", milter.relays
-    for number, gateway in enumerate(milter.gateways):
-        yield f"milter.gateways[{number}].networks", gateway.networks
-
-
-_MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}
-_MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
-_AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-
-
-def _explain(problem: str, text: str, source: str) -> str:
-    """msgspec's words with the place in the file: `inalign.toml:3: milter.listen: expected array, got str`."""
-    at = _AT.search(problem)
-    path = at["path"] if at else ""
-    words = _AT.sub("", problem)
-    unknown = _MISSING.search(words)
-    if unknown:
-        path = f"{path}.{unknown['field']}".strip(".")
-        table = _INDEX.sub("[]", path.rpartition(".")[0])
-        known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == table)
-        return f"{_place(source, text, path)}: {path}: no such setting; known here: {known or 'none'}"
-    return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
-
-
-_INDEX = re.compile(r"\[[0-9]+\]")
-_HEADER = re.compile(r"\s*(?P<list>\[)?\[\s*(?P<name>[^\]]+?)\s*\]")
-_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
-
-
-def _place(source: str, text: str, path: str) -> str:
-    """`file:line` of a key, as far as the text shows it; of the table that it is missing from, where there is one."""
-    # What stands for it: the key itself, or the key whose list it is in.
-    wanted = {path, re.sub(r"\[[0-9]+\]$", "", path), path.partition("[")[0]}
-    missing_from = path.rpartition(".")[0]
-    table, best = "", ""
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            table = header["name"]
-            if header["list"]:
-                counts[table] = counts.get(table, -1) + 1
-                table = f"{table}[{counts[table]}]"
-            if table in wanted:
-                return f"{source}:{number}"
-            if table == missing_from:
-                best = f"{source}:{number}"
-        elif (key := _KEY.match(line)) and f"{table}.{key['name']}".strip(".") in wanted:
-            return f"{source}:{number}"
-    return best or source
-
-
-def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, str, object, str]]:
-    """Every setting in order: its key, what it takes, its default, its meaning; of `[[lists]]` behind their table."""
-    defaults = kind()
-    hints = get_type_hints(kind, include_extras=True)
-    tables: list[tuple[type[msgspec.Struct], str]] = []
-    for attribute, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
-        hint = hints[attribute]
-        default = getattr(defaults, attribute)
-        if isinstance(default, msgspec.Struct):
-            yield from describe(type(default), f"{name}.")
-            continue
-        meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
-        kind_of_value = get_args(hint)[0]
-        yield f"{prefix}{name}", _kind(kind_of_value), default, meta.description or ""
-        item = _item(kind_of_value)
-        if item is not None:
-            tables.append((item, f"{prefix}{name}[]."))
-    for item, of_table in tables:
-        yield from describe(item, of_table)
-
-
-def meaning_of(table: str) -> str:
-    """What a table is about, of `milter` or `milter.gateways[]`."""
-    kind: type[msgspec.Struct] = Settings
-    for name in table.removesuffix("[]").split("."):
-        hint = get_type_hints(kind)[name]
-        kind = _item(hint) or hint
-    return " ".join((kind.__doc__ or "").split())
-
-
-def header_of(table: str) -> str:
-    """The line above a table in the file."""
-    return f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
-
-
-def _item(hint: Any) -> type[msgspec.Struct] | None:
-    """The table that a list has many of; None for everything else."""
-    item = get_args(hint)[0] if get_origin(hint) is list else None
-    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
-
-
-def _kind(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " | ".join(get_args(hint))
-    if get_origin(hint) is list:
-        return "list of tables" if _item(hint) else "list of strings"
-    return {str: "string", bool: "true | false", int: "whole number", float: "number"}[hint]
-
-
-def sample() -> str:
-    """The sample file: every setting with its meaning and its default, commented out."""
-    lines = ["# Inalign. Every setting stands here with its default, commented out.", ""]
-    table = ""
-    for key, kind, default, meaning in describe():
-        head, _, name = key.rpartition(".")
-        if head.endswith("[]"):
-            continue  # a table of a list: a sample of it would be one, and docs/settings.md has its keys
-        if head != table:
-            table = head
-            lines += [f"# {meaning_of(head)}", header_of(head), ""]
-        lines += [f"# {meaning}", f"# ({kind})", f"# {name} = {toml(default)}", ""]
-    return "\n".join(lines)
-
-
-def toml(value: object) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(toml(item) for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)

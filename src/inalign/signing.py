@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
+from inalign.dkim.canonical import Canonicalization
+from inalign.dkim.sign import FieldSelection, SigningOptions
 from inalign.errors import ParseError, SettingsError
+from inalign.flow.recipients import Recipients
+from inalign.flow.send import Agreement, DnsCheck, SendingOptions
 from inalign.keys.database import POSTGRESQL
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess
@@ -16,7 +22,15 @@ from inalign.keys.rules import Rule
 from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.privileges import find_account
-from inalign.settings import Settings, SigningKeySettings, place
+from inalign.settings import Settings, SigningKeySettings
+from inalign.settings_file import place
+
+# RFC 6376 section 5.4.1 and RFC 8617 section 4.1.2: trace fields, and what mail servers write themselves
+NEVER_SIGNED = frozenset(
+    b"return-path received authentication-results received-spf bcc dkim-signature"
+    b" arc-seal arc-message-signature arc-authentication-results x-inalign-action".split()
+)
+_FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
 
 MAX_FAULTS = 20  # shown at a time; one mistake may be repeated in every line of a table
 
@@ -50,6 +64,59 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
     )
 
 
+def make_sending_options(settings: Settings) -> SendingOptions:
+    """How our own mail is signed. Raises `SettingsError`."""
+    sign = settings.sign
+    header, _, body = sign.canonicalization.partition("/")
+    return SendingOptions(
+        signing=SigningOptions(
+            selection=FieldSelection(
+                signed=_field_names("sign.signed_fields", sign.signed_fields),
+                oversigned=_field_names("sign.oversigned_fields", sign.oversigned_fields),
+                excluded=_field_names("sign.excluded_fields", sign.excluded_fields),
+            ),
+            header_canonicalization=Canonicalization(header),
+            body_canonicalization=Canonicalization(body),
+            expires_after=timedelta(days=sign.expire_days) if sign.expire_days else None,
+        ),
+        agreements=frozenset(map(Agreement, sign.must_agree)),
+        dns_check=DnsCheck(sign.check_dns),
+        is_deferred=sign.on_failure == "tempfail",
+    )
+
+
+def make_seal_options(settings: Settings, path: Path | None) -> KeyOptions | None:
+    """The key that seals; None where nothing is sealed. Raises `SettingsError`."""
+    arc = settings.arc
+    if arc.seal == "off":
+        return None
+    if not (arc.domain and arc.selector and arc.file):
+        raise SettingsError("arc.seal: it needs arc.domain, arc.selector and arc.file")
+    key = SigningKeySettings(domain=arc.domain, selector=arc.selector, file=arc.file, authors=["*"])
+    base = path.absolute().parent if path is not None else Path.cwd()
+    return KeyOptions(rules=(_rule(key, "arc", base, path),), access=make_key_options(settings, path).access)
+
+
+def make_except_recipients(settings: Settings) -> Recipients:
+    """Whose mail is not signed. Raises `SettingsError`."""
+    try:
+        return Recipients(settings.sign.except_recipients)
+    except ParseError as problem:
+        raise SettingsError(f"sign.except_recipients: {problem}") from None
+
+
+def _field_names(key: str, names: Iterable[str]) -> frozenset[bytes]:
+    listed = frozenset(name.lower().encode("utf-8") for name in names)
+    for name in listed:
+        if not _FIELD_NAME.fullmatch(name):
+            raise SettingsError(f"{key}: {name.decode()!r} is no name of a header field (RFC 5322 section 3.6.8)")
+        if name in NEVER_SIGNED and not key.endswith("excluded_fields"):
+            raise SettingsError(f"{key}: {name.decode()} is changed or taken away by every server on the way")
+    if b"from" in listed and key.endswith("excluded_fields"):
+        raise SettingsError(f"{key}: From is always signed (RFC 6376 section 5.4)")
+    return listed
+
+
 def _database(place: str, base: Path) -> str:
     return place if not place or place.startswith(POSTGRESQL) else str(base / place)
 
@@ -74,7 +141,9 @@ def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> 
 
 def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:
     """What is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
-    return [
+    sealing = make_seal_options(settings, path)
+    faults = list(key_faults(sealing, with_keys=True)) if sealing is not None else []
+    return faults + [
         fault._replace(place=f"{place(path, fault.place)}: {fault.place}") if fault.place.startswith("sign.") else fault
         for fault in key_faults(make_key_options(settings, path), with_keys=with_keys)
     ]

@@ -79,7 +79,7 @@ class _OneLine(logging.Formatter):
         return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
 
 
-_REPEATED = frozenset({"dkim", "to"})
+_REPEATED = frozenset({"dkim", "to", "signed", "by"})
 """Names that have an array even where there is one value."""
 
 
@@ -179,6 +179,14 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "inalign_forged_fields_removed_total": (
             "counter",
             "Fields from outside that claimed to be ours: Authentication-Results and X-Inalign-Action.",
+        ),
+        "inalign_signatures_total": ("counter", "DKIM signatures made, by algorithm."),
+        "inalign_unsigned_total": ("counter", "Messages of our own that were not signed, by why."),
+        "inalign_keys_not_in_dns_total": ("counter", "Keys that were not used, since DNS does not have them."),
+        "inalign_seals_total": ("counter", "Messages that were to be sealed with ARC, by what came of it."),
+        "inalign_own_domain_total": (
+            "counter",
+            "Messages from outside whose author we sign for, and which did not pass DMARC.",
         ),
         "inalign_message_seconds": ("histogram", "How long the MTA waited at the end of a message that was verified."),
         "inalign_dns_questions_total": ("counter", "Questions of the engines."),

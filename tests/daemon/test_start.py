@@ -18,7 +18,7 @@ from inalign.main_cf import milter_content_timeout
 from inalign.notify import notify, reloading
 from inalign.ownership import distrust
 from inalign.privileges import become, find_account, find_group, find_user
-from inalign.settings import parse_settings, read_settings
+from inalign.settings_file import parse_settings, read_settings
 from tests.daemon.service import OUTSIDE, Service
 from tests.daemon.test_workers import delivers
 from tests.interop.program import wait_until

@@ -189,7 +189,7 @@ def test_worker_whose_memory_ran_out_ends_and_is_replaced(tmp_path: Path) -> Non
 import inalign.milterd.filter as f
 def header(self, event):
     raise MemoryError
-f.ReceivingFilter.header = header
+f.MailFilter.header = header
 """
     with Service(tmp_path, patch=patch, milter="failure_action = 'tempfail'") as service:
         before = service.workers()

@@ -41,6 +41,21 @@ def test_it_is_exposed_no_more_than_it_must_be(tmp_path: Path) -> None:
     assert float(level[1]) <= MOST_EXPOSED
 
 
+@needs_systemd
+@pytest.mark.parametrize("name", ["inalign-keys.service", "inalign-keys.timer"])
+def test_systemd_finds_nothing_wrong_with_the_timer_of_keys(tmp_path: Path, name: str) -> None:
+    for unit in PACKAGING.glob("inalign-keys.*"):
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/inalign/bin/inalign", "/bin/true"))
+    run = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "inalign" not in run.stdout + run.stderr
+
+
 def test_systemd_waits_longer_than_the_milter_drains() -> None:
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
     assert int(seconds) > Settings().milter.drain_seconds + 5

@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
 
 
 ENDS_OPENDKIM = "signs signatures"
-"""Some messages of this kind end OpenDKIM 2.11.0 with a memory error, so that it is asked about none of them."""
+"""The answers of OpenDKIM 2.11.0 to some messages of this kind do not repeat, so that it is asked about none."""
 
 Judgements = Mapping[str, Judgement]
 """By selector; a signature that is not there was not judged."""

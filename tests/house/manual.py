@@ -9,7 +9,7 @@ import click
 
 from inalign import __version__
 from inalign.cli import COMMANDS, main
-from inalign.settings import describe, header_of, toml
+from inalign.settings_page import describe, header_of, toml
 
 FILES = (
     ("./inalign.toml, /etc/inalign/inalign.toml", "the configuration, where --config names none; see inalign.toml(5)"),

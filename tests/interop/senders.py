@@ -43,6 +43,14 @@ KEY_ONLY = "open.example"
 LONG = "long.example"
 BROKEN = "broken.example"
 SILENT = "silent.example"
+_SILENT_TOO = [f"silent{number}.example" for number in range(12)]
+_unasked = iter(_SILENT_TOO)
+
+
+def fresh_silent() -> str:
+    """A silent domain that nobody has asked about, since that it is silent is remembered for a while."""
+    return next(_unasked)
+
 
 Algorithm = Literal["rsa", "ed25519"]
 """The name of the selector, too."""
@@ -86,7 +94,7 @@ class Senders:
             "7.2.0.192.in-addr.arpa": {"PTR": ["mail.example.org"]},
             "7.2.0.127.in-addr.arpa": {"PTR": ["mail.example.org"]},
             BROKEN: {"error": "servfail"},
-            SILENT: {"error": "timeout"},
+            **{domain: {"error": "timeout"} for domain in (SILENT, *_SILENT_TOO)},
         }
         for domain, policy in POLICIES.items():
             names[domain] = {"TXT": [SPF]}
@@ -97,7 +105,7 @@ class Senders:
         filler = " ".join(f"ip6:2001:db8:{n:x}::/48" for n in range(1, 90))
         names[LONG] = {"TXT": [f"v=spf1 {filler} ip4:{CLIENT_IP} ip4:{LOOPBACK_IP} -all"]}
         names[f"rsa._domainkey.{LONG}"] = {"TXT": [f"v=DKIM1; n={'note ' * 500}; k=rsa; p={self._rsa_public()}"]}
-        for domain, error in ((BROKEN, "servfail"), (SILENT, "timeout")):
+        for domain, error in ((BROKEN, "servfail"), *((domain, "timeout") for domain in (SILENT, *_SILENT_TOO))):
             for label in ("_dmarc", "rsa._domainkey"):
                 names[f"{label}.{domain}"] = {"error": error}
         return names
@@ -130,6 +138,11 @@ class Senders:
         """The message with one more ARC set on top, by a forwarder that had found its results under that domain."""
         lines: list[bytes] = dkim.arc_sign(message, b"rsa", domain.encode(), self._private("rsa"), domain.encode())
         return b"".join(lines) + message
+
+    def private_key_file(self, algorithm: Algorithm) -> bytes:
+        """A key as a file of ours may hold it."""
+        key = self.rsa_key if algorithm == "rsa" else self.ed25519_key
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def _private(self, algorithm: Algorithm) -> bytes:
         if algorithm == "rsa":

@@ -8,6 +8,8 @@ import threading
 from typing import BinaryIO, NamedTuple
 
 EXTENSIONS = b"250-sink\r\n250-8BITMIME\r\n250 SIZE\r\n"
+WITH_UTF8 = b"250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE\r\n"
+SEVEN_BIT = b"250-sink\r\n250 SIZE\r\n"
 
 
 class Transaction(NamedTuple):
@@ -21,7 +23,8 @@ class Transaction(NamedTuple):
 class Sink:
     """Listens on a loopback port from the start; `taken` grows with each message, while it is not `deferring`."""
 
-    def __init__(self) -> None:
+    def __init__(self, extensions: bytes = EXTENSIONS) -> None:
+        self.extensions = extensions
         self.taken: list[Transaction] = []
         self.deferring = False
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -50,7 +53,7 @@ class Sink:
                 verb = line[:4].upper()
                 reply = b"250 2.0.0 ok\r\n"
                 if verb == b"EHLO":
-                    reply = EXTENSIONS
+                    reply = self.extensions
                 elif verb == b"MAIL" and self.deferring:
                     reply = b"451 4.3.0 later\r\n"
                 elif verb == b"MAIL":

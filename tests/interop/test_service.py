@@ -14,7 +14,7 @@ import pytest
 from tests.interop.conftest import SERVERS
 from tests.interop.inalign import Inalign
 from tests.interop.mail import SENDER, STRANGER, Mail
-from tests.interop.senders import KEY_ONLY, LONG, SILENT, Senders, message
+from tests.interop.senders import KEY_ONLY, LONG, Senders, fresh_silent, message
 from tests.interop.server import MailServer
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
@@ -68,17 +68,17 @@ def test_many_sessions_at_once_do_not_mix(mail: Mail) -> None:
 
 def test_silent_name_server_holds_nobody_else_up(mail: Mail) -> None:
     """A message of a dead domain waits for its budget; those beside it do not."""
-    dead = fresh_address()
+    dead, domain = fresh_address(), fresh_silent()
 
     def send_dead() -> None:
-        mail.server.send(message(f"ann@{SILENT}"), f"ann@{SILENT}", dead, strict=True)
+        mail.server.send(message(f"ann@{domain}"), f"ann@{domain}", dead, strict=True)
 
     signed = mail.senders.signed(message())
     asked = len(mail.name_server.questions)
     waiting = threading.Thread(target=send_dead)
     waiting.start()
     try:
-        mail.wait_for_question(SILENT, since=asked)
+        mail.wait_for_question(domain, since=asked)
         mail.exchange(signed).results()
         assert waiting.is_alive()
     finally:
@@ -98,16 +98,16 @@ def test_session_that_outlives_the_milter_goes_on_and_a_new_one_is_verified(mail
 
 
 def test_stop_waits_for_the_message_under_way(mail: Mail) -> None:
-    codes = []
+    codes, domain = list[int](), fresh_silent()
 
     def send() -> None:
-        codes.append(mail.server.send(message(f"ann@{SILENT}"), f"ann@{SILENT}", mail.recipient, strict=True).code)
+        codes.append(mail.server.send(message(f"ann@{domain}"), f"ann@{domain}", mail.recipient, strict=True).code)
 
     asked = len(mail.name_server.questions)
     under_way = threading.Thread(target=send)
     under_way.start()
     try:
-        mail.wait_for_question(SILENT, since=asked)
+        mail.wait_for_question(domain, since=asked)
         mail.inalign.stop()
         under_way.join()
     finally:

@@ -14,7 +14,7 @@ from inalign.dkim.crypto import generate_private_key
 from inalign.errors import SettingsError
 from inalign.flow.keys import KeyLookupError
 from inalign.keys.options import make_key_finder
-from inalign.settings import read_settings
+from inalign.settings_file import read_settings
 from inalign.signing import make_key_options, refuse, signing_faults
 from tests.keys.material import ED25519_KEY, find, write_key
 from tests.keys.test_sql import BY_DOMAIN, database, row

@@ -17,7 +17,8 @@ from inalign.flow.verdict import Verdict
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom
 from inalign.milter.replies import Decision
-from inalign.milterd.filter import ReceivingFilter, Service
+from inalign.milterd.filter import MailFilter
+from inalign.milterd.service import Service
 from inalign.resolver import Resolver, ZoneResolver
 from tests.senders import CLIENT, records, signed
 
@@ -89,7 +90,7 @@ class Site:
             *header.replace(b"\r\n\t", b"\n\t").replace(b"\r\n ", b"\n ").split(b"\r\n"),
         ]
         fields = tuple(HeaderField(*line.split(b":", 1)) for line in lines)
-        one = ReceivingFilter(macros, self.service())
+        one = MailFilter(macros, self.service())
         family = Family.UNKNOWN if connected is None else Family.INET6 if ":" in connected else Family.INET
         one.connected(Connected("x", family, connected, 25))
         one.helo(Helo("relay.example.net"))

@@ -19,7 +19,8 @@ from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
 from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
 from inalign.milterd.acting import MARK_NAME, RESULTS_NAME
-from inalign.milterd.filter import WANTED, ReceivingFilter, Service
+from inalign.milterd.filter import WANTED, MailFilter
+from inalign.milterd.service import Service
 from inalign.resolver import Resolver, ZoneResolver
 from inalign.telemetry import Pairs
 from tests.senders import CLIENT, records
@@ -56,7 +57,7 @@ class Message:
             local_mailers=frozenset(),
             count=lambda *told: self.counted.append(told[:4]),
         )
-        self.filter = ReceivingFilter(Macros(), service)
+        self.filter = MailFilter(Macros(), service)
         self.filter.actions = actions
         self.client = client
 

@@ -19,9 +19,10 @@ from inalign.flow.origin import Hosts
 from inalign.flow.receive import Options
 from inalign.mail.authres import parse_authentication_results
 from inalign.mail.fields import parse_message
-from inalign.milterd.filter import WANTED, ReceivingFilter, Service
+from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.listen import InetAddress, listen
 from inalign.milterd.server import Server
+from inalign.milterd.service import Service
 from inalign.transport.dns import LiveResolver
 from tests.milter import mta
 from tests.nameserver import NameServer
@@ -100,7 +101,7 @@ async def receiving(
             show_login=False,
             local_mailers=frozenset(),
         )
-        server = Server(partial(ReceivingFilter, service=service), WANTED)
+        server = Server(partial(MailFilter, service=service), WANTED)
         await server.serve(listener)
         try:
             yield Site(listener.getsockname()[1], resolver)

@@ -26,7 +26,7 @@ SEAL = b"arc-seal"
 MAX_SETS = 50  # RFC 8617 section 4.2.1
 
 _INSTANCE = re.compile(r"[0-9]{1,2}", re.ASCII)
-_CFWS = rb"(?:[ \t\r\n]|\([^()\\]*+\))*+"
+_CFWS = rb"(?:[ \t\r\n]|\([^()\\]*+\))*"
 # RFC 8617 section 4.1.1: the instance comes first and ends with a semicolon
 _RESULTS_START = re.compile(rb"%b[iI]%b=%b([0-9]{1,2})%b;" % (_CFWS, _CFWS, _CFWS, _CFWS))
 

@@ -16,8 +16,10 @@ from inalign.errors import Error
 COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
     "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
+    "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
+    "sign": "Sign a saved message.",
     "up": "Start all of Inalign and say what to add to the mail server.",
     "verify": "Authenticate saved messages and explain each step.",
 }

@@ -9,7 +9,8 @@ import click
 from inalign import daemon
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
-from inalign.settings import Settings, sample
+from inalign.settings import Settings
+from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
 
 

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import click
 
-from inalign.settings import Settings, read_settings
+from inalign.settings import Settings
+from inalign.settings_file import read_settings
 
 PLACES = (Path("inalign.toml"), Path("/etc/inalign/inalign.toml"))
 

@@ -82,9 +82,16 @@ def _tell(draft: Draft, faults: Sequence[Fault]) -> None:
 
 def _prove(draft: Draft, sources: Sequence[Source], given: Sequence[str], program: str) -> bool:
     """Print the trials; whether all are the same."""
-    listed = samples(sources)
+    try:
+        listed = samples(sources)
+    except SettingsError:  # it is told already
+        listed = []
     senders = list(dict.fromkeys([*given, *listed[:: -(-len(listed) // MAX_SAMPLES)]]))
-    trials = prove(sources, key_options(draft, draft.settings()), senders, program)
+    try:
+        trials = prove(sources, key_options(draft, draft.settings()), senders, program)
+    except SettingsError as problem:
+        click.echo(f"No proof before this is mended: {problem}")
+        return False
     _table(trials)
     differing = sum(not trial.is_same for trial in trials)
     of = f", of {len(listed)} rules" if len(listed) > MAX_SAMPLES else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
+from inalign.cli.explain_sign import explain_sign
+from inalign.cli.now import now_option, read_now
 from inalign.cli.verdict_json import verdict_json
 from inalign.cli.verdict_text import verdict_text
 from inalign.cli.zone_files import read_zones
@@ -33,7 +34,7 @@ EXIT_UNREADABLE = 3
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE…")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each file.")
 @click.option("--client-ip", help="Address of the SMTP client that handed the message over; without it SPF is none.")
 @click.option("--helo", help="Its HELO or EHLO argument.")
@@ -45,9 +46,14 @@ EXIT_UNREADABLE = 3
     type=click.Path(path_type=Path, exists=True),
     help="Answer all DNS from this file (RFC 1035 master file or JSON) or folder, and nothing else. May be repeated.",
 )
-@click.option("--now", "now_text", metavar="RFC3339", help="The time to judge by, such as 2026-11-24T12:00:00Z.")
+@now_option
 @click.option("--authserv-id", help="The name under which results are written. Default: as configured.")
 @click.option("--legacy-crypto", is_flag=True, help="Accept rsa-sha1 and RSA keys from 512 bits, for old archives.")
+@click.option(
+    "--explain-sign", "author", metavar="ADDRESS", help="Say whether mail of this author is signed, and by which rule."
+)
+@click.option("--from-ip", help="With it: the address that hands the message in.")
+@click.option("--login", help="With it: the login of the client.")
 @config_option
 def command(
     files: tuple[Path, ...],
@@ -60,16 +66,25 @@ def command(
     now_text: str | None,
     authserv_id: str | None,
     legacy_crypto: bool,
+    author: str | None,
+    from_ip: str | None,
+    login: str | None,
     config: Path | None,
 ) -> None:
     """Authenticate saved messages with SPF, DKIM, ARC and DMARC, and explain each step.
+
+    With --explain-sign it says instead whether mail of an author would be signed (status 0) or not (1), and why.
 
     Exit status: 0 DMARC pass or none, 1 fail, permerror or temperror, 2 usage, 3 a file could not be read.
 
     Example: inalign verify --client-ip 192.0.2.7 --helo mail.example.org --mail-from a@example.org message.eml
     """
-    settings, _ = load(config)
-    now = _time(now_text)
+    settings, path = load(config)
+    if author is not None:
+        sys.exit(0 if explain_sign(settings, path, author, from_ip=from_ip, login=login, zones=zones) else EXIT_FINDING)
+    if not files:
+        raise click.UsageError("Missing argument 'FILE…'.")
+    now = read_now(now_text)
     resolver: Resolver = read_zones(zones) if zones else make_resolver(settings)
     options = _options(settings, authserv_id, legacy_crypto=legacy_crypto)
     envelope = Envelope(client_ip, helo, mail_from)
@@ -104,18 +119,6 @@ def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool
 def _budgeted(resolver: Resolver, settings: Settings) -> Resolver:
     """One budget for all DNS of a message; a zone needs none."""
     return resolver.within(settings.dns.message_budget_seconds) if isinstance(resolver, LiveResolver) else resolver
-
-
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        now = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--now {text!r} is no RFC 3339 time, such as 2026-11-24T12:00:00Z") from None
-    if now.tzinfo is None:
-        raise click.UsageError(f"--now {text!r} has no time zone: end it with Z or +09:00")
-    return now
 
 
 def _read(file: Path) -> bytes:

@@ -34,11 +34,34 @@ LINE_OCTETS = 78  # RFC 5322 section 2.1.1
 
 # RFC 6376 section 5.4.1. Each is named once more than it occurs, so that nobody can add one (section 8.15).
 OVERSIGNED_FIELDS = (
-    b"from", b"to", b"cc", b"subject", b"date", b"reply-to", b"message-id",
+    b"from", b"to", b"cc", b"subject", b"reply-to",
     b"mime-version", b"content-type", b"content-transfer-encoding",
 )  # fmt: skip
-# RFC 8058 section 3.1. Named only where they occur: a mailing list must be able to add them to other mail.
-OVERSIGNED_IF_PRESENT = (b"list-unsubscribe", b"list-unsubscribe-post")
+# Likewise, but only where they occur: mail servers add a Date and a Message-ID that are missing, and mailing lists must
+# be able to add their own to other mail. RFC 8058 section 3.1 wants those of unsubscribing under the signature.
+OVERSIGNED_IF_PRESENT = (
+    b"date", b"message-id", b"list-unsubscribe", b"list-unsubscribe-post",
+    b"list-id", b"list-help", b"list-subscribe", b"list-post", b"list-owner", b"list-archive",
+)  # fmt: skip
+# As often as they occur: whoever resends the message, or answers it, may put more on top.
+SIGNED_FIELDS = (
+    b"in-reply-to", b"references", b"resent-date", b"resent-from", b"resent-to", b"resent-cc",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSelection:
+    """What is different from the fields that are signed by default; names in lower case."""
+
+    signed: frozenset[bytes] = frozenset()
+    """As often as they occur, also where the default would name them once more."""
+    oversigned: frozenset[bytes] = frozenset()
+    """Once more than they occur."""
+    excluded: frozenset[bytes] = frozenset()
+    """Not at all; From is signed in any case (RFC 6376 section 5.4)."""
+
+
+DEFAULT_SELECTION = FieldSelection()
 
 
 class SigningError(Error):
@@ -52,6 +75,8 @@ class SigningKey:
     domain: DomainName
     selector: DomainName
     private_key: PrivateKey
+    identity: str | None = None
+    """`i=` of its signatures; None for that of the options."""
 
     @classmethod
     def load(cls, domain: str, selector: str, key_file: bytes) -> SigningKey:
@@ -80,6 +105,8 @@ class SigningOptions:
 
     header_fields: tuple[str, ...] | None = None
     """`h=` as it shall stand; None for `default_fields`."""
+    selection: FieldSelection = DEFAULT_SELECTION
+    """What is different from the default there."""
     header_canonicalization: Canonicalization = Canonicalization.RELAXED
     body_canonicalization: Canonicalization = Canonicalization.RELAXED
     identity: str | None = None
@@ -104,13 +131,13 @@ class Signing:
         """Raises `SigningError` for a message or a key that must not be signed with."""
         self._options = options or SigningOptions()
         # RFC 8463 section 6: both may stand side by side; the RSA one first, since more verifiers know it
-        self._keys = sorted(keys, key=lambda key: key.private_key.key_type is not KeyType.RSA)
+        self.keys = sorted(keys, key=lambda key: key.private_key.key_type is not KeyType.RSA)
+        """In the order of their signatures."""
         self._now = seconds_of(now)
-        for field in fields:
-            _refuse_bare_line_ends(field.raw)
+        _refuse_bare_line_ends(b"".join([field.raw for field in fields]))
         self._header = Header(fields)
         self._names = self._fields_to_sign()
-        for key in self._keys:
+        for key in self.keys:
             self._check_key(key)
         self._spec = BodySpec(self._options.body_canonicalization, HashAlgorithm.SHA256)
         self.body_specs = frozenset({self._spec})
@@ -121,7 +148,7 @@ class Signing:
             # RFC 5322 section 3.6; two of them are an attack or a bug, and no verifier gives a pass for them
             raise SigningError(f"the message has {authors} From fields instead of one")
         if self._options.header_fields is None:
-            return default_fields(self._header)
+            return default_fields(self._header, self._options.selection)
         names = tuple(name.lower().encode("ascii", "replace") for name in self._options.header_fields)
         if b"from" not in names:
             raise SigningError("From must be among the fields to sign (RFC 6376 section 5.4)")
@@ -129,7 +156,7 @@ class Signing:
 
     def _check_key(self, key: SigningKey) -> None:
         refuse_short_key(key)
-        identity = self._options.identity
+        identity = key.identity or self._options.identity
         if identity is not None:
             _, at, domain = identity.rpartition("@")
             if not at or not is_same_or_below(parse_domain(domain), key.domain):
@@ -138,9 +165,13 @@ class Signing:
 
     def fields(self, digests: Mapping[BodySpec, BodyDigest]) -> bytes:
         """The DKIM-Signature fields, folded, each with its CRLF; `digests` must answer `body_specs`."""
+        return b"".join(self.each_field(digests))
+
+    def each_field(self, digests: Mapping[BodySpec, BodyDigest]) -> list[bytes]:
+        """The same one by one, for `keys`."""
         selected = self._header.selected_octets(self._names, self._options.header_canonicalization)
         body = digests[self._spec]
-        return b"".join(self._field(key, selected, body) for key in self._keys)
+        return [self._field(key, selected, body) for key in self.keys]
 
     def _field(self, key: SigningKey, selected: bytes, body: BodyDigest) -> bytes:
         field = b"DKIM-Signature: " + fold_tags(self._tags(key, body), len("DKIM-Signature: "))
@@ -157,8 +188,9 @@ class Signing:
             ("d", key.domain),
             ("s", key.selector),
         ]
-        if options.identity is not None:
-            tags.append(("i", _encode_quoted_printable(options.identity)))
+        identity = key.identity or options.identity
+        if identity is not None:
+            tags.append(("i", _encode_quoted_printable(identity)))
         tags.append(("t", str(self._now)))
         if options.expires_after is not None:
             tags.append(("x", str(self._now + int(options.expires_after.total_seconds()))))
@@ -175,15 +207,16 @@ def refuse_short_key(key: SigningKey) -> None:
         raise SigningError(f"the RSA key of {key.selector} has fewer than {MIN_RSA_BITS} bits")
 
 
-def default_fields(header: Header) -> tuple[bytes, ...]:
+def default_fields(header: Header, selection: FieldSelection = DEFAULT_SELECTION) -> tuple[bytes, ...]:
     """What to sign where nobody says: all that a reader sees or a mail program goes by, guarded against additions."""
-    names: list[bytes] = []
-    for name in OVERSIGNED_FIELDS:
-        names.extend([name] * (header.count(name) + 1))
-    for name in OVERSIGNED_IF_PRESENT:
-        if header.count(name):
-            names.extend([name] * (header.count(name) + 1))
-    return tuple(names)
+    times = {name: header.count(name) + 1 for name in OVERSIGNED_FIELDS}
+    times |= {name: count + 1 for name in OVERSIGNED_IF_PRESENT if (count := header.count(name))}
+    times |= {name: count for name in SIGNED_FIELDS if (count := header.count(name))}
+    if selection is not DEFAULT_SELECTION:
+        times |= {name: header.count(name) + 1 for name in sorted(selection.oversigned)}
+        times |= {name: header.count(name) for name in sorted(selection.signed)}
+        times |= dict.fromkeys(selection.excluded - {b"from"}, 0)
+    return tuple([name for name, count in times.items() for _ in range(count)])
 
 
 def fold_tags(tags: Iterable[tuple[str, str]], column: int) -> bytes:

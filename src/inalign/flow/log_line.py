@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from inalign.flow.origin import Origin
 from inalign.flow.ruling import Ruling
+from inalign.flow.send import Sent
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
 
@@ -23,10 +24,14 @@ def message_line(
     recipients: Sequence[str] = (),
     seconds: float,
     origin: Origin | None = None,
+    sent: Sent | None = None,
+    own_rule: str | None = None,
+    is_sealed: bool = False,
 ) -> Pairs:
     """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
 
-    `origin` tells how the client is known, of a message that a relay or a gateway handed in.
+    `origin` tells how the client is known, of a message that a relay or a gateway handed in; `sent` how one of our own
+    was signed; `own_rule` is the rule that makes an author ours, of a message from outside not proven to be his.
     """
     would = ruling.instead_of
     return Pairs(
@@ -37,6 +42,9 @@ def message_line(
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
             *(_results(verdict) if verdict is not None else ()),
             *(_origin(origin) if origin is not None else ()),
+            *(_signing(sent) if sent is not None else ()),
+            ("own_domain", own_rule),
+            ("sealed", "yes" if is_sealed else None),
             ("skipped", skipped),
             ("removed", removed or None),
             ("action", ruling.handling),
@@ -53,6 +61,15 @@ def _origin(origin: Origin) -> Iterator[tuple[str, object]]:
     yield "origin", origin.source
     yield "via", ",".join(map(str, origin.via))
     yield "unknown", origin.detail or None
+
+
+def _signing(sent: Sent) -> Iterator[tuple[str, object]]:
+    yield "author", sent.author or "-"
+    for choice in sent.choices:
+        yield "signed", f"{choice.key.domain}/{choice.key.selector}/{choice.key.algorithm}"
+        yield "by", choice.rule
+    yield "unsigned", sent.unsigned
+    yield "why", sent.detail or None
 
 
 def _results(verdict: Verdict) -> Iterator[tuple[str, object]]:

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from inalign.arc.result import ArcReason, ArcResult
+from inalign.arc.seal import Sealing
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
+from inalign.dkim.sign import SigningKey
 from inalign.dkim.verify import LIMITS, Limits, Verification
 from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
@@ -24,7 +27,8 @@ from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.address import AuthorProblem, Authors, author_domains
-from inalign.mail.fields import Field
+from inalign.mail.fields import Field, parse_message
+from inalign.mail.results import AuthenticationResults
 from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
 from inalign.spf.identity import find_client, helo_identity, mail_from_identity
@@ -107,8 +111,12 @@ class Reception:
         now: datetime,
         dropped_fields: int = 0,
         transit: Transit | None = None,
+        seals: bool = False,
     ) -> None:
-        """`transit` is the gateway that the message came through."""
+        """`transit` is the gateway that the message came through; with `seals`, `seal` may be called at the end."""
+        self._fields = fields
+        self._now = now
+        self._found: tuple[AuthenticationResults, ArcResult] | None = None
         self._transit = transit
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
@@ -118,7 +126,9 @@ class Reception:
             fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
         )
         self._arc = Validation(fields, now=now, header=header)
-        self._body = BodyHashes(self._dkim.body_specs | self._arc.body_specs)
+        self._body = BodyHashes(
+            self._dkim.body_specs | self._arc.body_specs | (Sealing.body_specs if seals else frozenset())
+        )
         self._dkim.expect(resolver)
         self._arc.expect(resolver)
         for domain in self.authors.domains:
@@ -164,6 +174,7 @@ class Reception:
             client_ip=client.client_ip,
             changed_in_transit=is_changed,
         )
+        self._found = field, arc
         return Verdict(
             spf=spf,
             spf_helo=client.spf_helo,
@@ -174,6 +185,22 @@ class Reception:
             changed_in_transit=is_changed,
             authentication_results=str(field),
         )
+
+    def seal(self, key: SigningKey) -> tuple[bytes, ...]:
+        """The ARC set to put on top once the verdict is there, ARC-Seal first; empty where nothing may be added.
+
+        Nothing is sealed whose header was not read whole. Neither is a chain that could not be judged since DNS gave no
+        answer: `cv=fail` would break it for good (RFC 8617 section 5.1 step 2), and the fault is ours. Raises
+        `SigningError`.
+        """
+        if self._found is None or not self._is_whole:
+            return ()
+        results, chain = self._found
+        if chain.reason is ArcReason.KEY_UNAVAILABLE:
+            return ()
+        sealing = Sealing(self._fields, key, now=self._now)
+        arc_set = sealing.fields(self._body.digests(), results=results, chain=chain)
+        return tuple(field.raw for field in parse_message(arc_set).fields)
 
     async def _is_changed(
         self, transit: Transit, dkim: Sequence[DkimResult], dmarc: DmarcResult, resolver: Resolver

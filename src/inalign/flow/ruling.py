@@ -27,6 +27,8 @@ class Rule(StrEnum):
 
     SKIPPED = "skipped"
     """The message was not verified: it is our own."""
+    KEY_UNAVAILABLE = "key_unavailable"
+    """It is our own and must be signed, and its key cannot be had now."""
     DMARC_PASS = "dmarc_pass"
     """The author domain is authenticated. Such a message is always accepted."""
     DMARC_NONE = "dmarc_none"

@@ -80,14 +80,14 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
     if options.database:
         yield from database_faults(options.database, options.query)
     if with_keys:
-        for item in named_keys(options):
+        for item in all_keys(options):
             if isinstance(item, Fault):
                 yield item
             else:
                 yield from _file_faults(*item, options.access)
 
 
-def named_keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
+def all_keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
     """The keys whose files do not depend on the author, each with its place."""
     for rule in options.rules:
         yield rule.place, rule.source

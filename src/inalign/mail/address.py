@@ -38,6 +38,8 @@ class Authors:
     """How many From fields there are. With more than one DMARC never passes, even where all name one domain."""
     detail: str = ""
     """For people: what is wrong, and where."""
+    address: str | None = None
+    """`local@domain` of the one author, the domain as in `domains`; None where there are several, or a problem."""
 
     @property
     def has_several_fields(self) -> bool:
@@ -69,7 +71,8 @@ def author_domains(fields: Sequence[Field]) -> Authors:
         return _problem(AuthorProblem.NO_AUTHOR, f"From: {problem}", len(own))
     if not domains:
         return _problem(AuthorProblem.NO_AUTHOR, "From names no address", len(own))
-    return Authors(domains, None, address_count=len(mailboxes), field_count=len(own))
+    address = f"{mailboxes[0].local_part}@{domains[0]}" if len(mailboxes) == 1 else None
+    return Authors(domains, None, address_count=len(mailboxes), field_count=len(own), address=address)
 
 
 def _problem(problem: AuthorProblem, detail: str, field_count: int) -> Authors:

@@ -22,7 +22,7 @@ _COMMENT_SPECIAL = re.compile(r"[()\\]")
 
 ATOM = re.compile(r"[^][()<>:;@\\,.\" \t]+")
 """Characters of an atom: all but specials and blanks (RFC 5322 section 3.2.3, RFC 6532 section 3.2)."""
-QUOTED_STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
+QUOTED_STRING = re.compile(r'"((?:[^"\\]++|\\.)*)"')
 """RFC 5322 section 3.2.4; group 1 is what stands within the quotes, quoted pairs still in it."""
 QUOTED_PAIR = re.compile(r"\\(.)")
 

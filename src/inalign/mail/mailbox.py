@@ -29,7 +29,7 @@ _WORD = re.compile(rf"[ \t]*+(?:({ATOM.pattern}|\.+)|{QUOTED_STRING.pattern})")
 # What most mail has, `"Some Name" <user@example.org>`, in a fraction of the time that the reader below takes.
 _PLAIN = re.compile(
     rb" *+(?:\x22[ !#-\[\]-~]*+\x22 *+|[0-9A-Za-z!#$%&'*+./=?^_`{|}~ -]*+)"
-    rb"<([0-9A-Za-z!#$%&'*+/^_`{|}~-]++(?:\.[0-9A-Za-z!#$%&'*+/^_`{|}~-]++)*+)@([0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*+)>"
+    rb"<([0-9A-Za-z!#$%&'*+/^_`{|}~-]++(?:\.[0-9A-Za-z!#$%&'*+/^_`{|}~-]++)*)@([0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*)>"
 )
 _DOMAIN_LITERAL = re.compile(r"\[[^][\\]*\]")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[BbQq]\?")

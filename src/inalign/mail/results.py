@@ -24,7 +24,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 _TOKEN = re.compile(r"[!#$%&*+.0-9A-Z^_a-z{|}~-]+")
 _ATOM = r"[!#$%&*+/0-9=A-Z^_a-z{|}~-]++"
 _DOMAIN = r"[0-9A-Za-z_](?:[0-9A-Za-z._-]*[0-9A-Za-z_])?"
-_MAILBOX = re.compile(rf'(?:{_ATOM}(?:\.{_ATOM})*+|"(?:[ !#-\[\]-~]|\\[ -~])*+")?@{_DOMAIN}')
+_MAILBOX = re.compile(rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*")?@{_DOMAIN}')
 # Quoted pairs; the `?` of `=?` too, lest a reader decodes an encoded-word here.
 _SPECIAL_IN_QUOTES = re.compile(r'["\\]|(?<==)\?')
 _SPECIAL_IN_COMMENT = re.compile(r'[()"\\]|(?<==)\?')
@@ -137,8 +137,8 @@ def _value(text: str) -> str:
 MAX_LINE = 78  # RFC 5322 section 2.1.1
 
 # Blanks and what clings to them: a fold may stand in front of each piece. Quoted strings are never folded.
-_PIECE = re.compile(r' *+(?:"(?:[^"\\]++|\\.)*+"|\\.|[^ "\\]++|["\\])++| ++')
-_OPAQUE = re.compile(r'"(?:[^"\\]++|\\.)*+"|\\.')
+_PIECE = re.compile(r' *+(?:"(?:[^"\\]++|\\.)*"|\\.|[^ "\\]++|["\\])+| ++')
+_OPAQUE = re.compile(r'"(?:[^"\\]++|\\.)*"|\\.')
 
 
 def fold_authentication_results(value: str, *, name: str = "Authentication-Results") -> str:

@@ -13,7 +13,7 @@ from inalign.errors import ParseError
 
 MAX_PATH_OCTETS = 1024  # RFC 5321 section 4.5.3.1.3 says 256; longer ones are met, and these are only compared
 
-_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]++|\\[ -~])*+"'
+_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]++|\\[ -~])*"'
 _DOT_STRING = (
     r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]++"  # RFC 5321 section 4.1.2, RFC 6531 section 3.3; stray dots are met
 )

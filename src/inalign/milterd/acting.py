@@ -23,10 +23,16 @@ MARK_NAME = b"X-Inalign-Action"
 """The field that marks a message for the junk folder: `quarantine; rule=` and the rule. Sieve scripts depend on it."""
 
 
-def act(ruling: Ruling, results: str | None, removals: Iterable[tuple[bytes, Sequence[int]]]) -> Decision:
+def act(
+    ruling: Ruling,
+    results: str | None,
+    removals: Iterable[tuple[bytes, Sequence[int]]],
+    signatures: Sequence[bytes] = (),
+) -> Decision:
     """The decision: forged fields removed from the last one back, then ours inserted on top.
 
-    `results` is the value of our Authentication-Results; `removals` has names and the indexes of their forged fields.
+    `results` is the value of our Authentication-Results; `removals` has names and the indexes of their forged fields;
+    `signatures` are whole fields with their CRLF, the first one to stand uppermost.
     """
     if ruling.refusal is not None:
         return Decision(reply_code(*ruling.refusal))
@@ -42,6 +48,9 @@ def act(ruling: Ruling, results: str | None, removals: Iterable[tuple[bytes, Seq
         edits.append(quarantine(f"Inalign: {ruling.rule}"))
     elif ruling.handling is not Handling.ACCEPT:
         raise LocalProtocolError(f"a ruling of {ruling.handling} without its reply")
+    for signature in reversed(signatures):
+        name, _, value = signature.removesuffix(b"\r\n").partition(b": ")
+        edits.append(insert_header(0, name, value))
     if results is not None:
         # RFC 8601 section 4.1: above the trace fields of this host
         edits.append(insert_header(0, RESULTS_NAME, fold_authentication_results(results).encode()))

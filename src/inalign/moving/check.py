@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inalign.errors import SettingsError
 from inalign.keys.fault import Fault
-from inalign.keys.options import KeyOptions, key_faults, named_keys
+from inalign.keys.options import KeyOptions, key_faults, all_keys
 from inalign.moving.draft import Draft
 from inalign.moving.records import record_faults
 from inalign.settings import Settings
@@ -44,7 +44,7 @@ def _key_faults(draft: Draft, options: KeyOptions) -> Iterator[Fault]:
             yield _placed(draft, str(fault))
         else:
             yield fault
-    sources = [item[1] for item in named_keys(options) if not isinstance(item, Fault)]
+    sources = [item[1] for item in all_keys(options) if not isinstance(item, Fault)]
     yield from record_faults(sources, options.access)
 
 

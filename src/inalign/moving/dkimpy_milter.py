@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inalign.moving.configuration import Dialect
+from inalign.moving.signature_lines import canonicalization, signed
 from inalign.moving.signing_lines import OPTIONS, take_keys
 from inalign.moving.source import (
     Program,
@@ -11,6 +12,7 @@ from inalign.moving.source import (
     dns_timeout,
     listen,
     log_format,
+    macros,
     socket_mode,
     user,
 )
@@ -18,6 +20,9 @@ from inalign.moving.source import (
 PROGRAM = Program(
     dialect=Dialect(ignores_case=False),
     lines={
+        "Canonicalization": canonicalization,
+        "MacroList": macros,
+        "SignHeaders": signed,
         "AuthservID": authserv_id,
         "DNSTimeout": dns_timeout,
         "InternalHosts": clients,

@@ -12,7 +12,9 @@ from inalign.errors import ParseError, SettingsError
 from inalign.keys.fault import Fault
 from inalign.moving.configuration import Line
 from inalign.moving.spelling import Name, networks
-from inalign.settings import Settings, describe, parse_settings
+from inalign.settings import Settings
+from inalign.settings_file import parse_settings
+from inalign.settings_page import describe
 
 MAX_SHOWN = 60  # of a value in a comment
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from inalign.errors import SettingsError
 from inalign.moving.configuration import Dialect, Line
 from inalign.moving.draft import Draft, Left
+from inalign.moving.signature_lines import canonicalization, excepted, lifetime, omitted, oversigned, signed
 from inalign.moving.signing_lines import OPTIONS, take_keys
 from inalign.moving.source import (
     Program,
@@ -18,6 +19,7 @@ from inalign.moving.source import (
     header_size,
     listen,
     log_format,
+    macros,
     socket_mode,
     unsafe_keys,
     user,
@@ -76,16 +78,37 @@ def finish(draft: Draft, source: Source) -> None:
             draft.left.append(Left(source.origin(line), "instead", f"{key} is accept or tempfail; it stays accept."))
 
 
+def daemons(draft: Draft, source: Source, line: Line) -> None:
+    """MTA: the names of daemons whose mail is signed."""
+    listed = [text for _, text in names(line.value, line.place, source.base)]
+    draft.take("milter.own_macros", [f"{{daemon_name}}={'|'.join(listed)}"], source.origin(line))
+
+
+def unsignable(draft: Draft, source: Source, line: Line) -> None:
+    """On-SignatureError."""
+    word = action(line)
+    draft.take("sign.on_failure", "unsigned" if word == "accept" else "tempfail", source.origin(line))
+
+
 LINES: Mapping[str, Translation] = {
     "AuthservID": authserv_id,
+    "Canonicalization": canonicalization,
     "DNSTimeout": dns_timeout,
+    "DontSignMailTo": excepted,
     "ExemptDomains": exempt,
     "InternalHosts": clients,
+    "MTA": daemons,
+    "MacroList": macros,
     "MaximumHeaders": header_size,
     "MaximumSignaturesToVerify": signatures,
     "Nameservers": servers,
+    "OmitHeaders": omitted,
+    "On-SignatureError": unsignable,
+    "OversignHeaders": oversigned,
     "PeerList": clients,
     "RequireSafeKeys": unsafe_keys,
+    "SignHeaders": signed,
+    "SignatureTTL": lifetime,
     "Socket": listen,
     "Syslog": log_format,
     "UMask": socket_mode,

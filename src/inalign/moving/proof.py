@@ -148,7 +148,9 @@ def _signed(key: SigningKey, identity: str | None, message: bytes, now: datetime
 
 
 def _name(selector: str, domain: str, identity: str | None) -> str:
-    return f"{selector}._domainkey.{domain}" + (f" i={identity}" if identity else "")
+    # RFC 6376 section 3.5: without i= it is the domain
+    shown = identity if identity != f"@{domain}" else None
+    return f"{selector}._domainkey.{domain}" + (f" i={shown}" if shown else "")
 
 
 def _verifies(message: bytes, choices: Iterable[Choice], now: datetime) -> bool:

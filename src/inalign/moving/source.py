@@ -11,7 +11,7 @@ from inalign.milterd.listen import InetAddress, parse_address
 from inalign.moving.configuration import Configuration, Dialect, Line
 from inalign.moving.draft import Draft, Left, origin_of
 from inalign.moving.options import Option
-from inalign.moving.spelling import boolean, integer, names
+from inalign.moving.spelling import boolean, data_set, integer, names
 
 HOST_NAME = "HOSTNAME"  # what an AuthservID says for it; it is what we do without a name
 LONGEST_EXCHANGE = 30
@@ -129,6 +129,13 @@ def log_format(draft: Draft, source: Source, line: Line) -> None:
 def clients(draft: Draft, source: Source, line: Line) -> None:
     """InternalHosts, PeerList."""
     draft.take_clients(names(line.value, line.place, source.base), source.origin(line))
+
+
+def macros(draft: Draft, source: Source, line: Line) -> None:
+    """MacroList: names, or names with values that one of must be there."""
+    rows = data_set(line.value, source.base).rows
+    found = [f"{row.name}={row.value}" if row.value else row.name for row in rows]
+    draft.take("milter.own_macros", found, source.origin(line))
 
 
 def dns_timeout(draft: Draft, source: Source, line: Line) -> None:

@@ -43,13 +43,13 @@ _TOKEN = re.compile(
     | (?P<comment>;[^\n]*+)
     | (?P<end>\n)
     | (?P<open>\() | (?P<close>\))
-    | "(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"
-    | (?P<plain>(?:[^\s;()"\\]++|\\(?!\r?\n).)++)
+    | "(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*)"
+    | (?P<plain>(?:[^\s;()"\\]++|\\(?!\r?\n).)+)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
-_LABEL = re.compile(rb"(?:[^.\\]++|\\[0-9]{3}|\\.)++|\.", re.DOTALL)
+_LABEL = re.compile(rb"(?:[^.\\]++|\\[0-9]{3}|\\.)+|\.", re.DOTALL)
 _TTL = re.compile(rb"(?:[0-9]{1,10}[smhdwSMHDW])+|[0-9]{1,10}")
 _TTL_PART = re.compile(rb"([0-9]+)([a-z]?)")
 _UNITS = {b"": 1, b"s": 1, b"m": 60, b"h": 3600, b"d": 86400, b"w": 604800}

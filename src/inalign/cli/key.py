@@ -1,0 +1,319 @@
+"""`inalign key`: make signing keys, list them, check them against DNS, rotate them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+import msgspec
+
+from inalign.cli import key_text
+from inalign.cli.configuration import config_option, load
+from inalign.cli.key_options import (
+    folder_option,
+    json_option,
+    open_folder,
+    retire_option,
+    script_option,
+    update_options,
+    update_way,
+)
+from inalign.cli.now import now_option, read_now
+from inalign.dkim.algorithm import KeyType
+from inalign.dkim.publication import HARMLESS, Holds
+from inalign.errors import Error, ParseError
+from inalign.key_check import Checked, Subject, check_keys, check_zone_file
+from inalign.keys import durable
+from inalign.keys.fault import Fault
+from inalign.keys.key_folder import KeyFolder
+from inalign.keys.key_store import read_key
+from inalign.keys.life import QUEUE_DAYS, WANTED, Life, Terms
+from inalign.keys.options import KeyOptions, all_keys
+from inalign.mail.domain import DomainName, parse_domain
+from inalign.rotation import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
+from inalign.settings import Settings
+from inalign.signing import make_key_options
+from inalign.transport.zone_servers import ZoneServers
+
+MAX_ZONE_OCTETS = 1 << 24
+EXIT_FINDING = 1
+EXIT_FAILED = 2
+
+
+@click.group()
+def command() -> None:
+    """Make signing keys, check them against DNS and rotate them.
+
+    Example: inalign key new example.org
+    """
+
+
+@command.command("new")
+@click.argument("domain")
+@click.option("--selector", help="Default: the type of the key and the day, such as r20261124.")
+@click.option("--bits", type=click.IntRange(1024, 8192), default=2048, show_default=True, help="Of an RSA key.")
+@click.option("--ed25519", is_flag=True, help="Make an Ed25519 key, too, with a selector of its own (RFC 8463).")
+@folder_option
+@script_option
+@update_options
+@now_option
+@config_option
+def new(
+    domain: str,
+    *,
+    selector: str | None,
+    bits: int,
+    ed25519: bool,
+    directory: Path | None,
+    as_script: bool,
+    update_server: str | None,
+    tsig: Path | None,
+    now_text: str | None,
+    config: Path | None,
+) -> None:
+    """Make a key for a domain, and print the record to publish or send it.
+
+    The key signs once every server of its zone has the record: inalign key rotate leads it there.
+
+    Example: inalign key new example.org --ed25519
+    """
+    settings, options = _options(config)
+    folder = open_folder(options, directory)
+    name, now, way = parse_domain(domain), read_now(now_text), update_way(update_server, tsig)
+    wishes = [Wish(KeyType.RSA, bits, parse_domain(selector) if selector else None)]
+    if ed25519:
+        wishes.append(Wish(KeyType.ED25519, selector=parse_domain(f"{selector}-ed25519") if selector else None))
+    made = list(_make(folder, name, wishes, now, way))
+    if not made:
+        sys.exit(EXIT_FAILED)
+    for life in made:
+        click.echo(f"{folder.key_path(life)}: {life.key_type}, {life.bits} bits, readable by its owner alone", err=True)
+        if life.key_type is KeyType.ED25519:
+            click.echo(key_text.ED25519_NOTE.format(selector=life.selector), err=True)
+        if way is None:
+            click.echo(key_text.change_text(wanted_change(life, folder.key(life)), as_script=as_script))
+    if way is None:
+        click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
+        return
+    found = asyncio.run(Rotation(folder, _zones(settings), Terms(), now).domain(name))
+    sys.exit(_tell(found, Terms(), as_script=as_script))
+
+
+def _make(
+    folder: KeyFolder, domain: DomainName, wishes: Sequence[Wish], now: datetime, way: UpdateWay | None
+) -> Iterator[Life]:
+    """The keys that are not there yet. A key of the same type is followed by rotation, if no selector is named."""
+    try:
+        durable.make_folder(folder.path / domain)
+        with durable.locked(folder.path / domain):
+            present = [life for life in folder.lives(domain) if not life.is_over]
+            for wish in wishes:
+                same = [life for life in present if life.key_type is wish.key_type]
+                if same and wish.selector is None:
+                    there = f"{domain} has the {wish.key_type} key {same[-1].selector}, {same[-1].state}"
+                    click.echo(f"{there}: `inalign key rotate {domain}` replaces it", err=True)
+                else:
+                    yield make_key(folder, domain, wish, now, way)
+    except OSError as problem:
+        raise Error(f"{problem.filename or folder.path}: {problem.strerror or problem}") from None
+
+
+@command.command("list")
+@click.argument("domain", required=False)
+@json_option
+@folder_option
+@retire_option
+@config_option
+def show_list(
+    domain: str | None, *, as_json: bool, directory: Path | None, retire_days: float, config: Path | None
+) -> None:
+    """Show each key of the folder, where it is in its life, since when, and what comes next and when.
+
+    Example: inalign key list
+    """
+    folder = open_folder(_options(config)[1], directory)
+    terms = Terms(timedelta(days=retire_days))
+    lives: list[Life] = []
+    status = 0
+    for name in [parse_domain(domain)] if domain else folder.domains():
+        try:
+            lives += folder.lives(name)
+        except Error as problem:
+            click.echo(str(problem), err=True)
+            status = EXIT_FAILED
+    if as_json:
+        click.echo(msgspec.json.encode([key_text.life_json(life, terms) for life in lives]).decode())
+    elif lives:
+        for line in key_text.list_lines(lives, terms):
+            click.echo(line)
+    else:
+        click.echo(f"There is no key below {folder.path}.", err=True)
+    sys.exit(status)
+
+
+@command.command("check")
+@click.argument("domain", required=False)
+@click.option(
+    "--zone",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Compare with this zone file, as a generator of keys printed it, and ask no server.",
+)
+@json_option
+@folder_option
+@config_option
+def check(domain: str | None, *, zone: Path | None, as_json: bool, directory: Path | None, config: Path | None) -> None:
+    """Compare keys, of one domain or all, with what every authoritative server publishes for them.
+
+    Checked are the keys of the folder and all that the configuration names, KeyTable included.
+
+    Exit status: 0 in order, 1 something was found, 2 a key could not be read or a server gave no answer.
+
+    Example: inalign key check example.org
+    """
+    settings, options = _options(config)
+    subjects: list[Subject] = []
+    unreadable = 0
+    for item in _subjects(options, open_folder(options, directory), parse_domain(domain) if domain else None):
+        if isinstance(item, Subject):
+            subjects.append(item)
+        else:
+            click.echo(item, err=True)
+            unreadable += 1
+    if not subjects and not unreadable:
+        raise Error(f"there is no key of {domain or 'any domain'}; see --directory and --config")
+    if zone is None:
+        found = asyncio.run(check_keys(subjects, _zones(settings)))
+    else:
+        found = _check_file(subjects, zone)
+    if as_json:
+        click.echo(msgspec.json.encode([key_text.checked_json(checked) for checked in found]).decode())
+    else:
+        for checked in found:
+            for line in key_text.checked_lines(checked):
+                click.echo(line)
+    if unreadable or not all(checked.is_answered for checked in found):
+        sys.exit(EXIT_FAILED)
+    sys.exit(EXIT_FINDING if any(checked.flaws for checked in found) else 0)
+
+
+def _check_file(subjects: Sequence[Subject], path: Path) -> list[Checked]:
+    with path.open("rb") as file:
+        text = file.read(MAX_ZONE_OCTETS)
+    try:
+        return check_zone_file(subjects, path, text)
+    except ParseError as problem:
+        raise Error(f"{path}: {problem}") from None
+
+
+def _subjects(options: KeyOptions, folder: KeyFolder, domain: DomainName | None) -> Iterator[Subject | str]:
+    """The keys to check, and what is wrong with those that cannot be read."""
+    for name in [domain] if domain else folder.domains():
+        try:
+            for life in folder.lives(name):
+                key, path = folder.key(life), str(folder.key_path(life))
+                if key is None and WANTED[life.state] is Holds.RECORD:
+                    yield f"{path}: there is no private key"
+                elif not life.is_over:
+                    yield Subject(path, name, life.selector, key, life)
+        except Error as problem:
+            yield str(problem)
+    for item in all_keys(options):
+        if isinstance(item, Fault):
+            yield str(item)
+            continue
+        place, source = item
+        is_in_folder = source.path is not None and source.path.parent.parent == folder.path
+        if not is_in_folder and domain in (None, source.domain):
+            try:
+                yield Subject(place, source.domain, source.selector, read_key(source, options.access).private_key)
+            except Error as problem:
+                yield f"{place}: {problem}"
+
+
+@command.command("rotate")
+@click.argument("domain", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Lead on the keys of all domains; begins nothing without --every.")
+@click.option(
+    "--every",
+    type=click.FloatRange(1),
+    metavar="DAYS",
+    help="Begin where a key has signed so long. Default with DOMAIN: at once, if none is under way.",
+)
+@retire_option
+@folder_option
+@script_option
+@update_options
+@now_option
+@config_option
+def rotate(
+    domain: str | None,
+    *,
+    is_all: bool,
+    every: float | None,
+    retire_days: float,
+    directory: Path | None,
+    as_script: bool,
+    update_server: str | None,
+    tsig: Path | None,
+    now_text: str | None,
+    config: Path | None,
+) -> None:
+    """Begin to replace the keys of a domain, or lead on what has begun; safe to run from a timer.
+
+    A new key is made, published, and signs when every server has it and caches have forgotten what was there before;
+    then the old one is kept in DNS, revoked and removed.
+
+    Exit status: 0 done, or waiting; 1 something keeps a key from going on; 2 it could not be tried.
+
+    Example: inalign key rotate --all --every 180
+    """
+    if is_all == (domain is not None):
+        raise click.UsageError("Give a DOMAIN, or --all.")
+    if is_all and update_server:
+        raise click.UsageError("--update is for one DOMAIN; keys keep it.")
+    settings, options = _options(config)
+    terms = Terms(timedelta(days=retire_days))
+    if retire_days < QUEUE_DAYS:
+        click.echo(f"Warning: mail may be under way for {QUEUE_DAYS} days, and fail when its key is gone", err=True)
+    rotation = Rotation(open_folder(options, directory), _zones(settings), terms, read_now(now_text))
+    age = timedelta(days=every) if every is not None else None
+    status = 0
+    if domain is not None:
+        start = timedelta(0) if age is None else age
+        found = asyncio.run(rotation.domain(parse_domain(domain), every=start, way=update_way(update_server, tsig)))
+        if not found:
+            raise Error(f"there is no key of {domain}: `inalign key new {domain}` makes one")
+        sys.exit(_tell(found, terms, as_script=as_script))
+
+    def told(progress: Sequence[Progress]) -> None:
+        nonlocal status
+        status = max(status, _tell([one for one in progress if one.is_news], terms, as_script=as_script))
+
+    for problem in asyncio.run(rotation.all(every=age, told=told)):
+        click.echo(str(problem), err=True)
+        status = EXIT_FAILED
+    sys.exit(status)
+
+
+def _tell(found: Sequence[Progress], terms: Terms, *, as_script: bool) -> int:
+    """Print what was done and what is next; the exit status."""
+    for progress in found:
+        for line in key_text.progress_lines(progress, terms, as_script=as_script):
+            click.echo(line)
+    is_stuck = any(
+        progress.problem or any(flaw.finding not in HARMLESS for flaw in progress.flaws) for progress in found
+    )
+    return EXIT_FINDING if is_stuck else 0
+
+
+def _options(config: Path | None) -> tuple[Settings, KeyOptions]:
+    settings, path = load(config)
+    return settings, make_key_options(settings, path)
+
+
+def _zones(settings: Settings) -> ZoneServers:
+    return ZoneServers(settings.dns.servers, timeout=settings.dns.exchange_timeout_seconds)

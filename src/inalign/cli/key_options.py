@@ -1,0 +1,59 @@
+"""The options that commands of `inalign key` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from inalign.keys.key_folder import KeyFolder
+from inalign.keys.life import RETIRE_DAYS
+from inalign.keys.options import KeyOptions
+from inalign.rotation import UpdateWay
+
+DEFAULT_FOLDER = Path("/etc/inalign/keys")
+
+F = TypeVar("F", bound=Callable[..., object])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+script_option = click.option("--nsupdate", "as_script", is_flag=True, help="Print commands for nsupdate.")
+folder_option = click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of keys. Default: sign.folder of the configuration, else /etc/inalign/keys.",
+)
+retire_option = click.option(
+    "--retire-days",
+    type=click.FloatRange(0, 3650),
+    default=RETIRE_DAYS,
+    show_default=True,
+    help="How long a record stays after the last signature, and empty after that. 0 for a key that was stolen.",
+)
+
+
+def update_options(function: F) -> F:
+    """How a record gets into DNS without a person."""
+    server = click.option(
+        "--update",
+        "update_server",
+        metavar="SERVER",
+        help="Send records to this name server, by dynamic update (RFC 2136). Kept for the whole life of the key.",
+    )
+    tsig = click.option(
+        "--tsig", type=click.Path(path_type=Path, dir_okay=False), help="The file of the TSIG key for it."
+    )
+    return server(tsig(function))
+
+
+def update_way(server: str | None, tsig: Path | None) -> UpdateWay | None:
+    """The way that the options name. Raises `click.UsageError`."""
+    if (server is None) != (tsig is None):
+        raise click.UsageError("--update needs --tsig, and the other way round: a server takes no unsigned updates.")
+    return UpdateWay(server, str(tsig.absolute())) if server is not None and tsig is not None else None
+
+
+def open_folder(options: KeyOptions, directory: Path | None) -> KeyFolder:
+    """The folder of keys."""
+    return KeyFolder((directory or options.folder or DEFAULT_FOLDER).absolute(), options.access)

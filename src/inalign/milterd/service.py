@@ -1,0 +1,53 @@
+"""What all connections of a milter share, built once by `daemon`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from inalign.flow.decide import OBSERVE_ONLY, LocalPolicy
+from inalign.flow.networks import Networks
+from inalign.flow.origin import Hosts, Source
+from inalign.flow.receive import Options
+from inalign.flow.ruling import Ruling
+from inalign.flow.verdict import Verdict
+from inalign.milterd.ours import MacroCondition
+from inalign.milterd.signing import Sealer, Signer
+from inalign.resolver import Resolver
+
+
+class BudgetedResolver(Resolver, Protocol):
+    """A live resolver whose questions can be given a budget."""
+
+    def within(self, seconds: float) -> Resolver:
+        """A view of it whose questions fail when the time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the operator chose, and who counts."""
+
+    resolver: BudgetedResolver
+    options: Options
+    policy: LocalPolicy = OBSERVE_ONLY
+    message_budget_seconds: float
+    hosts: Hosts
+    own_macros: tuple[MacroCondition, ...] = ()
+    """Macros that make mail our own."""
+    trusted_relays: Networks
+    """Authentication-Results with our name are kept in what these hand in."""
+    show_login: bool
+    local_mailers: frozenset[str]
+    signer: Signer | None = None
+    """None: nothing is signed."""
+    sealer: Sealer | None = None
+    """None: nothing is sealed."""
+    count: Callable[[Verdict | None, Ruling, str | None, int, float], None] = lambda *_: None
+    """Told of each message: verdict, ruling, why it was not verified, forged fields, seconds from its end on."""
+    count_origin: Callable[[Source], None] = lambda _: None
+    """Told of each message that a relay or a gateway handed in: from where its client is known."""
+
+    def within_budget(self) -> Resolver:
+        """The resolver, with the budget of a message from now on."""
+        return self.resolver.within(self.message_budget_seconds)
