@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inalign.errors import SettingsError
 from inalign.keys.fault import Fault
-from inalign.keys.options import KeyOptions, key_faults, all_keys
+from inalign.keys.options import KeyOptions, all_keys, key_faults
 from inalign.moving.draft import Draft
 from inalign.moving.records import record_faults
 from inalign.settings import Settings
