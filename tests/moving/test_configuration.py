@@ -43,7 +43,7 @@ def test_includes_go_five_deep(tmp_path: Path) -> None:
     for number in range(7):
         configure(tmp_path, f"Include {tmp_path / f'{number + 1}.conf'}\n", f"{number}.conf")
     configure(tmp_path, "Mode sv\n", "7.conf")
-    with pytest.raises(SettingsError, match=r"4\.conf:1: .*more than 5"):
+    with pytest.raises(SettingsError, match=r"5\.conf:1: .*more than 5"):
         read_configuration(tmp_path / "0.conf", OPENDKIM)
     assert read_configuration(tmp_path / "2.conf", OPENDKIM).get("Mode")
 

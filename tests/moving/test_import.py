@@ -63,7 +63,7 @@ def test_several_programs_become_one_and_the_first_counts(tmp_path: Path) -> Non
     [
         ("Mode sv\nNoSuchThing 1\n", "it.conf:2: 'NoSuchThing' is no option of opendkim"),
         ("Syslog maybe\n", "it.conf:1: Syslog: 'maybe' is neither yes nor no"),
-        ("UMask 99\n", "it.conf:1: UMask: "),
+        ("UMask 999\n", "it.conf:1: UMask: "),
         ("\nUserID\n", "it.conf:2: UserID has no value"),
         ("SigningTable refile:/etc/x\n", "it.conf:1: SigningTable needs a KeyTable"),
         ("KeyTable /etc/x\n", "it.conf:1: KeyTable needs a SigningTable"),

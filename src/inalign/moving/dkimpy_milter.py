@@ -8,11 +8,11 @@ from inalign.moving.signing_lines import OPTIONS, take_keys
 from inalign.moving.source import (
     Program,
     authserv_id,
+    barred_macros,
     clients,
     dns_timeout,
     listen,
     log_format,
-    macros,
     socket_mode,
     user,
 )
@@ -21,7 +21,7 @@ PROGRAM = Program(
     dialect=Dialect(ignores_case=False),
     lines={
         "Canonicalization": canonicalization,
-        "MacroList": macros,
+        "MacroList": barred_macros,
         "SignHeaders": signed,
         "AuthservID": authserv_id,
         "DNSTimeout": dns_timeout,

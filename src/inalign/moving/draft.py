@@ -16,7 +16,7 @@ from inalign.settings import Settings
 from inalign.settings_file import parse_settings
 from inalign.settings_page import describe
 
-MAX_SHOWN = 60  # of a value in a comment
+MAX_SHOWN = 200  # of a value in a comment
 
 Value = str | bool | int | float | list[str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inalign.errors import SettingsError
 from inalign.moving.configuration import Dialect, Line
 from inalign.moving.draft import Draft, Left
-from inalign.moving.source import Program, Source, authserv_id, clients, listen, macros, socket_mode, user
+from inalign.moving.source import Program, Source, authserv_id, barred_macros, clients, listen, socket_mode, user
 from inalign.moving.spelling import boolean, integer, separated
 
 REFUSING = ("Fail", "Softfail", "SPF_Not_Pass")
@@ -69,7 +69,7 @@ PROGRAM = Program(
         "Authserv_Id": authserv_id,
         "InternalHosts": clients,
         "Lookup_Time": budget,
-        "MacroList": macros,
+        "MacroList": barred_macros,
         "Socket": listen,
         "TempError_Defer": deferred,
         "UMask": socket_mode,

@@ -88,7 +88,8 @@ def read_records(path: Path) -> list[Record]:
         return []
     starts = [(number, owner) for number, line in enumerate(lines) if (owner := OWNER.match(line + " "))]
     found = []
-    for (number, owner), end in zip(starts, [start for start, _ in starts[1:]] + [len(lines)], strict=True):
+    for index, (number, owner) in enumerate(starts):
+        end = starts[index + 1][0] if index + 1 < len(starts) else len(lines)
         text = "".join(part for line in lines[number:end] for part in STRING.findall(line))
         key = re.search(r"(?:^|;)\s*p\s*=([A-Za-z0-9+/=\s]*)", text)
         try:

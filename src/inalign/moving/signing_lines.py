@@ -22,6 +22,10 @@ OPTIONS = frozenset(
 
 def take_keys(draft: Draft, source: Source) -> None:
     """The keys, as tables or as rules."""
+    for name in ("SubDomains", "MultipleSignatures"):
+        line = source.get(name)
+        if line is not None:
+            _tell_misspelt(draft, line)
     mode = source.get("Mode")
     if mode is not None and "s" not in mode.value:
         draft.left.append(Left(source.origin(mode), "not needed", "It signed nothing, so no key is taken over."))
@@ -39,6 +43,13 @@ def take_keys(draft: Draft, source: Source) -> None:
         _take_tables(draft, source, tables, signing_table)
     else:
         _take_domains(draft, source, small)
+
+
+def _tell_misspelt(draft: Draft, line: Line) -> None:
+    try:
+        boolean(line.value)
+    except SettingsError as problem:
+        draft.fault(line.place, f"{line.name}: {problem}")
 
 
 def _take_domains(draft: Draft, source: Source, small: list[Line]) -> None:
@@ -78,7 +89,7 @@ def _take_tables(draft: Draft, source: Source, tables: list[Line], signing_table
     draft.take("sign.key_table", keys, source.origin(tables[0]))
     draft.take("sign.signing_table", rules, source.origin(signing_table))
     multiple = source.get("MultipleSignatures")
-    if multiple is not None and boolean(multiple.value):
+    if multiple is not None and source.says("MultipleSignatures"):
         draft.take("sign.multiple_signatures", True, source.origin(multiple))
     found = read_data_set(keys)
     for row in found.rows:

@@ -138,6 +138,13 @@ def macros(draft: Draft, source: Source, line: Line) -> None:
     draft.take("milter.own_macros", found, source.origin(line))
 
 
+def barred_macros(draft: Draft, source: Source, line: Line) -> None:
+    """MacroList where it is written `name|value|value`."""
+    parts = [text.partition("|") for _, text in names(line.value, line.place, source.base)]
+    found = [f"{{{name}}}={values}" if bar else f"{{{name}}}" for name, bar, values in parts]
+    draft.take("milter.own_macros", found, source.origin(line))
+
+
 def dns_timeout(draft: Draft, source: Source, line: Line) -> None:
     """DNSTimeout."""
     seconds = integer(line.value)

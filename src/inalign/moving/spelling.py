@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inalign.errors import SettingsError
+from inalign.flow.networks import parse_network
 from inalign.keys.data_set import DataSet, read_data_set
 
 ELSEWHERE = re.compile(r"(?:db|dsn|ldaps?|ldapi|lua|memcache|erlang|mdb|repute|socket|bdb):|.*\.db$", re.IGNORECASE)
@@ -35,7 +36,7 @@ def boolean(value: str) -> bool:
 
 def integer(value: str) -> int:
     """As C reads it: 0x begins a hexadecimal number, and 0 an octal one."""
-    match = re.fullmatch(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|([0-9]+))", value, re.ASCII)
+    match = re.fullmatch(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]+)|(0|[1-9][0-9]*))", value, re.ASCII)
     if match is None or len(value) > 20:
         raise SettingsError(f"{value!r} is no whole number")
     sign, hexadecimal, octal, decimal = match.groups()
@@ -96,7 +97,7 @@ def networks(text: str) -> list[str] | None:
         return [negation + address for address in LOCALHOST]
     bare = bare.replace("[", "").replace("]", "")
     try:
-        network = ip_network(bare, strict=False)
+        network = parse_network(str(ip_network(bare, strict=False)))
     except ValueError:
         return None
     is_host = network.prefixlen == network.max_prefixlen

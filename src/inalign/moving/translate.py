@@ -52,7 +52,19 @@ def translate(draft: Draft, name: str, path: Path) -> Source:
         program.finish(draft, source)
     except (SettingsError, ParseError) as problem:
         draft.fault(str(path), str(problem))
+    for name in program.together:
+        one = source.get(name)
+        if one is not None and not _is_mentioned(draft, one.place):
+            draft.left.append(Left(source.origin(one), "not needed", "Beside the other lines it changes nothing."))
     return source
+
+
+def _is_mentioned(draft: Draft, place: str) -> bool:
+    """Whether a line stands at anything that was taken, left or found wrong."""
+    origins = [origin for held in draft.taken.values() for origin in held.origins]
+    origins += [origin for rule in draft.keys for origin in rule.origins]
+    origins += [left.origin for left in draft.left]
+    return any(f"{place}: " in origin for origin in origins) or any(fault.place == place for fault in draft.faults)
 
 
 def leave(draft: Draft, source: Source, line: Line) -> None:
