@@ -52,8 +52,8 @@ def translate(draft: Draft, name: str, path: Path) -> Source:
         program.finish(draft, source)
     except (SettingsError, ParseError) as problem:
         draft.fault(str(path), str(problem))
-    for name in program.together:
-        one = source.get(name)
+    for option in sorted(program.together):
+        one = source.get(option)
         if one is not None and not _is_mentioned(draft, one.place):
             draft.left.append(Left(source.origin(one), "not needed", "Beside the other lines it changes nothing."))
     return source
