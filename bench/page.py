@@ -27,6 +27,10 @@ PARTS = {
         "Signatures",
         "The same with 10 kB; mixed is 70 % RSA, 10 % Ed25519, 10 % both, 10 % unsigned.",
     ),
+    "signing": (
+        "Signing",
+        "Our own mail, 10 kB, RSA-2048, one signature a message; no results are written and nothing is looked up.",
+    ),
     "memory": (
         "Memory",
         "All processes of a peer, freshly started and alone, shared pages counted by share; the most that was seen.",

@@ -99,7 +99,7 @@ def test_bug_in_reading_the_configuration_ends_nothing(tmp_path: Path) -> None:
 
 
 def test_reload_waits_while_two_generations_still_have_sessions(tmp_path: Path) -> None:
-    with Service(tmp_path, workers=1) as service:
+    with Service(tmp_path, workers=1, drain_seconds=60) as service:
         peers = []
         try:
             for number in range(1, 3):

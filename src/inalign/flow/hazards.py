@@ -60,7 +60,7 @@ def _is_odd(fields: Sequence[Field], header: bytes) -> bool:
     if _BLANK_FOLD.search(header):
         return True
     return any(
-        field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(_QUOTED.sub(b"", field.raw)) is not None
+        field.key in _ADDRESS_FIELDS and _TIGHT_COMMA.search(_QUOTED.sub(b'""', field.raw)) is not None
         for field in fields
         if b"," in field.raw
     )
