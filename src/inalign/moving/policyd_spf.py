@@ -44,7 +44,7 @@ def finish(draft: Draft, source: Source) -> None:
     elif word in REFUSING:
         draft.take("policy.spf_fail", "reject", origin)
     elif line is not None:
-        draft.fault(line.place, f"{word!r} is none of {', '.join(REFUSING + PASSING)}")
+        draft.fault(line.place, f"{line.name}: {word!r} is none of {', '.join(REFUSING + PASSING)}")
     if word in REFUSING[1:]:
         why = "Only SPF fail is refused: softfail and neutral are no reason to (RFC 7208 section 8.5)."
         draft.left.append(Left(origin, "instead", why))

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,7 @@ def _sender(pattern: str) -> str:
 
 def prove(sources: Sequence[Source], options: KeyOptions, senders: Iterable[str], program: str = "") -> list[Trial]:
     """The trials. Raises `SettingsError` where the keys cannot be looked for at all."""
+    _tables.cache_clear()
     finder = make_key_finder(options)
     now = datetime.now(UTC)
     return [_trial(sources, finder, options.access, _Letter.of(sender, now), program) for sender in senders]
@@ -191,7 +193,7 @@ def _signers(source: Source, sender: str) -> list[Signer]:
     found: list[Signer] = []
     missing: KeyLookupError | None = None
     for line in tables:
-        asked = Tables(data_set_name(line.value, source.base), data_set_name(rules.value, source.base))
+        asked = _tables(data_set_name(line.value, source.base), data_set_name(rules.value, source.base))
         try:
             found += asked.signers(sender, multiple=source.says("MultipleSignatures"))
         except KeyLookupError as problem:
@@ -199,6 +201,12 @@ def _signers(source: Source, sender: str) -> list[Signer]:
     if missing is not None and not found:
         raise missing
     return found
+
+
+@lru_cache(maxsize=8)
+def _tables(key_table: str, signing_table: str) -> Tables:
+    """Read once for all senders; there may be 100,000 lines."""
+    return Tables(key_table, signing_table)
 
 
 def _of_domains(source: Source, sender: str) -> list[Signer]:

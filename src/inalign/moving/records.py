@@ -30,9 +30,24 @@ class Record(NamedTuple):
     """What p= holds."""
 
 
+class _Keys:
+    """The keys in one folder: by what they are, by the names of their files, and by the names that they sign under."""
+
+    def __init__(self) -> None:
+        self.same: dict[bytes, list[KeySource]] = {}
+        self.of_file: dict[str, list[KeySource]] = {}
+        self.of_selector: dict[str, list[KeySource]] = {}
+
+    def add(self, source: KeySource, key: PrivateKey, path: Path) -> None:
+        self.same.setdefault(key.public_octets(), []).append(source)
+        for name in {path.stem, path.name}:
+            self.of_file.setdefault(name, []).append(source)
+        self.of_selector.setdefault(source.selector, []).append(source)
+
+
 def record_faults(sources: Iterable[KeySource], access: KeyAccess) -> Iterator[Fault]:
     """Records beside these keys that say something else than the keys."""
-    by_folder: dict[Path, list[tuple[KeySource, PrivateKey]]] = {}
+    folders: dict[Path, _Keys] = {}
     for source in sources:
         if source.path is None:
             continue
@@ -40,27 +55,25 @@ def record_faults(sources: Iterable[KeySource], access: KeyAccess) -> Iterator[F
             key = read_key_file(source.path, access)
         except KeyFileError:
             continue  # said where the key is checked
-        by_folder.setdefault(source.path.parent, []).append((source, key))
-    for folder, held in by_folder.items():
+        folders.setdefault(source.path.parent, _Keys()).add(source, key, source.path)
+    for folder, keys in folders.items():
         try:
             files = sorted(folder.glob("*.txt"))
         except OSError:
             continue
         for path in files:
             for record in read_records(path):
-                yield from _faults(record, path, held)
+                yield from _faults(record, keys, path.stem)
 
 
-def _faults(record: Record, path: Path, held: list[tuple[KeySource, PrivateKey]]) -> Iterator[Fault]:
+def _faults(record: Record, keys: _Keys, stem: str) -> Iterator[Fault]:
     name = f"{record.selector}._domainkey"
-    same = [source for source, key in held if key.public_octets() == record.key]
-    of_file = [
-        source for source, _ in held if source.path is not None and path.stem in (source.path.stem, source.path.name)
-    ]
+    same, of_file = keys.same.get(record.key, []), keys.of_file.get(stem, [])
     if same and not any(_is_name_of(record, source) for source in same):
         yield Fault(record.place, f"is printed as {name}{_of(record)}, and its key signs as {same[0].name}")
     elif not same:
-        for source in of_file or [source for source, _ in held if _is_name_of(record, source)]:
+        of_name = keys.of_selector.get(record.selector.lower(), [])
+        for source in of_file or [source for source in of_name if _is_name_of(record, source)]:
             yield Fault(record.place, f"p= of {name} is not the key in {source.path}, which signs as {source.name}")
     try:
         bits = load_rsa_public_key(record.key).bits
