@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,23 +48,28 @@ class _Keys:
 
 def record_faults(sources: Iterable[KeySource], access: KeyAccess) -> Iterator[Fault]:
     """Records beside these keys that say something else than the keys."""
-    folders: dict[Path, _Keys] = {}
+    in_folders: dict[Path, list[KeySource]] = {}
     for source in sources:
-        if source.path is None:
-            continue
-        try:
-            key = read_key_file(source.path, access)
-        except KeyFileError:
-            continue  # said where the key is checked
-        folders.setdefault(source.path.parent, _Keys()).add(source, key, source.path)
-    for folder, keys in folders.items():
+        if source.path is not None:
+            in_folders.setdefault(source.path.parent, []).append(source)
+    for folder, held in in_folders.items():
         try:
             files = sorted(folder.glob("*.txt"))
         except OSError:
             continue
-        for path in files:
-            for record in read_records(path):
-                yield from _faults(record, keys, path.stem)
+        records = [(record, path.stem) for path in files for record in read_records(path)]
+        keys = _keys(held, access) if records else _Keys()  # to read a key takes longer than all else
+        for record, stem in records:
+            yield from _faults(record, keys, stem)
+
+
+def _keys(sources: Iterable[KeySource], access: KeyAccess) -> _Keys:
+    found = _Keys()
+    for source in sources:
+        if source.path is not None:
+            with suppress(KeyFileError):  # said where the key is checked
+                found.add(source, read_key_file(source.path, access), source.path)
+    return found
 
 
 def _faults(record: Record, keys: _Keys, stem: str) -> Iterator[Fault]:
