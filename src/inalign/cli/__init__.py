@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `inalign --version` starts n
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -14,6 +15,7 @@ from inalign.errors import Error
 
 COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
+    "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
     "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
@@ -44,7 +46,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"inalign.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"inalign.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,67 @@
+"""openarc.conf(5)."""
+
+from __future__ import annotations
+
+from inalign.moving.configuration import Dialect, Line
+from inalign.moving.draft import Draft, Left
+from inalign.moving.opendkim import action
+from inalign.moving.source import (
+    Program,
+    Source,
+    authserv_id,
+    clients,
+    header_size,
+    listen,
+    log_format,
+    socket_mode,
+    unsafe_keys,
+    user,
+)
+from inalign.moving.spelling import whole_path
+
+KEY = {"Domain": "arc.domain", "Selector": "arc.selector", "KeyFile": "arc.file"}
+
+
+def unable(draft: Draft, source: Source, line: Line) -> None:
+    """ResponseUnable."""
+    word = action(line)
+    if word in ("accept", "tempfail"):
+        draft.take("milter.failure_action", word, source.origin(line))
+    else:
+        why = "milter.failure_action is accept or tempfail; it stays accept."
+        draft.left.append(Left(source.origin(line), "instead", why))
+
+
+def finish(draft: Draft, source: Source) -> None:
+    """The key of seals, where it sealed."""
+    lines = {name: line for name in KEY if (line := source.get(name)) is not None}
+    mode = source.get("Mode")
+    if not lines or (mode is not None and "s" not in mode.value):
+        return
+    for missing in set(KEY) - set(lines):
+        first = next(iter(lines.values()))
+        draft.fault(first.place, f"{first.name} needs {missing}")
+    for name, line in lines.items():
+        value = str(whole_path(line.value, source.base)) if name == "KeyFile" else line.value
+        draft.take(KEY[name], value, source.origin(line))
+    origin = source.origin(mode) if mode is not None else f"{source.program} seals what passes through, by its key"
+    draft.take("arc.seal", "all" if mode is not None else "forwarded", origin)
+
+
+PROGRAM = Program(
+    dialect=Dialect(includes=True),
+    lines={
+        "AuthservID": authserv_id,
+        "InternalHosts": clients,
+        "MaximumHeaders": header_size,
+        "PeerList": clients,
+        "RequireSafeKeys": unsafe_keys,
+        "ResponseUnable": unable,
+        "Socket": listen,
+        "Syslog": log_format,
+        "UMask": socket_mode,
+        "UserID": user,
+    },
+    finish=finish,
+    together=frozenset({"Mode", *KEY}),
+)

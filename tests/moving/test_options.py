@@ -1,0 +1,56 @@
+"""Every option of the other programs is taken over, or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inalign.moving.options import options
+from inalign.moving.translate import PROGRAMS
+from inalign.settings_page import describe
+from tests.moving.vectors import FOLDER, configure, run
+
+OF_THEIRS_ALONE = {"BaseDirectory"}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_option_of_the_program_has_a_row(program: str) -> None:
+    names = (FOLDER / f"{program}.names").read_text().split()
+    assert len(names) > 30
+    rows = {name.lower() for name in options()[program]}
+    assert [name for name in names if name.lower() not in rows] == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_row_says_one_thing(program: str) -> None:
+    for name, row in options()[program].items():
+        assert sum(map(bool, (row.to, row.not_needed, row.instead, row.not_yet))) == 1, name
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_has_a_setting_is_translated_and_nothing_else(program: str) -> None:
+    has_setting = {name for name, row in options()[program].items() if row.to}
+    assert has_setting == {*PROGRAMS[program].lines, *PROGRAMS[program].together}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_settings_that_are_named_are_there(program: str) -> None:
+    known = {key for key, *_ in describe()} | {"sign", "sign.key"}
+    for name, row in options()[program].items():
+        assert {key for key in row.to.split(", ") if key} <= known, name
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_option_makes_the_import_fail(program: str, tmp_path: Path) -> None:
+    """Whatever its value is: it is taken over, named, or told with its line."""
+    equals = "=" if program == "policyd-spf" else " "
+    names = [name for name in options()[program] if name != "Include"]
+    for value in ("0", "nonsense", "/nowhere/at/all", "csl:"):
+        path = configure(tmp_path, "".join(f"{name}{equals}{value}\n" for name in names))
+        result = run(program, path)
+        assert result.exit_code in (0, 1, 2), result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        if result.exit_code < 2:
+            for name in names:
+                assert name in result.output, (name, value)
