@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.cli.verify import MAX_MESSAGE_BYTES
+from inalign.cli.message_file import read_message
 from inalign.daemon import make_resolver
 from inalign.errors import Error, ParseError
 from inalign.flow.keys import KeyFinder
@@ -51,7 +51,7 @@ def command(
     settings, path = load(config)
     finder = _finder(settings, path, domain, selector, key_file)
     try:
-        message = sys.stdin.buffer.read(MAX_MESSAGE_BYTES) if str(file) == "-" else file.read_bytes()
+        message = read_message(file)
     except OSError as problem:
         click.echo(f"{file}: {problem.strerror or problem}", err=True)
         sys.exit(EXIT_UNREADABLE)

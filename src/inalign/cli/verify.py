@@ -11,6 +11,7 @@ import msgspec
 
 from inalign.cli.configuration import config_option, load
 from inalign.cli.explain_sign import explain_sign
+from inalign.cli.message_file import read_message
 from inalign.cli.now import now_option, read_now
 from inalign.cli.verdict_json import verdict_json
 from inalign.cli.verdict_text import verdict_text
@@ -25,8 +26,6 @@ from inalign.resolver.recorder import RecordingResolver
 from inalign.settings import Settings
 from inalign.transport.dns import LiveResolver
 from inalign.transport.run import run
-
-MAX_MESSAGE_BYTES = 512 << 20  # a saved message is read whole; the largest that mail systems pass on is 150 MB
 
 GOOD = {DmarcStatus.PASS, DmarcStatus.NONE}
 EXIT_FINDING = 1
@@ -91,7 +90,7 @@ def command(
     worst = 0
     for file in files:
         try:
-            message = _read(file)
+            message = read_message(file)
         except OSError as problem:
             click.echo(f"{file}: {problem.strerror or problem}", err=True)
             worst = EXIT_UNREADABLE
@@ -119,12 +118,3 @@ def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool
 def _budgeted(resolver: Resolver, settings: Settings) -> Resolver:
     """One budget for all DNS of a message; a zone needs none."""
     return resolver.within(settings.dns.message_budget_seconds) if isinstance(resolver, LiveResolver) else resolver
-
-
-def _read(file: Path) -> bytes:
-    """The octets of a file, or of standard input for `-`."""
-    if str(file) == "-":
-        return sys.stdin.buffer.read(MAX_MESSAGE_BYTES)
-    if file.stat().st_size > MAX_MESSAGE_BYTES:
-        raise OSError(f"larger than {MAX_MESSAGE_BYTES >> 20} MiB")
-    return file.read_bytes()
