@@ -388,7 +388,6 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
 def _work(settings: Settings, keys: Keys, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
-    gc.freeze()  # what is there now stays: it need not be looked at again, and its pages stay shared
     gc.set_threshold(*GC_THRESHOLDS)
     run(_serve(settings, keys, listeners, where))
 

@@ -16,7 +16,6 @@ from typing import NamedTuple, Protocol
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import ED25519_BITS, PrivateKey, generate_private_key
 from inalign.dkim.publication import (
-    GOOD_RSA_BITS,
     Flaw,
     Holds,
     KeyFinding,
@@ -27,7 +26,7 @@ from inalign.dkim.publication import (
     standing,
 )
 from inalign.dkim.record_text import Change, empty_record
-from inalign.dkim.sign import MIN_RSA_BITS, SigningKey
+from inalign.dkim.sign import ADVISED_RSA_BITS, MIN_RSA_BITS, SigningKey
 from inalign.dkim.signature import key_name
 from inalign.errors import Error
 from inalign.keys import durable
@@ -69,7 +68,7 @@ class Wish:
     """A key to make."""
 
     key_type: KeyType
-    bits: int = GOOD_RSA_BITS
+    bits: int = ADVISED_RSA_BITS
     selector: DomainName | None = None
     """None for one of the day."""
 
@@ -210,7 +209,7 @@ class Rotation:
             is_quiet = not any(is_under_way(other, lives) and other.key_type is life.key_type for other in lives)
             is_old = life.state is State.ACTIVE and self._now - life.since >= every
             if is_quiet and is_old:
-                bits = max(life.bits, GOOD_RSA_BITS)  # a key that was shorter is followed by a good one
+                bits = max(life.bits, ADVISED_RSA_BITS)  # a key that was shorter is followed by a good one
                 way = UpdateWay(life.update_server, life.tsig_file) if life.update_server else None
                 made = make_key(self._folder, life.domain, Wish(life.key_type, bits), self._now, way)
                 yield Progress(made, [f"made, to follow {life.selector}"])

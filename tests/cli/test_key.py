@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 from inalign.cli import key as key_command
 from inalign.cli import main
 from inalign.dkim.crypto import load_private_key
-from inalign.dkim.publication import public_text
 from inalign.resolver.master_file import parse_master_file
 from inalign.transport.zone_servers import ZoneServers
 from tests.helpers import NOW
@@ -39,7 +38,7 @@ def test_new_prints_the_record_alone_and_keeps_the_key_to_its_owner(place: Path)
     key = load_private_key(path.read_bytes())
     assert (key.bits, path.stat().st_mode & 0o777) == (2048, 0o600)
     assert read.owner == "r20261124._domainkey.xn--bcher-kva.example"
-    assert read.value == f"v=DKIM1; k=rsa; p={public_text(key)}".encode()
+    assert read.value == f"v=DKIM1; k=rsa; p={key.public_text()}".encode()
     assert "PRIVATE" not in made.output
 
 

@@ -15,7 +15,6 @@ from inalign.dkim.publication import (
     Publication,
     compare,
     compare_ended,
-    public_text,
     standing,
 )
 from inalign.dkim.record_text import empty_record
@@ -34,7 +33,7 @@ def ed25519(number: int = 0) -> PrivateKey:
 
 
 def record(key: PrivateKey, tags: str = "") -> str:
-    return f"v=DKIM1; k={key.key_type}; {tags}p={public_text(key)}"
+    return f"v=DKIM1; k={key.key_type}; {tags}p={key.public_text()}"
 
 
 def findings(key: PrivateKey, *records: str) -> list[KeyFinding]:
@@ -50,7 +49,7 @@ def test_the_record_of_a_key_is_in_order(key: PrivateKey) -> None:
 def test_rsa_needs_no_type_and_either_form_of_the_key_is_the_key() -> None:
     from cryptography.hazmat.primitives import serialization
 
-    assert not findings(rsa(), f"p={public_text(rsa())}")
+    assert not findings(rsa(), f"p={rsa().public_text()}")
     spki = serialization.load_der_public_key(rsa().public_octets())
     pkcs1 = spki.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
     assert not findings(rsa(), f"v=DKIM1; p={base64.b64encode(pkcs1).decode()}")
@@ -65,7 +64,7 @@ CASES = {
     "wrong type": (rsa(), [record(rsa()).replace("k=rsa", "k=ed25519")], [KeyFinding.WRONG_TYPE]),
     "of the other type": (rsa(), [record(ed25519())], [KeyFinding.WRONG_TYPE]),
     "of no known type": (rsa(), [record(rsa()).replace("k=rsa", "k=dsa")], [KeyFinding.WRONG_TYPE]),
-    "ed25519 without k=": (ed25519(), [f"v=DKIM1; p={public_text(ed25519())}"], [KeyFinding.WRONG_TYPE]),
+    "ed25519 without k=": (ed25519(), [f"v=DKIM1; p={ed25519().public_text()}"], [KeyFinding.WRONG_TYPE]),
     "sha1 alone": (rsa(), [record(rsa(), "h=sha1; ")], [KeyFinding.WRONG_HASH]),
     "not for mail": (rsa(), [record(rsa(), "s=tlsrpt; ")], [KeyFinding.WRONG_SERVICE]),
     "testing": (rsa(), [record(rsa(), "t=y:s; ")], [KeyFinding.TESTING]),
@@ -92,7 +91,7 @@ def test_every_finding(name: str) -> None:
 def test_the_part_that_differs_is_named() -> None:
     whole = record(rsa())
     (cut,) = compare(rsa(), publication(answer(whole[:-100])))
-    assert cut.detail == f"p= is this key cut off: {len(public_text(rsa())) - 100} of 392 characters"
+    assert cut.detail == f"p= is this key cut off: {len(rsa().public_text()) - 100} of 392 characters"
     (other,) = compare(rsa(), publication(answer(record(rsa(2)))))
     assert other.detail == "p= holds another key of 2048 bits, not the public half of this one"
 

@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 from inalign.cli import key as key_command
 from inalign.cli import main
 from inalign.dkim.crypto import load_private_key
-from inalign.dkim.publication import public_text
 from inalign.transport.zone_servers import ZoneServers
 from tests.helpers import NOW
 from tests.interop.knot import ADDRESSES, Knots, names
@@ -57,7 +56,7 @@ def signers(place: Path) -> list[Path]:
 def check_safe(place: Path, knots: Knots) -> None:
     """What signs is held by every server."""
     for path in signers(place):
-        public = public_text(load_private_key(path.read_bytes()))
+        public = load_private_key(path.read_bytes()).public_text()
         for address in ADDRESSES:
             (text,) = knots.texts(f"{path.stem}._domainkey.example.org", address)
             assert text.endswith(f"p={public}")

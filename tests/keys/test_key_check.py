@@ -8,7 +8,7 @@ import pytest
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey, generate_private_key
-from inalign.dkim.publication import KeyFinding, public_text
+from inalign.dkim.publication import KeyFinding
 from inalign.dkim.record_text import empty_record
 from inalign.errors import ParseError
 from inalign.key_check import Checked, Subject, check_keys, check_zone_file
@@ -22,7 +22,7 @@ NAME = "selector25._domainkey.example.org"
 
 
 def record(key: PrivateKey) -> str:
-    return f"v=DKIM1; k={key.key_type}; p={public_text(key)}"
+    return f"v=DKIM1; k={key.key_type}; p={key.public_text()}"
 
 
 def subject(key: PrivateKey = KEY, selector: str = "selector25", state: State | None = None) -> Subject:
@@ -107,7 +107,7 @@ def test_a_server_that_gives_no_answer() -> None:
 
 def test_the_record_that_a_generator_printed_for_another_selector() -> None:
     """As in the files of the talk that this project grew from: `default` for selector25, and 1024 bits for 2048."""
-    public = public_text(SHORT)
+    public = SHORT.public_text()
     text = (
         "; printed by a generator of keys\n"
         f'default._domainkey\tIN\tTXT\t( "v=DKIM1; h=sha256; k=rsa; "\n\t  "p={public[:200]}"\n\t  "{public[200:]}" )\n'

@@ -110,6 +110,10 @@ class PrivateKey:
             return public.public_bytes_raw()
         return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
+    def public_text(self) -> str:
+        """The public half as `p=` of a key record holds it."""
+        return base64.b64encode(self.public_octets()).decode("ascii")
+
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
         """The key as PKCS #8 PEM, encrypted where a passphrase is given, for a file that only the signer can read."""
         encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()

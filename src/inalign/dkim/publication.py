@@ -5,7 +5,6 @@ Pure: `Publication` is what was seen, `compare` says what is wrong with it, `sta
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,12 +13,11 @@ from inalign.dkim.algorithm import HashAlgorithm, KeyType
 from inalign.dkim.crypto import PrivateKey
 from inalign.dkim.key import KeyRecord, KeyRecordError, parse_key
 from inalign.dkim.result import DkimReason
-from inalign.dkim.sign import MIN_RSA_BITS
+from inalign.dkim.sign import ADVISED_RSA_BITS, MIN_RSA_BITS
 from inalign.errors import ParseError
 from inalign.mail.tags import parse_tag_list
 from inalign.resolver.port import Answer, Outcome
 
-GOOD_RSA_BITS = 2048  # RFC 8301 section 3.2: signers should use at least these
 MIN_CUT = 64  # characters; all RSA keys of a size begin with the same 44
 _PROOF = bytes(32)  # a digest like any other, to see if two halves of a key belong together
 
@@ -183,7 +181,7 @@ def _holds(key: PrivateKey | None, answer: Answer[bytes]) -> Holds:
     return Holds.OTHER
 
 
-def compare(key: PrivateKey, publication: Publication, *, min_rsa_bits: int = GOOD_RSA_BITS) -> tuple[Flaw, ...]:
+def compare(key: PrivateKey, publication: Publication, *, min_rsa_bits: int = ADVISED_RSA_BITS) -> tuple[Flaw, ...]:
     """All that is wrong with what is published for the key, the worst first."""
     if publication.problem:
         return (Flaw(KeyFinding.DNS_FAILED, publication.problem),)
@@ -242,7 +240,7 @@ def _silence(publication: Publication) -> Iterator[Flaw]:
         )
 
 
-def examine(key: PrivateKey, answer: Answer[bytes], *, min_rsa_bits: int = GOOD_RSA_BITS) -> tuple[Flaw, ...]:
+def examine(key: PrivateKey, answer: Answer[bytes], *, min_rsa_bits: int = ADVISED_RSA_BITS) -> tuple[Flaw, ...]:
     """What is wrong with one server's answer."""
     if not answer.records:
         return (Flaw(KeyFinding.NOT_PUBLISHED, "there is no TXT record"),)
@@ -289,7 +287,7 @@ def _examine_tags(record: KeyRecord) -> Iterator[Flaw]:
 def _unreadable(key: PrivateKey, octets: bytes, problem: KeyRecordError) -> Flaw:
     cut = _cut_text(key, octets)
     if cut:
-        return Flaw(KeyFinding.DIFFERS, f"p= is this key cut off: {len(cut)} of {len(public_text(key))} characters")
+        return Flaw(KeyFinding.DIFFERS, f"p= is this key cut off: {len(cut)} of {len(key.public_text())} characters")
     named = _tags(octets).get("k")
     if (named or KeyType.RSA).lower() != key.key_type:
         what = f"is {named[:40]}" if named else "is missing, which means rsa"
@@ -304,7 +302,7 @@ def _is_cut(key: PrivateKey, octets: bytes) -> bool:
 def _cut_text(key: PrivateKey, octets: bytes) -> str:
     """What the record has of the key, where it has its beginning."""
     text = "".join(_tags(octets).get("p", "").split())
-    whole = public_text(key)
+    whole = key.public_text()
     return text if MIN_CUT <= len(text) < len(whole) and whole.startswith(text) else ""
 
 
@@ -313,11 +311,6 @@ def _tags(octets: bytes) -> dict[str, str]:
         return parse_tag_list(octets)
     except ParseError:
         return {}
-
-
-def public_text(key: PrivateKey) -> str:
-    """The public half as `p=` holds it."""
-    return base64.b64encode(key.public_octets()).decode("ascii")
 
 
 def _list(words: Iterable[str]) -> str:

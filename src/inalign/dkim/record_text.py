@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inalign.resolver.master_file import MAX_STRING_OCTETS
+
 RECORD_TTL = 3600
 """Long enough for caches to be of use, short enough that a mistake is over within the hour."""
-MAX_STRING_OCTETS = 255  # RFC 1035 section 3.3: a character-string has one length octet
 
 
 @dataclass(frozen=True, slots=True)

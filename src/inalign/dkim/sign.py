@@ -30,6 +30,7 @@ from inalign.mail.domain import DomainName, is_same_or_below, parse_domain
 from inalign.mail.fields import Field, parse_message
 
 MIN_RSA_BITS = 1024  # RFC 8301 section 3.2
+ADVISED_RSA_BITS = 2048  # RFC 8301 section 3.2: signers should use at least these
 LINE_OCTETS = 78  # RFC 5322 section 2.1.1
 
 # RFC 6376 section 5.4.1. Each is named once more than it occurs, so that nobody can add one (section 8.15).
@@ -95,8 +96,7 @@ class SigningKey:
 
     def key_record(self) -> str:
         """The TXT record to publish there (RFC 6376 section 3.6.1, RFC 8463 section 4.2)."""
-        public = base64.b64encode(self.private_key.public_octets()).decode("ascii")
-        return f"v=DKIM1; k={self.private_key.key_type}; p={public}"
+        return f"v=DKIM1; k={self.private_key.key_type}; p={self.private_key.public_text()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ IPv6 address is the IPv4 address in it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from inalign.errors import ParseError
 from inalign.resolver import IPAddress
+from inalign.spf.identity import unmapped
 
 MAPPED_BITS = 96  # RFC 4291 section 2.5.5.2: an IPv4 address stands behind so many bits
 
@@ -71,10 +72,3 @@ def parse_network(text: str) -> IPv4Network | IPv6Network:
         if mapped is not None:
             return IPv4Network((int(mapped), network.prefixlen - MAPPED_BITS))
     return network
-
-
-def unmapped(address: IPAddress) -> IPAddress:
-    """The address itself, the IPv4 address of a mapped one, an IPv6 address without its scope."""
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or IPv6Address(int(address))
-    return address

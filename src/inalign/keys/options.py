@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inalign.dkim.algorithm import KeyType
+from inalign.dkim.sign import ADVISED_RSA_BITS
 from inalign.errors import SettingsError
 from inalign.flow.keys import KeyFinder
 from inalign.keys.chain import Chain
@@ -21,8 +22,6 @@ from inalign.keys.opendkim import TableFinder, Tables
 from inalign.keys.rules import Rule, RuleFinder
 from inalign.keys.sql import SqlFinder, database_faults
 from inalign.mail.domain import DomainName
-
-ADVISED_RSA_BITS = 2048  # RFC 8301 section 3.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

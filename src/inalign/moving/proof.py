@@ -7,7 +7,6 @@ The rules of before are read anew from the other program's configuration, or, fo
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 import subprocess
 import tempfile
@@ -157,16 +156,9 @@ def _name(selector: str, domain: str, identity: str | None) -> str:
 
 def _verifies(message: bytes, choices: Iterable[Choice], now: datetime) -> bool:
     """Whether the uppermost signature verifies, were these keys in DNS."""
-    zone = {
-        one.key.key_name: {"TXT": [f"v=DKIM1; k={one.key.private_key.key_type}; p={_public(one.key)}"]}
-        for one in choices
-    }
+    zone = {one.key.key_name: {"TXT": [one.key.key_record()]} for one in choices}
     results = asyncio.run(verify_dkim(message, ZoneResolver.from_json(zone), now=now))
     return bool(results) and results[0].result is DkimStatus.PASS
-
-
-def _public(key: SigningKey) -> str:
-    return base64.b64encode(key.private_key.public_octets()).decode()
 
 
 def _by_reading(source: Source, access: KeyAccess, letter: _Letter) -> Iterator[Signed]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inalign.dkim.crypto import KeyDataError, PrivateKey, load_rsa_public_key
+from inalign.dkim.sign import ADVISED_RSA_BITS
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess, KeyFileError, read_key_file
 from inalign.keys.key_store import KeySource
-from inalign.keys.options import ADVISED_RSA_BITS
 
 MAX_RECORD_OCTETS = 65_536
 OWNER = re.compile(r"\s*(?P<selector>[A-Za-z0-9_.-]+?)\._domainkey(?:\.(?P<domain>[A-Za-z0-9_.-]+?))?\.?\s")

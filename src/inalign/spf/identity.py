@@ -52,10 +52,15 @@ def _client_of_text(text: str) -> Client | None:
         return None
 
 
-def _client(address: IPAddress) -> Client:
+def unmapped(address: IPAddress) -> IPAddress:
+    """The address itself, the IPv4 address of a mapped one, an IPv6 address without its scope."""
     if isinstance(address, IPv6Address):
-        # RFC 7208 section 5: clients on IPv4-mapped addresses are IPv4 clients. A scope id is no part of it.
-        address = address.ipv4_mapped or IPv6Address(int(address))
+        return address.ipv4_mapped or IPv6Address(int(address))
+    return address
+
+
+def _client(address: IPAddress) -> Client:
+    address = unmapped(address)  # RFC 7208 section 5: clients on IPv4-mapped addresses are IPv4 clients
     return Client(address.version, int(address), address, str(address))
 
 
