@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
+from inalign.errors import ParseError
 from inalign.settings import Settings
 
 
@@ -77,9 +79,15 @@ def sample() -> str:
 
 
 def toml(value: object) -> str:
-    """A value as TOML writes it."""
+    """A value as TOML writes it. Raises `ParseError` for text that is not UTF-8."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ParseError(f"{value!r} is not UTF-8") from None
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

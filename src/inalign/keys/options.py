@@ -69,9 +69,11 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
     A place that begins with `sign.` is a setting.
     """
     yield from _rule_faults(options.rules)
+    tables: Tables | None = None
     if options.signing_table:
         try:
-            yield from Tables(options.key_table, options.signing_table).faults()
+            tables = Tables(options.key_table, options.signing_table)
+            yield from tables.faults()
         except SettingsError as problem:
             yield Fault("sign.signing_table", str(problem))
     if options.folder is not None and not options.folder.is_dir():
@@ -79,7 +81,7 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
     if options.database:
         yield from database_faults(options.database, options.query)
     if with_keys:
-        for item in all_keys(options):
+        for item in _keys(options, tables):
             if isinstance(item, Fault):
                 yield item
             else:
@@ -88,11 +90,18 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
 
 def all_keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
     """The keys whose files do not depend on the author, each with its place."""
+    tables: Tables | None = None
+    if options.signing_table:
+        with suppress(SettingsError):  # `key_faults` tells of it
+            tables = Tables(options.key_table, options.signing_table)
+    yield from _keys(options, tables)
+
+
+def _keys(options: KeyOptions, tables: Tables | None) -> Iterator[tuple[str, KeySource] | Fault]:
     for rule in options.rules:
         yield rule.place, rule.source
-    if options.signing_table:
-        with suppress(SettingsError):  # it is told already
-            yield from _table_keys(Tables(options.key_table, options.signing_table))
+    if tables is not None:
+        yield from _table_keys(tables)
     if options.folder is not None and options.folder.is_dir():
         for item in folder_keys(options.folder):
             yield item if isinstance(item, Fault) else (str(item.path), item)

@@ -6,15 +6,11 @@ from inalign.moving.configuration import Dialect
 from inalign.moving.signature_lines import canonicalization, signed
 from inalign.moving.signing_lines import OPTIONS, take_keys
 from inalign.moving.source import (
+    COMMON_LINES,
     Program,
-    authserv_id,
     barred_macros,
     clients,
     dns_timeout,
-    listen,
-    log_format,
-    socket_mode,
-    user,
 )
 
 PROGRAM = Program(
@@ -23,13 +19,9 @@ PROGRAM = Program(
         "Canonicalization": canonicalization,
         "MacroList": barred_macros,
         "SignHeaders": signed,
-        "AuthservID": authserv_id,
+        **COMMON_LINES,
         "DNSTimeout": dns_timeout,
         "InternalHosts": clients,
-        "Socket": listen,
-        "Syslog": log_format,
-        "UMask": socket_mode,
-        "UserID": user,
     },
     finish=take_keys,
     together=OPTIONS - {"BaseDirectory", "MultipleSignatures"},

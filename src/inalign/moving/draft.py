@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from inalign.errors import ParseError, SettingsError
+from inalign.errors import SettingsError
 from inalign.keys.fault import Fault
 from inalign.moving.configuration import Line
 from inalign.moving.spelling import Name, networks
 from inalign.settings import Settings
 from inalign.settings_file import parse_settings
-from inalign.settings_page import describe
+from inalign.settings_page import describe, toml
 
 MAX_SHOWN = 200  # of a value in a comment
 
@@ -142,18 +141,3 @@ def origin_of(line: Line, *, secret: bool = False) -> str:
 def shown(text: str) -> str:
     """Text in one line, without what a terminal or TOML would take for something else."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def toml(value: Value) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(toml(item) for item in value) + "]"
-    if not isinstance(value, str):
-        return str(value)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ParseError(f"{shown(value)!r} is not UTF-8") from None
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

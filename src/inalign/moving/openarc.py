@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from inalign.moving.configuration import Dialect, Line
-from inalign.moving.draft import Draft, Left
+from inalign.moving.draft import Draft
 from inalign.moving.opendkim import action
 from inalign.moving.source import (
+    COMMON_LINES,
     Program,
     Source,
-    authserv_id,
+    accept_or_tempfail,
     clients,
     header_size,
-    listen,
-    log_format,
-    socket_mode,
     unsafe_keys,
-    user,
 )
 from inalign.moving.spelling import whole_path
 
@@ -24,12 +21,7 @@ KEY = {"Domain": "arc.domain", "Selector": "arc.selector", "KeyFile": "arc.file"
 
 def unable(draft: Draft, source: Source, line: Line) -> None:
     """ResponseUnable."""
-    word = action(line)
-    if word in ("accept", "tempfail"):
-        draft.take("milter.failure_action", word, source.origin(line))
-    else:
-        why = "milter.failure_action is accept or tempfail; it stays accept."
-        draft.left.append(Left(source.origin(line), "instead", why))
+    accept_or_tempfail(draft, source, line, "milter.failure_action", action(line))
 
 
 def finish(draft: Draft, source: Source) -> None:
@@ -51,16 +43,12 @@ def finish(draft: Draft, source: Source) -> None:
 PROGRAM = Program(
     dialect=Dialect(includes=True),
     lines={
-        "AuthservID": authserv_id,
+        **COMMON_LINES,
         "InternalHosts": clients,
         "MaximumHeaders": header_size,
         "PeerList": clients,
         "RequireSafeKeys": unsafe_keys,
         "ResponseUnable": unable,
-        "Socket": listen,
-        "Syslog": log_format,
-        "UMask": socket_mode,
-        "UserID": user,
     },
     finish=finish,
     together=frozenset({"Mode", *KEY}),

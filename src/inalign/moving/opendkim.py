@@ -6,44 +6,31 @@ from collections.abc import Mapping
 
 from inalign.errors import SettingsError
 from inalign.moving.configuration import Dialect, Line
-from inalign.moving.draft import Draft, Left
+from inalign.moving.draft import Draft
 from inalign.moving.signature_lines import canonicalization, excepted, lifetime, omitted, oversigned, signed
 from inalign.moving.signing_lines import OPTIONS, take_keys
 from inalign.moving.source import (
+    COMMON_LINES,
     Program,
     Source,
     Translation,
-    authserv_id,
+    accept_or_tempfail,
     clients,
     dns_timeout,
     header_size,
-    listen,
-    log_format,
     macros,
-    socket_mode,
+    number,
     unsafe_keys,
-    user,
 )
-from inalign.moving.spelling import integer, names, separated
+from inalign.moving.spelling import names, separated
 
 ACTIONS = {"a": "accept", "d": "discard", "q": "quarantine", "r": "reject", "t": "tempfail"}
-MOST_SIGNATURES = 100
 ON = {"On-InternalError": "milter.failure_action", "On-DNSError": "policy.dmarc_temperror"}
 
 
 def servers(draft: Draft, source: Source, line: Line) -> None:
     """Nameservers."""
     draft.take("dns.servers", [text for _, text in separated(line.value, line.place)], source.origin(line))
-
-
-def signatures(draft: Draft, source: Source, line: Line) -> None:
-    """MaximumSignaturesToVerify."""
-    number = integer(line.value)
-    if 1 <= number <= MOST_SIGNATURES:
-        draft.take("dkim.max_signatures", number, source.origin(line))
-    else:
-        why = f"dkim.max_signatures is at least 1 and at most {MOST_SIGNATURES}."
-        draft.left.append(Left(source.origin(line), "instead", why))
 
 
 def exempt(draft: Draft, source: Source, line: Line) -> None:
@@ -72,10 +59,7 @@ def finish(draft: Draft, source: Source) -> None:
         except SettingsError as problem:
             draft.fault(line.place, f"{line.name}: {problem}")
             continue
-        if word in ("accept", "tempfail"):
-            draft.take(key, word, source.origin(line))
-        else:
-            draft.left.append(Left(source.origin(line), "instead", f"{key} is accept or tempfail; it stays accept."))
+        accept_or_tempfail(draft, source, line, key, word)
 
 
 def daemons(draft: Draft, source: Source, line: Line) -> None:
@@ -91,7 +75,7 @@ def unsignable(draft: Draft, source: Source, line: Line) -> None:
 
 
 LINES: Mapping[str, Translation] = {
-    "AuthservID": authserv_id,
+    **COMMON_LINES,
     "Canonicalization": canonicalization,
     "DNSTimeout": dns_timeout,
     "DontSignMailTo": excepted,
@@ -100,7 +84,7 @@ LINES: Mapping[str, Translation] = {
     "MTA": daemons,
     "MacroList": macros,
     "MaximumHeaders": header_size,
-    "MaximumSignaturesToVerify": signatures,
+    "MaximumSignaturesToVerify": number("dkim.max_signatures", 1, 100),
     "Nameservers": servers,
     "OmitHeaders": omitted,
     "On-SignatureError": unsignable,
@@ -109,10 +93,6 @@ LINES: Mapping[str, Translation] = {
     "RequireSafeKeys": unsafe_keys,
     "SignHeaders": signed,
     "SignatureTTL": lifetime,
-    "Socket": listen,
-    "Syslog": log_format,
-    "UMask": socket_mode,
-    "UserID": user,
 }
 PROGRAM = Program(
     dialect=Dialect(includes=True),

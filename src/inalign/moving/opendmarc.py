@@ -8,14 +8,10 @@ from inalign.errors import SettingsError
 from inalign.moving.configuration import Dialect, Line
 from inalign.moving.draft import Draft, Left
 from inalign.moving.source import (
+    COMMON_LINES,
     Program,
     Source,
-    authserv_id,
     dns_timeout,
-    listen,
-    log_format,
-    socket_mode,
-    user,
 )
 from inalign.moving.spelling import boolean, lines_of, separated, whole_path
 
@@ -79,17 +75,13 @@ def finish(draft: Draft, source: Source) -> None:
 PROGRAM = Program(
     dialect=Dialect(),
     lines={
-        "AuthservID": authserv_id,
+        **COMMON_LINES,
         "DNSTimeout": dns_timeout,
         "DomainWhitelist": sealers,
         "DomainWhitelistFile": sealers_in_file,
         "IgnoreHosts": ignored_clients,
         "IgnoreMailFrom": ignored_authors,
         "RejectString": reject_text,
-        "Socket": listen,
-        "Syslog": log_format,
-        "UMask": socket_mode,
-        "UserID": user,
     },
     finish=finish,
     together=frozenset(ACTING),

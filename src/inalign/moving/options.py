@@ -8,6 +8,9 @@ from importlib import resources
 
 import msgspec
 
+from inalign.errors import SettingsError
+from inalign.moving.spelling import boolean
+
 
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row; exactly one of the first four is there."""
@@ -25,7 +28,10 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.off is None:
             return False
         if self.off in ("yes", "no"):
-            return value[:1].lower() in ({"y", "t", "1"} if self.off == "yes" else {"n", "f", "0"})
+            try:
+                return boolean(value) is (self.off == "yes")
+            except SettingsError:
+                return False
         return value.lower() == self.off.lower()
 
 

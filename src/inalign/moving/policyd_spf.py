@@ -5,27 +5,26 @@ from __future__ import annotations
 from inalign.errors import SettingsError
 from inalign.moving.configuration import Dialect, Line
 from inalign.moving.draft import Draft, Left
-from inalign.moving.source import Program, Source, authserv_id, barred_macros, clients, listen, socket_mode, user
+from inalign.moving.source import (
+    Program,
+    Source,
+    authserv_id,
+    barred_macros,
+    clients,
+    listen,
+    number,
+    socket_mode,
+    user,
+)
 from inalign.moving.spelling import boolean, integer, separated
 
 REFUSING = ("Fail", "Softfail", "SPF_Not_Pass")
 PASSING = ("False", "No_Check")
-LONGEST_BUDGET = 250
 
 
 def skipped(draft: Draft, source: Source, line: Line) -> None:
     """skip_addresses."""
     draft.take_clients(separated(line.value, line.place), source.origin(line))
-
-
-def budget(draft: Draft, source: Source, line: Line) -> None:
-    """Lookup_Time."""
-    seconds = integer(line.value)
-    if 0 < seconds <= LONGEST_BUDGET:
-        draft.take("dns.message_budget_seconds", float(seconds), source.origin(line))
-    else:
-        why = f"dns.message_budget_seconds is above 0 and at most {LONGEST_BUDGET}; it stays 20."
-        draft.left.append(Left(source.origin(line), "instead", why))
 
 
 def deferred(draft: Draft, source: Source, line: Line) -> None:
@@ -68,7 +67,7 @@ PROGRAM = Program(
     lines={
         "Authserv_Id": authserv_id,
         "InternalHosts": clients,
-        "Lookup_Time": budget,
+        "Lookup_Time": number("dns.message_budget_seconds", 1, 250, stays=20),
         "MacroList": barred_macros,
         "Socket": listen,
         "TempError_Defer": deferred,

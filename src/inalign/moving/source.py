@@ -14,8 +14,6 @@ from inalign.moving.options import Option
 from inalign.moving.spelling import boolean, data_set, integer, names
 
 HOST_NAME = "HOSTNAME"  # what an AuthservID says for it; it is what we do without a name
-LONGEST_EXCHANGE = 30
-SHORTEST_HEADER, LONGEST_HEADER = 32_768, 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +143,32 @@ def barred_macros(draft: Draft, source: Source, line: Line) -> None:
     draft.take("milter.own_macros", found, source.origin(line))
 
 
-def dns_timeout(draft: Draft, source: Source, line: Line) -> None:
-    """DNSTimeout."""
-    seconds = integer(line.value)
-    if 0 < seconds <= LONGEST_EXCHANGE:
-        draft.take("dns.exchange_timeout_seconds", float(seconds), source.origin(line))
-    else:
-        why = f"dns.exchange_timeout_seconds is above 0 and at most {LONGEST_EXCHANGE}; it stays 5."
-        draft.left.append(Left(source.origin(line), "instead", why))
+def number(key: str, least: int, most: int, *, stays: int | None = None) -> Translation:
+    """A whole number that becomes a setting with bounds; with `stays` a time, which is so much where it is beyond."""
+
+    def translation(draft: Draft, source: Source, line: Line) -> None:
+        value = integer(line.value)
+        if least <= value <= most:
+            draft.take(key, value if stays is None else float(value), source.origin(line))
+            return
+        bounds = (
+            f"at least {least} and at most {most}" if stays is None else f"above 0 and at most {most}; it stays {stays}"
+        )
+        draft.left.append(Left(source.origin(line), "instead", f"{key} is {bounds}."))
+
+    return translation
 
 
-def header_size(draft: Draft, source: Source, line: Line) -> None:
-    """MaximumHeaders."""
-    octets = integer(line.value)
-    if SHORTEST_HEADER <= octets <= LONGEST_HEADER:
-        draft.take("milter.max_header_bytes", octets, source.origin(line))
+dns_timeout = number("dns.exchange_timeout_seconds", 1, 30, stays=5)
+header_size = number("milter.max_header_bytes", 32_768, 1 << 26)
+
+
+def accept_or_tempfail(draft: Draft, source: Source, line: Line, key: str, word: str) -> None:
+    """What becomes of a message when something fails: a setting that takes no more than these."""
+    if word in ("accept", "tempfail"):
+        draft.take(key, word, source.origin(line))
     else:
-        why = f"milter.max_header_bytes is at least {SHORTEST_HEADER} and at most {LONGEST_HEADER}."
-        draft.left.append(Left(source.origin(line), "instead", why))
+        draft.left.append(Left(source.origin(line), "instead", f"{key} is accept or tempfail; it stays accept."))
 
 
 def unsafe_keys(draft: Draft, source: Source, line: Line) -> None:
@@ -171,3 +177,13 @@ def unsafe_keys(draft: Draft, source: Source, line: Line) -> None:
         draft.left.append(Left(source.origin(line), "not needed", "Unsafe keys are refused here, too."))
     else:
         draft.take("sign.unsafe_keys", True, source.origin(line))
+
+
+COMMON_LINES: Mapping[str, Translation] = {
+    "AuthservID": authserv_id,
+    "Socket": listen,
+    "Syslog": log_format,
+    "UMask": socket_mode,
+    "UserID": user,
+}
+"""What all these milters have, by the same names."""
