@@ -8,19 +8,23 @@ from __future__ import annotations
 
 AUTHSERV_ID = "mx.rcpt.example.net"
 
-OPENDKIM = """\
+_OPENDKIM = """\
 Socket local:{socket}
 PidFile {folder}/{name}.pid
 Background no
 Syslog no
 UserID root
 UMask 000
-Mode v
-Nameservers 127.0.0.1
-AuthservID {id}
-AlwaysAddARHeader yes
 RequireSafeKeys no
 SoftwareHeader no
+"""
+
+OPENDKIM = f"""\
+{_OPENDKIM}\
+Mode v
+Nameservers 127.0.0.1
+AuthservID {{id}}
+AlwaysAddARHeader yes
 """
 
 OPENDMARC = """\
@@ -47,68 +51,56 @@ workers = 2
 """
 
 # Without -x it sends its log to syslog and nothing else; it always wants a list of internal hosts.
-DKIMPY_MILTER = """\
+_DKIMPY_MILTER = """\
 Syslog no
 UMask 000
-Mode v
 Socket local:{socket}
 PidFile {folder}/{name}.pid
 UserID root
-AuthservID {id}
+"""
+
+DKIMPY_MILTER = f"""\
+{_DKIMPY_MILTER}\
+Mode v
+AuthservID {{id}}
 Canonicalization relaxed/simple
 InternalHosts 127.0.0.1
 """
 
 # Signing: one key for every author, for clients in 192.0.2.0/24, where those of the corpus are.
-OPENDKIM_SIGNS = """\
-Socket local:{socket}
-PidFile {folder}/{name}.pid
-Background no
-Syslog no
-UserID root
-UMask 000
+OPENDKIM_SIGNS = f"""\
+{_OPENDKIM}\
 Mode s
 Canonicalization relaxed/relaxed
 InternalHosts 192.0.2.0/24
-KeyTable csl:key={first}:s1:{key}
+KeyTable csl:key={{first}}:s1:{{key}}
 SigningTable csl:*=key
 OversignHeaders From
-RequireSafeKeys no
-SoftwareHeader no
 """
 
-INALIGN_SIGNS = """\
-authserv_id = "{id}"
-
-[milter]
-listen = ["unix:{socket}"]
-socket_mode = "0666"
-workers = 2
+INALIGN_SIGNS = f"""\
+{INALIGN}\
 local_networks = ["192.0.2.0/24"]
 
 [sign]
 unsafe_keys = true
 
 [[sign.key]]
-domain = "{first}"
+domain = "{{first}}"
 selector = "s1"
-file = "{key}"
+file = "{{key}}"
 for = ["*"]
 """
 
 # It signs with the author's domain and one key for all.
-DKIMPY_MILTER_SIGNS = """\
-Syslog no
-UMask 000
+DKIMPY_MILTER_SIGNS = f"""\
+{_DKIMPY_MILTER}\
 Mode s
-Socket local:{socket}
-PidFile {folder}/{name}.pid
-UserID root
 Canonicalization relaxed/relaxed
 InternalHosts 192.0.2.0/24
-Domain {domains}
+Domain {{domains}}
 Selector s1
-KeyFile {key}
+KeyFile {{key}}
 """
 
 # The modules that authenticate and the one that writes the field; no statistics, no Redis, no lists, no actions.
