@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
-import spf as pyspf
 from inalign.resolver import Answer, Outcome, ZoneResolver
 from tests.helpers import run_now
+
+with warnings.catch_warnings():
+    # Python warns of a text of pyspf's whenever it has to compile it, which is where nobody has done so before.
+    warnings.simplefilter("ignore", SyntaxWarning)  # from Python 3.12 on
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import spf as pyspf
 
 _Version: dict[str, Literal[4, 6]] = {"A": 4, "AAAA": 6}
 
