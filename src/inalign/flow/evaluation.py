@@ -244,7 +244,7 @@ def override_reasons(record: Evaluation) -> tuple[Reason, ...]:
     The last cause first. A handling that the operator chose for a policy (`policy.dmarc_reject = "quarantine"`, the
     default) is `local_policy`; what is neither milder nor the same is `other`.
     """
-    if record.dmarc != DmarcStatus.FAIL or applied_disposition(record) == record.policy:
+    if record.dmarc != DmarcStatus.FAIL or not record.policy or applied_disposition(record) == record.policy:
         return ()
     steps = [Step(record.action, record.rule), *record.instead_of]
     reasons = [Reason(_REASONS[Rule(step.rule)], _comment(step, record)) for step in steps if step.rule in _REASONS]
