@@ -12,6 +12,7 @@ Nothing here may disturb mail: where the disk is full, or the folder at its limi
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -194,7 +195,7 @@ class SegmentWriter:
 
     def _begin(self) -> _Open:
         for _ in range(TRIES):
-            path = self._folder / f"{time.time_ns() // 1_000_000:013d}-{os.urandom(6).hex()}{SUFFIX}"
+            path = self._folder / f"{time.time_ns() // 1000:016d}-{os.urandom(6).hex()}{SUFFIX}"
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, FILE_MODE)
             # Before it was locked, it may have been taken for one that was left behind: then it is locked, or gone.
@@ -279,8 +280,10 @@ def take_closed(folder: Path) -> Iterator[Segment]:
 def _take(path: Path) -> Segment | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
+    except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ELOOP):  # taken meanwhile; a link is none of ours
+            return None
+        raise
     try:
         if _lock(descriptor):
             state = os.fstat(descriptor)
