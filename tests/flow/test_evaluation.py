@@ -13,7 +13,6 @@ from inalign.dmarc.record import parse_dmarc_record
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.evaluation import (
-    Circumstances,
     applied_disposition,
     evaluation,
     facts_of,
@@ -40,7 +39,7 @@ FAIL = (DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.REJECT)
 
 def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> Evaluation:
     ruling = decide(found, facts, policy or LocalPolicy())
-    return evaluation(Envelope(None, None, None), found, facts, ruling, Circumstances(NOW), host="mx")
+    return evaluation(Envelope(None, None, None), found, facts, ruling, at=NOW, host="mx")
 
 
 def received(octets: bytes, dmarc: str) -> Evaluation:
@@ -55,8 +54,11 @@ def received(octets: bytes, dmarc: str) -> Evaluation:
         reception.body(parsed.body)
         found = await reception.verdict(await check_client(envelope, resolver, options, now=NOW), resolver)
         facts = reception.facts()
-        about = Circumstances(NOW, "4XyZ", octets=len(octets), total_seconds=0.25, held_seconds=0.0312)
-        return evaluation(envelope, found, facts, decide(found, facts, LocalPolicy()), about, host="mx1")
+        ruling = decide(found, facts, LocalPolicy())
+        return evaluation(
+            envelope, found, facts, ruling, at=NOW, host="mx1", queue_id="4XyZ",
+            octets=len(octets), total_seconds=0.25, held_seconds=0.0312,
+        )  # fmt: skip
 
     return asyncio.run(receive())
 
@@ -81,7 +83,7 @@ def test_a_message_that_passes_is_told_in_full() -> None:
     assert record.discovery[0] == "_dmarc.example.org"
     assert parse_dmarc_record(record.record) == parse_dmarc_record(text)
     assert (record.action, record.rule, record.instead_of) == ("accept", "dmarc_pass", ())
-    assert (record.queue_id, record.host, record.total_ms, record.held_ms) == ("4XyZ", "mx1", 250.0, 31.2)
+    assert (record.queue_id, record.host, record.total_us, record.held_us) == ("4XyZ", "mx1", 250_000, 31_200)
     assert record.octets == len(signed())
     assert record.at == NOW
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.evaluation import (
-    Circumstances,
     applied_disposition,
     decide_again,
     evaluation,
@@ -30,8 +29,8 @@ AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 
 def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelope: Envelope) -> Evaluation:
     assert verdict is not None
-    about = Circumstances(AT, "4XyZ", octets=10_000, total_seconds=0.0123)
-    return evaluation(envelope, verdict, facts, decide(verdict, facts, policy), about, host="mx1.example.net")
+    ruling = decide(verdict, facts, policy)
+    return evaluation(envelope, verdict, facts, ruling, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)
 
 
 @given(FOUND, FACTS, st.lists(POLICIES, min_size=1, max_size=4), ENVELOPES)

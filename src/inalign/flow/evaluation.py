@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
 
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
@@ -31,18 +30,9 @@ from inalign.store.evaluation import (
     Step,
 )
 
-
-class Circumstances(NamedTuple):
-    """What is told of a message beside its verdict and what was decided."""
-
-    at: datetime
-    queue_id: str = ""
-    origin: str = ""
-    is_sealed: bool = False
-    forged_fields: int = 0
-    octets: int = 0
-    total_seconds: float = 0.0
-    held_seconds: float = 0.0
+_TOO_MANY = DkimReason.TOO_MANY_SIGNATURES
+_NO_DOMAIN = SpfReason.NO_DOMAIN
+_CHAIN_PASS = ArcStatus.PASS
 
 
 def evaluation(
@@ -50,72 +40,82 @@ def evaluation(
     verdict: Verdict,
     facts: Facts,
     ruling: Ruling,
-    about: Circumstances,
     *,
+    at: datetime,
     host: str,
+    queue_id: str = "",
+    origin: str = "",
     recipient_domains: tuple[str, ...] = (),
+    is_sealed: bool = False,
+    forged_fields: int = 0,
+    octets: int = 0,
+    total_seconds: float = 0.0,
+    held_seconds: float = 0.0,
 ) -> Evaluation:
-    """The record of a message that was verified."""
-    dmarc, arc, iprev = verdict.dmarc, verdict.arc, verdict.iprev
-    at, queue_id, origin, is_sealed, forged_fields, octets, total, held = about
+    """The record of a message that was verified.
+
+    It is made for every message before that is answered, so it is one expression: names and calls cost the most.
+    """
+    spf, spf_helo, dkim, arc, dmarc, iprev = (
+        verdict.spf, verdict.spf_helo, verdict.dkim, verdict.arc, verdict.dmarc, verdict.iprev,
+    )  # fmt: skip
     authors = facts.author_domains
-    spf_helo = verdict.spf_helo
     return Evaluation(
-        at=at,
-        host=host,
-        queue_id=queue_id,
-        client_ip=envelope.client_ip or "",
-        origin=origin,
-        iprev=iprev.result if iprev is not None else "",
-        ptr=(iprev.name or "") if iprev is not None else "",
-        helo=(envelope.helo or "")[:MAX_HELO],
-        mail_from=(envelope.mail_from or "").rpartition("@")[2],
-        rcpt_domains=recipient_domains,
-        author_domains=authors if len(authors) <= MAX_AUTHORS else (*authors[:MAX_AUTHORS], ""),
-        from_fields=facts.from_fields,
-        is_list=facts.is_list,
-        can_hold=facts.can_hold,
-        spf=(_spf(verdict.spf),)
-        if spf_helo is None or spf_helo is verdict.spf
-        else (_spf(verdict.spf), _spf(spf_helo)),
-        dkim=tuple([_dkim(result) for result in verdict.dkim if result.reason is not DkimReason.TOO_MANY_SIGNATURES]),
-        signatures=len(verdict.dkim),
-        arc=arc.result,
-        arc_reason=arc.reason,
-        arc_sets=() if arc.result is not ArcStatus.PASS else _arc_sets(verdict, facts),
-        dmarc=dmarc.result,
-        dmarc_reason=dmarc.reason,
-        author_domain=dmarc.author_domain or "",
-        organizational_domain=dmarc.organizational_domain or "",
-        policy_domain=dmarc.policy_domain or "",
-        policy=dmarc.policy or "",
-        applied_policy=dmarc.applied_policy or "",
-        is_testing=dmarc.testing,
-        record=(dmarc.record or "")[:MAX_RECORD],
-        discovery=dmarc.discovery[:MAX_NAMES],
-        spf_aligned=dmarc.spf_aligned,
-        dkim_aligned=dmarc.dkim_aligned,
-        disposition=dmarc.disposition,
-        changed_in_transit=verdict.changed_in_transit,
-        action=ruling.handling,
-        rule=ruling.rule,
-        instead_of=() if ruling.instead_of is None else tuple(_steps(ruling.instead_of)),
-        is_sealed=is_sealed,
-        forged_fields=forged_fields,
-        octets=octets,
-        total_ms=round(total * 1000, 2),
-        held_ms=round(held * 1000, 2),
+        at,
+        host,
+        queue_id,
+        envelope.client_ip or "",
+        origin,
+        iprev.result if iprev is not None else "",
+        (iprev.name or "") if iprev is not None else "",
+        (envelope.helo or "")[:MAX_HELO],
+        (envelope.mail_from or "").rpartition("@")[2],
+        recipient_domains,
+        authors if len(authors) <= MAX_AUTHORS else (*authors[:MAX_AUTHORS], ""),
+        facts.from_fields,
+        facts.is_list,
+        facts.can_hold,
+        (_spf(spf),) if spf_helo is None or spf_helo is spf else (_spf(spf), _spf(spf_helo)),
+        tuple(
+            [
+                DkimCheck(each.result, each.reason, each.domain or "", each.selector or "", each.algorithm or "")
+                for each in dkim
+                if each.reason is not _TOO_MANY
+            ]
+        ),
+        len(dkim),
+        arc.result,
+        arc.reason,
+        _arc_sets(verdict, facts) if arc.result is _CHAIN_PASS else (),
+        dmarc.result,
+        dmarc.reason,
+        dmarc.author_domain or "",
+        dmarc.organizational_domain or "",
+        dmarc.policy_domain or "",
+        dmarc.policy or "",
+        dmarc.applied_policy or "",
+        dmarc.testing,
+        (dmarc.record or "")[:MAX_RECORD],
+        dmarc.discovery[:MAX_NAMES],
+        dmarc.spf_aligned,
+        dmarc.dkim_aligned,
+        dmarc.disposition,
+        verdict.changed_in_transit,
+        ruling.handling,
+        ruling.rule,
+        () if ruling.instead_of is None else tuple(_steps(ruling.instead_of)),
+        is_sealed,
+        forged_fields,
+        octets,
+        int(total_seconds * 1e6),
+        int(held_seconds * 1e6),
     )
 
 
 def _spf(result: SpfResult) -> SpfCheck:
     # Where it is no domain name, what stands there may be anything.
-    domain = "" if result.reason is SpfReason.NO_DOMAIN else result.domain or ""
+    domain = "" if result.reason is _NO_DOMAIN else result.domain or ""
     return SpfCheck(result.scope, result.result, result.reason, domain)
-
-
-def _dkim(result: DkimResult) -> DkimCheck:
-    return DkimCheck(result.result, result.reason, result.domain or "", result.selector or "", result.algorithm or "")
 
 
 def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSet, ...]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from inalign.dkim.sign import SigningError
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import decide
-from inalign.flow.evaluation import Circumstances
+from inalign.flow.evaluation import evaluation
 from inalign.flow.facts import NO_FACTS
 from inalign.flow.keys import KeyLookupError
 from inalign.flow.log_line import message_line
@@ -151,17 +151,24 @@ class ReceivingMessage:
             )
             log.log(level, line)
         if service.recorder is not None and verdict is not None:
-            about = Circumstances(
-                at=self._now,
-                queue_id=self._macros.get("i") or "",
-                origin=self._origin.source if self._origin is not None else "",
-                is_sealed=bool(arc_set),
-                forged_fields=len(self._forged),
-                octets=self._octets,
-                total_seconds=now - self._started,
-                held_seconds=now - ended,
+            service.recorder.write(
+                evaluation(
+                    self._envelope,
+                    verdict,
+                    facts,
+                    ruling,
+                    at=self._now,
+                    host=service.recorder.host,
+                    queue_id=self._macros.get("i") or "",
+                    origin=self._origin.source if self._origin is not None else "",
+                    recipient_domains=service.recorder.domains_of(self._recipients),
+                    is_sealed=bool(arc_set),
+                    forged_fields=len(self._forged),
+                    octets=self._octets,
+                    total_seconds=now - self._started,
+                    held_seconds=now - ended,
+                )
             )
-            service.recorder.record(self._envelope, verdict, facts, ruling, about, recipients=self._recipients)
         return decision
 
     def aborted(self) -> None:

@@ -6,12 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from inalign.flow.evaluation import Circumstances, evaluation
-from inalign.flow.facts import Facts
-from inalign.flow.ruling import Ruling
-from inalign.flow.verdict import Envelope, Verdict
 from inalign.milter.messages import mailbox_of
-from inalign.store.evaluation import encode
+from inalign.store.evaluation import Evaluation, encode
 from inalign.store.segments import SegmentWriter
 from inalign.telemetry import Counters
 
@@ -25,28 +21,21 @@ class Recorder:
 
     def __init__(self, writer: SegmentWriter, *, host: str, with_recipient_domains: bool = False) -> None:
         self._writer = writer
-        self._host = host
+        self.host = host
+        """Whose records these are."""
         self._with_recipient_domains = with_recipient_domains
         self._told = (0, 0)
 
-    def record(
-        self,
-        envelope: Envelope,
-        verdict: Verdict,
-        facts: Facts,
-        ruling: Ruling,
-        about: Circumstances,
-        *,
-        recipients: Iterable[str],
-    ) -> None:
-        """Write a message down; `recipients` are paths as the client wrote them."""
-        domains: tuple[str, ...] = ()
-        if self._with_recipient_domains:
-            found = {mailbox_of(path).rpartition("@")[2].lower() for path in recipients}
-            domains = tuple(sorted(found)[:MAX_RECIPIENT_DOMAINS])
-        self._writer.append(
-            encode(evaluation(envelope, verdict, facts, ruling, about, host=self._host, recipient_domains=domains))
-        )
+    def domains_of(self, recipients: Iterable[str]) -> tuple[str, ...]:
+        """The domains of these paths, as clients wrote them; none where the operator does not want them."""
+        if not self._with_recipient_domains:
+            return ()
+        found = {mailbox_of(path).rpartition("@")[2].lower() for path in recipients}
+        return tuple(sorted(found)[:MAX_RECIPIENT_DOMAINS])
+
+    def write(self, record: Evaluation) -> None:
+        """Write a record down."""
+        self._writer.append(encode(record))
 
     def gather(self, counters: Counters) -> None:
         """Count what is new."""

@@ -56,14 +56,12 @@ class Step(Struct, frozen=True, gc=False):
     rule: str
 
 
-class Evaluation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Evaluation(Struct, frozen=True, omit_defaults=True):
     """One message. Empty text: there is none, or it is not known."""
 
     at: datetime
     """When MAIL came; aware, UTC."""
     host: str
-    id: str = ""
-    """Where the line stood in the spool: the same whenever it is taken."""
     queue_id: str = ""
     client_ip: str = ""
     origin: str = ""
@@ -118,10 +116,12 @@ class Evaluation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     forged_fields: int = 0
     octets: int = 0
     """Of header and body."""
-    total_ms: float = 0.0
-    """From MAIL to the decision, what the client took to send included."""
-    held_ms: float = 0.0
+    total_us: int = 0
+    """Microseconds from MAIL to the decision, what the client took to send included."""
+    held_us: int = 0
     """How long the MTA waited at the end; beyond a millisecond nearly all of it is waiting for DNS."""
+    id: str = ""
+    """Where the line stood in the spool: the same whenever it is taken. Not in the line itself."""
 
 
 _ENCODER = msgspec.json.Encoder()
