@@ -90,7 +90,7 @@ class ReceivingMessage:
         if self._relay is not None:
             self._find_origin(self._relay, fields)
         if service.recorder is not None:
-            self._octets = sum([len(field.raw) for field in fields])
+            self._octets = sum([len(field.raw) for field in fields]) + 2  # the empty line
         if not self._keeps_results:
             ids = (service.options.authserv_id, *(() if self._transit else service.hosts.gateway_ids))
             self._forged = find_forged(event, ids)
