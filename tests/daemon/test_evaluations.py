@@ -124,9 +124,9 @@ def test_a_record_tells_what_the_milter_did(tmp_path: Path, dns: int) -> None:
             peer.greet().deliver(message("4XyZ", signed()))
         service.wait_for_metric('inalign_evaluations_total{outcome="written"}', 1)
     (record,) = kept(tmp_path)
-    assert (record.queue_id, record.client_ip, record.mail_from) == ("4XyZ", OUTSIDE, "example.org")
+    assert (record.queue_id, record.source_ip, record.envelope_from) == ("4XyZ", OUTSIDE, "example.org")
     assert (record.spf[0].result, record.dkim[0].result, record.dmarc) == ("pass", "pass", "pass")
-    assert (record.action, record.rule, record.rcpt_domains) == ("accept", "dmarc_pass", ())
+    assert (record.action, record.rule, record.envelope_to) == ("accept", "dmarc_pass", ())
     assert record.octets > len(signed()) - 40
     assert record.host
     assert spool(tmp_path).stat().st_mode & 0o777 == 0o700
@@ -138,7 +138,7 @@ def test_domains_of_recipients_are_kept_on_request(tmp_path: Path, dns: int) -> 
         service.peer(OUTSIDE) as peer,
     ):
         peer.greet().deliver(message("4XyZ", signed()))
-    assert [record.rcpt_domains for record in kept(tmp_path)] == [("example.net",)]
+    assert [record.envelope_to for record in kept(tmp_path)] == [("example.net",)]
 
 
 @pytest.mark.parametrize("more", ["[evaluations]\nrecord = false\n"])

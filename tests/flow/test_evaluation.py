@@ -66,7 +66,7 @@ def received(octets: bytes, dmarc: str) -> Evaluation:
 def test_a_message_that_passes_is_told_in_full() -> None:
     text = "v=DMARC1; p=reject; sp=quarantine; adkim=s; t=y; rua=mailto:d@example.org"
     record = decode(encode(received(signed(), text)))
-    assert (record.client_ip, record.iprev, record.ptr, record.helo) == (
+    assert (record.source_ip, record.iprev, record.ptr, record.helo) == (
         CLIENT, "pass", "mail.example.org", "mail.example.org"
     )  # fmt: skip
     assert [(check.scope, check.result, check.domain) for check in record.spf] == [
@@ -77,7 +77,7 @@ def test_a_message_that_passes_is_told_in_full() -> None:
         ("example.org", "s1", "pass", "valid")
     ]
     assert (record.arc, record.arc_reason) == ("none", "no_sets")
-    assert (record.dmarc, record.dmarc_reason, record.author_domain) == ("pass", "aligned", "example.org")
+    assert (record.dmarc, record.dmarc_reason, record.header_from) == ("pass", "aligned", "example.org")
     assert (record.policy_domain, record.policy, record.applied_policy) == ("example.org", "reject", "quarantine")
     assert (record.spf_aligned, record.dkim_aligned, record.is_testing) == (True, True, True)
     assert record.discovery[0] == "_dmarc.example.org"

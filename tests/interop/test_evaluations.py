@@ -68,7 +68,7 @@ def test_every_message_that_was_answered_has_one_record_though_workers_are_kille
     verified = [message for message in delivered if received(message).values("Authentication-Results")]
     assert len(verified) > 6
     assert {times[queue_id(message)] for message in verified} == {1}
-    assert {(record.dmarc, record.rule, record.author_domain) for record in records} == {
+    assert {(record.dmarc, record.rule, record.header_from) for record in records} == {
         ("pass", "dmarc_pass", AUTHOR.partition("@")[2])
     }
 
@@ -80,4 +80,4 @@ def test_a_record_has_the_size_that_postfix_counts(hold: Hold, tmp_path: Path) -
     hold.service.program.stop()
     (record,) = kept(tmp_path)
     assert record.octets == len(octets)
-    assert record.rcpt_domains == ()
+    assert record.envelope_to == ()

@@ -61,7 +61,7 @@ def test_no_local_part_is_kept(verdict: Verdict | None, facts: Facts, policy: Lo
     envelope = Envelope("192.0.2.7", "client.example", f"{secret}@example.org")
     line = encode(recorded(verdict, facts, policy, envelope))
     assert secret.encode() not in line
-    assert decode(line).mail_from == "example.org"
+    assert decode(line).envelope_from == "example.org"
 
 
 @given(FOUND, FACTS, POLICIES)

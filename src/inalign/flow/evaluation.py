@@ -176,7 +176,7 @@ def verdict_of(record: Evaluation) -> Verdict:
         dmarc=DmarcResult(
             result=DmarcStatus(record.dmarc),
             reason=DmarcReason(record.dmarc_reason),
-            author_domain=record.author_domain or None,
+            author_domain=record.header_from or None,
             organizational_domain=record.organizational_domain or None,
             policy_domain=record.policy_domain or None,
             policy=_policy(record.policy),

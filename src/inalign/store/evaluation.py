@@ -21,7 +21,7 @@ MAX_NAMES = 32
 """Names asked for DMARC records; one author domain takes at most eight, each further identifier some more."""
 
 
-class SpfCheck(Struct, frozen=True, gc=False, omit_defaults=True):
+class SpfCheck(Struct, frozen=True, gc=False):
     """An SPF result; words of `spf.result`."""
 
     scope: str
@@ -31,7 +31,7 @@ class SpfCheck(Struct, frozen=True, gc=False, omit_defaults=True):
     """Empty where the identity is no domain name."""
 
 
-class DkimCheck(Struct, frozen=True, gc=False, omit_defaults=True):
+class DkimCheck(Struct, frozen=True, gc=False):
     """The result of one signature; words of `dkim.result`."""
 
     result: str
@@ -41,7 +41,7 @@ class DkimCheck(Struct, frozen=True, gc=False, omit_defaults=True):
     algorithm: str = ""
 
 
-class ArcSet(Struct, frozen=True, gc=False, omit_defaults=True):
+class ArcSet(Struct, frozen=True, gc=False):
     """One set of a valid ARC chain."""
 
     sealer: str
@@ -57,22 +57,22 @@ class Step(Struct, frozen=True, gc=False):
 
 
 class Evaluation(Struct, frozen=True, omit_defaults=True):
-    """One message. Empty text: there is none, or it is not known."""
+    """One message; its names are those of the table, and of report records. Empty text: none, or not known."""
 
     at: datetime
     """When MAIL came; aware, UTC."""
     host: str
     queue_id: str = ""
-    client_ip: str = ""
+    source_ip: str = ""
     origin: str = ""
     """How the client is known behind a relay or a gateway; words of `flow.origin.Source`."""
     iprev: str = ""
     ptr: str = ""
     """The reverse name that leads back to the client, else the first that there is."""
     helo: str = ""
-    mail_from: str = ""
-    """The domain; empty for the null reverse-path, too."""
-    rcpt_domains: tuple[str, ...] = ()
+    envelope_from: str = ""
+    """The domain of MAIL FROM; empty for the null reverse-path, too."""
+    envelope_to: tuple[str, ...] = ()
     """Only where the operator wants them (`envelope_to` of RFC 9990 section 3.1.1.10)."""
     author_domains: tuple[str, ...] = ()
     from_fields: int = 0
@@ -90,8 +90,8 @@ class Evaluation(Struct, frozen=True, omit_defaults=True):
     """Oldest first; only of a chain that passes."""
     dmarc: str = ""
     dmarc_reason: str = ""
-    author_domain: str = ""
-    """The one whose policy it is."""
+    header_from: str = ""
+    """The author domain whose policy it is."""
     organizational_domain: str = ""
     policy_domain: str = ""
     policy: str = ""

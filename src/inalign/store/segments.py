@@ -247,7 +247,13 @@ class Segment:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; once more does no harm."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def lines(self) -> Iterator[tuple[str, bytes]]:
         """Each line with its name, from the first; one that is torn is counted and left out."""
