@@ -61,13 +61,18 @@ class Taken:
 
 def make_row(record: Evaluation) -> EvaluationRow:
     """The row of a record."""
-    domain = record.policy_domain or record.header_from
+    domain, tags = record.policy_domain or record.header_from, _tags(record.record)
     return EvaluationRow(
         *msgspec.structs.astuple(record),
         day=record.at.astimezone(UTC).date(),
         domain=domain,
         org_domain=record.organizational_domain or domain,
-        **_tags(record.record)._asdict(),
+        p=tags.p,
+        sp=tags.sp,
+        np=tags.np,
+        adkim=tags.adkim,
+        aspf=tags.aspf,
+        fo=tags.fo,
     )
 
 
