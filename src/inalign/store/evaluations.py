@@ -61,19 +61,9 @@ class Taken:
 
 def make_row(record: Evaluation) -> EvaluationRow:
     """The row of a record."""
-    domain, tags = record.policy_domain or record.header_from, _tags(record.record)
-    return EvaluationRow(
-        *msgspec.structs.astuple(record),
-        day=record.at.astimezone(UTC).date(),
-        domain=domain,
-        org_domain=record.organizational_domain or domain,
-        p=tags.p,
-        sp=tags.sp,
-        np=tags.np,
-        adkim=tags.adkim,
-        aspf=tags.aspf,
-        fo=tags.fo,
-    )
+    domain = record.policy_domain or record.header_from
+    more = (record.at.astimezone(UTC).date(), domain, record.organizational_domain or domain, *_tags(record.record))
+    return EvaluationRow(*(*msgspec.structs.astuple(record), *more))
 
 
 @lru_cache(maxsize=4096)
