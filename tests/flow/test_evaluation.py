@@ -81,11 +81,11 @@ def test_a_message_that_passes_is_told_in_full() -> None:
     assert (record.policy_domain, record.policy, record.applied_policy) == ("example.org", "reject", "quarantine")
     assert (record.spf_aligned, record.dkim_aligned, record.is_testing) == (True, True, True)
     assert record.discovery[0] == "_dmarc.example.org"
-    assert parse_dmarc_record(record.record) == parse_dmarc_record(text)
+    assert parse_dmarc_record(record.policy_record) == parse_dmarc_record(text)
     assert (record.action, record.rule, record.instead_of) == ("accept", "dmarc_pass", ())
     assert (record.queue_id, record.host, record.total_us, record.held_us) == ("4XyZ", "mx1", 250_000, 31_200)
     assert record.octets == len(signed())
-    assert record.at == NOW
+    assert record.seen_at == NOW
 
 
 def test_nothing_of_the_content_and_no_address_is_kept() -> None:
@@ -100,9 +100,9 @@ def test_a_record_is_small() -> None:
 
 
 def test_octets_that_are_no_text_are_kept_readable() -> None:
-    record = msgspec.structs.replace(recorded(verdict(*FAIL)), helo="caf\udce9", record="v=DMARC1; x=\udcff")
+    record = msgspec.structs.replace(recorded(verdict(*FAIL)), helo="caf\udce9", policy_record="v=DMARC1; x=\udcff")
     read = decode(encode(record))
-    assert (read.helo, read.record) == ("caf\\udce9", "v=DMARC1; x=\\udcff")
+    assert (read.helo, read.policy_record) == ("caf\\udce9", "v=DMARC1; x=\\udcff")
 
 
 def test_more_authors_than_are_kept_are_never_all_excepted() -> None:

@@ -16,7 +16,7 @@ from inalign.store.evaluations import EvaluationRow, make_row, read_evaluations,
 from inalign.store.segments import Segment, SegmentLimits, SegmentWriter, take_closed
 
 RECORD = Evaluation(
-    at=datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC),
+    seen_at=datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC),
     host="mx1",
     queue_id="4XyZ",
     source_ip="192.0.2.7",
@@ -32,7 +32,7 @@ RECORD = Evaluation(
     organizational_domain="example.org",
     policy_domain="example.org",
     policy="quarantine",
-    record="v=DMARC1; p=reject; sp=quarantine; aspf=s; fo=1:d; rua=mailto:d@example.org",
+    policy_record="v=DMARC1; p=reject; sp=quarantine; aspf=s; fo=1:d; rua=mailto:d@example.org",
     action="accept",
     rule="observe",
     instead_of=(Step("quarantine", "dmarc_quarantine"),),
@@ -128,7 +128,7 @@ def test_a_segment_that_is_written_is_left_alone(tmp_path: Path) -> None:
 
 def test_torn_and_strange_lines_are_counted(tmp_path: Path) -> None:
     whole = encode(RECORD)
-    strange = b'{"at":1}\n' + b"{}\n" + b'{"x":"\xff"}\n'
+    strange = b'{"seen_at":1}\n' + b"{}\n" + b'{"x":"\xff"}\n'
     (tmp_path / "1.ndjson").write_bytes(whole + strange + whole + whole[:-9])
     store = Store()
     taken = take_evaluations(tmp_path, store.load)
@@ -137,8 +137,8 @@ def test_torn_and_strange_lines_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_line_of_another_version_is_read(tmp_path: Path) -> None:
-    old = b'{"at":"2026-11-24T12:00:00Z","host":"mx1","dmarc":"pass"}\n'
-    new = b'{"at":"2026-11-24T12:00:00Z","host":"mx1","dmarc":"pass","news":[1]}\n'
+    old = b'{"seen_at":"2026-11-24T12:00:00Z","host":"mx1","dmarc":"pass"}\n'
+    new = b'{"seen_at":"2026-11-24T12:00:00Z","host":"mx1","dmarc":"pass","news":[1]}\n'
     (tmp_path / "1.ndjson").write_bytes(old + new)
     with next(take_closed(tmp_path)) as segment:
         assert [record.dmarc for record in read_evaluations(segment)] == ["pass", "pass"]
@@ -151,7 +151,7 @@ def test_a_row_has_what_is_asked_by() -> None:
 
 
 def test_without_a_policy_the_domain_is_the_author() -> None:
-    row = make_row(Evaluation(at=RECORD.at, host="mx1", header_from="a.example.org"))
+    row = make_row(Evaluation(seen_at=RECORD.seen_at, host="mx1", header_from="a.example.org"))
     assert (row.domain, row.org_domain, row.p, row.adkim) == ("a.example.org", "a.example.org", "", "")
 
 

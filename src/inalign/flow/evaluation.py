@@ -186,7 +186,7 @@ def verdict_of(record: Evaluation) -> Verdict:
             spf_aligned=record.spf_aligned,
             dkim_aligned=record.dkim_aligned,
             disposition=Policy(record.disposition),
-            record=record.record or None,
+            record=record.policy_record or None,
         ),
         changed_in_transit=record.changed_in_transit,
         authentication_results="",

@@ -59,7 +59,7 @@ class Step(Struct, frozen=True, gc=False):
 class Evaluation(Struct, frozen=True, omit_defaults=True):
     """One message; its names are those of the table, and of report records. Empty text: none, or not known."""
 
-    at: datetime
+    seen_at: datetime
     """When MAIL came; aware, UTC."""
     host: str
     queue_id: str = ""
@@ -99,7 +99,7 @@ class Evaluation(Struct, frozen=True, omit_defaults=True):
     applied_policy: str = ""
     """After `t=y` (RFC 9989 section 4.7)."""
     is_testing: bool = False
-    record: str = ""
+    policy_record: str = ""
     """The record in force, from which all its tags can be read again."""
     discovery: tuple[str, ...] = ()
     """The names asked by the tree walk, in order."""

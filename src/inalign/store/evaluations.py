@@ -26,7 +26,7 @@ class EvaluationRow(Evaluation, frozen=True, omit_defaults=False):
     """A record with what is asked by, and with the tags of its DMARC record."""
 
     day: date = date.min
-    """Of `at`, in UTC."""
+    """Of `seen_at`, in UTC."""
     domain: str = ""
     """The policy domain; where there is no policy, the author domain."""
     org_domain: str = ""
@@ -62,7 +62,12 @@ class Taken:
 def make_row(record: Evaluation) -> EvaluationRow:
     """The row of a record."""
     domain = record.policy_domain or record.header_from
-    more = (record.at.astimezone(UTC).date(), domain, record.organizational_domain or domain, *_tags(record.record))
+    more = (
+        record.seen_at.astimezone(UTC).date(),
+        domain,
+        record.organizational_domain or domain,
+        *_tags(record.policy_record),
+    )
     return EvaluationRow(*(*msgspec.structs.astuple(record), *more))
 
 
