@@ -13,6 +13,7 @@ from tests.differential.dkim_peers import DkimPeer
 from tests.differential.messages import SignedMessage
 from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
+from tests.interop.postfix import Postfix, relaying_to
 from tests.interop.program import wait_until
 from tests.interop.senders import Senders
 from tests.interop.server import MailServer
@@ -24,6 +25,10 @@ DESK = Client(ip="198.51.100.25", helo="desk.example.net", name=None)
 """In our networks."""
 OUTSIDE = Client(ip="203.0.113.77", helo="home.example", name=None)
 AUTHOR = "ann@reject.example"
+
+FIRST_SIGNS = [("reject.example", "rsa"), ("reject.example", "ed25519")]
+SECOND_SIGNS = [("quarantine.example", "second")]
+"""Domain and selector of their signatures, from the top."""
 
 FIRST = """
 [sign]
@@ -70,6 +75,14 @@ def milters(folder: Path, senders: Senders, dns_port: int) -> list[Inalign]:
             path.chmod(0o600)
         started.append(Inalign(folder / name, dns_port, more=more))
     return started
+
+
+def postfix_before(milters: Sequence[Inalign], sink: Sink, more: str = "") -> Postfix:
+    """A Postfix that hands on what these milters, one after the other, have let pass."""
+    addresses = [milter.addresses["inet"] for milter in milters]
+    row = ", ".join(f"{{ {address}, default_action=tempfail }}" for address in addresses)
+    relaying = relaying_to(sink.port, "127.0.0.1").replace("smtpd_milters =", f"smtpd_milters = {row}")
+    return Postfix(addresses[0], more=relaying + more)
 
 
 @dataclass

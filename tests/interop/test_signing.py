@@ -12,20 +12,25 @@ from functools import cache
 import pytest
 
 from tests.differential.dkim_peers import PEERS, DkimPeer
-from tests.interop.postfix import Postfix, relaying_to
 from tests.interop.program import wait_until
 from tests.interop.received import received
 from tests.interop.senders import Senders, message
 from tests.interop.sendmail import LOGIN, Sendmail
-from tests.interop.server import HOST, ONLY_POSTFIX, ONLY_SENDMAIL, MailServer
-from tests.interop.signing import AUTHOR, OUTSIDE, SigningSite, milters, zone_of
+from tests.interop.server import HOST, ONLY_POSTFIX, ONLY_SENDMAIL
+from tests.interop.signing import (
+    AUTHOR,
+    FIRST_SIGNS,
+    OUTSIDE,
+    SECOND_SIGNS,
+    SigningSite,
+    milters,
+    postfix_before,
+    zone_of,
+)
 from tests.interop.sink import SEVEN_BIT, WITH_UTF8, Sink
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
-
-FIRST = [("reject.example", "rsa"), ("reject.example", "ed25519")]
-SECOND = [("quarantine.example", "second")]
 
 MORE = """\
 message_size_limit = 52428800
@@ -47,20 +52,17 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         sink = Sink(WITH_UTF8)
         stack.callback(sink.close)
 
-        def postfix(more: str) -> MailServer:
-            addresses = ", ".join(f"{{ {milter.addresses['inet']}, default_action=tempfail }}" for milter in both)
-            relaying = relaying_to(sink.port, "127.0.0.1").replace("smtpd_milters =", f"smtpd_milters = {addresses}")
-            return Postfix(both[0].addresses["inet"], more=relaying + more)
-
         @cache
         def started(name: str) -> SigningSite:
             if name in {"sendmail", "relaxed"}:
                 sendmail = Sendmail(both[name == "relaxed"].addresses["unix"])
                 stack.callback(sendmail.stop)
-                return SigningSite(sendmail, both, zone, sendmail.sink, FIRST if name == "sendmail" else SECOND)
-            server = postfix(CURED if name == "cured" else MORE)
+                return SigningSite(
+                    sendmail, both, zone, sendmail.sink, FIRST_SIGNS if name == "sendmail" else SECOND_SIGNS
+                )
+            server = postfix_before(both, sink, CURED if name == "cured" else MORE)
             stack.callback(server.stop)
-            return SigningSite(server, both, zone, sink, [*SECOND, *FIRST])
+            return SigningSite(server, both, zone, sink, [*SECOND_SIGNS, *FIRST_SIGNS])
 
         yield started
 
@@ -147,7 +149,7 @@ def test_local_mail_without_date_and_message_id_is_signed(site: SigningSite) -> 
 def test_login_that_must_agree_with_the_author(site: SigningSite, login: str, signed: bool) -> None:
     """The first milter signs for every login, the second for one of the author's domain."""
     client = Client(ip=OUTSIDE.ip, helo=OUTSIDE.helo, name=None, login=login)
-    assert site.holding(site.exchange(message(), client=client)) == (site.signers if signed else FIRST)
+    assert site.holding(site.exchange(message(), client=client)) == (site.signers if signed else FIRST_SIGNS)
     if not signed:
         assert "unsigned=login_differs" in site.log()
 
@@ -168,7 +170,7 @@ def test_stranger_in_our_name_is_not_signed_and_noticed(site: SigningSite) -> No
 
 def test_author_without_a_rule_is_passed_on_unsigned(site: SigningSite) -> None:
     arrived = site.exchange(message("bob@nobody.example"), "bob@nobody.example")
-    assert site.holding(arrived) == [name for name in site.signers if name in SECOND]
+    assert site.holding(arrived) == [name for name in site.signers if name in SECOND_SIGNS]
     wait_until(lambda: "author=bob@nobody.example unsigned=no_rule" in site.milters[0].log(), "the log line")
 
 
