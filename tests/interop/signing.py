@@ -57,6 +57,23 @@ file = "rsa.pem"
 for = ["*"]
 """
 
+BODIES = {
+    "text": b"Hello Bob,\r\n\r\nthis is signed.\r\n",
+    "empty": b"",
+    "eight bits": "Grüße\r\n".encode() + b"caf\xe9 \xff\r\n",
+    "blanks and empty lines": b"a  b \t \r\n\r\n \r\n\r\n",
+    "dots": b".\r\n..\r\n.x\r\n",
+    "long lines": b"x" * 990 + b"\r\n",
+}
+HEADERS = {
+    "folds": [b"Comment: a\r\n\tb\r\n  c", b"References: <1@a.example>\r\n <2@a.example>"],
+    "resent": [b"Resent-From: carol@reject.example", b"Resent-Date: Tue, 24 Nov 2026 13:00:00 +0000"],
+    "blanks": [b"Subject:   two  blanks  ", b"X-Tab:\ta", b"Cc:carol@example.net"],
+    "list": [b"List-Id: <x.reject.example>", b"List-Unsubscribe: <https://reject.example/u>"],
+    "bytes": [b"X-Name: " + "Grüße".encode(), b"X-Latin: caf\xe9"],
+}
+"""What a signature must bear, as bodies and as header fields."""
+
 
 def zone_of(senders: Senders) -> dict[str, dict[str, object]]:
     """All that DNS says."""
@@ -77,9 +94,8 @@ def milters(folder: Path, senders: Senders, dns_port: int) -> list[Inalign]:
     return started
 
 
-def postfix_before(milters: Sequence[Inalign], sink: Sink, more: str = "") -> Postfix:
-    """A Postfix that hands on what these milters, one after the other, have let pass."""
-    addresses = [milter.addresses["inet"] for milter in milters]
+def postfix_before(addresses: Sequence[str], sink: Sink, more: str = "") -> Postfix:
+    """A Postfix that hands on what the milters there, one after the other, have let pass."""
     row = ", ".join(f"{{ {address}, default_action=tempfail }}" for address in addresses)
     relaying = relaying_to(sink.port, "127.0.0.1").replace("smtpd_milters =", f"smtpd_milters = {row}")
     return Postfix(addresses[0], more=relaying + more)

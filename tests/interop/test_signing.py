@@ -19,7 +19,9 @@ from tests.interop.sendmail import LOGIN, Sendmail
 from tests.interop.server import HOST, ONLY_POSTFIX, ONLY_SENDMAIL
 from tests.interop.signing import (
     AUTHOR,
+    BODIES,
     FIRST_SIGNS,
+    HEADERS,
     OUTSIDE,
     SECOND_SIGNS,
     SigningSite,
@@ -51,6 +53,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
             stack.callback(milter.stop)
         sink = Sink(WITH_UTF8)
         stack.callback(sink.close)
+        addresses = [milter.addresses["inet"] for milter in both]
 
         @cache
         def started(name: str) -> SigningSite:
@@ -60,7 +63,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
                 return SigningSite(
                     sendmail, both, zone, sendmail.sink, FIRST_SIGNS if name == "sendmail" else SECOND_SIGNS
                 )
-            server = postfix_before(both, sink, CURED if name == "cured" else MORE)
+            server = postfix_before(addresses, sink, CURED if name == "cured" else MORE)
             stack.callback(server.stop)
             return SigningSite(server, both, zone, sink, [*SECOND_SIGNS, *FIRST_SIGNS])
 
@@ -70,23 +73,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 @pytest.fixture
 def site(server_name: str, sites: Callable[[str], SigningSite]) -> SigningSite:
     return sites(server_name)
-
-
-BODIES = {
-    "text": b"Hello Bob,\r\n\r\nthis is signed.\r\n",
-    "empty": b"",
-    "eight bits": "Grüße\r\n".encode() + b"caf\xe9 \xff\r\n",
-    "blanks and empty lines": b"a  b \t \r\n\r\n \r\n\r\n",
-    "dots": b".\r\n..\r\n.x\r\n",
-    "long lines": b"x" * 990 + b"\r\n",
-}
-HEADERS = {
-    "folds": [b"Comment: a\r\n\tb\r\n  c", b"References: <1@a.example>\r\n <2@a.example>"],
-    "resent": [b"Resent-From: carol@reject.example", b"Resent-Date: Tue, 24 Nov 2026 13:00:00 +0000"],
-    "blanks": [b"Subject:   two  blanks  ", b"X-Tab:\ta", b"Cc:carol@example.net"],
-    "list": [b"List-Id: <x.reject.example>", b"List-Unsubscribe: <https://reject.example/u>"],
-    "bytes": [b"X-Name: " + "Grüße".encode(), b"X-Latin: caf\xe9"],
-}
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
@@ -125,6 +111,10 @@ def test_large_attachment_is_signed_while_it_streams(site: SigningSite, megabyte
     arrived = site.exchange(message(body=line * (megabytes * 1_000_000 // len(line))))
     assert len(arrived) > megabytes * 990_000
     assert site.holding(arrived) == site.signers
+
+
+def test_mail_from_localhost_is_signed(site: SigningSite) -> None:
+    assert site.holding(site.exchange(message(), client=None)) == site.signers
 
 
 def test_mail_of_the_local_command_is_signed(site: SigningSite) -> None:
