@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from inalign.keys import durable
 from inalign.transport.tsig_file import TsigKey
 from inalign.transport.zone_servers import ZoneServers
 from tests.helpers import NOW
-from tests.interop.knot import ADDRESSES, Knots, names
+from tests.interop.knot import ADDRESSES, PRIMARY, Knots, names
 
 ROOT = Path(__file__).parents[2]
 WILDCARD = '*.wild TXT "v=spf1 -all"\nbroken._domainkey TXT "v=DKIM1; k=rsa; t=y; p="\n'
@@ -179,6 +180,18 @@ class Zones(ZoneServers):
 key.ZoneServers = partial(Zones, port=port)
 main(sys.argv[3:])
 """
+
+
+def test_the_acl_of_the_page_allows_nothing_but_records_of_keys(knots: Knots) -> None:
+    page = (ROOT / "docs" / "keys.md").read_text("utf-8")
+    (shown,) = re.findall(r"^    - id: inalign\n((?:      .+\n)+)", page, re.MULTILINE)
+    assert all(f"    {line.strip()}\n" in PRIMARY for line in shown.splitlines())
+    knots.nsupdate(
+        'update add one._domainkey.example.org. 60 TXT "x"\nsend\nupdate delete one._domainkey.example.org. TXT\nsend'
+    )
+    for refused in ('www.example.org. 60 TXT "x"', "two._domainkey.example.org. 60 A 192.0.2.1"):
+        with pytest.raises(subprocess.CalledProcessError):
+            knots.nsupdate(f"update add {refused}\nsend")
 
 
 class Crash(BaseException):
