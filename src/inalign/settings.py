@@ -242,7 +242,11 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the database are asked in this order, and the first that has a key for an author decides."""
 
     key_table: Annotated[
-        str, Meta(description="OpenDKIM's KeyTable, as it is: a path, file:, refile: or csl:. Empty: none.")
+        str,
+        Meta(
+            description="OpenDKIM's KeyTable, as it is: /PATH, file:, refile: or csl:. A relative path begins where "
+            "this file is. Empty: none."
+        ),
     ] = ""
     signing_table: Annotated[str, Meta(description="OpenDKIM's SigningTable, likewise; it needs the KeyTable.")] = ""
     multiple_signatures: Annotated[
