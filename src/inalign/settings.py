@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_intake import IntakeSettings
+
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
 
@@ -242,7 +244,11 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the database are asked in this order, and the first that has a key for an author decides."""
 
     key_table: Annotated[
-        str, Meta(description="OpenDKIM's KeyTable, as it is: a path, file:, refile: or csl:. Empty: none.")
+        str,
+        Meta(
+            description="OpenDKIM's KeyTable, as it is: /PATH, file:, refile: or csl:. A relative path begins where "
+            "this file is. Empty: none."
+        ),
     ] = ""
     signing_table: Annotated[str, Meta(description="OpenDKIM's SigningTable, likewise; it needs the KeyTable.")] = ""
     multiple_signatures: Annotated[
@@ -494,3 +500,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)

@@ -12,7 +12,7 @@ import pytest
 
 from inalign.store import evaluations
 from inalign.store.evaluation import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, encode
-from inalign.store.evaluations import EvaluationRow, make_row, read_evaluations, take_evaluations
+from inalign.store.evaluations import EvaluationRow, make_row, read_evaluations, take_evaluations, write_rows
 from inalign.store.segments import Segment, SegmentLimits, SegmentWriter, take_closed
 
 RECORD = Evaluation(
@@ -155,8 +155,10 @@ def test_without_a_policy_the_domain_is_the_author() -> None:
     assert (row.domain, row.org_domain, row.p, row.adkim) == ("a.example.org", "a.example.org", "", "")
 
 
-def test_a_row_names_every_column_and_reads_back_as_its_record() -> None:
-    octets = msgspec.json.encode(make_row(RECORD))
+def test_a_row_names_every_column_and_reads_back_as_its_record(tmp_path: Path) -> None:
+    write_rows([RECORD, RECORD], tmp_path / "rows")
+    octets, again = (tmp_path / "rows").read_bytes().splitlines()
+    assert octets == again
     columns = json.loads(octets)
     assert set(columns) == set(EvaluationRow.__struct_fields__)
     assert all(value is not None for value in columns.values())
