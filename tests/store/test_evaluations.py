@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,9 +10,13 @@ import msgspec
 import pytest
 
 from inalign.store import evaluations
-from inalign.store.evaluation import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, encode
-from inalign.store.evaluations import EvaluationRow, make_row, read_evaluations, take_evaluations, write_rows
+from inalign.store.columns import EVALUATIONS
+from inalign.store.engine import Engine
+from inalign.store.evaluation import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, decode, encode
+from inalign.store.evaluations import EvaluationRow, load_evaluations, read_evaluations, take_evaluations
+from inalign.store.maintenance import purge
 from inalign.store.segments import Segment, SegmentLimits, SegmentWriter, take_closed
+from tests.store.material import PLACES
 
 RECORD = Evaluation(
     seen_at=datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC),
@@ -24,7 +27,7 @@ RECORD = Evaluation(
     author_domains=("a.example.org",),
     from_fields=1,
     spf=(SpfCheck("mfrom", "pass", "matched", "bounce.example.org"),),
-    dkim=(DkimCheck("fail", "expired"),),
+    dkim=(DkimCheck("fail", "expired", "example.org", "s1"),),
     arc="pass",
     arc_sets=(ArcSet("list.example"),),
     dmarc="fail",
@@ -35,6 +38,7 @@ RECORD = Evaluation(
     policy_record="v=DMARC1; p=reject; sp=quarantine; aspf=s; fo=1:d; rua=mailto:d@example.org",
     action="accept",
     rule="observe",
+    total_us=1500,
     instead_of=(Step("quarantine", "dmarc_quarantine"),),
 )
 
@@ -144,23 +148,60 @@ def test_a_line_of_another_version_is_read(tmp_path: Path) -> None:
         assert [record.dmarc for record in read_evaluations(segment)] == ["pass", "pass"]
 
 
-def test_a_row_has_what_is_asked_by() -> None:
-    row = make_row(RECORD)
-    assert (row.day, row.domain, row.org_domain) == (date(2026, 11, 24), "example.org", "example.org")
-    assert (row.p, row.sp, row.np, row.adkim, row.aspf, row.fo) == ("reject", "quarantine", "", "r", "s", "1:d")
+def stored(engine: Engine, folder: Path, *records: Evaluation) -> None:
+    load_evaluations(engine, records, places=PLACES, folder=folder)
 
 
-def test_without_a_policy_the_domain_is_the_author() -> None:
-    row = make_row(Evaluation(seen_at=RECORD.seen_at, host="mx1", header_from="a.example.org"))
-    assert (row.domain, row.org_domain, row.p, row.adkim) == ("a.example.org", "a.example.org", "", "")
+def test_a_row_has_the_form_of_report_records(engine: Engine, tmp_path: Path) -> None:
+    stored(engine, tmp_path, msgspec.structs.replace(RECORD, id="1-0"))
+    sql = "SELECT day, seen_at, source_ip, network, domain, org_domain, header_from, envelope_from FROM evaluations"
+    assert engine.query(sql) == [
+        (
+            date(2026, 11, 24), int(RECORD.seen_at.timestamp()), "192.0.2.7", "192.0.2.0/24",
+            "example.org", "example.org", "a.example.org", "bounce.example.org",
+        )
+    ]  # fmt: skip
+    sql = "SELECT spf, dkim, dkim_aligned, spf_aligned, action, rule, total_ms FROM evaluations"
+    assert engine.query(sql) == [
+        (
+            '[["bounce.example.org","mfrom","pass"]]', '[["example.org","s1","fail"]]',
+            "fail", "fail", "accept", "observe", 1.5,
+        )
+    ]  # fmt: skip
 
 
-def test_a_row_names_every_column_and_reads_back_as_its_record(tmp_path: Path) -> None:
-    write_rows([RECORD, RECORD], tmp_path / "rows")
-    octets, again = (tmp_path / "rows").read_bytes().splitlines()
-    assert octets == again
-    columns = json.loads(octets)
-    assert set(columns) == set(EvaluationRow.__struct_fields__)
-    assert all(value is not None for value in columns.values())
-    assert columns["dkim"] == [{"result": "fail", "reason": "expired", "domain": "", "selector": "", "algorithm": ""}]
-    assert msgspec.json.decode(octets, type=Evaluation) == RECORD
+def test_a_record_is_read_back_whole(engine: Engine, tmp_path: Path) -> None:
+    records = [msgspec.structs.replace(RECORD, id=f"1-{number}", helo="caf\u00e9 'x' \\") for number in range(3)]
+    stored(engine, tmp_path, *records)
+    found = engine.query("SELECT details FROM evaluations ORDER BY id")
+    assert [decode(str(details).encode()) for (details,) in found] == records
+
+
+def test_taking_twice_stores_once(engine: Engine, tmp_path: Path) -> None:
+    names = write(tmp_path, 20)
+    before = [(path, path.read_bytes()) for path in tmp_path.glob("*.ndjson")]
+
+    def load(records: Sequence[Evaluation]) -> None:
+        stored(engine, tmp_path, *records)
+
+    take_evaluations(tmp_path, load, batch=7)
+    for path, octets in before:
+        path.write_bytes(octets)
+    assert take_evaluations(tmp_path, load, batch=11).records == 20
+    assert engine.query("SELECT queue_id FROM evaluations ORDER BY queue_id") == [(name,) for name in names]
+
+
+def test_without_a_policy_the_domain_is_the_author(engine: Engine, tmp_path: Path) -> None:
+    stored(engine, tmp_path, Evaluation(seen_at=RECORD.seen_at, host="mx1", header_from="a.example.org"))
+    sql = "SELECT domain, org_domain, source_key, country FROM evaluations"
+    assert engine.query(sql) == [("a.example.org", "a.example.org", "", "")]
+
+
+def test_rows_name_every_column() -> None:
+    assert tuple(EVALUATIONS.columns) == EvaluationRow.__struct_fields__
+
+
+def test_a_domain_that_is_purged_leaves_no_evaluation(engine: Engine, tmp_path: Path) -> None:
+    stored(engine, tmp_path, msgspec.structs.replace(RECORD, id="1-0"))
+    purge(engine, "example.org")
+    assert engine.query("SELECT id FROM evaluations") == []

@@ -123,13 +123,16 @@ RAW = Table("raw", _columns("raw_digest name source:w received_at:n octets:n for
 EVALUATIONS = Table(
     "evaluations",
     _columns(
-        "id day:d at:n host:w queue_id client_ip source_key author_domain:w organizational_domain:w policy_domain:w "
-        "mail_from:w helo:w spf:w dkim:w arc:w dmarc:w dmarc_reason:w policy:w applied_policy:w disposition:w "
-        "spf_aligned:b dkim_aligned:b action:w rule:w octets:n total_ms:r held_ms:r details"
+        "id day:d seen_at:n host:w queue_id source_ip source_key network:w country:w asn:n as_name:w "
+        "domain:w org_domain:w header_from:w envelope_from:w helo:w spf:w dkim:w arc:w dmarc:w dmarc_reason:w "
+        "policy:w applied_policy:w disposition:w dkim_aligned:w spf_aligned:w action:w rule:w "
+        "octets:n total_ms:r held_ms:r details"
     ),
     ("day", "id"),
 )
-"""What the milter judged; `details` is the record whole, from which it can be decided again."""
+"""What the milter judged; columns that `records` has, too, are of the same form, one row for one message. `domain` is
+the policy domain, else the author domain. `disposition` is RFC 9989's alone, `action` what was done. `details` is the
+whole record as JSON (`store.evaluation`), from which the message can be decided again."""
 
 NAMES = Table("names", _columns("source_ip name asked_at:n"), ("source_ip",))
 """Reverse names, looked up in the background; an empty one was asked for and is not there."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
-from inalign.dmarc.record import RecordError, parse_dmarc_record
+from inalign.store.columns import EVALUATIONS
+from inalign.store.engine import Engine
 from inalign.store.evaluation import Evaluation, decode
+from inalign.store.places import Places
 from inalign.store.segments import Segment, take_closed
+
+SUFFIX = ".rows"
+"""Not that of segments, whatever the folder is."""
+_encode = msgspec.json.Encoder().encode
 
 BATCH = 5000
 """Records of a transaction: some megabytes in memory."""
@@ -22,30 +28,41 @@ MOST_HELD = 200
 """Segments that wait for one; each is an open file."""
 
 
-class EvaluationRow(Evaluation, frozen=True, omit_defaults=False):
-    """A record with what is asked by, and with the tags of its DMARC record."""
+class EvaluationRow(Struct, frozen=True, gc=False):
+    """A row of `evaluations`."""
 
-    day: date = date.min
-    """Of `seen_at`, in UTC."""
-    domain: str = ""
-    """The policy domain; where there is no policy, the author domain."""
-    org_domain: str = ""
-    p: str = ""
-    """As in force; `sp` and `np` as written."""
-    sp: str = ""
-    np: str = ""
-    adkim: str = ""
-    aspf: str = ""
-    fo: str = ""
-
-
-class _Tags(NamedTuple):
-    p: str = ""
-    sp: str = ""
-    np: str = ""
-    adkim: str = ""
-    aspf: str = ""
-    fo: str = ""
+    id: str
+    day: date
+    seen_at: int
+    host: str
+    queue_id: str
+    source_ip: str
+    source_key: str
+    network: str
+    country: str
+    asn: int
+    as_name: str
+    domain: str
+    org_domain: str
+    header_from: str
+    envelope_from: str
+    helo: str
+    spf: str
+    dkim: str
+    arc: str
+    dmarc: str
+    dmarc_reason: str
+    policy: str
+    applied_policy: str
+    disposition: str
+    dkim_aligned: str
+    spf_aligned: str
+    action: str
+    rule: str
+    octets: int
+    total_ms: float
+    held_ms: float
+    details: str
 
 
 @dataclass(slots=True)
@@ -59,36 +76,58 @@ class Taken:
     """Lines that were not written whole."""
 
 
-def make_row(record: Evaluation) -> EvaluationRow:
+def make_row(record: Evaluation, places: Places) -> EvaluationRow:
     """The row of a record."""
+    place = places.find(record.source_ip or None)
     domain = record.policy_domain or record.header_from
-    more = (
-        record.seen_at.astimezone(UTC).date(),
+    seen_at = record.seen_at.astimezone(UTC)
+    return EvaluationRow(
+        record.id,
+        seen_at.date(),
+        int(seen_at.timestamp()),
+        record.host,
+        record.queue_id,
+        record.source_ip,
+        place.source_key,
+        place.network,
+        place.country,
+        place.asn,
+        place.as_name,
         domain,
         record.organizational_domain or domain,
-        *_tags(record.policy_record),
+        record.header_from,
+        record.envelope_from,
+        record.helo,
+        _json([(each.domain, each.scope, each.result) for each in record.spf]),
+        _json([(each.domain, each.selector, each.result) for each in record.dkim]),
+        record.arc,
+        record.dmarc,
+        record.dmarc_reason,
+        record.policy,
+        record.applied_policy,
+        record.disposition,
+        "pass" if record.dkim_aligned else "fail",
+        "pass" if record.spf_aligned else "fail",
+        record.action,
+        record.rule,
+        record.octets,
+        record.total_us / 1000,
+        record.held_us / 1000,
+        _json(record),
     )
-    return EvaluationRow(*(*msgspec.structs.astuple(record), *more))
 
 
-@lru_cache(maxsize=4096)
-def _tags(text: str) -> _Tags:
-    """The policy as published (RFC 9990 section 3.1.1.5), defaults of alignment filled in."""
-    try:
-        record = parse_dmarc_record(text)
-    except RecordError:
-        return _Tags()
-    return _Tags(
-        record.domain_policy or "", record.sp or "", record.np or "", record.adkim, record.aspf, ":".join(record.fo)
-    )
+def _json(value: object) -> str:
+    return _encode(value).decode()
 
 
-def write_rows(records: Iterable[Evaluation], file: Path) -> None:
-    """The rows of these records, one JSON object a line, as both engines take them."""
-    encode_row = msgspec.json.Encoder().encode
-    with file.open("wb") as lines:
-        for record in records:
-            lines.write(encode_row(make_row(record)) + b"\n")
+def load_evaluations(engine: Engine, records: Iterable[Evaluation], *, places: Places, folder: Path) -> None:
+    """Store a batch, each record once however often it comes; `folder` is for files in between. Raises `StoreError`."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="evaluations-", suffix=SUFFIX) as file:
+        file.writelines(_encode(make_row(record, places)) + b"\n" for record in records)
+        file.flush()
+        with engine.change() as change:
+            change.insert(EVALUATIONS, [Path(file.name)])
 
 
 def read_evaluations(segment: Segment) -> Iterator[Evaluation]:

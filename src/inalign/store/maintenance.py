@@ -111,7 +111,7 @@ def purge(engine: Engine, domain: str) -> int:
         change.delete(RAW, " OR ".join(f"raw_digest IN ({digest})" for digest in digests), below)
         for table in (CONFLICTS, RECORDS, ROLLUPS, FAILURES, TLS_POLICIES, TLS_FAILURES, REPORTS):
             change.delete(table, condition, below)
-        change.delete(EVALUATIONS, _same_or_below("author_domain"), below)
+        change.delete(EVALUATIONS, _same_or_below("header_from"), below)
     return found
 
 
