@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,9 +103,8 @@ def tls(report_id: str = "t1") -> TlsReport:
 
 
 def arrival(report: Report, *, carrier: str = "genuine", received: datetime = NOW, raw: str = "") -> Arrival:
-    sink = None
+    sink = AggregateRows(PLACES, Path(tempfile.gettempdir()))
     if isinstance(report, AggregateReport):
-        sink = AggregateRows(PLACES)
         sink(report.records)
     rows = rows_of(
         report, sink, places=PLACES, organization=lambda name: ".".join(name.split(".")[-2:]), received=received

@@ -7,11 +7,13 @@ are kept without that, and each gets the common part put before it when they are
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import IO, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -70,35 +72,53 @@ class RecordRow(Struct, frozen=True, gc=False):
 
 
 class Lines:
-    """Lines of one table of one report, in memory or in a temporary file."""
+    """Lines of one table of one report; many of them in a file. They go from process to process as they are."""
 
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MEMORY_OCTETS)  # noqa: SIM115 - closed by `close`
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: list[bytes] = []
+        self._octets = 0
+        self._path: Path | None = None
         self.count = 0
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """JSON objects."""
-        self._file.writelines([line + b"\n" for line in lines])
+        """JSON objects. Raises `OSError`."""
+        self._kept.extend(lines)
+        self._octets += sum(map(len, lines))
         self.count += len(lines)
+        if self._octets > MEMORY_OCTETS:
+            if self._path is None:
+                descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=".lines")
+                os.close(descriptor)
+                self._path = Path(name)
+            with self._path.open("ab") as file:
+                file.writelines([line + b"\n" for line in self._kept])
+            self._kept, self._octets = [], 0
 
     def with_head(self, head: bytes) -> Iterator[bytes]:
-        """Each line with the members of `head`, a JSON object, before its own."""
+        """Each line with the members of `head`, a JSON object, before its own. Raises `OSError`."""
         start = head[:-1] + b","
-        self._file.seek(0)
-        for line in self._file:
+        if self._path is not None:
+            with self._path.open("rb") as file:
+                for line in file:
+                    yield start + line[1:-1]
+        for line in self._kept:
             yield start + line[1:]
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Delete the file."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
 
 
 class AggregateRows:
     """The sink of a reader of aggregate reports: records become lines, sums and a digest."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, folder: Path) -> None:
+        self.folder = folder
         self._places = places
-        self.lines = Lines()
+        self.lines = Lines(folder)
         self.digest = hashlib.blake2b(digest_size=16)
         self.sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(COUNTERS) + 1))
         """By From domain and source group: the counters of a rollup, and what had no word on an alignment."""
@@ -187,14 +207,14 @@ class ReportRows(Struct):
 
 
 def rows_of(
-    report: Report, records: AggregateRows | None, *, places: Places, organization: Organizations, received: datetime
+    report: Report, records: AggregateRows, *, places: Places, organization: Organizations, received: datetime
 ) -> ReportRows:
-    """The rows of a report. `records` is the sink that its records went to, of an aggregate report."""
+    """The rows of a report. `records` is the sink that its records went to; of other kinds it is empty."""
     if isinstance(report, AggregateReport):
-        return _aggregate(report, records or AggregateRows(places), organization, received)
+        return _aggregate(report, records, organization, received)
     if isinstance(report, TlsReport):
-        return _tls(report, organization, received)
-    return _failure(report, places, organization, received)
+        return _tls(report, organization, received, records.folder)
+    return _failure(report, places, organization, received, records.folder)
 
 
 def reporter_of(address: str, name: str) -> str:
@@ -287,7 +307,7 @@ def _aggregate(
     shared = {
         "report_key": key, "domain": domain, "org_domain": org_domain, "day": day.isoformat(), "reporter": reporter,
     }  # fmt: skip
-    rollups = Lines()
+    rollups = Lines(records.folder)
     rollups.add(
         [
             _encode({"header_from": name, "source_group": group, **_counted(sums)})
@@ -308,13 +328,13 @@ def _counted(sums: Sequence[int]) -> dict[str, int]:
     return dict(zip((*COUNTERS, "unknown"), sums, strict=True))
 
 
-def _tls(report: TlsReport, organization: Organizations, received: datetime) -> ReportRows:
+def _tls(report: TlsReport, organization: Organizations, received: datetime, folder: Path) -> ReportRows:
     reporter = reporter_of(report.contact_info, report.organization_name)
     domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
     begin, end = _seconds(report.begin), _seconds(report.end)
     day = middle_day(report.begin, report.end, received)
     key = report_key("tls", reporter, domain, report.report_id, begin, end)
-    policies, failures = Lines(), Lines()
+    policies, failures = Lines(folder), Lines(folder)
     for number, policy in enumerate(report.policies):
         of = policy.policy_domain.lower().rstrip(".") or domain
         where = {"row": number, "domain": of[:MAX_TEXT], "org_domain": organization(of)}
@@ -380,7 +400,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime) -> 
 
 
 def _failure(
-    report: FailureReport | AbuseReport, places: Places, organization: Organizations, received: datetime
+    report: FailureReport | AbuseReport, places: Places, organization: Organizations, received: datetime, folder: Path
 ) -> ReportRows:
     reporter = reporter_of(report.reporter, report.user_agent)
     domain = (report.reported_domain or report.header_from).lower().rstrip(".")[:MAX_TEXT]
@@ -390,7 +410,7 @@ def _failure(
     digest = hashlib.blake2b(details.encode(), digest_size=16).hexdigest()
     key = report_key(report.kind, reporter, domain, digest)
     failed = report.failed_mechanisms if isinstance(report, FailureReport) else ()
-    one = Lines()
+    one = Lines(folder)
     one.add(
         [
             _encode(
