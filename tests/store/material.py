@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import tempfile
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +26,7 @@ from inalign.reports.report import (
     TlsReport,
 )
 from inalign.store.engine import Engine
-from inalign.store.intake import Arrival, Outcome, Raw, digest_of, load
+from inalign.store.intake import Arrival, Outcome, Raw, load
 from inalign.store.places import Places
 from inalign.store.rows import AggregateRows, rows_of
 
@@ -112,9 +115,18 @@ def arrival(report: Report, *, carrier: str = "genuine", received: datetime = NO
     return Arrival(rows, "test", received, raw, carrier, "", "")
 
 
+def raw(content: bytes, form: str = "deflate") -> Raw:
+    packed = zlib.compress(content) if form == "deflate" else content
+    return Raw(digest_of(content), "r.xml", "test", NOW, len(content), form, base64.b64encode(packed))
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def store(engine: Engine, folder: Path, *reports: Report | Arrival, raws: Sequence[bytes] = ()) -> list[Outcome]:
     arrivals = [each if isinstance(each, Arrival) else arrival(each) for each in reports]
-    kept = [Raw(digest_of(each), "r.xml", "test", NOW, each) for each in raws]
+    kept = [raw(each) for each in raws]
     try:
         return load(engine, arrivals, kept, now=NOW, folder=folder)
     finally:

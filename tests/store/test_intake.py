@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from inalign.reports.report import AggregateRecord, Reason
 from inalign.store.columns import COUNTERS
 from inalign.store.engine import Engine, count
-from inalign.store.intake import Arrival, Outcome, digest_of, raw_content
-from tests.store.material import aggregate, arrival, failure, record, store, tls
+from inalign.store.intake import Arrival, Outcome, raw_content
+from tests.store.material import aggregate, arrival, digest_of, failure, record, store, tls
 
 SUMS = " + ".join(COUNTERS)
 

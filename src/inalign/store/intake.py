@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import tempfile
 import zlib
 from collections import defaultdict
@@ -27,8 +26,6 @@ from inalign.store.engine import Engine, in_list
 from inalign.store.rows import ReportRows
 
 KEYS_A_QUERY = 1_000
-WORTH_COMPRESSING = 0.9
-"""Of its octets: what is an archive already stays as it is."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -66,12 +63,11 @@ class Raw(NamedTuple):
     name: str
     source: str
     received: datetime
+    octets: int
+    form: str
+    """plain or deflate."""
     content: bytes
-
-
-def digest_of(content: bytes) -> str:
-    """The name of a delivery in `raw`."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    """The octets in that form, as base64."""
 
 
 def load(
@@ -173,19 +169,15 @@ def _conflict_line(arrival: Arrival) -> bytes:
 
 
 def _raw_line(raw: Raw) -> bytes:
-    content, form = raw.content, "plain"
-    packed = zlib.compress(content, 6)
-    if len(packed) < WORTH_COMPRESSING * len(content):
-        content, form = packed, "deflate"
     return _encode(
         {
             "raw_digest": raw.digest,
             "name": raw.name,
             "source": raw.source,
             "received_at": int(raw.received.timestamp()),
-            "octets": len(raw.content),
-            "form": form,
-            "content": base64.b64encode(content).decode(),
+            "octets": raw.octets,
+            "form": raw.form,
+            "content": raw.content.decode("ascii"),
         }
     )
 

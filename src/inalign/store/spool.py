@@ -56,7 +56,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str | None = None
 
 
-class _Head(msgspec.Struct, omit_defaults=True):
+class Head(msgspec.Struct, omit_defaults=True):
+    """The first line of an item: what is known of a delivery beside its content."""
+
     name: str
     source: str
     received: datetime
@@ -171,11 +173,11 @@ class Spool:
             place = self._refused / name
             try:
                 with place.open("rb") as file:
-                    head = _read_head(file.readline(MAX_HEAD_OCTETS))
+                    head = read_head(file.readline(MAX_HEAD_OCTETS))
                 octets = place.stat().st_size
                 reasons = msgspec.json.decode((self._refused / f"{name}.json").read_bytes(), type=tuple[Reason, ...])
             except (OSError, msgspec.DecodeError, SpoolUnavailable):
-                head, octets, reasons = _Head(name, "", datetime.fromtimestamp(0).astimezone()), 0, ()
+                head, octets, reasons = Head(name, "", datetime.fromtimestamp(0).astimezone()), 0, ()
             yield Refused(name, head.name, head.source, head.received, octets, reasons)
 
     def read_refused(self, name: str) -> Delivery:
@@ -233,7 +235,7 @@ def read_item(place: Path) -> Delivery:
     """A file of the spool. Raises `FileNotFoundError`, `SpoolUnavailable`."""
     try:
         with place.open("rb") as file:
-            head = _read_head(file.readline(MAX_HEAD_OCTETS))
+            head = read_head(file.readline(MAX_HEAD_OCTETS))
             content = file.read()
     except FileNotFoundError:
         raise
@@ -255,7 +257,7 @@ def _head(delivery: Delivery) -> bytes:
     def printable(text: str | None) -> str | None:
         return None if text is None else text.encode("utf-8", "backslashreplace").decode()[: 4 * MAX_NAME]
 
-    head = _Head(
+    head = Head(
         printable(delivery.name) or "",
         printable(delivery.source) or "",
         delivery.received,
@@ -267,9 +269,10 @@ def _head(delivery: Delivery) -> bytes:
     return msgspec.json.encode(head) + b"\n"
 
 
-def _read_head(line: bytes) -> _Head:
+def read_head(line: bytes) -> Head:
+    """The first line of an item. Raises `SpoolUnavailable` where it is none."""
     try:
-        return msgspec.json.decode(line, type=_Head)
+        return msgspec.json.decode(line, type=Head)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise SpoolUnavailable(f"no item of the spool: {problem}") from None
 
