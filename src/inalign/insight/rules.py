@@ -1,0 +1,300 @@
+"""The ordered rules that give mail its class. Rows and DNS speak first, then names, then the map.
+
+Three ways in: mail that passes SPF for the domain (`_authorized`), mail with the domain's signature (`_signed`), and
+the rest (`_unauthenticated`). Each answers with a class and what spoke for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inalign.insight.directory import Directory, Kind, Service
+from inalign.insight.facts import Mail
+from inalign.insight.lookups import DomainLookups
+from inalign.insight.names import is_same_or_below, organization
+from inalign.insight.result import Evidence, EvidenceCode, SourceClass
+from inalign.insight.site import Look, Site, sender_of
+from inalign.insight.streams import MANY_NAMES, Selector, Streams
+
+HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
+KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
+MIN_IMITATED = 4  # letters that a name has in common with the domain
+
+_INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
+_HOUSES = (Kind.MAILBOX, Kind.GATEWAY)
+
+
+class Ruling(NamedTuple):
+    """A class and its evidence."""
+
+    source_class: SourceClass
+    evidence: tuple[Evidence, ...]
+
+
+def _ruling(source_class: SourceClass, *evidence: Evidence | None) -> Ruling:
+    return Ruling(source_class, tuple(each for each in evidence if each is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules for one domain."""
+
+    lookups: DomainLookups
+    directory: Directory
+    streams: Streams
+
+    def judge(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        """The class of mail that looks like this, from this address."""
+        if look.has_own_spf:
+            return self._authorized(site, mail, look)
+        if look.own:
+            ruling = self._signed(site, look)
+            if ruling is not None:
+                return ruling
+        if look.foreign_names:
+            return self._in_the_name_of_others(site, mail, look)
+        return self._unauthenticated(site, mail, look)
+
+    # SPF passes for the domain: the owner named this address
+
+    def _authorized(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        _, service = sender_of(site, look)
+        kind = service.kind if service else None
+        aligned = Evidence(EvidenceCode.SPF_ALIGNED, {"name": look.spf_name})
+        named = _named(site)
+        if kind is Kind.SENDING:
+            return _ruling(SourceClass.APPROVED, aligned, named, _known(service, site, look))
+        if site.is_direct or site.has_own_name or site.is_exchange:
+            return _ruling(SourceClass.OWN, aligned, named, _own_host(site), _exchange(site))
+        if kind is not None:
+            return _ruling(SourceClass.OWN, aligned, named, _known(service, site, look))
+        if look.foreign:
+            signature = Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]})
+            return _ruling(SourceClass.APPROVED, aligned, named, signature)
+        # mailboxes send as the domain itself; services want a name below it for their bounces
+        is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
+        return _ruling(SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, _host(site))
+
+    # A signature of the domain without its SPF: its own sender, or mail passed on
+
+    def _signed(self, site: Site, look: Look) -> Ruling | None:
+        selector = self.streams.selector_of(site.address, look.own[0])
+        sender, service = sender_of(site, look)
+        share = self.streams.share(selector, sender)
+        signs = self.streams.signed_total.get(selector, 0) > 0 or not selector[1]
+        home = _percent(selector, share)
+        if look.has_own_pass or signs:
+            passed_on = self._passed_on(site, look, selector)
+            if self._is_home(site, look, service, share):
+                return self._home(site, look, service, home)
+            if look.has_own_pass or site.rhythm.days > 1 or self.streams.signed_total.get(selector, 0):
+                return _ruling(SourceClass.FORWARDER, *passed_on, _known(service, site, look))
+            return None
+        # signed with a selector that never passes: set up by the owner, or by anybody
+        missing = Evidence(EvidenceCode.SELECTOR_WITHOUT_KEY, {"selector": selector[1]})
+        if site.is_direct or (site.include is not None and not self._is_shared_pool(site)):
+            legitimate = SourceClass.OWN if site.is_direct else SourceClass.APPROVED
+            return _ruling(legitimate, missing, _named(site), _known(service, site, look))
+        if selector in self.lookups.keys and look.foreign_spf and site.rhythm.is_steady:
+            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), _known(service, site, look))
+        return None
+
+    def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
+        kind = service.kind if service else None
+        if look.foreign_spf and not look.spf_is_helo:
+            identity = self.directory.by_identity(look.foreign_spf)
+            if identity is not None and identity.kind in _INDIRECT:
+                return False
+        if kind is Kind.SENDING:
+            return share >= KNOWN_SERVICE_SHARE
+        if kind in _INDIRECT:
+            return False
+        if kind in _HOUSES:
+            # an own provider's bounces have its host name as identity; other tenants of it forward
+            is_own_house = site.include is not None or site.is_direct or site.is_exchange
+            is_host_name = bool(look.foreign_spf) and self._is_name_of_host(site, look)
+            return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
+        return share >= HOME_SHARE
+
+    def _home(self, site: Site, look: Look, service: Service | None, share: Evidence) -> Ruling:
+        if look.has_own_pass:
+            signature = Evidence(EvidenceCode.OWN_SIGNATURE, {"selector": look.own[0].selector})
+        else:
+            signature = Evidence(EvidenceCode.OWN_SIGNATURE_BROKEN, {"selector": look.own[0].selector})
+        kind = service.kind if service else None
+        if kind is Kind.SENDING:
+            return _ruling(SourceClass.APPROVED, signature, share, _known(service, site, look))
+        own_place = site.is_direct or site.is_exchange or site.has_own_name or kind in _HOUSES
+        if own_place or not (look.foreign_names or (site.host and not site.looks_hosted)):
+            return _ruling(SourceClass.OWN, signature, share, _own_host(site), _named(site), _exchange(site))
+        return _ruling(SourceClass.APPROVED, signature, share, _foreign_spf(look), _host(site))
+
+    def _passed_on(self, site: Site, look: Look, selector: Selector) -> tuple[Evidence | None, ...]:
+        code = EvidenceCode.OWN_SIGNATURE_ELSEWHERE if look.has_own_pass else EvidenceCode.OWN_SIGNATURE_BROKEN
+        return (
+            Evidence(code, {"selector": selector[1]}),
+            _foreign_spf(look) or _spf_not_pass(look),
+            _host(site),
+        )
+
+    def _is_shared_pool(self, site: Site) -> bool:
+        """Whether everybody's mail comes from these addresses: being named in SPF says little then."""
+        return site.include_service is not None and site.include_service.kind in (*_HOUSES, Kind.HOSTING)
+
+    def _is_name_of_host(self, site: Site, look: Look) -> bool:
+        if site.host and organization(site.host) == organization(look.foreign_spf):
+            return self.directory.by_identity(look.foreign_spf) is not None
+        return False
+
+    # No signature of the domain; somebody else's identity passes
+
+    def _in_the_name_of_others(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        _, service = sender_of(site, look)
+        kind = service.kind if service else None
+        names = _foreign_spf(look), _foreign_signature(look)
+        known = _known(service, site, look)
+        if site.is_direct:
+            return _ruling(SourceClass.OWN, _named(site), *names)
+        if site.include is not None and not self._is_shared_pool(site):
+            return _ruling(SourceClass.APPROVED, _named(site), *names, known)
+        identity = self.directory.by_identity(look.foreign_spf) if look.foreign_spf else None
+        if identity is not None and identity.kind in _INDIRECT:
+            # a free mailbox that signs was used to write, not to forward
+            if identity.kind is Kind.FREE_MAIL and look.foreign:
+                return _ruling(SourceClass.UNKNOWN, *names, _known(identity, site, look))
+            return _ruling(SourceClass.FORWARDER, *names, _known(identity, site, look))
+        if mail.reasons:
+            return _ruling(SourceClass.FORWARDER, _override(mail), *names)
+        if kind in (Kind.LISTS, Kind.FORWARDER, Kind.ACCESS, Kind.GATEWAY):
+            return _ruling(SourceClass.FORWARDER, known, *names)
+        if kind is Kind.SENDING:
+            return _ruling(SourceClass.UNKNOWN, known, *names)
+        if imitated := self._imitation(look):
+            return _ruling(SourceClass.SPOOF, imitated, _host(site))
+        if site.include is not None and self._is_name_of_host(site, look):
+            return _ruling(SourceClass.OWN, _named(site), *names)
+        return self._strange_host(site, look, names)
+
+    def _strange_host(self, site: Site, look: Look, names: tuple[Evidence | None, ...]) -> Ruling:
+        steady = _rhythm(site)
+        fits = bool(site.host) and any(organization(name) == organization(site.host) for name in look.foreign_names)
+        changing = self.streams.changing_names(site.address)
+        if site.reputation == "dynamic" or (site.reputation and not site.rhythm.is_steady) or site.looks_dynamic:
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), _host(site), *names)
+        if site.looks_hosted:
+            if site.rhythm.is_steady:
+                return _ruling(SourceClass.HOSTING, _host(site), *names, steady)
+            return _ruling(SourceClass.SPOOF, _host(site), *names, steady)
+        if changing >= MANY_NAMES and not fits:
+            return _ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": changing}), *names)
+        if _is_list_name(look.foreign_spf) and site.rhythm.is_steady:
+            return _ruling(SourceClass.FORWARDER, *names, steady)
+        if fits or site.rhythm.is_steady:
+            return _ruling(SourceClass.UNKNOWN, *names, _host(site), steady)
+        return _ruling(SourceClass.SPOOF, *names, _host(site), steady)
+
+    def _imitation(self, look: Look) -> Evidence | None:
+        label = organization(self.lookups.domain).split(".")[0]
+        words = [word for word in (label, *label.split("-")) if len(word) >= MIN_IMITATED]
+        for name in look.foreign_names:
+            strange = organization(name).split(".")[0]
+            if self.directory.by_identity(name) is None and any(word in strange for word in words):
+                return Evidence(EvidenceCode.IMITATION, {"name": name})
+        return None
+
+    # Nothing passes
+
+    def _unauthenticated(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        service = site.host_service
+        kind = service.kind if service else None
+        failed = _spf_not_pass(look)
+        known = _known(service, site, look)
+        if site.is_direct or (site.is_exchange and kind not in _HOUSES and kind is not Kind.HOSTING):
+            return _ruling(SourceClass.OWN, _named(site), _exchange(site), failed)
+        if site.include is not None:
+            legitimate = SourceClass.OWN if self._is_shared_pool(site) else SourceClass.APPROVED
+            return _ruling(legitimate, _named(site), failed, known)
+        if kind in (*_INDIRECT, *_HOUSES):
+            return _ruling(SourceClass.FORWARDER, known, failed)
+        if kind is Kind.SENDING:
+            return _ruling(SourceClass.UNKNOWN, known, failed)
+        if site.reputation is not None and not (site.rhythm.is_steady and site.reputation == "listed"):
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), _host(site), failed)
+        if site.looks_dynamic:
+            return _ruling(SourceClass.LOW_REPUTATION, _host(site), failed)
+        steady = _rhythm(site)
+        if site.has_own_name and site.rhythm.is_steady:
+            return _ruling(SourceClass.OWN, _own_host(site), failed, steady)
+        if site.looks_hosted:
+            if site.rhythm.is_steady and not look.spf_is_ours:
+                return _ruling(SourceClass.HOSTING, _host(site), failed, steady)
+            return _ruling(SourceClass.SPOOF, failed, _host(site), steady)
+        claims_owner = look.spf_is_ours and look.spf_name == self.lookups.domain
+        if claims_owner and site.rhythm.is_steady and (site.looks_like_relay or not site.host):
+            return _ruling(SourceClass.FORWARDER, failed, _host(site), steady, _override(mail))
+        if site.reputation is not None:
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), failed)
+        if site.rhythm.is_steady and site.host and is_same_or_below(look.spf_name or "-", organization(site.host)):
+            return _ruling(SourceClass.UNKNOWN, failed, _host(site), steady)
+        return _ruling(SourceClass.SPOOF, failed, _host(site), Evidence(EvidenceCode.NOTHING_VALID))
+
+
+def _percent(selector: Selector, share: float) -> Evidence:
+    return Evidence(EvidenceCode.SELECTOR_SHARE, {"selector": selector[1], "percent": round(100 * share, 1)})
+
+
+def _named(site: Site) -> Evidence | None:
+    if site.is_direct:
+        return Evidence(EvidenceCode.NAMED_BY_ADDRESS)
+    return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": site.include.name}) if site.include else None
+
+
+def _host(site: Site) -> Evidence | None:
+    return Evidence(EvidenceCode.HOST_NAME, {"name": site.host}) if site.host else None
+
+
+def _own_host(site: Site) -> Evidence | None:
+    return Evidence(EvidenceCode.OWN_HOST_NAME, {"name": site.host}) if site.has_own_name else None
+
+
+def _exchange(site: Site) -> Evidence | None:
+    return Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address}) if site.is_exchange else None
+
+
+def _reputation(site: Site) -> Evidence | None:
+    return Evidence(EvidenceCode.REPUTATION, {"listed": site.reputation}) if site.reputation else None
+
+
+def _rhythm(site: Site) -> Evidence:
+    code = EvidenceCode.STEADY if site.rhythm.is_steady else EvidenceCode.BURSTS
+    return Evidence(code, {"days": site.rhythm.days, "span": site.rhythm.span})
+
+
+def _foreign_spf(look: Look) -> Evidence | None:
+    return Evidence(EvidenceCode.FOREIGN_SPF, {"name": look.foreign_spf}) if look.foreign_spf else None
+
+
+def _foreign_signature(look: Look) -> Evidence | None:
+    return Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]}) if look.foreign else None
+
+
+def _spf_not_pass(look: Look) -> Evidence | None:
+    if not look.spf_name:
+        return None
+    return Evidence(EvidenceCode.SPF_NOT_PASS, {"name": look.spf_name, "result": look.spf_result})
+
+
+def _known(service: Service | None, site: Site, look: Look) -> Evidence | None:
+    if service is None:
+        return None
+    name = site.host if service == site.host_service and site.host else (look.foreign_names or (site.address,))[0]
+    return Evidence(EvidenceCode.KNOWN_SENDER, {"service": service.name, "kind": str(service.kind), "name": name})
+
+
+def _override(mail: Mail) -> Evidence | None:
+    return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": mail.reasons[0]}) if mail.reasons else None
+
+
+def _is_list_name(name: str) -> bool:
+    return name.split(".")[0] in ("lists", "list", "ml", "mailman", "groups", "listserv", "mlist")
