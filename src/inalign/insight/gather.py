@@ -22,7 +22,13 @@ from inalign.insight.names import judged_domain
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
 
 _Look = tuple[str, bool, bool, tuple[Signature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
-_WORDS = {"hardfail": "fail", "unknown": "permerror", "error": "temperror", "hard_fail": "fail", "soft_fail": "softfail"}
+_WORDS = {
+    "hardfail": "fail",
+    "unknown": "permerror",
+    "error": "temperror",
+    "hard_fail": "fail",
+    "soft_fail": "softfail",
+}
 _REASONS = {"forwarded": FORWARDED, "mailing_list": MAILING_LIST, "trusted_forwarder": TRUSTED}
 
 

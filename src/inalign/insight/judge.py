@@ -10,7 +10,7 @@ from inalign.dmarc.record import AlignmentMode
 from inalign.insight.directory import Directory
 from inalign.insight.facts import DomainFacts, Mail, SourceFacts
 from inalign.insight.lookups import DomainLookups
-from inalign.insight.names import organization
+from inalign.insight.names import network_of, organization
 from inalign.insight.result import Evidence, EvidenceCode, JudgedMail, Source, SourceClass
 from inalign.insight.rules import Rules, Ruling
 from inalign.insight.site import Look, Site, Surroundings, look_of, sender_of, site_of
@@ -49,9 +49,7 @@ def judge_domain(
     """Give every source of a domain its class. `overrides` are by address, by network as `network_of`, or by sender."""
     surroundings = surroundings or Surroundings()
     first_day, last_day = (facts.days[0], facts.days[-1]) if facts.days else (0, 0)
-    sites = {
-        source.source_ip: site_of(source, lookups, directory, surroundings, last_day) for source in facts.sources
-    }
+    sites = {source.source_ip: site_of(source, lookups, directory, surroundings, last_day) for source in facts.sources}
     looks: dict[Mail, Look] = {}
     found = []
     for source in facts.sources:
@@ -59,7 +57,7 @@ def judge_domain(
             look = look_of(mail, lookups, directory)
             looks[mail] = look
             found.append((sites[source.source_ip], mail, look))
-    rules = Rules(lookups, directory, streams_of(found, lookups))
+    rules = Rules(lookups, directory, streams_of(found, last_day))
     alignment = _Alignment(facts, lookups)
     sources = [
         _judge_source(source, sites[source.source_ip], looks, rules, alignment, overrides or {})
@@ -108,28 +106,34 @@ def _judge_source(
 def _override_of(site: Site, sender: str, overrides: Mapping[str, Override]) -> Override | None:
     if not overrides:
         return None
-    from_network = next((overrides[key] for key in (site.address, sender) if key in overrides), None)
-    return from_network
+    keys = (site.address, network_of(site.address), sender)
+    return next((overrides[key] for key in keys if key in overrides), None)
 
 
 def _with_the_rest(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, Look, Ruling]]:
     """Mail that fails goes with the mail of its address that passes, unless somebody else's name speaks for it."""
     passing: dict[SourceClass, int] = defaultdict(int)
-    names = set()
+    names: dict[SourceClass, set[str]] = defaultdict(set)
     for mail, look, ruling in rulings:
         if look.has_own_pass or look.has_own_spf:
             passing[ruling.source_class] += mail.messages
-            names.update(organization(name) for name in look.foreign_names)
+            names[ruling.source_class].update(organization(name) for name in look.foreign_names)
     if not passing:
         return _of_one_mind(rulings)
     chief = max(passing, key=lambda found: (passing[found], -_PRECEDENCE.index(found)))
     together = []
     for mail, look, ruling in rulings:
         fails = not (look.has_own_pass or look.has_own_spf)
-        if fails and ruling.source_class is not chief and all(organization(n) in names for n in look.foreign_names):
-            ruling = Ruling(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
-        together.append((mail, look, ruling))
+        known = all(organization(name) in names[chief] for name in look.foreign_names)
+        if fails and known and ruling.source_class is not chief:
+            together.append((mail, look, _following(chief, ruling)))
+        else:
+            together.append((mail, look, ruling))
     return together
+
+
+def _following(chief: SourceClass, ruling: Ruling) -> Ruling:
+    return Ruling(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
 
 
 def _of_one_mind(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, Look, Ruling]]:
@@ -140,12 +144,10 @@ def _of_one_mind(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, L
     if len(by_class) == 1:
         return rulings
     chief = max(by_class, key=lambda found: (by_class[found], -_PRECEDENCE.index(found)))
-    together = []
-    for mail, look, ruling in rulings:
-        if ruling.source_class is not chief and not look.foreign_names:
-            ruling = Ruling(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
-        together.append((mail, look, ruling))
-    return together
+    return [
+        (mail, look, ruling if ruling.source_class is chief or look.foreign_names else _following(chief, ruling))
+        for mail, look, ruling in rulings
+    ]
 
 
 class _Alignment:

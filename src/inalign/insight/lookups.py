@@ -23,10 +23,12 @@ MAX_SPF_RECORDS = 100  # a tree is ended by RFC 7208 section 4.6.4 at ten lookup
 
 @dataclass(frozen=True)
 class Included:
-    """An include of the domain's SPF record, with all networks below it."""
+    """An include in the tree of the domain's SPF record, with all networks below it."""
 
     name: str
     networks: Networks
+    by_owner: bool = True
+    """Whether the owner's record names it, not only another include."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class DomainLookups:
     direct: Networks = field(default_factory=Networks)
     """Named by ip4, ip6, a or mx."""
     included: tuple[Included, ...] = ()
+    """The innermost first."""
+    addresses: Networks = field(default_factory=Networks)
+    """Of the domain and of the names below it."""
     exchanges: tuple[str, ...] = ()
     exchange_addresses: Networks = field(default_factory=Networks)
     null_mx: bool = False
@@ -64,7 +69,7 @@ class DomainLookups:
         return name == self.organization or name.endswith("." + self.organization)
 
     def including(self, address: str) -> Included | None:
-        """The include that names the address."""
+        """The innermost include that names the address."""
         return next((found for found in self.included if address in found.networks), None)
 
     def has_own_record(self, name: str) -> bool:
@@ -91,6 +96,12 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         spf=spf,
         direct=Networks(direct),
         included=tuple(included),
+        addresses=Networks(
+            span
+            for name in reader.named
+            if name == domain or name.endswith("." + domain)
+            for span in reader.spans(name, 32, 128)
+        ),
         exchanges=tuple(host for host in exchanges if host),
         exchange_addresses=Networks(span for host in exchanges for span in reader.spans(host, 32, 128)),
         null_mx=exchanges == [""],
@@ -104,6 +115,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
 class _Reader:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        self.named = sorted(answers)
         # a name exists when something below it does (RFC 8020 section 2)
         self.names = frozenset(above for name in answers for above in _with_ancestors(name))
         self._left = MAX_SPF_RECORDS
@@ -145,7 +157,10 @@ class _Reader:
         return found
 
     def spf_tree(self, name: str) -> tuple[list[Span], list[Included]]:
-        """Networks that the record of `name` names itself, and its includes."""
+        """Networks that the record of `name` names itself, and its includes.
+
+        A record below the owner's own name, included or redirected to, is the owner's own word.
+        """
         direct: list[Span] = []
         included: list[Included] = []
         record = self.spf(name)
@@ -162,21 +177,21 @@ class _Reader:
                 for each in [host] if isinstance(term, A) else self.exchanges(host):
                     direct.extend(self.spans(each, term.prefix4, term.prefix6))
             elif isinstance(term, Include):
-                target = str(term.target).lower().rstrip(".")
-                included.append(Included(target, Networks(self._all_below(target))))
+                self._go_on(name, str(term.target), direct, included)
         if record.redirect is not None:
-            target = str(record.redirect.target).lower().rstrip(".")
-            more, further = self.spf_tree(target)
-            if organization(target) == organization(name):
-                direct, included = direct + more, included + further
-            else:
-                included.append(Included(target, Networks(more)))
-                included.extend(further)
+            self._go_on(name, str(record.redirect.target), direct, included)
         return direct, included
 
-    def _all_below(self, name: str) -> list[Span]:
-        direct, included = self.spf_tree(name)
-        return direct + [span for found in included for span in found.networks.spans()]
+    def _go_on(self, name: str, target: str, direct: list[Span], included: list[Included]) -> None:
+        target = target.lower().rstrip(".")
+        more, further = self.spf_tree(target)
+        if organization(target) == organization(name):
+            direct.extend(more)
+            included.extend(further)
+            return
+        included.extend(Included(found.name, found.networks, by_owner=False) for found in further)
+        below = more + [span for found in further for span in found.networks.spans()]
+        included.append(Included(target, Networks(below)))
 
     def dmarc(self, name: str) -> DmarcRecord | None:
         for text in self.texts("_dmarc." + name):
@@ -191,9 +206,7 @@ class _Reader:
     def keys(self) -> Iterator[tuple[str, str]]:
         for name in self._answers:
             selector, found, domain = name.partition("._domainkey.")
-            if found and any(_has_key(text) for text in self.texts(name)):
-                yield domain, selector
-            elif found and "CNAME" in self._answers[name]:
+            if found and ("CNAME" in self._answers[name] or any(_has_key(text) for text in self.texts(name))):
                 yield domain, selector
 
     def own_records(self, domain: str) -> Iterator[str]:

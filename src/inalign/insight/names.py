@@ -8,8 +8,9 @@ from ipaddress import ip_address
 # Second levels under a two-letter top level under which names are registered. Identities are only grouped by it; what
 # is aligned the reporters and the domain's own records say.
 _SECOND_LEVELS = frozenset(
-    "ac ad asso co com conf ed edu fin firm gc go gob gouv gov gr id in lg ltd me mil mod ne net nhs nom or org plc"
-    " police res sch school web".split()
+    {"ac", "ad", "asso", "co", "com", "conf", "ed", "edu", "fin", "firm", "gc", "go", "gob", "gouv", "gov", "gr", "id"}
+    | {"in", "lg", "ltd", "me", "mil", "mod", "ne", "net", "nhs", "nom", "or", "org", "plc", "police", "res", "sch"}
+    | {"school", "web"}
 )
 
 

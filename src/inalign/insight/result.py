@@ -49,6 +49,8 @@ class EvidenceCode(StrEnum):
     """The organisation of the host `name` receives the domain's mail."""
     OWN_HOST_NAME = "own_host_name"
     """The reverse name `name` is below the domain."""
+    OWN_ADDRESS = "own_address"
+    """A name of the domain has this address."""
     OWN_SIGNATURE = "own_signature"
     """The domain's signature with `selector` passes."""
     SELECTOR_SHARE = "selector_share"
@@ -178,6 +180,8 @@ class WhyCode(StrEnum):
     """`percent` of the mail is forwarded and fails (RFC 9989 section 7.4)."""
     SHORT_AT_QUARANTINE = "short_at_quarantine"
     """`days` of the month at quarantine that RFC 9989 section 7.4 asks for."""
+    NOT_LOOKED_UP = "not_looked_up"
+    """DNS is not known; which senders the owner set up cannot be told."""
     NO_RECORD = "no_record"
     """The domain publishes no DMARC record."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 MIN_DAYS = 5  # below it nothing is called steady
 STEADY_DAYS = 0.3  # share of the span on which steady mail is seen at least
 MAX_TOP_SHARE = 0.4  # of all messages on the five busiest days; campaigns have more
 MAX_SILENCE = 0.2  # of the span, in one piece, and at least a week
 MIN_SILENCE = 7
+MIN_RUNS = 3  # of a sender that comes in a cycle, such as the monthly invoice
+RUN_GAP = 4  # days of silence that part two runs
+MAX_UNEVEN = 1.3  # the longest pause between runs against the shortest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,9 @@ class Rhythm:
     silence: int
     """The longest silence between two days, or from the last day to the end of the window."""
 
+    is_cyclic: bool
+    """Comes in runs with even pauses between them."""
+
     @property
     def is_steady(self) -> bool:
         """Seen often, without bursts and long silences. A source that began late is measured from its beginning."""
@@ -33,11 +40,23 @@ class Rhythm:
             and self.silence <= max(MIN_SILENCE, MAX_SILENCE * self.span)
         )
 
+    @property
+    def comes_back(self) -> bool:
+        """Seen on several days without long silences, or in a cycle: seldom, but again and again."""
+        return self.is_cyclic or (self.days >= MIN_DAYS and self.silence <= max(MIN_SILENCE, MAX_SILENCE * self.span))
+
 
 def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
     """The rhythm of messages by day, up to the last day of the window."""
     at = sorted(days)
     total = sum(days.values())
     top = sum(sorted(days.values(), reverse=True)[:5])
-    silence = max((later - earlier - 1 for earlier, later in zip(at, [*at[1:], last_day + 1], strict=True)), default=0)
-    return Rhythm(len(at), last_day - at[0] + 1 if at else 0, top / total if total else 1.0, silence)
+    silence = max((later - earlier - 1 for earlier, later in pairwise([*at, last_day + 1])), default=0)
+    span = last_day - at[0] + 1 if at else 0
+    return Rhythm(len(at), span, top / total if total else 1.0, silence, _is_cyclic(at))
+
+
+def _is_cyclic(days: list[int]) -> bool:
+    starts = [day for earlier, day in zip([-RUN_GAP, *days], days, strict=False) if day - earlier > RUN_GAP]
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
+    return len(starts) >= MIN_RUNS and max(pauses) <= MAX_UNEVEN * min(pauses)

@@ -6,6 +6,7 @@ the rest (`_unauthenticated`). Each answers with a class and what spoke for it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,12 +15,14 @@ from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import is_same_or_below, organization
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
+from inalign.insight.rhythm import MIN_DAYS
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.streams import MANY_NAMES, Selector, Streams
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
 KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
-MIN_IMITATED = 4  # letters that a name has in common with the domain
+MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
+INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 _INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
 _HOUSES = (Kind.MAILBOX, Kind.GATEWAY)
@@ -91,13 +94,18 @@ class Rules:
             if look.has_own_pass or site.rhythm.days > 1 or self.streams.signed_total.get(selector, 0):
                 return _ruling(SourceClass.FORWARDER, *passed_on, _known(service, site, look))
             return None
-        # signed with a selector that never passes: set up by the owner, or by anybody
+        # signed with a selector that never passes: whoever set it up at a service meant to sign as the owner
         missing = Evidence(EvidenceCode.SELECTOR_WITHOUT_KEY, {"selector": selector[1]})
-        if site.is_direct or (site.include is not None and not self._is_shared_pool(site)):
-            legitimate = SourceClass.OWN if site.is_direct else SourceClass.APPROVED
-            return _ruling(legitimate, missing, _named(site), _known(service, site, look))
-        if selector in self.lookups.keys and look.foreign_spf and site.rhythm.is_steady:
-            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), _known(service, site, look))
+        if site.is_direct:
+            return _ruling(SourceClass.OWN, missing, _named(site))
+        known = _known(service, site, look)
+        if site.include is not None and not self._is_shared_pool(site):
+            return _ruling(SourceClass.APPROVED, missing, _named(site), known)
+        is_service = service is not None and service.kind is Kind.SENDING
+        if look.foreign_spf and not site.looks_hosted and (is_service or self._fits(site, look)):
+            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), known, _host(site))
+        if look.foreign_spf and not site.host and site.rhythm.is_steady:
+            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), _rhythm(site))
         return None
 
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
@@ -126,7 +134,7 @@ class Rules:
         if kind is Kind.SENDING:
             return _ruling(SourceClass.APPROVED, signature, share, _known(service, site, look))
         own_place = site.is_direct or site.is_exchange or site.has_own_name or kind in _HOUSES
-        if own_place or not (look.foreign_names or (site.host and not site.looks_hosted)):
+        if own_place or not (look.foreign_names or site.looks_like_relay):
             return _ruling(SourceClass.OWN, signature, share, _own_host(site), _named(site), _exchange(site))
         return _ruling(SourceClass.APPROVED, signature, share, _foreign_spf(look), _host(site))
 
@@ -143,9 +151,21 @@ class Rules:
         return site.include_service is not None and site.include_service.kind in (*_HOUSES, Kind.HOSTING)
 
     def _is_name_of_host(self, site: Site, look: Look) -> bool:
-        if site.host and organization(site.host) == organization(look.foreign_spf):
-            return self.directory.by_identity(look.foreign_spf) is not None
-        return False
+        """Whether SPF passes for the name of a known host itself, as for bounces."""
+        return self._fits(site, look) and self.directory.by_identity(look.foreign_spf) is not None
+
+    def _fits(self, site: Site, look: Look) -> bool:
+        """Whether the host is of the organisation whose identity passes."""
+        return bool(site.host) and any(organization(name) == organization(site.host) for name in look.foreign_names)
+
+    def _include_of(self, look: Look, service: Service | None) -> Evidence | None:
+        """The include of the owner for the service whose identity passes, though it lists other addresses."""
+        for include in self.lookups.included:
+            known = self.directory.by_identity(include.name)
+            of_service = known is not None and known.kind is Kind.SENDING and known == service
+            if of_service or (known is None and organization(include.name) == organization(look.foreign_spf or "-")):
+                return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": include.name})
+        return None
 
     # No signature of the domain; somebody else's identity passes
 
@@ -154,52 +174,68 @@ class Rules:
         kind = service.kind if service else None
         names = _foreign_spf(look), _foreign_signature(look)
         known = _known(service, site, look)
-        if site.is_direct:
+        if site.is_direct and kind is not Kind.SENDING:
             return _ruling(SourceClass.OWN, _named(site), *names)
-        if site.include is not None and not self._is_shared_pool(site):
+        if site.is_direct or (site.include is not None and not self._is_shared_pool(site)):
             return _ruling(SourceClass.APPROVED, _named(site), *names, known)
+        if included := self._include_of(look, service):
+            return _ruling(SourceClass.APPROVED, included, *names, known)
         identity = self.directory.by_identity(look.foreign_spf) if look.foreign_spf else None
-        if identity is not None and identity.kind in _INDIRECT:
+        if identity is not None and identity.kind in _INDIRECT and site.reputation != "dynamic":
             # a free mailbox that signs was used to write, not to forward
             if identity.kind is Kind.FREE_MAIL and look.foreign:
                 return _ruling(SourceClass.UNKNOWN, *names, _known(identity, site, look))
             return _ruling(SourceClass.FORWARDER, *names, _known(identity, site, look))
-        if mail.reasons:
-            return _ruling(SourceClass.FORWARDER, _override(mail), *names)
-        if kind in (Kind.LISTS, Kind.FORWARDER, Kind.ACCESS, Kind.GATEWAY):
+        if kind in (Kind.LISTS, Kind.FORWARDER, Kind.ACCESS, Kind.GATEWAY) and not site.looks_dynamic:
             return _ruling(SourceClass.FORWARDER, known, *names)
         if kind is Kind.SENDING:
             return _ruling(SourceClass.UNKNOWN, known, *names)
-        if imitated := self._imitation(look):
-            return _ruling(SourceClass.SPOOF, imitated, _host(site))
         if site.include is not None and self._is_name_of_host(site, look):
             return _ruling(SourceClass.OWN, _named(site), *names)
-        return self._strange_host(site, look, names)
+        return self._strange_host(site, mail, look)
 
-    def _strange_host(self, site: Site, look: Look, names: tuple[Evidence | None, ...]) -> Ruling:
-        steady = _rhythm(site)
-        fits = bool(site.host) and any(organization(name) == organization(site.host) for name in look.foreign_names)
+    def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        names = _foreign_spf(look), _foreign_signature(look)
+        steady, host = _rhythm(site), _host(site)
+        fits = self._fits(site, look)
+        imitated = None if site.rhythm.is_steady else self._imitation(look)
+        if imitated is None and mail.reasons:
+            return _ruling(SourceClass.FORWARDER, _override(mail), *names, host)
+        is_machine = site.host == look.foreign_spf and not site.looks_like_relay
+        hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look)
+        regular = fits or self.streams.is_regular(look.foreign_spf)
+        bad = site.reputation == "dynamic" or site.looks_dynamic
+        if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, *names)
+        if imitated is not None:
+            return _ruling(SourceClass.SPOOF, imitated, host, steady)
+        if site.is_own_address:
+            return _ruling(SourceClass.OWN, _own_address(site), *names, host)
+        if hosted:
+            verdict = SourceClass.HOSTING if site.rhythm.is_steady else SourceClass.SPOOF
+            return _ruling(verdict, host, *names, steady)
         changing = self.streams.changing_names(site.address)
-        if site.reputation == "dynamic" or (site.reputation and not site.rhythm.is_steady) or site.looks_dynamic:
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), _host(site), *names)
-        if site.looks_hosted:
-            if site.rhythm.is_steady:
-                return _ruling(SourceClass.HOSTING, _host(site), *names, steady)
-            return _ruling(SourceClass.SPOOF, _host(site), *names, steady)
-        if changing >= MANY_NAMES and not fits:
+        if changing >= MANY_NAMES:
             return _ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": changing}), *names)
-        if _is_list_name(look.foreign_spf) and site.rhythm.is_steady:
-            return _ruling(SourceClass.FORWARDER, *names, steady)
-        if fits or site.rhythm.is_steady:
-            return _ruling(SourceClass.UNKNOWN, *names, _host(site), steady)
-        return _ruling(SourceClass.SPOOF, *names, _host(site), steady)
+        if site.rhythm.is_steady and (_is_indirect_name(look.foreign_spf) or _is_indirect_name(site.host)):
+            return _ruling(SourceClass.FORWARDER, *names, host, steady)
+        if site.rhythm.is_steady or regular:
+            return _ruling(SourceClass.UNKNOWN, *names, host, steady)
+        return _ruling(SourceClass.SPOOF, *names, host, steady)
+
+    def _is_hoster(self, site: Site, look: Look) -> bool:
+        if not look.foreign_spf:
+            return False
+        identity = self.directory.by_identity(look.foreign_spf)
+        return site.is_hosted_name(look.foreign_spf) if identity is None else identity.kind is Kind.HOSTING
 
     def _imitation(self, look: Look) -> Evidence | None:
+        """A name that has the domain's first word and more in it. The very label elsewhere may be the owner's."""
         label = organization(self.lookups.domain).split(".")[0]
-        words = [word for word in (label, *label.split("-")) if len(word) >= MIN_IMITATED]
+        words = [word for word in (label, label.split("-")[0]) if len(word) >= MIN_IMITATED]
         for name in look.foreign_names:
             strange = organization(name).split(".")[0]
-            if self.directory.by_identity(name) is None and any(word in strange for word in words):
+            if strange != label and self.directory.by_identity(name) is None and any(w in strange for w in words):
                 return Evidence(EvidenceCode.IMITATION, {"name": name})
         return None
 
@@ -208,36 +244,42 @@ class Rules:
     def _unauthenticated(self, site: Site, mail: Mail, look: Look) -> Ruling:
         service = site.host_service
         kind = service.kind if service else None
-        failed = _spf_not_pass(look)
+        failed, host = _spf_not_pass(look), _host(site)
         known = _known(service, site, look)
-        if site.is_direct or (site.is_exchange and kind not in _HOUSES and kind is not Kind.HOSTING):
-            return _ruling(SourceClass.OWN, _named(site), _exchange(site), failed)
+        if site.is_direct or site.is_own_address or (site.is_exchange and kind not in (*_HOUSES, Kind.HOSTING)):
+            verdict = SourceClass.APPROVED if kind is Kind.SENDING else SourceClass.OWN
+            return _ruling(verdict, _named(site), _own_address(site), _exchange(site), failed)
         if site.include is not None:
-            legitimate = SourceClass.OWN if self._is_shared_pool(site) else SourceClass.APPROVED
-            return _ruling(legitimate, _named(site), failed, known)
+            verdict = SourceClass.OWN if self._is_shared_pool(site) else SourceClass.APPROVED
+            return _ruling(verdict, _named(site), failed, known)
+        seldom = site.rhythm.days < MIN_DAYS and site.reputation is not None
+        if site.reputation == "dynamic" or site.looks_dynamic or (seldom and kind not in _HOUSES):
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, failed)
         if kind in (*_INDIRECT, *_HOUSES):
             return _ruling(SourceClass.FORWARDER, known, failed)
         if kind is Kind.SENDING:
             return _ruling(SourceClass.UNKNOWN, known, failed)
-        if site.reputation is not None and not (site.rhythm.is_steady and site.reputation == "listed"):
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), _host(site), failed)
-        if site.looks_dynamic:
-            return _ruling(SourceClass.LOW_REPUTATION, _host(site), failed)
-        steady = _rhythm(site)
+        return self._unknown_host(site, mail, look)
+
+    def _unknown_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        failed, host, steady = _spf_not_pass(look), _host(site), _rhythm(site)
+        if site.reputation is not None and not site.rhythm.is_steady:
+            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, failed)
         if site.has_own_name and site.rhythm.is_steady:
             return _ruling(SourceClass.OWN, _own_host(site), failed, steady)
         if site.looks_hosted:
             if site.rhythm.is_steady and not look.spf_is_ours:
-                return _ruling(SourceClass.HOSTING, _host(site), failed, steady)
-            return _ruling(SourceClass.SPOOF, failed, _host(site), steady)
-        claims_owner = look.spf_is_ours and look.spf_name == self.lookups.domain
-        if claims_owner and site.rhythm.is_steady and (site.looks_like_relay or not site.host):
-            return _ruling(SourceClass.FORWARDER, failed, _host(site), steady, _override(mail))
+                return _ruling(SourceClass.HOSTING, host, failed, steady)
+            return _ruling(SourceClass.SPOOF, failed, host, steady)
+        if site.indirect_share >= INDIRECT_SHARE:
+            return _ruling(SourceClass.FORWARDER, failed, host, _override(mail))
+        if look.spf_is_ours and site.rhythm.is_steady:
+            return _ruling(SourceClass.FORWARDER, failed, host, steady, _override(mail))
         if site.reputation is not None:
             return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), failed)
         if site.rhythm.is_steady and site.host and is_same_or_below(look.spf_name or "-", organization(site.host)):
-            return _ruling(SourceClass.UNKNOWN, failed, _host(site), steady)
-        return _ruling(SourceClass.SPOOF, failed, _host(site), Evidence(EvidenceCode.NOTHING_VALID))
+            return _ruling(SourceClass.UNKNOWN, failed, host, steady)
+        return _ruling(SourceClass.SPOOF, failed, host, Evidence(EvidenceCode.NOTHING_VALID))
 
 
 def _percent(selector: Selector, share: float) -> Evidence:
@@ -260,6 +302,10 @@ def _own_host(site: Site) -> Evidence | None:
 
 def _exchange(site: Site) -> Evidence | None:
     return Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address}) if site.is_exchange else None
+
+
+def _own_address(site: Site) -> Evidence | None:
+    return Evidence(EvidenceCode.OWN_ADDRESS) if site.is_own_address else None
 
 
 def _reputation(site: Site) -> Evidence | None:
@@ -296,5 +342,11 @@ def _override(mail: Mail) -> Evidence | None:
     return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": mail.reasons[0]}) if mail.reasons else None
 
 
-def _is_list_name(name: str) -> bool:
-    return name.split(".")[0] in ("lists", "list", "ml", "mailman", "groups", "listserv", "mlist")
+_INDIRECT_NAME = re.compile(
+    r"(?:lists?|ml|mlist|mailman|groups?|listserv|fwd|forward(?:er|ing)?|srs[0-9]?|alias|alumni)[-.0-9]"
+)
+
+
+def _is_indirect_name(name: str) -> bool:
+    """Whether a name begins as those of mailing lists and forwarders do."""
+    return bool(_INDIRECT_NAME.match(name))

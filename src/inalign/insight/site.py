@@ -41,6 +41,10 @@ class Site:
     """Receives the domain's mail, or its host name is of the organisation that does."""
     has_own_name: bool
     """The reverse name is below the domain."""
+    is_own_address: bool
+    """A name of the domain has this address."""
+    indirect_share: float
+    """Of its failing messages, those that receivers took for indirect mail."""
     reputation: Reputation | None
     rhythm: Rhythm
 
@@ -49,16 +53,18 @@ class Site:
         return self.host_service.kind if self.host_service else None
 
     @property
-    def is_named(self) -> bool:
-        return self.is_direct or self.include is not None
-
-    @property
     def looks_dynamic(self) -> bool:
-        return self.kind is Kind.DYNAMIC or (self.kind is None and _looks_dynamic(self.host, self.address))
+        if self.kind is Kind.DYNAMIC:
+            return True
+        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and _looks_dynamic(self.host, self.address)
 
     @property
     def looks_hosted(self) -> bool:
         return self.kind is Kind.HOSTING or (self.kind is None and bool(_HOSTED.search(self.host)))
+
+    def is_hosted_name(self, name: str) -> bool:
+        """Whether a name speaks of a hosted machine; asked where there is no reverse name."""
+        return not self.host and bool(_HOSTED.search(name))
 
     @property
     def looks_like_relay(self) -> bool:
@@ -67,18 +73,29 @@ class Site:
 
 
 # What names of mail servers begin with: mx, mta-snd149, smtp-out2, mogw8003, relay, fwd-01 ...
-_RELAY = re.compile(r"(?:[a-z0-9]{1,4}-)?(?:mx|mta|mail|smtp|msa|mo|mgw|mogw|omx|relay|out|fwd|forward|gw|post|lists?|ml)[a-z]{0,8}[-.0-9]")
+_RELAY = re.compile(
+    r"(?:[a-z0-9]{1,4}-)?(?:mx|mta|mail|smtp|msa|mo|mgw|mogw|omx|relay|out|fwd|forward|gw|post|lists?|ml)[a-z]{0,8}[-.0-9]"
+)
 # Numbered machines of hosters that the map does not know.
-_HOSTED = re.compile(r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|web|static|clients|dedicated|compute|ec2|node|instance)[-.0-9]")
-_DYNAMIC = re.compile(r"(?:dyn|dsl|dial|pool|ppp|cable|dhcp|broadband|residential|customer|user|home|ftth|fiber|wifi|mobile|ipad|catv)")
+_HOSTED = re.compile(
+    r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|web|static|clients|dedicated|compute|ec2|node|instance|www|sv"
+    r"|[0-9-]+[.]ip)[-.0-9]"
+)
+_DYNAMIC = re.compile(
+    r"(?:^|[.-])(?:dynamic|dyn|[avsx]?dsl|dial|dialup|pool|ppp|pppoe|cable|dhcp|broadband|residential|customers?|home|ftth|"
+    r"fiber|wifi|mobile|lte|ipad|ipngn|catv|cpe)[-.0-9]|[.]ap[.]"
+)
 
 
 def _looks_dynamic(host: str, address: str) -> bool:
-    """Whether a reverse name is made of the address and speaks of access lines."""
-    if not host or not _DYNAMIC.search(host):
-        return False
+    """Whether a reverse name speaks of access lines, or is made of the address."""
+    if _DYNAMIC.search(host):
+        return True
     parts = address.split(".")
-    return len(parts) == 4 and sum(bool(re.search(rf"(?<!\d){part}(?!\d)", host)) for part in parts) >= 2
+    if len(parts) != 4 or _HOSTED.search(host):
+        return False
+    digits = [found for found in re.split(r"[^0-9]", host.partition(".")[0]) if found]
+    return sum(part in digits for part in parts) >= 3 or "".join(part.zfill(3) for part in parts) in digits
 
 
 def site_of(
@@ -88,9 +105,13 @@ def site_of(
     host = surroundings.hosts.get(source.source_ip, "").lower().rstrip(".")
     include = lookups.including(source.source_ip) if lookups.included else None
     days: dict[int, int] = {}
+    failing = indirect = 0
     for mail in source.mails:
         for day, count in mail.days:
             days[day] = days.get(day, 0) + count
+        if not (mail.dkim_aligned or mail.spf_aligned):
+            failing += mail.messages
+            indirect += mail.messages if mail.reasons else 0
     host_organization = organization(host) if host else ""
     return Site(
         address=source.source_ip,
@@ -103,6 +124,8 @@ def site_of(
         or host in lookups.exchanges
         or any(organization(exchange) == host_organization for exchange in lookups.exchanges),
         has_own_name=bool(host) and is_same_or_below(host, lookups.organization),
+        is_own_address=source.source_ip in lookups.addresses,
+        indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
         rhythm=rhythm_of(days, last_day),
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from inalign.insight.facts import Mail, Signature
-from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of, organization
+from inalign.insight.rhythm import rhythm_of
 from inalign.insight.site import Look, Site, sender_of
 
 Selector = tuple[str, str]
@@ -26,8 +26,10 @@ class Streams:
     """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Identities of others that pass without the owner's, by network."""
-    aligned_by_spf: int = 0
-    aligned_by_dkim: int = 0
+    days_of_name: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Messages by day of such an identity."""
+    addresses_of_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    last_day: int = 0
 
     def share(self, selector: Selector, sender: str) -> float:
         """How much of what a selector signed comes from a sender."""
@@ -43,14 +45,22 @@ class Streams:
             return max(sorted(usual), key=lambda selector: usual[selector])
         return signature.domain, ""
 
+    def is_regular(self, name: str) -> bool:
+        """Whether an identity comes back again and again, from a few places."""
+        found = organization(name)
+        if found not in self.days_of_name:
+            return False
+        rhythm = rhythm_of(self.days_of_name[found], self.last_day)
+        return rhythm.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
+
     def changing_names(self, address: str) -> int:
         """How many unrelated names the network of an address uses."""
         return len(self.names.get(network_of(address), ()))
 
 
-def streams_of(found: Iterable[tuple[Site, Mail, Look]], lookups: DomainLookups) -> Streams:
+def streams_of(found: Iterable[tuple[Site, Mail, Look]], last_day: int) -> Streams:
     """Count over all mail of a domain."""
-    streams = Streams()
+    streams = Streams(last_day=last_day)
     for site, mail, look in found:
         count = mail.messages
         sender, _ = sender_of(site, look)
@@ -61,10 +71,10 @@ def streams_of(found: Iterable[tuple[Site, Mail, Look]], lookups: DomainLookups)
             if signature.passes and signature.selector:
                 streams.signed[selector][sender] += count
                 streams.signed_total[selector] += count
-        if not look.own and look.foreign_spf and not lookups.is_ours(look.foreign_spf):
-            streams.names[network_of(site.address)].add(organization(look.foreign_spf))
-        if look.has_own_pass:
-            streams.aligned_by_dkim += count
-        if look.has_own_spf:
-            streams.aligned_by_spf += count
+        if not look.own and look.foreign_spf:
+            name = organization(look.foreign_spf)
+            streams.names[network_of(site.address)].add(name)
+            streams.addresses_of_name[name].add(site.address)
+            for day, messages in mail.days:
+                streams.days_of_name[name][day] += messages
     return streams
