@@ -1,4 +1,4 @@
-"""Judging a domain: every kind of mail of every source gets a class, then every source the class of most of its mail."""
+"""Judging a domain: every kind of mail of a source gets a class, and the source the class of most of its mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inalign.dmarc.record import AlignmentMode
 from inalign.insight.directory import Directory
-from inalign.insight.facts import DomainFacts, Mail, SourceFacts
+from inalign.insight.facts import DomainFacts, Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of, organization
 from inalign.insight.result import Evidence, EvidenceCode, JudgedMail, Source, SourceClass
@@ -57,57 +57,52 @@ def judge_domain(
             look = look_of(mail, lookups, directory)
             looks[mail] = look
             found.append((sites[source.source_ip], mail, look))
-    rules = Rules(lookups, directory, streams_of(found, last_day))
-    alignment = _Alignment(facts, lookups)
+    judge = _Judge(Rules(lookups, directory, streams_of(found, last_day)), _Alignment(facts, lookups), overrides or {})
     sources = [
-        _judge_source(source, sites[source.source_ip], looks, rules, alignment, overrides or {})
+        judge.source(sites[source.source_ip], [(mail, looks[mail]) for mail in source.mails])
         for source in facts.sources
     ]
     sources.sort(key=lambda source: (-source.messages, source.source_ip))
     return Judgement(facts, lookups, tuple(sources), first_day, last_day, last_day - 29)
 
 
-def _judge_source(
-    source: SourceFacts,
-    site: Site,
-    looks: Mapping[Mail, Look],
-    rules: Rules,
-    alignment: _Alignment,
-    overrides: Mapping[str, Override],
-) -> Source:
-    rulings = [(mail, looks[mail], rules.judge(site, mail, looks[mail])) for mail in source.mails]
-    rulings = _with_the_rest(rulings)
-    judged = []
-    for mail, look, ruling in rulings:
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    rules: Rules
+    alignment: _Alignment
+    overrides: Mapping[str, Override]
+
+    def source(self, site: Site, mails: list[tuple[Mail, Look]]) -> Source:
+        rulings = _with_the_rest([(mail, look, self.rules.judge(site, mail, look)) for mail, look in mails])
+        return _source(site.address, tuple(self._mail(site, mail, look, ruling) for mail, look, ruling in rulings))
+
+    def _mail(self, site: Site, mail: Mail, look: Look, ruling: Ruling) -> JudgedMail:
         sender, service = sender_of(site, look)
         source_class, evidence, name = ruling.source_class, ruling.evidence, service.name if service else None
-        override = _override_of(site, sender, overrides)
+        keys = (site.address, network_of(site.address), sender)
+        override = next((self.overrides[key] for key in keys if key in self.overrides), None)
         if override is not None:
             source_class, evidence = override.source_class, (Evidence(EvidenceCode.OVERRIDDEN), *evidence)
             name = override.service or name
-        judged.append(JudgedMail(mail, source_class, evidence, sender, name, alignment.passes(mail)))
+        return JudgedMail(mail, source_class, evidence, sender, name, self.alignment.passes(mail))
+
+
+def _source(address: str, judged: tuple[JudgedMail, ...]) -> Source:
     by_class: dict[SourceClass, int] = defaultdict(int)
     for each in judged:
         by_class[each.source_class] += each.mail.messages
     most = max(by_class, key=lambda found: (by_class[found], -_PRECEDENCE.index(found)))
     chief = max((each for each in judged if each.source_class is most), key=lambda each: each.mail.messages)
     return Source(
-        source_ip=source.source_ip,
+        source_ip=address,
         source_class=most,
         service=chief.service,
         sender=chief.sender,
         evidence=chief.evidence,
         messages=sum(by_class.values()),
         failing=sum(each.mail.messages for each in judged if not each.passes),
-        mails=tuple(judged),
+        mails=judged,
     )
-
-
-def _override_of(site: Site, sender: str, overrides: Mapping[str, Override]) -> Override | None:
-    if not overrides:
-        return None
-    keys = (site.address, network_of(site.address), sender)
-    return next((overrides[key] for key in keys if key in overrides), None)
 
 
 def _with_the_rest(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, Look, Ruling]]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inalign.insight import evidence
 from inalign.insight.directory import Directory, Kind, Service
 from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
@@ -65,19 +66,21 @@ class Rules:
         _, service = sender_of(site, look)
         kind = service.kind if service else None
         aligned = Evidence(EvidenceCode.SPF_ALIGNED, {"name": look.spf_name})
-        named = _named(site)
+        named = evidence.named(site)
         if kind is Kind.SENDING:
-            return _ruling(SourceClass.APPROVED, aligned, named, _known(service, site, look))
+            return _ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
         if site.is_direct or site.has_own_name or site.is_exchange:
-            return _ruling(SourceClass.OWN, aligned, named, _own_host(site), _exchange(site))
+            return _ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
         if kind is not None:
-            return _ruling(SourceClass.OWN, aligned, named, _known(service, site, look))
+            return _ruling(SourceClass.OWN, aligned, named, evidence.known_sender(service, site, look))
         if look.foreign:
             signature = Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]})
             return _ruling(SourceClass.APPROVED, aligned, named, signature)
         # mailboxes send as the domain itself; services want a name below it for their bounces
         is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
-        return _ruling(SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, _host(site))
+        return _ruling(
+            SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, evidence.host_name(site)
+        )
 
     # A signature of the domain without its SPF: its own sender, or mail passed on
 
@@ -86,26 +89,26 @@ class Rules:
         sender, service = sender_of(site, look)
         share = self.streams.share(selector, sender)
         signs = self.streams.signed_total.get(selector, 0) > 0 or not selector[1]
-        home = _percent(selector, share)
+        home = evidence.share_of(selector, share)
         if look.has_own_pass or signs:
             passed_on = self._passed_on(site, look, selector)
             if self._is_home(site, look, service, share):
                 return self._home(site, look, service, home)
             if look.has_own_pass or site.rhythm.days > 1 or self.streams.signed_total.get(selector, 0):
-                return _ruling(SourceClass.FORWARDER, *passed_on, _known(service, site, look))
+                return _ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
             return None
         # signed with a selector that never passes: whoever set it up at a service meant to sign as the owner
         missing = Evidence(EvidenceCode.SELECTOR_WITHOUT_KEY, {"selector": selector[1]})
         if site.is_direct:
-            return _ruling(SourceClass.OWN, missing, _named(site))
-        known = _known(service, site, look)
+            return _ruling(SourceClass.OWN, missing, evidence.named(site))
+        known = evidence.known_sender(service, site, look)
         if site.include is not None and not self._is_shared_pool(site):
-            return _ruling(SourceClass.APPROVED, missing, _named(site), known)
+            return _ruling(SourceClass.APPROVED, missing, evidence.named(site), known)
         is_service = service is not None and service.kind is Kind.SENDING
         if look.foreign_spf and not site.looks_hosted and (is_service or self._fits(site, look)):
-            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), known, _host(site))
+            return _ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), known, evidence.host_name(site))
         if look.foreign_spf and not site.host and site.rhythm.is_steady:
-            return _ruling(SourceClass.APPROVED, missing, _foreign_spf(look), _rhythm(site))
+            return _ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.rhythm(site))
         return None
 
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
@@ -132,18 +135,25 @@ class Rules:
             signature = Evidence(EvidenceCode.OWN_SIGNATURE_BROKEN, {"selector": look.own[0].selector})
         kind = service.kind if service else None
         if kind is Kind.SENDING:
-            return _ruling(SourceClass.APPROVED, signature, share, _known(service, site, look))
+            return _ruling(SourceClass.APPROVED, signature, share, evidence.known_sender(service, site, look))
         own_place = site.is_direct or site.is_exchange or site.has_own_name or kind in _HOUSES
         if own_place or not (look.foreign_names or site.looks_like_relay):
-            return _ruling(SourceClass.OWN, signature, share, _own_host(site), _named(site), _exchange(site))
-        return _ruling(SourceClass.APPROVED, signature, share, _foreign_spf(look), _host(site))
+            return _ruling(
+                SourceClass.OWN,
+                signature,
+                share,
+                evidence.own_host_name(site),
+                evidence.named(site),
+                evidence.exchange(site),
+            )
+        return _ruling(SourceClass.APPROVED, signature, share, evidence.foreign_spf(look), evidence.host_name(site))
 
     def _passed_on(self, site: Site, look: Look, selector: Selector) -> tuple[Evidence | None, ...]:
         code = EvidenceCode.OWN_SIGNATURE_ELSEWHERE if look.has_own_pass else EvidenceCode.OWN_SIGNATURE_BROKEN
         return (
             Evidence(code, {"selector": selector[1]}),
-            _foreign_spf(look) or _spf_not_pass(look),
-            _host(site),
+            evidence.foreign_spf(look) or evidence.spf_not_pass(look),
+            evidence.host_name(site),
         )
 
     def _is_shared_pool(self, site: Site) -> bool:
@@ -172,45 +182,45 @@ class Rules:
     def _in_the_name_of_others(self, site: Site, mail: Mail, look: Look) -> Ruling:
         _, service = sender_of(site, look)
         kind = service.kind if service else None
-        names = _foreign_spf(look), _foreign_signature(look)
-        known = _known(service, site, look)
+        names = evidence.foreign_spf(look), evidence.foreign_signature(look)
+        known = evidence.known_sender(service, site, look)
         if site.is_direct and kind is not Kind.SENDING:
-            return _ruling(SourceClass.OWN, _named(site), *names)
+            return _ruling(SourceClass.OWN, evidence.named(site), *names)
         if site.is_direct or (site.include is not None and not self._is_shared_pool(site)):
-            return _ruling(SourceClass.APPROVED, _named(site), *names, known)
+            return _ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
         if included := self._include_of(look, service):
             return _ruling(SourceClass.APPROVED, included, *names, known)
         identity = self.directory.by_identity(look.foreign_spf) if look.foreign_spf else None
         if identity is not None and identity.kind in _INDIRECT and site.reputation != "dynamic":
             # a free mailbox that signs was used to write, not to forward
             if identity.kind is Kind.FREE_MAIL and look.foreign:
-                return _ruling(SourceClass.UNKNOWN, *names, _known(identity, site, look))
-            return _ruling(SourceClass.FORWARDER, *names, _known(identity, site, look))
+                return _ruling(SourceClass.UNKNOWN, *names, evidence.known_sender(identity, site, look))
+            return _ruling(SourceClass.FORWARDER, *names, evidence.known_sender(identity, site, look))
         if kind in (Kind.LISTS, Kind.FORWARDER, Kind.ACCESS, Kind.GATEWAY) and not site.looks_dynamic:
             return _ruling(SourceClass.FORWARDER, known, *names)
         if kind is Kind.SENDING:
             return _ruling(SourceClass.UNKNOWN, known, *names)
         if site.include is not None and self._is_name_of_host(site, look):
-            return _ruling(SourceClass.OWN, _named(site), *names)
+            return _ruling(SourceClass.OWN, evidence.named(site), *names)
         return self._strange_host(site, mail, look)
 
     def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
-        names = _foreign_spf(look), _foreign_signature(look)
-        steady, host = _rhythm(site), _host(site)
+        names = evidence.foreign_spf(look), evidence.foreign_signature(look)
+        steady, host = evidence.rhythm(site), evidence.host_name(site)
         fits = self._fits(site, look)
         imitated = None if site.rhythm.is_steady else self._imitation(look)
         if imitated is None and mail.reasons:
-            return _ruling(SourceClass.FORWARDER, _override(mail), *names, host)
+            return _ruling(SourceClass.FORWARDER, evidence.override_reason(mail), *names, host)
         is_machine = site.host == look.foreign_spf and not site.looks_like_relay
         hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look)
         regular = fits or self.streams.is_regular(look.foreign_spf)
         bad = site.reputation == "dynamic" or site.looks_dynamic
         if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, *names)
+            return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return _ruling(SourceClass.SPOOF, imitated, host, steady)
         if site.is_own_address:
-            return _ruling(SourceClass.OWN, _own_address(site), *names, host)
+            return _ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
         if hosted:
             verdict = SourceClass.HOSTING if site.rhythm.is_steady else SourceClass.SPOOF
             return _ruling(verdict, host, *names, steady)
@@ -244,17 +254,17 @@ class Rules:
     def _unauthenticated(self, site: Site, mail: Mail, look: Look) -> Ruling:
         service = site.host_service
         kind = service.kind if service else None
-        failed, host = _spf_not_pass(look), _host(site)
-        known = _known(service, site, look)
+        failed, host = evidence.spf_not_pass(look), evidence.host_name(site)
+        known = evidence.known_sender(service, site, look)
         if site.is_direct or site.is_own_address or (site.is_exchange and kind not in (*_HOUSES, Kind.HOSTING)):
             verdict = SourceClass.APPROVED if kind is Kind.SENDING else SourceClass.OWN
-            return _ruling(verdict, _named(site), _own_address(site), _exchange(site), failed)
+            return _ruling(verdict, evidence.named(site), evidence.own_address(site), evidence.exchange(site), failed)
         if site.include is not None:
             verdict = SourceClass.OWN if self._is_shared_pool(site) else SourceClass.APPROVED
-            return _ruling(verdict, _named(site), failed, known)
+            return _ruling(verdict, evidence.named(site), failed, known)
         seldom = site.rhythm.days < MIN_DAYS and site.reputation is not None
         if site.reputation == "dynamic" or site.looks_dynamic or (seldom and kind not in _HOUSES):
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, failed)
+            return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, failed)
         if kind in (*_INDIRECT, *_HOUSES):
             return _ruling(SourceClass.FORWARDER, known, failed)
         if kind is Kind.SENDING:
@@ -262,84 +272,24 @@ class Rules:
         return self._unknown_host(site, mail, look)
 
     def _unknown_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
-        failed, host, steady = _spf_not_pass(look), _host(site), _rhythm(site)
+        failed, host, steady = evidence.spf_not_pass(look), evidence.host_name(site), evidence.rhythm(site)
         if site.reputation is not None and not site.rhythm.is_steady:
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), host, failed)
+            return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, failed)
         if site.has_own_name and site.rhythm.is_steady:
-            return _ruling(SourceClass.OWN, _own_host(site), failed, steady)
+            return _ruling(SourceClass.OWN, evidence.own_host_name(site), failed, steady)
         if site.looks_hosted:
             if site.rhythm.is_steady and not look.spf_is_ours:
                 return _ruling(SourceClass.HOSTING, host, failed, steady)
             return _ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
-            return _ruling(SourceClass.FORWARDER, failed, host, _override(mail))
+            return _ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
         if look.spf_is_ours and site.rhythm.is_steady:
-            return _ruling(SourceClass.FORWARDER, failed, host, steady, _override(mail))
+            return _ruling(SourceClass.FORWARDER, failed, host, steady, evidence.override_reason(mail))
         if site.reputation is not None:
-            return _ruling(SourceClass.LOW_REPUTATION, _reputation(site), failed)
+            return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), failed)
         if site.rhythm.is_steady and site.host and is_same_or_below(look.spf_name or "-", organization(site.host)):
             return _ruling(SourceClass.UNKNOWN, failed, host, steady)
         return _ruling(SourceClass.SPOOF, failed, host, Evidence(EvidenceCode.NOTHING_VALID))
-
-
-def _percent(selector: Selector, share: float) -> Evidence:
-    return Evidence(EvidenceCode.SELECTOR_SHARE, {"selector": selector[1], "percent": round(100 * share, 1)})
-
-
-def _named(site: Site) -> Evidence | None:
-    if site.is_direct:
-        return Evidence(EvidenceCode.NAMED_BY_ADDRESS)
-    return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": site.include.name}) if site.include else None
-
-
-def _host(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.HOST_NAME, {"name": site.host}) if site.host else None
-
-
-def _own_host(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.OWN_HOST_NAME, {"name": site.host}) if site.has_own_name else None
-
-
-def _exchange(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address}) if site.is_exchange else None
-
-
-def _own_address(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.OWN_ADDRESS) if site.is_own_address else None
-
-
-def _reputation(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.REPUTATION, {"listed": site.reputation}) if site.reputation else None
-
-
-def _rhythm(site: Site) -> Evidence:
-    code = EvidenceCode.STEADY if site.rhythm.is_steady else EvidenceCode.BURSTS
-    return Evidence(code, {"days": site.rhythm.days, "span": site.rhythm.span})
-
-
-def _foreign_spf(look: Look) -> Evidence | None:
-    return Evidence(EvidenceCode.FOREIGN_SPF, {"name": look.foreign_spf}) if look.foreign_spf else None
-
-
-def _foreign_signature(look: Look) -> Evidence | None:
-    return Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]}) if look.foreign else None
-
-
-def _spf_not_pass(look: Look) -> Evidence | None:
-    if not look.spf_name:
-        return None
-    return Evidence(EvidenceCode.SPF_NOT_PASS, {"name": look.spf_name, "result": look.spf_result})
-
-
-def _known(service: Service | None, site: Site, look: Look) -> Evidence | None:
-    if service is None:
-        return None
-    name = site.host if service == site.host_service and site.host else (look.foreign_names or (site.address,))[0]
-    return Evidence(EvidenceCode.KNOWN_SENDER, {"service": service.name, "kind": str(service.kind), "name": name})
-
-
-def _override(mail: Mail) -> Evidence | None:
-    return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": mail.reasons[0]}) if mail.reasons else None
 
 
 _INDIRECT_NAME = re.compile(
