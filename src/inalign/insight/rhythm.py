@@ -11,6 +11,8 @@ STEADY_DAYS = 0.3  # share of the span on which steady mail is seen at least
 MAX_TOP_SHARE = 0.4  # of all messages on the five busiest days; campaigns have more
 MAX_SILENCE = 0.2  # of the span, in one piece, and at least a week
 MIN_SILENCE = 7
+MAX_TRICKLE = 5  # messages a day
+MAX_TRICKLE_SILENCE = 0.35  # of the span
 MIN_RUNS = 3  # of a sender that comes in a cycle, such as the monthly invoice
 RUN_GAP = 4  # days of silence that part two runs
 MAX_UNEVEN = 1.3  # the longest pause between runs against the shortest
@@ -24,6 +26,8 @@ class Rhythm:
     span: int
     top_share: float
     """Share of the five busiest days."""
+    per_day: float
+    """Messages on a day on which there are any."""
     silence: int
     """The longest silence between two days, or from the last day to the end of the window."""
 
@@ -45,6 +49,12 @@ class Rhythm:
         """Seen on several days without long silences, or in a cycle: seldom, but again and again."""
         return self.is_cyclic or (self.days >= MIN_DAYS and self.silence <= max(MIN_SILENCE, MAX_SILENCE * self.span))
 
+    @property
+    def trickles(self) -> bool:
+        """A few messages now and then, as web forms and customers' forwarding give."""
+        few = self.days >= MIN_DAYS and self.per_day <= MAX_TRICKLE
+        return few and self.silence <= max(MIN_SILENCE, MAX_TRICKLE_SILENCE * self.span)
+
 
 def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
     """The rhythm of messages by day, up to the last day of the window."""
@@ -53,7 +63,7 @@ def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
     top = sum(sorted(days.values(), reverse=True)[:5])
     silence = max((later - earlier - 1 for earlier, later in pairwise([*at, last_day + 1])), default=0)
     span = last_day - at[0] + 1 if at else 0
-    return Rhythm(len(at), span, top / total if total else 1.0, silence, _is_cyclic(at))
+    return Rhythm(len(at), span, top / total if total else 1.0, total / len(at) if at else 0.0, silence, _is_cyclic(at))
 
 
 def _is_cyclic(days: list[int]) -> bool:

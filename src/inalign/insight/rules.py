@@ -21,6 +21,7 @@ from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.streams import MANY_NAMES, Selector, Streams
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
+HOME_SHARE_WITHOUT_SPF = 0.5  # services use a Return-Path that passes; forwarders often keep the owner's
 KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
@@ -88,13 +89,13 @@ class Rules:
         selector = self.streams.selector_of(site.address, look.own[0])
         sender, service = sender_of(site, look)
         share = self.streams.share(selector, sender)
-        signs = self.streams.signed_total.get(selector, 0) > 0 or not selector[1]
+        signs = self.streams.signed_total.get(selector, 0) > 0 or (not selector[1] and site.rhythm.is_steady)
         home = evidence.share_of(selector, share)
         if look.has_own_pass or signs:
             passed_on = self._passed_on(site, look, selector)
             if self._is_home(site, look, service, share):
                 return self._home(site, look, service, home)
-            if look.has_own_pass or site.rhythm.days > 1 or self.streams.signed_total.get(selector, 0):
+            if look.has_own_pass or not self._may_be_forged(site, look):
                 return _ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
             return None
         # signed with a selector that never passes: whoever set it up at a service meant to sign as the owner
@@ -111,6 +112,12 @@ class Rules:
             return _ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.rhythm(site))
         return None
 
+    def _may_be_forged(self, site: Site, look: Look) -> bool:
+        """Whether a broken signature says nothing, since anybody can write one: nothing else is good of this host."""
+        if look.foreign_spf or site.address in self.streams.passing:
+            return False
+        return site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady)
+
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
         kind = service.kind if service else None
         if look.foreign_spf and not look.spf_is_helo:
@@ -126,7 +133,7 @@ class Rules:
             is_own_house = site.include is not None or site.is_direct or site.is_exchange
             is_host_name = bool(look.foreign_spf) and self._is_name_of_host(site, look)
             return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
-        return share >= HOME_SHARE
+        return share >= (HOME_SHARE if look.foreign_spf else HOME_SHARE_WITHOUT_SPF)
 
     def _home(self, site: Site, look: Look, service: Service | None, share: Evidence) -> Ruling:
         if look.has_own_pass:
@@ -162,7 +169,10 @@ class Rules:
 
     def _is_name_of_host(self, site: Site, look: Look) -> bool:
         """Whether SPF passes for the name of a known host itself, as for bounces."""
-        return self._fits(site, look) and self.directory.by_identity(look.foreign_spf) is not None
+        if not look.foreign_spf or self.directory.by_identity(look.foreign_spf) is None:
+            return False
+        of_include = site.include is not None and organization(site.include.name) == organization(look.foreign_spf)
+        return self._fits(site, look) or (of_include and not site.host)
 
     def _fits(self, site: Site, look: Look) -> bool:
         """Whether the host is of the organisation whose identity passes."""
@@ -184,9 +194,10 @@ class Rules:
         kind = service.kind if service else None
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         known = evidence.known_sender(service, site, look)
-        if site.is_direct and kind is not Kind.SENDING:
+        is_neighbour = site.kind is Kind.HOSTING and not self._fits(site, look)
+        if site.is_direct and kind is not Kind.SENDING and not is_neighbour:
             return _ruling(SourceClass.OWN, evidence.named(site), *names)
-        if site.is_direct or (site.include is not None and not self._is_shared_pool(site)):
+        if (site.is_direct and not is_neighbour) or (site.include is not None and not self._is_shared_pool(site)):
             return _ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
         if included := self._include_of(look, service):
             return _ruling(SourceClass.APPROVED, included, *names, known)
@@ -207,13 +218,12 @@ class Rules:
     def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         steady, host = evidence.rhythm(site), evidence.host_name(site)
-        fits = self._fits(site, look)
         imitated = None if site.rhythm.is_steady else self._imitation(look)
         if imitated is None and mail.reasons:
             return _ruling(SourceClass.FORWARDER, evidence.override_reason(mail), *names, host)
         is_machine = site.host == look.foreign_spf and not site.looks_like_relay
         hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look)
-        regular = fits or self.streams.is_regular(look.foreign_spf)
+        regular = self.streams.is_regular(look.foreign_names[0])
         bad = site.reputation == "dynamic" or site.looks_dynamic
         if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
             return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
@@ -222,7 +232,8 @@ class Rules:
         if site.is_own_address:
             return _ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
         if hosted:
-            verdict = SourceClass.HOSTING if site.rhythm.is_steady else SourceClass.SPOOF
+            is_small = site.rhythm.is_steady or site.rhythm.trickles
+            verdict = SourceClass.HOSTING if is_small else SourceClass.SPOOF
             return _ruling(verdict, host, *names, steady)
         changing = self.streams.changing_names(site.address)
         if changing >= MANY_NAMES:
@@ -278,12 +289,12 @@ class Rules:
         if site.has_own_name and site.rhythm.is_steady:
             return _ruling(SourceClass.OWN, evidence.own_host_name(site), failed, steady)
         if site.looks_hosted:
-            if site.rhythm.is_steady and not look.spf_is_ours:
+            if (site.rhythm.is_steady or site.rhythm.trickles) and not look.spf_is_ours:
                 return _ruling(SourceClass.HOSTING, host, failed, steady)
             return _ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
             return _ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
-        if look.spf_is_ours and site.rhythm.is_steady:
+        if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
             return _ruling(SourceClass.FORWARDER, failed, host, steady, evidence.override_reason(mail))
         if site.reputation is not None:
             return _ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), failed)

@@ -24,6 +24,8 @@ class Streams:
     signed_total: dict[Selector, int] = field(default_factory=lambda: defaultdict(int))
     signing: dict[str, dict[Selector, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
+    passing: set[str] = field(default_factory=set)
+    """Addresses from which a signature of the domain arrives intact."""
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Identities of others that pass without the owner's, by network."""
     days_of_name: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -71,8 +73,10 @@ def streams_of(found: Iterable[tuple[Site, Mail, Look]], last_day: int) -> Strea
             if signature.passes and signature.selector:
                 streams.signed[selector][sender] += count
                 streams.signed_total[selector] += count
-        if not look.own and look.foreign_spf:
-            name = organization(look.foreign_spf)
+        if look.has_own_pass:
+            streams.passing.add(site.address)
+        if not look.own and look.foreign_names:
+            name = organization(look.foreign_names[0])
             streams.names[network_of(site.address)].add(name)
             streams.addresses_of_name[name].add(site.address)
             for day, messages in mail.days:
