@@ -197,7 +197,7 @@ def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
         service = look.service or site.include_service or service
     if service is not None and service.kind not in (Kind.HOSTING, Kind.DYNAMIC):
         return service.name, service
-    if site.is_direct or site.has_own_name:
+    if site.is_direct or site.has_own_name or site.is_own_address:
         return f"own servers {network_of(site.address)}", None
     if look.foreign_spf:
         return organization(look.foreign_spf), service
