@@ -73,7 +73,7 @@ def record_of(row: ElementTree.Element) -> AggregateRecord:
 
 def report_of(data: bytes) -> AggregateReport:
     """One report."""
-    root = ElementTree.fromstring(re.sub(rb'\sxmlns(:\w+)?="[^"]*"', b"", data))
+    root = ElementTree.fromstring(re.sub(rb'\sxmlns(:\w+)?="[^"]*"', b"", data))  # noqa: S314 - the set is our own
     policy = root.find("policy_published")
     percent = text(policy, "pct")
     return AggregateReport(

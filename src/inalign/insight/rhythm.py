@@ -67,6 +67,6 @@ def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
 
 
 def _is_cyclic(days: list[int]) -> bool:
-    starts = [day for earlier, day in zip([-RUN_GAP, *days], days, strict=False) if day - earlier > RUN_GAP]
+    starts = days[:1] + [later for earlier, later in pairwise(days) if later - earlier > RUN_GAP]
     pauses = [later - earlier for earlier, later in pairwise(starts)]
     return len(starts) >= MIN_RUNS and max(pauses) <= MAX_UNEVEN * min(pauses)
