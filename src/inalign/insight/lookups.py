@@ -51,6 +51,8 @@ class DomainLookups:
     dmarc: DmarcRecord | None = None
     keys: frozenset[tuple[str, str]] = frozenset()
     """Domain and selector of the DKIM keys that are published."""
+    key_targets: frozenset[str] = frozenset()
+    """Where CNAME records of DKIM keys lead to: the services to which the owner left a key."""
     own_records: frozenset[str] = frozenset()
     """Names below that have a DMARC record of their own."""
     names: frozenset[str] = frozenset()
@@ -107,6 +109,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         null_mx=exchanges == [""],
         dmarc=reader.dmarc(domain),
         keys=frozenset(reader.keys()),
+        key_targets=frozenset(reader.key_targets()),
         own_records=frozenset(reader.own_records(domain)),
         names=reader.names,
     )
@@ -208,6 +211,12 @@ class _Reader:
             selector, found, domain = name.partition("._domainkey.")
             if found and ("CNAME" in self._answers[name] or any(_has_key(text) for text in self.texts(name))):
                 yield domain, selector
+
+    def key_targets(self) -> Iterator[str]:
+        for name, listed in self._answers.items():
+            target = listed.get("CNAME")
+            if "._domainkey." in name and isinstance(target, str):
+                yield target.lower().rstrip(".")
 
     def own_records(self, domain: str) -> Iterator[str]:
         for name in self._answers:

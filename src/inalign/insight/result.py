@@ -45,6 +45,8 @@ class EvidenceCode(StrEnum):
     """The domain's SPF record names the address by ip4, ip6, a or mx."""
     NAMED_BY_INCLUDE = "named_by_include"
     """The domain's SPF record includes the `include` that names it."""
+    KEY_LEFT_TO = "key_left_to"
+    """A DKIM key of the domain leads to `name`, the service's."""
     MAIL_EXCHANGE = "mail_exchange"
     """The organisation of the host `name` receives the domain's mail."""
     OWN_HOST_NAME = "own_host_name"

@@ -12,6 +12,7 @@ MAX_TOP_SHARE = 0.4  # of all messages on the five busiest days; campaigns have 
 MAX_SILENCE = 0.2  # of the span, in one piece, and at least a week
 MIN_SILENCE = 7
 MAX_TRICKLE = 5  # messages a day
+MAX_SMALL = 20  # messages a day of a web form or script; campaigns send more
 MAX_TRICKLE_SILENCE = 0.35  # of the span
 MIN_RUNS = 3  # of a sender that comes in a cycle, such as the monthly invoice
 RUN_GAP = 4  # days of silence that part two runs
@@ -54,6 +55,11 @@ class Rhythm:
         """A few messages now and then, as web forms and customers' forwarding give."""
         few = self.days >= MIN_DAYS and self.per_day <= MAX_TRICKLE
         return few and self.silence <= max(MIN_SILENCE, MAX_TRICKLE_SILENCE * self.span)
+
+    @property
+    def is_small(self) -> bool:
+        """Steady or a trickle, and never much."""
+        return self.trickles or (self.is_steady and self.per_day <= MAX_SMALL)
 
 
 def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:

@@ -16,7 +16,7 @@ from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import is_same_or_below, organization
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
-from inalign.insight.rhythm import MIN_DAYS
+from inalign.insight.rhythm import MAX_SMALL, MIN_DAYS
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.streams import MANY_NAMES, Selector, Streams
 
@@ -179,12 +179,18 @@ class Rules:
         return bool(site.host) and any(organization(name) == organization(site.host) for name in look.foreign_names)
 
     def _include_of(self, look: Look, service: Service | None) -> Evidence | None:
-        """The include of the owner for the service whose identity passes, though it lists other addresses."""
+        """What the owner's DNS has for the service whose identity passes: an include, though it lists other addresses,
+        or a key that leads to it."""
         for include in self.lookups.included:
             known = self.directory.by_identity(include.name)
             of_service = known is not None and known.kind is Kind.SENDING and known == service
             if of_service or (known is None and organization(include.name) == organization(look.foreign_spf or "-")):
                 return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": include.name})
+        for target in sorted(self.lookups.key_targets):
+            known = self.directory.by_identity(target)
+            of_service = known is not None and known.kind is Kind.SENDING and known == service
+            if of_service or organization(target) in map(organization, look.foreign_names):
+                return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target})
         return None
 
     # No signature of the domain; somebody else's identity passes
@@ -199,6 +205,10 @@ class Rules:
             return _ruling(SourceClass.OWN, evidence.named(site), *names)
         if (site.is_direct and not is_neighbour) or (site.include is not None and not self._is_shared_pool(site)):
             return _ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
+        if any(name in self.streams.tenants for name in look.foreign):
+            # the provider's signature for this customer, arriving by another way than the provider's
+            verdict = SourceClass.OWN if site.include is not None and not look.foreign_spf else SourceClass.FORWARDER
+            return _ruling(verdict, *names, evidence.host_name(site))
         if included := self._include_of(look, service):
             return _ruling(SourceClass.APPROVED, included, *names, known)
         identity = self.directory.by_identity(look.foreign_spf) if look.foreign_spf else None
@@ -232,8 +242,8 @@ class Rules:
         if site.is_own_address:
             return _ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
         if hosted:
-            is_small = site.rhythm.is_steady or site.rhythm.trickles
-            verdict = SourceClass.HOSTING if is_small else SourceClass.SPOOF
+            as_itself = self._fits(site, look) and site.rhythm.per_day <= MAX_SMALL
+            verdict = SourceClass.HOSTING if as_itself or site.rhythm.is_small else SourceClass.SPOOF
             return _ruling(verdict, host, *names, steady)
         changing = self.streams.changing_names(site.address)
         if changing >= MANY_NAMES:
@@ -289,7 +299,7 @@ class Rules:
         if site.has_own_name and site.rhythm.is_steady:
             return _ruling(SourceClass.OWN, evidence.own_host_name(site), failed, steady)
         if site.looks_hosted:
-            if (site.rhythm.is_steady or site.rhythm.trickles) and not look.spf_is_ours:
+            if site.rhythm.is_small and not look.spf_is_ours:
                 return _ruling(SourceClass.HOSTING, host, failed, steady)
             return _ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:

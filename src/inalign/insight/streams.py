@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from inalign.insight.facts import Mail, Signature
-from inalign.insight.names import network_of, organization
+from inalign.insight.names import is_same_or_below, network_of, organization
 from inalign.insight.rhythm import rhythm_of
 from inalign.insight.site import Look, Site, sender_of
 
@@ -26,6 +26,8 @@ class Streams:
     """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
     passing: set[str] = field(default_factory=set)
     """Addresses from which a signature of the domain arrives intact."""
+    tenants: set[str] = field(default_factory=set)
+    """Signing domains that the owner's provider gave to the owner alone: they go with mail that passes SPF."""
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Identities of others that pass without the owner's, by network."""
     days_of_name: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -75,6 +77,8 @@ def streams_of(found: Iterable[tuple[Site, Mail, Look]], last_day: int) -> Strea
                 streams.signed_total[selector] += count
         if look.has_own_pass:
             streams.passing.add(site.address)
+        if look.has_own_spf:
+            streams.tenants.update(name for name in look.foreign if _is_tenant_name(name))
         if not look.own and look.foreign_names:
             name = organization(look.foreign_names[0])
             streams.names[network_of(site.address)].add(name)
@@ -82,3 +86,8 @@ def streams_of(found: Iterable[tuple[Site, Mail, Look]], last_day: int) -> Strea
             for day, messages in mail.days:
                 streams.days_of_name[name][day] += messages
     return streams
+
+
+def _is_tenant_name(name: str) -> bool:
+    """Whether a provider signs with a name for one customer: `example-com.20230601.gappssmtp.com`."""
+    return is_same_or_below(name, "gappssmtp.com") or is_same_or_below(name, "onmicrosoft.com")
