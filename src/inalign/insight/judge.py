@@ -12,7 +12,8 @@ from inalign.insight.facts import DomainFacts, Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of, organization
 from inalign.insight.result import Evidence, EvidenceCode, JudgedMail, Source, SourceClass
-from inalign.insight.rules import Rules, Ruling
+from inalign.insight.rules import Rules
+from inalign.insight.ruling import Ruling
 from inalign.insight.site import Look, Site, Surroundings, look_of, sender_of, site_of
 from inalign.insight.streams import streams_of
 
