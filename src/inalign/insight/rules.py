@@ -100,7 +100,7 @@ class Rules:
 
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
         kind = service.kind if service else None
-        if site.is_direct or (site.include is not None and not is_shared_pool(site)):
+        if site.is_direct:
             return True
         if look.foreign_spf and not look.spf_is_helo:
             identity = self.directory.by_identity(look.foreign_spf)
@@ -112,7 +112,7 @@ class Rules:
             return False
         if kind in HOUSES:
             # an own provider's bounces have its host name as identity; other tenants of it forward
-            is_own_house = site.include is not None or site.is_direct or site.is_exchange
+            is_own_house = site.include is not None or site.is_exchange
             is_host_name = bool(look.foreign_spf) and is_name_of_host(site, look, self.directory)
             return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
         return share >= (HOME_SHARE if look.foreign_spf else HOME_SHARE_WITHOUT_SPF)
