@@ -170,6 +170,8 @@ class _Alignment:
 
 def passes_under(mail: Mail, lookups: DomainLookups, adkim: AlignmentMode, aspf: AlignmentMode) -> bool:
     """Whether mail would pass with these alignment modes, by the identities in the reports."""
+    if (mail.dkim_aligned and not mail.signatures) or (mail.spf_aligned and not mail.spf):
+        return True  # the reporter tells no identity; its verdict is all there is
     return any(
         found.passes and _aligned(found.domain, mail.header_from, lookups, adkim) for found in mail.signatures
     ) or any(found.passes and _aligned(found.domain, mail.header_from, lookups, aspf) for found in mail.spf)

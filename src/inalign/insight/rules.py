@@ -73,7 +73,7 @@ class Rules:
         home = evidence.share_of(selector, share)
         if look.has_own_pass or signs:
             passed_on = self._passed_on(site, look, selector)
-            if self._is_home(site, look, service, share):
+            if self._is_home(site, look, service, share, is_told=bool(selector[1])):
                 return self._home(site, look, service, home)
             if look.has_own_pass or not self._may_be_forged(site, look):
                 return ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
@@ -98,7 +98,7 @@ class Rules:
             return False
         return site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady)
 
-    def _is_home(self, site: Site, look: Look, service: Service | None, share: float) -> bool:
+    def _is_home(self, site: Site, look: Look, service: Service | None, share: float, *, is_told: bool) -> bool:
         kind = service.kind if service else None
         if site.is_direct:
             return True
@@ -107,7 +107,7 @@ class Rules:
             if identity is not None and identity.kind in INDIRECT:
                 return False
         if kind is Kind.SENDING:
-            return share >= KNOWN_SERVICE_SHARE
+            return share >= KNOWN_SERVICE_SHARE or not is_told
         if kind in INDIRECT:
             return False
         if kind in HOUSES:
@@ -115,6 +115,8 @@ class Rules:
             is_own_house = site.include is not None or site.is_exchange
             is_host_name = bool(look.foreign_spf) and is_name_of_host(site, look, self.directory)
             return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
+        if not is_told and fits(site, look):
+            return share >= KNOWN_SERVICE_SHARE  # all selectors look like one then, and each service has a small part
         return share >= (HOME_SHARE if look.foreign_spf else HOME_SHARE_WITHOUT_SPF)
 
     def _home(self, site: Site, look: Look, service: Service | None, share: Evidence) -> Ruling:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from inalign.insight.directory import Directory, Kind, Service
-from inalign.insight.facts import Mail, Signature, SourceFacts
+from inalign.insight.facts import Mail, Signature, SourceFacts, SpfIdentity
 from inalign.insight.lookups import DomainLookups, Included
 from inalign.insight.names import is_same_or_below, network_of, organization
 from inalign.insight.rhythm import Rhythm, rhythm_of
@@ -170,9 +170,14 @@ def look_of(mail: Mail, lookups: DomainLookups, directory: Directory) -> Look:
     own = sorted(
         (found for found in mail.signatures if lookups.is_ours(found.domain)), key=lambda found: not found.passes
     )
+    if mail.dkim_aligned and not (own and own[0].passes):
+        # a reporter that tells the verdict and not the signature
+        own.insert(0, Signature(lookups.domain, "", "pass"))
     foreign = tuple(found.domain for found in mail.signatures if found.passes and not lookups.is_ours(found.domain))
     # RFC 7489 let reporters tell several identities; the one that passes, and MAIL FROM before HELO, says most
     identity = min(mail.spf, key=lambda found: (not found.passes, found.helo), default=None)
+    if identity is None and mail.spf_aligned:
+        identity = SpfIdentity(mail.header_from, False, "pass")
     name = identity.domain if identity else ""
     ours = bool(name) and lookups.is_ours(name)
     passes = identity is not None and identity.passes and not ours

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inalign.insight.facts import Mail, Signature
@@ -62,19 +62,20 @@ class Streams:
         return len(self.names.get(network_of(address), ()))
 
 
-def streams_of(found: Iterable[tuple[Site, Mail, Look]], last_day: int) -> Streams:
+def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Streams:
     """Count over all mail of a domain."""
     streams = Streams(last_day=last_day)
     for site, mail, look in found:
-        count = mail.messages
+        for signature in look.own:
+            if signature.selector:
+                streams.signing[site.address][signature.domain, signature.selector] += mail.messages
+    for site, mail, look in found:
         sender, _ = sender_of(site, look)
         for signature in look.own:
-            selector = signature.domain, signature.selector
-            if signature.selector:
-                streams.signing[site.address][selector] += count
-            if signature.passes and signature.selector:
-                streams.signed[selector][sender] += count
-                streams.signed_total[selector] += count
+            if signature.passes:
+                selector = streams.selector_of(site.address, signature)
+                streams.signed[selector][sender] += mail.messages
+                streams.signed_total[selector] += mail.messages
         if look.has_own_pass:
             streams.passing.add(site.address)
         if look.has_own_spf:
