@@ -60,6 +60,12 @@ def test_names_exist_when_something_below_them_does() -> None:
     assert domain_lookups("a.example", None).exists("nix.a.example") is None
 
 
+def test_a_wildcard_makes_names_exist() -> None:
+    found = domain_lookups("a.example", {"a.example": {"TXT": []}, "*.w.a.example": {"A": ["192.0.2.1"]}})
+    assert found.exists("deep.x.w.a.example") is True
+    assert found.exists("x.a.example") is False
+
+
 def test_own_records_hold_for_names_below_them() -> None:
     found = domain_lookups("a.example", ZONE)
     assert found.has_own_record("deep.x.a.example")

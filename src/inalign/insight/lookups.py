@@ -80,7 +80,10 @@ class DomainLookups:
 
     def exists(self, name: str) -> bool | None:
         """Whether a name exists; None where it was not looked up."""
-        return name in self.names if self.known else None
+        if not self.known:
+            return None
+        # RFC 4592 section 3.3.1 lets a wildcard answer for names that are not there
+        return name in self.names or any("*." + above in self.names for above in _with_ancestors(name))
 
 
 def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
