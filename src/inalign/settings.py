@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_intake import IntakeSettings
+
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
 
@@ -498,3 +500,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)

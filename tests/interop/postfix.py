@@ -83,6 +83,7 @@ flush     unix n - n 1000? 0 flush
 proxymap  unix - - n - - proxymap
 smtp      unix - - n - - smtp
 relay     unix - - n - - smtp
+lmtp      unix - - n - - lmtp
 showq     unix n - n - - showq
 error     unix - - n - - error
 retry     unix - - n - - error
@@ -222,6 +223,10 @@ class Postfix(MailServer):
         command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return listed.stdout.splitlines()
+
+    def flush(self) -> None:
+        """Try again now what was deferred."""
+        subprocess.run(["postqueue", "-c", str(self.folder / "conf"), "-f"], check=True, timeout=30)
 
     def held(self, recipient: str) -> bool:
         queued = map(json.loads, self.queue())

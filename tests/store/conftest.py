@@ -39,6 +39,7 @@ def clickhouse_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.stdin.close()
         server.wait(20)
+        server.stdout.close()
 
 
 @pytest.fixture(params=["duckdb", "clickhouse"])
