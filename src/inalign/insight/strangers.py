@@ -95,7 +95,7 @@ class Strangers:
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
-        if site.is_own_address and (fits(site, look) or not hosted):
+        if site.is_own_address and (fits(site, look) or not (hosted and site.host)):
             return ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
         if hosted:
             as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
