@@ -28,7 +28,11 @@ def own_host_name(site: Site) -> Evidence | None:
 
 
 def exchange(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address}) if site.is_exchange else None
+    return (
+        Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address})
+        if site.is_exchange or site.is_of_exchange
+        else None
+    )
 
 
 def own_address(site: Site) -> Evidence | None:

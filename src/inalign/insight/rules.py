@@ -50,7 +50,7 @@ class Rules:
         named = evidence.named(site)
         if kind is Kind.SENDING:
             return ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
-        if site.is_direct or site.has_own_name or site.is_exchange:
+        if site.is_direct or site.has_own_name or site.is_exchange or site.is_of_exchange:
             return ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
         if kind is not None:
             return ruling(SourceClass.OWN, aligned, named, evidence.known_sender(service, site, look))
@@ -112,7 +112,7 @@ class Rules:
             return False
         if kind in HOUSES:
             # an own provider's bounces have its host name as identity; other tenants of it forward
-            is_own_house = site.include is not None or site.is_exchange
+            is_own_house = site.include is not None or site.is_of_exchange
             is_host_name = bool(look.foreign_spf) and is_name_of_host(site, look, self.directory)
             return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
         if not is_told and fits(site, look):
@@ -127,7 +127,7 @@ class Rules:
         kind = service.kind if service else None
         if kind is Kind.SENDING:
             return ruling(SourceClass.APPROVED, signature, share, evidence.known_sender(service, site, look))
-        own_place = site.is_direct or site.is_exchange or site.has_own_name or kind in HOUSES
+        own_place = site.is_direct or site.is_of_exchange or site.has_own_name or kind in HOUSES
         if own_place or not (look.foreign_names or site.looks_like_relay):
             return ruling(
                 SourceClass.OWN,

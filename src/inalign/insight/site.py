@@ -38,7 +38,9 @@ class Site:
     is_direct: bool
     """Named by the domain's SPF record itself."""
     is_exchange: bool
-    """Receives the domain's mail, or its host name is of the organisation that does."""
+    """Receives the domain's mail itself."""
+    is_of_exchange: bool
+    """Its host name is of the organisation that receives the domain's mail."""
     has_own_name: bool
     """The reverse name is below the domain."""
     is_own_address: bool
@@ -120,9 +122,8 @@ def site_of(
         include=include,
         include_service=directory.by_identity(include.name) if include else None,
         is_direct=source.source_ip in lookups.direct,
-        is_exchange=source.source_ip in lookups.exchange_addresses
-        or host in lookups.exchanges
-        or any(organization(exchange) == host_organization for exchange in lookups.exchanges),
+        is_exchange=source.source_ip in lookups.exchange_addresses or host in lookups.exchanges,
+        is_of_exchange=any(organization(exchange) == host_organization for exchange in lookups.exchanges),
         has_own_name=bool(host) and is_same_or_below(host, lookups.organization),
         is_own_address=source.source_ip in lookups.addresses,
         indirect_share=indirect / failing if failing else 0.0,

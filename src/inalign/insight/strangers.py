@@ -133,7 +133,7 @@ class Strangers:
         kind = service.kind if service else None
         failed, host = evidence.spf_not_pass(look), evidence.host_name(site)
         known = evidence.known_sender(service, site, look)
-        if site.is_direct or site.is_own_address or (site.is_exchange and kind not in (*HOUSES, Kind.HOSTING)):
+        if site.is_direct or site.is_own_address or site.is_exchange or self._is_unnamed_house(site):
             verdict = SourceClass.APPROVED if kind is Kind.SENDING else SourceClass.OWN
             return ruling(verdict, evidence.named(site), evidence.own_address(site), evidence.exchange(site), failed)
         if site.include is not None:
@@ -147,6 +147,19 @@ class Strangers:
         if kind is Kind.SENDING:
             return ruling(SourceClass.UNKNOWN, known, failed)
         return self._unknown_host(site, mail, look)
+
+    def _is_unnamed_house(self, site: Site) -> bool:
+        """Whether the owner's mailboxes are there, and the owner's SPF record does not know: after a move, say.
+
+        Where it does know, own mail would pass, and what does not was passed on by others of that house.
+        """
+        if not site.is_of_exchange or site.kind is Kind.HOSTING:
+            return False
+        return not any(
+            organization(include.name) == organization(site.host)
+            or (site.host_service is not None and self.directory.by_identity(include.name) == site.host_service)
+            for include in self.lookups.included
+        )
 
     def _unknown_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
         failed, host, steady = evidence.spf_not_pass(look), evidence.host_name(site), evidence.rhythm(site)
