@@ -27,13 +27,17 @@ class Rhythm:
     span: int
     top_share: float
     """Share of the five busiest days."""
-    per_day: float
-    """Messages on a day on which there are any."""
+    messages: int
     silence: int
     """The longest silence between two days, or from the last day to the end of the window."""
 
     is_cyclic: bool
     """Comes in runs with even pauses between them."""
+
+    @property
+    def per_day(self) -> float:
+        """Messages on a day on which there are any."""
+        return self.messages / self.days if self.days else 0.0
 
     @property
     def is_steady(self) -> bool:
@@ -69,7 +73,7 @@ def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
     top = sum(sorted(days.values(), reverse=True)[:5])
     silence = max((later - earlier - 1 for earlier, later in pairwise([*at, last_day + 1])), default=0)
     span = last_day - at[0] + 1 if at else 0
-    return Rhythm(len(at), span, top / total if total else 1.0, total / len(at) if at else 0.0, silence, _is_cyclic(at))
+    return Rhythm(len(at), span, top / total if total else 1.0, total, silence, _is_cyclic(at))
 
 
 def _is_cyclic(days: list[int]) -> bool:

@@ -17,6 +17,7 @@ from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.streams import MANY_NAMES, Streams
 
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
+MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 
@@ -174,6 +175,8 @@ class Strangers:
         if site.indirect_share >= INDIRECT_SHARE:
             return ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
         if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
+            if site.rhythm.messages > MAX_FORWARDED * self.streams.aligned:
+                return ruling(SourceClass.UNKNOWN, failed, host, steady)
             return ruling(SourceClass.FORWARDER, failed, host, steady, evidence.override_reason(mail))
         if site.reputation is not None:
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), failed)

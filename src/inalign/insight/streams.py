@@ -24,6 +24,8 @@ class Streams:
     signed_total: dict[Selector, int] = field(default_factory=lambda: defaultdict(int))
     signing: dict[str, dict[Selector, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
+    aligned: int = 0
+    """Messages that pass SPF or DKIM for the domain."""
     passing: set[str] = field(default_factory=set)
     """Addresses from which a signature of the domain arrives intact."""
     tenants: set[str] = field(default_factory=set)
@@ -76,6 +78,8 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
                 selector = streams.selector_of(site.address, signature)
                 streams.signed[selector][sender] += mail.messages
                 streams.signed_total[selector] += mail.messages
+        if look.has_own_pass or look.has_own_spf:
+            streams.aligned += mail.messages
         if look.has_own_pass:
             streams.passing.add(site.address)
         if look.has_own_spf:
