@@ -7,6 +7,7 @@ prints its port and serves until its standard input ends. A real server stands i
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -93,6 +94,7 @@ def main() -> None:
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
     sys.stdin.read()
+    os._exit(0)  # with threads that still serve, chdb may wait for ever at its end
 
 
 if __name__ == "__main__":

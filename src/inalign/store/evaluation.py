@@ -56,7 +56,7 @@ class Step(Struct, frozen=True, gc=False):
     rule: str
 
 
-class Evaluation(Struct, frozen=True, omit_defaults=True):
+class Evaluation(Struct, frozen=True, gc=False, omit_defaults=True):
     """One message; its names are those of the table, and of report records. Empty text: none, or not known."""
 
     seen_at: datetime
