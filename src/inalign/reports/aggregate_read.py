@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from inalign.reports.aggregate_elements import Element
+from inalign.reports.aggregate_elements import BLANKS, Element
 from inalign.reports.aggregate_head import policy, read_head, span
 from inalign.reports.aggregate_plan import Plan, plan
 from inalign.reports.aggregate_record import build
@@ -25,7 +25,7 @@ from inalign.reports.report import AggregateRecord, AggregateReport, Refusal
 Sink = Callable[[Sequence[AggregateRecord]], None]
 
 _END = "</record>"
-_VALUE = re.compile(r">([ \t\r\n]*[^\s<>&\x00-\x1f\x7f\ufeff][^<>&\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*)</")
+_VALUE = re.compile(r">([^<>&\x00-\x20\x7f][^<>&\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*)</")
 _MAX_SHAPE = 4096  # characters; a record with ten signatures has some 2,000 without its values
 _MAX_PIECE = 16_384
 
@@ -84,9 +84,10 @@ class AggregateReader:
         if len(shape) > _MAX_SHAPE or "\0" in piece:
             return False
         planned = _plan_of(shape, self._limits)
-        if planned is None:
+        values = [value.strip(BLANKS) for value in parts[1::2]]
+        if planned is None or "" in values:
             return False
-        self._build(planned, [value.strip(" \t\r\n\ufeff") for value in parts[1::2]])
+        self._build(planned, values)
         return True
 
     def _record(self, element: Element) -> None:

@@ -77,7 +77,7 @@ def _word(text: str | None, known: frozenset[str], name: str, tell: Tell) -> str
         return text or ""
     if text is None:
         return ""
-    word = text.lower()
+    word = text.lower().strip()
     if word not in known:
         tell(FlawCode.WORD, f"{name} {word[:60]!r}")
     return word
@@ -88,7 +88,7 @@ def _aligned(text: str | None, name: str, tell: Tell) -> bool | None:
         return None
     found = _ALIGNED.get(text)
     if found is None:
-        word = text.lower()
+        word = text.lower().strip()
         found = _ALIGNED.get(word)
         if found is None:
             found = False if word in schema.NOT_ALIGNED else None

@@ -88,7 +88,7 @@ class Scanner:
     # -- between tags
 
     def _take(self, text: str) -> None:
-        if text.isspace():
+        if not text.strip(BLANKS):
             return
         if "&" in text:
             if text.count("&") > sum(1 for _ in _REFERENCE.finditer(text)):

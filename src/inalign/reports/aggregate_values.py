@@ -30,10 +30,10 @@ def address(text: str) -> tuple[str | None, bool]:
     """A source address in canonical text (RFC 5952 section 4), a mapped IPv4 address unmapped."""
     if _IPV4.fullmatch(text):
         return text, False
-    bare = text.lower()
-    mended = False
-    if len(bare) > MAX_VALUE:
+    if len(text) > MAX_VALUE:
         return None, True
+    bare = text.lower().strip()
+    mended = False
     found = _address(bare)
     if found is None:
         mended = True
@@ -62,6 +62,7 @@ def count(text: str) -> tuple[int, bool]:
         return int(text), False
     if len(text) > MAX_VALUE:
         return 0, True
+    text = text.strip()
     if _GROUPED.fullmatch(text):
         text = re.sub(r"\D", "", text)
     whole = _WHOLE.fullmatch(text)
