@@ -36,6 +36,7 @@ class Decoder:
     def __init__(self, flaws: Flaws) -> None:
         self._flaws = flaws
         self._held = bytearray()
+        self._due = BLOCK
         self._text = ""  # of a wide encoding: what stands behind the last `>`
         self._begun = False
         self._declared = "utf-8"
@@ -45,11 +46,12 @@ class Decoder:
     def feed(self, octets: bytes) -> Iterator[str]:
         """The text that is now whole."""
         self._held += octets
-        if len(self._held) >= BLOCK:
+        if len(self._held) >= self._due:
             block = bytes(self._held)
             self._held.clear()
             for start in range(0, len(block), BLOCK):
                 yield from self._block(block[start : start + BLOCK], last=False)
+            self._due = len(self._held) + BLOCK
 
     def close(self) -> Iterator[str]:
         """The rest."""
@@ -139,6 +141,9 @@ class Decoder:
 
 def _sniff(block: bytes) -> tuple[str, int]:
     """A wide encoding by its first octets, and how many of them are a byte-order mark."""
+    padding = len(block) - len(block.lstrip(b"\0"))
+    if padding > 1 and 0 not in block[padding : padding + 64]:
+        return "", padding
     start = block[:64]
     zeros = start.count(0)
     for mark, name in (

@@ -23,6 +23,8 @@ class XmlLimits:
     """Of all values of one record, and of all that is no record."""
     tag: int = 16_384
     """Characters of a tag with its attributes, of which only `xmlns` is read."""
+    bare: int = 100_000
+    """Times that a `<` stands where no tag begins. They are slow to mend, and a report of a faulty writer has few."""
     extensions: int = 100
     """Of one record, and of all that is no record."""
 
