@@ -147,7 +147,7 @@ class Elements:
 
     def _begin(self, local: str, space: str, spaces: Mapping[str, str]) -> bool:
         """Before the root: whether the tag is still to be taken, because the root that it belongs in is missing."""
-        self.implicit = local in SECTIONS
+        self.implicit = local in SECTIONS and local != "record"  # other documents have records, too
         if local != "feedback" and not self.implicit:
             if len(self.wrappers) < self._limits.depth:
                 self.wrappers.append(local)
