@@ -76,6 +76,17 @@ def test_sources_are_asked_in_their_order(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_tables_by_a_relative_path_begin_where_the_settings_are(tmp_path: Path) -> None:
+    write_key(tmp_path / "k.pem")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "KeyTable").write_text(f"k example.org:s1:{tmp_path}/k.pem\n")
+    (tmp_path / "tables" / "SigningTable").write_text("*@example.org k\n")
+    text = '[sign]\nkey_table = "file:tables/KeyTable"\nsigning_table = "refile:tables/SigningTable"\n'
+    path = settings_file(tmp_path, text)
+    assert faults(path) == []
+    assert found(path, "a@example.org") == [["example.org s1"]]
+
+
 def test_rule_that_is_also_signs_beside_what_is_found_anywhere(tmp_path: Path) -> None:
     write_key(tmp_path / "esp.pem")
     write_key(tmp_path / "keys" / "example.org" / "folder.pem")

@@ -22,6 +22,7 @@ from inalign.cli.key_options import (
     update_options,
     update_way,
 )
+from inalign.cli.key_use import warn_unused
 from inalign.cli.now import now_option, read_now
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.publication import HARMLESS, Holds
@@ -96,6 +97,7 @@ def new(
             click.echo(key_text.ED25519_NOTE.format(selector=life.selector), err=True)
         if way is None:
             click.echo(key_text.change_text(wanted_change(life, folder.key(life)), as_script=as_script))
+    warn_unused(options, folder.path, name)
     if way is None:
         click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
         return
@@ -279,7 +281,8 @@ def rotate(
     terms = Terms(timedelta(days=retire_days))
     if retire_days < QUEUE_DAYS:
         click.echo(f"Warning: mail may be under way for {QUEUE_DAYS} days, and fail when its key is gone", err=True)
-    rotation = Rotation(open_folder(options, directory), _zones(settings), terms, read_now(now_text))
+    folder = open_folder(options, directory)
+    rotation = Rotation(folder, _zones(settings), terms, read_now(now_text))
     age = timedelta(days=every) if every is not None else None
     status = 0
     if domain is not None:
@@ -287,6 +290,7 @@ def rotate(
         found = asyncio.run(rotation.domain(parse_domain(domain), every=start, way=update_way(update_server, tsig)))
         if not found:
             raise Error(f"there is no key of {domain}: `inalign key new {domain}` makes one")
+        warn_unused(options, folder.path, parse_domain(domain))
         sys.exit(_tell(found, terms, as_script=as_script))
 
     def told(progress: Sequence[Progress]) -> None:
