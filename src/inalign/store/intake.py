@@ -19,15 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import msgspec
-
 from inalign.store.columns import CONFLICTS, OF_A_REPORT, RAW
 from inalign.store.engine import Engine, in_list
-from inalign.store.rows import ReportRows
+from inalign.store.rows import ReportRows, encode
 
 KEYS_A_QUERY = 1_000
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Outcome(StrEnum):
@@ -132,7 +128,7 @@ def _sort(
 
 def _report_line(arrival: Arrival, now: datetime) -> bytes:
     rows = arrival.rows
-    return _encode(
+    return encode(
         rows.row
         | {
             "report_key": rows.key,
@@ -151,7 +147,7 @@ def _report_line(arrival: Arrival, now: datetime) -> bytes:
 
 def _conflict_line(arrival: Arrival) -> bytes:
     rows = arrival.rows
-    return _encode(
+    return encode(
         {
             "report_key": rows.key,
             "content_digest": rows.digest,
@@ -169,7 +165,7 @@ def _conflict_line(arrival: Arrival) -> bytes:
 
 
 def _raw_line(raw: Raw) -> bytes:
-    return _encode(
+    return encode(
         {
             "raw_digest": raw.digest,
             "name": raw.name,
