@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import EVALUATIONS, NAMES, RAW, TABLES, Table
+from inalign.store.columns import CONFLICTS, EVALUATIONS, FAILURES, NAMES, RAW, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
@@ -19,12 +19,15 @@ from inalign.store.store_lock import StoreLock
 
 STORAGE_VERSION = "v1.2.0"
 """So that a site can go back to an older DuckDB."""
-MAX_OBJECT_OCTETS = 128 << 20
-"""Of one line: a raw report of 50 MiB in base64 is the longest."""
+MAX_LINE_OCTETS = 128 << 20
+"""Of one line: a raw report of 64 MiB in base64 is the longest."""
+LINE_OCTETS = 16 << 20
+"""Of a line of most tables. DuckDB takes twice as much memory at once, however short the lines are."""
+LONG_LINES = (RAW, FAILURES)
 EXCHANGE_SECONDS = 60.0
 """How long `compact` waits for queries to end, and queries for the file to be exchanged."""
 
-REPEATED = (RAW, EVALUATIONS, NAMES)
+REPEATED = (RAW, CONFLICTS, EVALUATIONS, NAMES)
 """Tables whose rows may come again; of reports the intake knows before."""
 RENEWED = (NAMES,)
 """Of these the new row counts."""
@@ -219,7 +222,9 @@ class _Transaction:
         if not files:
             return
         names = ", ".join(f'"{name}"' for name in table.columns)
-        source = f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {MAX_OBJECT_OCTETS})"
+        source = (
+            f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {_longest(table, files)})"
+        )
         types = {name: kind.value[0] for name, kind in table.columns.items()}
         paths = [_literal(file) for file in files]
         keys = ", ".join(table.key)
@@ -289,6 +294,12 @@ def _wal(path: Path) -> Path:
 def _quoted(path: Path) -> str:
     text = str(path).replace("'", "''")
     return f"'{text}'"
+
+
+def _longest(table: Table, files: Sequence[Path]) -> int:
+    """What a line may have; a file of long lines is not longer than itself."""
+    longest = max(file.stat().st_size for file in files) if table in LONG_LINES else 0
+    return min(max(longest, LINE_OCTETS), MAX_LINE_OCTETS)
 
 
 def _literal(path: Path) -> str:
