@@ -437,6 +437,15 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "Relative paths begin where this file is. Empty: nothing is kept."
         ),
     ] = ""
+    url: Annotated[
+        str,
+        Meta(
+            description="A ClickHouse server to keep it in, clickhouse://user:password@host:8123/database, or "
+            "clickhouses:// for TLS, where one machine is too small. Empty: a DuckDB file in the folder."
+        ),
+    ] = ""
+    memory_mb: Annotated[int, Meta(ge=128, description="MB of memory that DuckDB may take.")] = 512
+    threads: Annotated[int, Meta(ge=1, le=256, description="Processor cores that a question to DuckDB may use.")] = 2
 
 
 class EvaluationsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

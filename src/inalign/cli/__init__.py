@@ -18,6 +18,7 @@ COMMANDS = {
     "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
     "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
+    "reports": "Show what reports tell: who sends as you, what fails, who reports.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
     "sign": "Sign a saved message.",
     "up": "Start all of Inalign and say what to add to the mail server.",

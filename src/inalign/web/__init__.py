@@ -1,1 +1,1 @@
-"""The HTTP face of the keeper: pages for persons, and questions as JSON."""
+"""The HTTP face of the keeper: questions as JSON."""
