@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from inalign.errors import ParseError
-from inalign.keeper import Folders
 from inalign.settings import Settings
 from inalign.store.engine import StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.views import AFTER, Answer, View
-from inalign.store_access import open_store, store_folder
+from inalign.store_access import Folders, open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""
