@@ -33,13 +33,13 @@ _NOT_COMMON = re.compile(r"[\ue000-\uf8ff\ufffd]")
 class Decoder:
     """Takes octets in any portions; gives text in pieces of about 64 kB."""
 
-    def __init__(self, flaws: Flaws) -> None:
+    def __init__(self, flaws: Flaws, declared: str = "utf-8") -> None:
         self._flaws = flaws
         self._held = bytearray()
         self._due = BLOCK
         self._text = ""  # of a wide encoding: what stands behind the last `>`
         self._begun = False
-        self._declared = "utf-8"
+        self._declared = declared
         self._guess = ""
         self._wide: codecs.IncrementalDecoder | None = None
 
@@ -112,9 +112,9 @@ class Decoder:
                 return text
         except UnicodeDecodeError:
             pass
-        return _NODE.sub(lambda node: self._node(node[0]).encode(), block).decode("utf-8", "replace")
+        return _NODE.sub(lambda node: self.value(node[0]).encode(), block).decode("utf-8", "replace")
 
-    def _node(self, octets: bytes) -> str:
+    def value(self, octets: bytes) -> str:
         """One value that is not ASCII."""
         utf8 = _strict(octets, "utf-8")
         declared = self._declared
@@ -137,6 +137,16 @@ class Decoder:
 
     def _tell(self, name: str) -> None:
         self._flaws.tell(FlawCode.ENCODING, f"what does not fit {self._declared} was read as {name}")
+
+
+def value_text(octets: bytes, flaws: Flaws, charset: str = "utf-8") -> str:
+    """One value that came by itself, in the encoding that is told or the one that it is seen to be in."""
+    codec = "iso2022_jp_2" if _escaped_japanese(octets) else _known(charset)
+    if codec == "iso2022_jp_2" and octets.isascii():
+        return octets.decode(codec, "replace")
+    if octets.isascii():
+        return octets.decode("ascii")
+    return Decoder(flaws, codec).value(octets)
 
 
 def _sniff(block: bytes) -> tuple[str, int]:

@@ -74,9 +74,10 @@ def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
         raise ParseError(str(problem)) from None
 
 
-def problem_response(status: int, detail: str) -> Response:
+def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error, for programs and people."""
-    return JSONResponse({"status": status, "detail": detail}, status, media_type="application/problem+json")
+    told = {"status": status, "detail": detail}
+    return JSONResponse(told, status, headers, media_type="application/problem+json")
 
 
 def openapi() -> Mapping[str, Any]:
