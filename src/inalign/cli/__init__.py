@@ -24,6 +24,7 @@ COMMANDS = {
     "serve": "Take reports in and answer questions, without the milter.",
     "sign": "Sign a saved message.",
     "up": "Start all of Inalign and say what to add to the mail server.",
+    "user": "Who may use the pages: users, passwords, tokens.",
     "verify": "Authenticate saved messages and explain each step.",
 }
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 from inalign.store.queries.spreadsheet import as_csv, as_text
 
 
-
 def print_json(rows: Sequence[Struct]) -> None:
     """One array."""
     click.echo(msgspec.json.encode(rows).decode())

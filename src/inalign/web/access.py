@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING, NamedTuple
 
 from inalign.store.accounts import Accounts, Domains, Entry, Role, narrowed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 IDLE_SECONDS = 12 * 3600.0
 """Without a request a session ends: who comes next morning signs in again."""

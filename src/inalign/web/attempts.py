@@ -21,7 +21,8 @@ class Attempts:
     def may_try(self, address: str, user: str, now: float) -> bool:
         """Whether there were few enough."""
         return (
-            self._count(("address", address), now) < ADDRESS_FAILURES and self._count(("user", user), now) < USER_FAILURES
+            self._count(("address", address), now) < ADDRESS_FAILURES
+            and self._count(("user", user), now) < USER_FAILURES
         )
 
     def failed(self, address: str, user: str, now: float) -> None:

@@ -65,9 +65,7 @@ class Endpoints:
             return self._problem(request, None, 403, "problem.no_users")
         return go("/sign-in", back=here(request)) if request.method == "GET" else go("/sign-in")
 
-    def _problem(
-        self, request: Request, visitor: Visitor | None, status: int, key: str, detail: str = ""
-    ) -> Response:
+    def _problem(self, request: Request, visitor: Visitor | None, status: int, key: str, detail: str = "") -> Response:
         if is_for_programs(request):
             told = detail or self._renderer.words(request)(key)
             return JSONResponse({"status": status, "detail": told}, status, media_type=PROBLEM)

@@ -5,10 +5,13 @@ from; and the fields of every answer that keep a browser from doing what a page 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 65_536
 """Of a request: forms have a few fields. Reports come another way."""

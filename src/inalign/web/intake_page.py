@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from inalign.errors import ParseError
 from inalign.store.accounts import Role
@@ -15,7 +14,12 @@ from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.rendering import Form, go
-from inalign.web.view_pages import TOP_ROWS, ViewPages
+from inalign.web.view_pages import ViewPages
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
 
 MAX_SHOWN = 200
 """Items of the quarantine on the page; the newest."""
@@ -41,8 +45,7 @@ class IntakePage:
     def _intake(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         filters = replace(self._views.filters(request, visitor), after="")
         parts = [
-            self._views.part(request, table, filters, rows=TOP_ROWS)
-            for table in (tables.HEALTH, tables.FORGED, tables.CONFLICTS)
+            self._views.part(request, table, filters) for table in (tables.HEALTH, tables.FORGED, tables.CONFLICTS)
         ]
         # What nobody could read belongs to no domain: only who may see all of them may see it.
         everything = visitor.domains is None

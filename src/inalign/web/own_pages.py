@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from msgspec.structs import replace
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from inalign.errors import ParseError
@@ -20,6 +18,10 @@ from inalign.web.access import Gate, Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.passwords import MIN_LENGTH, fault_of, hash_password, is_password
 from inalign.web.rendering import ZONE_COOKIE, Form, Renderer, go, local_path
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 MAX_TOKEN_DAYS = 3_650
@@ -164,7 +166,12 @@ class OwnPages:
     def _add_token(self, request: Request, visitor: Visitor, form: Form) -> Response:
         user = self._known(form)
         token = new_token(
-            form.text("label"), user, form.text("role"), form.text("domains"), form.text("days"), self._gate.clock()
+            form.text("label"),
+            user,
+            role=form.text("role"),
+            domains=form.text("domains"),
+            days=form.text("days"),
+            now=self._gate.clock(),
         )
         secret = self._gate.accounts.make_token(token)
         self._gate.note(request, visitor.name, "token made", f"{token.name} of {user.name}")
@@ -183,7 +190,7 @@ def new_user(name: str, role: str, domains: str, now: float) -> User:
     return User(name=name, role=role_of(role), domains=domains_of(domains), made=now)
 
 
-def new_token(label: str, user: User, role: str, domains: str, days: str, now: float) -> Token:
+def new_token(label: str, user: User, *, role: str, domains: str, days: str, now: float) -> Token:
     """Likewise. Raises `ParseError`."""
     if not label or len(label) > 100 or not label.isprintable():
         raise ParseError("name: what the token is for, at most 100 characters")
@@ -226,4 +233,4 @@ def domains_of(text: str) -> Domains:
 
 def told(user: User) -> str:
     """For the audit log."""
-    return f"{user.name}: {user.role}, {'all domains' if user.domains is None else urlencode({'of': ' '.join(user.domains)})}"
+    return f"{user.name}: {user.role} of {'all domains' if user.domains is None else ' '.join(user.domains)}"

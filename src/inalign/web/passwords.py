@@ -25,9 +25,10 @@ def is_password(kept: str, password: str) -> bool:
     if len(password) > MAX_LENGTH:
         return False
     try:
-        return _HASHER.verify(kept or _NOBODY, password.encode("utf-8", "surrogatepass")) and bool(kept)
+        _HASHER.verify(kept or _NOBODY, password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
+    return bool(kept)
 
 
 def fault_of(password: str) -> str:

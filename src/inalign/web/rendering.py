@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inalign.web import words
 from inalign.web.access import Visitor
 from inalign.web.assets import asset
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 ZONE_COOKIE = "inalign-zone"
 COOKIE_SECONDS = 365 * 86_400

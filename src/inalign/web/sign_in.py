@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from inalign.errors import Error
@@ -17,6 +16,10 @@ from inalign.web.attempts import Attempts
 from inalign.web.endpoint import read_form
 from inalign.web.passwords import MIN_LENGTH, fault_of, hash_password, is_password
 from inalign.web.rendering import Form, Renderer, go, local_path
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 MAX_HASHES = 2
 """Passwords hashed at a time: each takes 64 MiB."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
+if TYPE_CHECKING:
+    from msgspec import Struct
 
 
 class Table(NamedTuple):
@@ -18,18 +19,19 @@ class Table(NamedTuple):
 DOMAINS = Table(
     "domains",
     (
-        "domain", "policy", "subdomain_policy", "messages", "passed_percent", "split", "reports", "reporters", "last_day",
+        "domain", "policy", "subdomain_policy", "messages", "passed_percent", "split", "reports", "reporters",
+        "last_day",
     ),
 )  # fmt: skip
 SOURCES = Table(
     "sources",
     (
-        "domain", "source_ip", "as_name", "country", "messages", "passed_percent", "dkim_percent", "spf_percent", "split",
-        "reporters", "first_day", "last_day",
+        "domain", "source_ip", "as_name", "country", "messages", "passed_percent", "dkim_percent", "spf_percent",
+        "split", "reporters", "first_day", "last_day",
     ),
 )  # fmt: skip
 SUBDOMAINS = Table("subdomains", ("header_from", "policy", "messages", "passed_percent", "split", "last_day"))
-DAYS = Table("days", ("day", "messages", "both", "dkim", "spf", "neither", "passed_percent"))
+DAYS = Table("days", ("day", "messages", "by_both", "by_dkim", "by_spf", "by_neither", "passed_percent"))
 REPORTERS = Table(
     "reporters",
     (
@@ -40,13 +42,25 @@ REPORTERS = Table(
 OVERRIDES = Table("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
 REPORTS = Table(
     "reports",
-    ("day", "kind", "reporter", "domain", "report_key", "messages", "passed", "flaw_count", "carrier", "begin_at", "end_at"),
+    (
+        "day",
+        "kind",
+        "reporter",
+        "domain",
+        "report_key",
+        "messages",
+        "passed",
+        "flaw_count",
+        "carrier",
+        "begin_at",
+        "end_at",
+    ),
 )
 RECORDS = Table(
     "report",
     (
         "source_ip", "as_name", "country", "count", "disposition", "dkim_aligned", "spf_aligned", "header_from",
-        "envelope_from", "dkim_results", "spf_results", "reasons",
+        "envelope_from", "dkim", "spf", "reasons",
     ),
 )  # fmt: skip
 FAILURE_GROUPS = Table(
@@ -60,14 +74,16 @@ FAILURES = Table(
 TLS = Table(
     "tls", ("domain", "policy_type", "result_type", "sessions", "reports", "reporters", "first_day", "last_day")
 )
-HEALTH = Table("health", ("reporter", "kind", "reports", "rhythm_days", "last_day", "silent_days", "is_silent", "flaws"))
+HEALTH = Table(
+    "health", ("reporter", "kind", "reports", "rhythm_days", "last_day", "silent_days", "is_silent", "flaws")
+)
 CONFLICTS = Table("conflicts", ("report_key", "reporter", "domain", "report_id", "received_at", "messages", "source"))
 FORGED = Table("forged", ("day", "reporter", "domain", "report_key", "messages", "carrier_reason", "source"))
 EVALUATIONS = Table(
     "evaluations",
     (
-        "seen_at", "queue_id", "source_ip", "header_from", "spf_results", "dkim_results", "arc", "dmarc", "dmarc_reason",
-        "disposition", "action", "rule", "total_ms",
+        "seen_at", "queue_id", "source_ip", "header_from", "spf", "dkim", "arc", "dmarc",
+        "dmarc_reason", "disposition", "action", "rule", "total_ms",
     ),
 )  # fmt: skip
 
@@ -81,15 +97,15 @@ PAGES: dict[str, tuple[Table, ...]] = {
 }
 """Pages that are tables and nothing else."""
 
-FIELDS = {"dkim_results": "dkim", "spf_results": "spf"}
-"""Columns whose field has another name, since that name is a number elsewhere."""
+PAIRS = frozenset({"dkim", "spf", "reasons"})
+"""Columns with lists of what belongs together."""
 BARS = frozenset({"passed_percent", "dkim_percent", "spf_percent"})
 SHARES = frozenset({"none_percent", "quarantine_percent", "reject_percent"})
 NUMBERS = frozenset(
     {
         "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours", "records",
-        "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "both", "dkim", "spf",
-        "neither",
+        "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "by_both", "by_dkim",
+        "by_spf", "by_neither",
     }
 )  # fmt: skip
 
@@ -108,10 +124,8 @@ def value(row: Struct, column: str) -> object:
         parts = [getattr(row, name) for name in Dispositions._fields]
         whole = sum(parts) or 1
         return Dispositions(*[100.0 * part / whole for part in parts])
-    if column in FIELDS:
-        return [" ".join(filter(None, each)) for each in getattr(row, FIELDS[column])]
-    if column == "reasons":
-        return [" ".join(filter(None, each)) for each in row.reasons]  # type: ignore[attr-defined]  # such rows have them
+    if column in PAIRS:
+        return [" ".join(filter(None, each)) for each in getattr(row, column)]
     return getattr(row, column)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from inalign.errors import ParseError
 from inalign.store.queries import VIEWS
@@ -24,6 +23,10 @@ from inalign.web.api import Ask, openapi, read_filters, rows_response
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import Route
 
 SPAN_DAYS = 30
 """Shown where no days are chosen."""
@@ -95,14 +98,17 @@ class ViewPages:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return replace(filters, scope=visitor.domains)
 
-    def part(self, request: Request, table: Table, filters: Filters, *, rows: int = ROWS) -> Part:
-        """A table filled with what the question answers; filters that it does not have are left away, and named."""
+    def part(self, request: Request, table: Table, filters: Filters, *, rows: int = TOP_ROWS) -> Part:
+        """A table filled with what the question answers; filters that it does not have are left away.
+
+        Only one of `ROWS` rows, a page's first, leads on to the rows that follow.
+        """
         view = VIEWS[table.view]
         fitting = fit(view, replace(filters, limit=rows))
         found = self._ask(view, fitting)
         query = address(fitting)
         after = ""
-        if found.after:
+        if found.after and rows == ROWS:
             after = f"{request.url.path}?{address(replace(fitting, after=found.after))}"
         return Part(
             table,
@@ -137,9 +143,9 @@ class ViewPages:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
             filters = self.filters(request, visitor)
             first, *rest = parts
-            filled = [self.part(request, first, filters)]
+            filled = [self.part(request, first, filters, rows=ROWS)]
             others = replace(filters, after="")
-            filled += [self.part(request, table, others, rows=TOP_ROWS) for table in rest]
+            filled += [self.part(request, table, others) for table in rest]
             fields = VIEWS[first.view].filters
             values = {"key": f"menu.{name}", "parts": filled, "fields": fields}
             return self.show(request, visitor, "tables", filters, values)
@@ -159,19 +165,17 @@ class ViewPages:
             return go("/domains")
         own = self.part(request, tables.DOMAINS, replace(filters, after=""), rows=1_000)
         days = self.part(request, tables.DAYS, replace(filters, after=""), rows=1_000)
-        parts = [
-            self.part(request, table, replace(filters, after=""), rows=TOP_ROWS)
-            for table in (tables.SOURCES, tables.SUBDOMAINS, tables.REPORTERS)
-        ]
+        parts = [self.part(request, table, replace(filters, after="")) for table in (tables.SOURCES, tables.SUBDOMAINS)]
+        reporters = self.part(request, tables.REPORTERS, replace(filters, after=""), rows=1_000)
         sums = {name: sum(getattr(row, name) for row in own.rows) for name in ("messages", "passed", "reports")}
         of_it = [row for row in own.rows if asdict(row)["domain"] == filters.domain.lower().rstrip(".")]
         values = {
             "domain": filters.domain,
             "policy": asdict(of_it[0])["policy"] if of_it else "",
             "sums": sums,
-            "reporters": len(parts[2].rows),
+            "reporters": len(reporters.rows),
             "days": days,
-            "parts": parts,
+            "parts": [*parts, replace(reporters, rows=reporters.rows[:TOP_ROWS])],
             "fields": ("domain", "since", "until", "source", "reporter"),
         }
         return self.show(request, visitor, "domain", filters, values)
@@ -185,9 +189,7 @@ class ViewPages:
         detail = asdict(found.rows[0])
         after = f"/report?{address(Filters(key=filters.key, after=found.after))}" if found.after else ""
         query = address(Filters(key=filters.key))
-        part = Part(
-            tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}"
-        )
+        part = Part(tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}")
         return self.show(request, visitor, "report", filters, {"report": detail, "parts": [part], "query": query})
 
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:

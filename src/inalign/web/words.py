@@ -20,9 +20,7 @@ MAX_FIELD = 1_000
 def catalogue(language: str) -> Mapping[str, str]:
     """All words of a language, by dotted key."""
     text = (files("inalign.web") / "locale" / f"{language}.toml").read_text("utf-8")
-    return {
-        f"{table}.{key}": words for table, entries in tomllib.loads(text).items() for key, words in entries.items()
-    }
+    return {f"{table}.{key}": words for table, entries in tomllib.loads(text).items() for key, words in entries.items()}
 
 
 class Words:

@@ -68,9 +68,7 @@ def condition(filters: Filters, *, clock: str = "") -> Condition:
     if filters.scope is not None:
         seen = ["1 = 0"]
         for place, name in enumerate(filters.scope):
-            seen.append(
-                f"t.domain = :scope_{place} OR right(t.domain, :scope_length_{place}) = :scope_below_{place}"
-            )
+            seen.append(f"t.domain = :scope_{place} OR right(t.domain, :scope_length_{place}) = :scope_below_{place}")
             parameters |= {
                 f"scope_{place}": name,
                 f"scope_below_{place}": f".{name}",
