@@ -146,7 +146,7 @@ def _pages(settings: Settings, keeper: Keeper) -> list[WebServer]:
     options = WebOptions(url=settings.web.url, loopback=is_loopback(address), zone=settings.web.zone)
     if not options.loopback and Accounts(keeper.control).none_yet():
         log.error(
-            "no pages: others reach %s, and there are no users: inalign user add NAME --role admin --link, then restart",
+            "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
             address,
         )
         return []

@@ -110,7 +110,12 @@ def reports() -> list[Report]:
         for day in range(14)
     ]
     made += [
-        aggregate(record("192.0.2.200", 55), domain="example.net", org="secret.example", report_id="n"),
+        aggregate(
+            record("192.0.2.200", 55, header_from="example.net"),
+            domain="example.net",
+            org="secret.example",
+            report_id="n",
+        ),
         aggregate(record("192.0.2.3", 1), org=HOSTILE, report_id=HOSTILE),
         failure(subject=HOSTILE, display_name=HOSTILE, message_id=HOSTILE),
         tls(),

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ FIELDS = {
 }
 HSTS = "max-age=31536000"
 _PORT = re.compile(r":[0-9]{0,5}$")
-
-
-class TooLarge(Exception):  # noqa: N818 - it ends a request, nothing more
-    """The body is longer than is read."""
 
 
 class Guard:
@@ -83,13 +80,10 @@ class Guard:
             message = await receive()
             read += len(message.get("body", b""))
             if read > MAX_BODY_BYTES:
-                raise TooLarge
+                raise HTTPException(413)
             return message
 
-        try:
-            await self._app(scope, bounded, answer)
-        except TooLarge:
-            await PlainTextResponse("Too long.\n", 413)(scope, receive, answer)
+        await self._app(scope, bounded, answer)
 
     def _refusal(self, method: str, headers: Headers) -> Response | None:
         # A name of another's that leads to our address would let a page of his read ours (DNS rebinding).
