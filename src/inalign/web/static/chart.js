@@ -16,13 +16,13 @@
     chart ??= echarts.init(place, null, { renderer: "svg" });
     chart.setOption({
       animation: false,
-      textStyle: { fontFamily: "inherit" },
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       aria: { enabled: true, decal: { show: true } },
       legend: { textStyle: { color: text }, bottom: 0 },
       tooltip: { trigger: "axis", renderMode: "richText" },
       grid: { left: 8, right: 8, top: 16, bottom: 40, containLabel: true },
       xAxis: { type: "category", data: rows.map((row) => row[0]), axisLabel: { color: text } },
-      yAxis: { type: "value", max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : null } },
+      yAxis: { type: "value", splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : null } },
       series: names.map((name, at) => ({
         name, type: "bar", stack: "all", itemStyle: { color: colours[at] }, barMaxWidth: 40,
         data: rows.map((row, day) => percent ? Math.round(1000 * row[at + 1] / (sums[day] || 1)) / 10 : Number(row[at + 1])),
