@@ -168,8 +168,11 @@ def decode_cursor(text: str, kind: type[Struct], kinds: Sequence[type]) -> tuple
             raise ValueError
         octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         name, *keys = msgspec.json.decode(octets, type=list[str | int])
-        if name != kind.__name__ or len(keys) != len(kinds):
-            raise ParseError("after: a cursor of another question")
-        return tuple(msgspec.convert(key, want) for key, want in zip(keys, kinds, strict=True))
+        values: tuple[str | int | date, ...] = tuple(
+            msgspec.convert(key, want) for key, want in zip(keys, kinds, strict=name == kind.__name__)
+        )
     except (ValueError, binascii.Error):
         raise ParseError("after: no cursor of an answer") from None
+    if name != kind.__name__:
+        raise ParseError("after: a cursor of another question")
+    return values
