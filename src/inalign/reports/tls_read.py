@@ -59,6 +59,8 @@ def read_tls_reports(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> tuple[Tl
     text = decoded(data, flaws)
     if not text.startswith(("{", "[")):
         return None
+    if text.count("{") + text.count("[") > limits.containers:
+        return Refusal(RefusalCode.TOO_MANY.value, f"more than {limits.containers} objects and lists")
     try:
         value = parse(text, flaws)
     except RecursionError:
@@ -125,7 +127,7 @@ class _Reading:
             policy_type=self._word(policy, "policy-type", POLICY_TYPES),
             policy_domain=values.text(policy, "policy-domain", needed=True),
             policy_string=values.texts(policy, "policy-string", lines=True),
-            # RFC 8460 appendix B has it as one text; drafts and some reporters call it a pattern.
+            # RFC 8460 section B has it as one text; drafts and some reporters call it a pattern.
             mx_host=values.texts(policy, "mx-host", "mx-host-pattern"),
             successful=successful,
             failed=failed,
