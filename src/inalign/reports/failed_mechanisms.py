@@ -14,6 +14,7 @@ from inalign.mail.results import MethodResult
 from inalign.reports.flaw import FlawCode, Flaws
 
 MECHANISMS = ("spf", "dkim", "dmarc")
+MAX_JUDGED = 16_384  # characters of all Authentication-Results of a report; one result has some 100
 
 _FAILED = frozenset(
     ["fail", "hardfail", "softfail", "neutral", "permerror", "temperror", "policy", "bestguessfail", "invalid", "error"]
@@ -33,7 +34,12 @@ _IDENTITIES = {"spf": ("mailfrom", "helo", "mfrom", "from"), "dkim": ("d", "i", 
 def read_results(values: Sequence[str], flaws: Flaws) -> list[MethodResult]:
     """The results of all Authentication-Results fields that can be read."""
     results: list[MethodResult] = []
+    room = MAX_JUDGED
     for value in values:
+        if len(value) > room:
+            flaws.tell(FlawCode.CUT, f"Authentication-Results, kept, but not judged: over {MAX_JUDGED} characters")
+            break
+        room -= len(value)
         try:
             results += parse_authentication_results(value.encode("utf-8", "replace"), lenient=True).results
         except ParseError as problem:

@@ -31,9 +31,9 @@ RESULT_TYPES = frozenset(
     ]
 )
 MOST_OF_A_DAY = timedelta(hours=24, seconds=1)
+MAX_REPORTS = 1000  # in one list; RFC 8460 has one report
 
 _MARKS = ("organization-name", "policies", "report-id", "date-range", "contact-info")
-_MOST_REPORTS = 1000  # in one list; RFC 8460 has one report
 
 
 def read_tls(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> TlsReport | Refusal | None:
@@ -73,8 +73,8 @@ def read_tls_reports(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> tuple[Tl
         return None
     if isinstance(value, list):
         flaws.tell(FlawCode.SHAPE, "a list of reports, where one should stand")
-    if len(found) > _MOST_REPORTS:
-        return Refusal(RefusalCode.TOO_MANY.value, f"more than {_MOST_REPORTS} reports")
+    if len(found) > MAX_REPORTS:
+        return Refusal(RefusalCode.TOO_MANY.value, f"more than {MAX_REPORTS} reports")
     common = flaws.told()
     return tuple(_Reading(each, limits, common).report() for each in found if isinstance(each, dict))
 
