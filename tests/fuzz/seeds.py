@@ -193,6 +193,17 @@ def aggregate_reports() -> Iterator[bytes]:
     yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/shown").rglob("*.xml")))
 
 
+def feedback_reports() -> Iterator[bytes]:
+    for path in sorted((VECTORS / "reports/failure/variants").glob("*.feedback")):
+        sample = path.with_suffix(".sample")
+        yield path.read_bytes() + (b"\n\n--\n" + sample.read_bytes() if sample.exists() else b"")
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/failure/shown").glob("*.eml")))
+
+
+def tls_reports() -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/tls/variants").glob("*.json")))
+
+
 SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "message": (messages, MAIL_WORDS),
     "author": (from_values, MAIL_WORDS),
@@ -220,6 +231,11 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "milter_session": (conversations, ""),
     "settings": (settings_files, "[milter] [dns] [log] = [ ] { } \" ' true 10 1e9 nan"),
     "aggregate": (aggregate_reports, AGGREGATE_WORDS),
+    "feedback_report": (
+        feedback_reports,
+        MAIL_WORDS + " " + RESULTS_WORDS + " Source-IP: Auth-Failure: IPv6: =?utf-8?q? ?=",
+    ),
+    "tls_report": (tls_reports, '{ } [ ] " : , null true 1e9 NaN \\ud800 policies policy summary failure-details'),
 }
 
 

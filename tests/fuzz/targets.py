@@ -35,4 +35,6 @@ TARGETS: dict[str, Target] = {
     "milter_session": peers.milter_session,
     "settings": peers.settings,
     "aggregate": reports.aggregate,
+    "feedback_report": reports.feedback_report,
+    "tls_report": reports.tls,
 }
