@@ -50,6 +50,12 @@ socket_mode = "0666"
 workers = 2
 """
 
+INALIGN_RECORDS = f"""\
+{INALIGN}
+[store]
+folder = "{{folder}}/store"
+"""
+
 # Without -x it sends its log to syslog and nothing else; it always wants a list of internal hosts.
 _DKIMPY_MILTER = """\
 Syslog no

@@ -6,6 +6,7 @@ opendkim       DKIM
 opendmarc      SPF, DMARC
 rspamd         DKIM, SPF, DMARC, ARC: the modules that authenticate, and no other; two workers
 dkimpy-milter  DKIM
+inalign-records the same, and a record of each message goes to the spool of the store
 inalign-signs, opendkim-signs, dkimpy-milter-signs
                the same programs, signing with RSA-2048 and not verifying
 floor          noopmilter: the protocol alone, with every no-reply bit
@@ -33,6 +34,7 @@ START_SECONDS = 90.0
 """opendmarc reads the public suffix list for some seconds; rspamd compiles its patterns for long when it is new."""
 PACKAGES = {
     "inalign": (),
+    "inalign-records": (),
     "pair": ("opendkim", "opendmarc"),
     "opendkim": ("opendkim",),
     "opendmarc": ("opendmarc",),
@@ -101,6 +103,8 @@ class Starter:
         match name:
             case "inalign":
                 self._run(peer, name, configurations.INALIGN, shlex.split(self.inalign))
+            case "inalign-records":
+                self._run(peer, name, configurations.INALIGN_RECORDS, shlex.split(self.inalign))
             case "pair":
                 self._run(peer, "pair-opendkim", configurations.OPENDKIM, ["opendkim", "-f", "-x", "{config}"])
                 self._run(peer, "pair-opendmarc", configurations.OPENDMARC, ["opendmarc", "-f", "-c", "{config}"])

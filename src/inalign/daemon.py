@@ -36,6 +36,7 @@ from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
 from inalign.milterd.ours import ALWAYS_SENT, MacroCondition, parse_conditions
+from inalign.milterd.recording import Recorder
 from inalign.milterd.server import PROGRESS_SECONDS, run
 from inalign.milterd.server import Options as ServerOptions
 from inalign.milterd.service import Service
@@ -52,6 +53,7 @@ from inalign.signing import (
     refuse,
     signing_faults,
 )
+from inalign.store.segments import SegmentError, SegmentLimits, SegmentWriter, make_segment_folder
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -155,8 +157,46 @@ def make_keys(settings: Settings, path: Path | None) -> Keys:
     )
 
 
-def make_service(settings: Settings, resolver: LiveResolver, counters: Counters, keys: Keys | None = None) -> Service:
-    """What the milter's connections share; without keys nothing is signed."""
+def evaluations_folder(settings: Settings, path: Path | None) -> Path | None:
+    """Where records of messages wait for the store; None: none are kept."""
+    if not settings.store.folder or not settings.evaluations.record:
+        return None
+    base = path.absolute().parent if path is not None else Path.cwd()
+    return base / settings.store.folder / "evaluations"
+
+
+def make_evaluations_folder(settings: Settings, path: Path | None) -> Path | None:
+    """The same, there and ours. Raises `SettingsError`."""
+    folder = evaluations_folder(settings, path)
+    if folder is not None:
+        account = find_account(settings.user, settings.group) if os.geteuid() == 0 else None
+        try:
+            make_segment_folder(folder, uid=account.uid if account else -1, gid=account.gid if account else -1)
+        except SegmentError as problem:
+            raise SettingsError(f"{place(path, 'store.folder')}: store.folder: {problem}") from None
+    return folder
+
+
+def make_recorder(settings: Settings, folder: Path | None) -> Recorder | None:
+    """What writes records of messages."""
+    if folder is None:
+        return None
+    limits = SegmentLimits(folder_octets=settings.evaluations.max_spool_bytes)
+    return Recorder(
+        SegmentWriter(folder, limits),
+        host=socket.gethostname(),
+        with_recipient_domains=settings.evaluations.recipient_domains,
+    )
+
+
+def make_service(
+    settings: Settings,
+    resolver: LiveResolver,
+    counters: Counters,
+    keys: Keys | None = None,
+    recorder: Recorder | None = None,
+) -> Service:
+    """What the milter's connections share; without keys nothing is signed, without a recorder no record is kept."""
     keys = keys or Keys(None, None)
     milter = settings.milter
     return Service(
@@ -172,6 +212,7 @@ def make_service(settings: Settings, resolver: LiveResolver, counters: Counters,
         trusted_relays=Networks(milter.trusted_relays),
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
+        recorder=recorder,
         count=partial(count_message, counters),
         count_origin=partial(count_origin, counters),
     )
@@ -325,6 +366,7 @@ def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.s
     """These settings as a plan: sockets that listen already are taken over, the others are bound now."""
     monitor = monitor_address(settings)
     keys = make_keys(settings, path)  # the tables are read once, and shared by the workers
+    folder = make_evaluations_folder(settings, path)
     sockets: dict[Address, socket.socket] = {}
     try:
         for address in addresses(settings):
@@ -343,7 +385,7 @@ def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.s
         sockets=sockets,
         monitor=monitor,
         drain_seconds=settings.milter.drain_seconds,
-        work=partial(_work, settings, keys, [sockets[address] for address in addresses(settings)]),
+        work=partial(_work, settings, keys, folder, [sockets[address] for address in addresses(settings)]),
         in_force=partial(configure_logging, settings.log.level, settings.log.format),
     )
 
@@ -385,19 +427,25 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
     return uid, gid
 
 
-def _work(settings: Settings, keys: Keys, listeners: list[socket.socket], where: Place) -> None:
+def _work(settings: Settings, keys: Keys, folder: Path | None, listeners: list[socket.socket], where: Place) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
     gc.set_threshold(*GC_THRESHOLDS)
-    run(_serve(settings, keys, listeners, where))
+    run(_serve(settings, keys, make_recorder(settings, folder), listeners, where))
 
 
-async def _serve(settings: Settings, keys: Keys, listeners: list[socket.socket], where: Place) -> None:
+async def _serve(
+    settings: Settings, keys: Keys, recorder: Recorder | None, listeners: list[socket.socket], where: Place
+) -> None:
     milter = settings.milter
     counters = Counters()
-    async with make_resolver(settings) as resolver:
+    async with make_resolver(settings) as resolver, contextlib.AsyncExitStack() as stack:
+        gathered = [DnsCounts(resolver).gather]
+        if recorder is not None:
+            await stack.enter_async_context(recorder.kept())
+            gathered.append(recorder.gather)
         server = SharingServer(
-            partial(MailFilter, service=make_service(settings, resolver, counters, keys)),
+            partial(MailFilter, service=make_service(settings, resolver, counters, keys, recorder)),
             WANTED,
             ServerOptions(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
@@ -410,8 +458,7 @@ async def _serve(settings: Settings, keys: Keys, listeners: list[socket.socket],
             number=where.number,
             max_connections=milter.max_connections,
         )
-        gather = DnsCounts(resolver).gather
-        await Worker(server, listeners, where.channel, gather=gather, drain_seconds=milter.drain_seconds).run()
+        await Worker(server, listeners, where.channel, gather=gathered, drain_seconds=milter.drain_seconds).run()
     for finder in keys:
         if finder is not None:
             await finder.aclose()

@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -63,6 +64,8 @@ class Plan:
     drain_seconds: float
     work: Callable[[Place], None]
     """What a worker does, in its own process, until it is told to end."""
+    keep: Callable[[], None] | None = None
+    """What the keeper does likewise; None: there is no store."""
     in_force: Callable[[], None]
     """Called in the supervisor when this plan is the one that counts."""
 
@@ -172,18 +175,19 @@ class Generation:
             self._not_started(number, problem)
             return None
         channel.setblocking(False)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+        place = Place(number, self.shares, far_end)
+
+        def close_ours() -> None:
+            channel.close()
+            let_go(self.plan)
+
         try:
-            pid = os.fork()
-            if pid == 0:
-                channel.close()
-                self._be_worker(Place(number, self.shares, far_end), let_go)
+            pid = fork(partial(self.plan.work, place), close_ours)
         except OSError as problem:
             channel.close()
             self._not_started(number, problem)
             return None
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
             far_end.close()
         now = time.monotonic()
         self._due.pop(number, None)
@@ -194,24 +198,36 @@ class Generation:
         log.error("no worker can be started: %s", problem.strerror)
         self._due[number] = time.monotonic() + LONGEST_DELAY_SECONDS
 
-    def _be_worker(self, place: Place, let_go: Callable[[Plan], None]) -> NoReturn:
-        """In the child: let go of what is the supervisor's, and work."""
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for default in (signal.SIGTERM, signal.SIGCHLD, RETIRE):
-                signal.signal(default, signal.SIG_DFL)
-            for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; we are told by TERM
-                signal.signal(ignored, signal.SIG_IGN)
-            let_go(self.plan)
-            _die_first()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
-            self.plan.work(place)
-            status = 0
-        except BaseException:  # the process ends here, and says why; the supervisor sees its status
-            log.exception("a worker fails")
-        finally:
-            os._exit(status)
+
+def fork(work: Callable[[], None], let_go: Callable[[], None]) -> int:
+    """A process of ours that works and ends; `let_go` closes in it what is the supervisor's. Raises `OSError`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _be_child(work, let_go)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
+
+
+def _be_child(work: Callable[[], None], let_go: Callable[[], None]) -> NoReturn:
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for default in (signal.SIGTERM, signal.SIGCHLD, RETIRE):
+            signal.signal(default, signal.SIG_DFL)
+        for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; we are told by TERM
+            signal.signal(ignored, signal.SIG_IGN)
+        let_go()
+        _die_first()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
+        work()
+        status = 0
+    except BaseException:  # the process ends here, and says why; the supervisor sees its status
+        log.exception("a process fails")
+    finally:
+        os._exit(status)
 
 
 def _die_first() -> None:

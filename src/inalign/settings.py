@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_intake import IntakeSettings
+
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
 
@@ -242,7 +244,11 @@ class SignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the database are asked in this order, and the first that has a key for an author decides."""
 
     key_table: Annotated[
-        str, Meta(description="OpenDKIM's KeyTable, as it is: a path, file:, refile: or csl:. Empty: none.")
+        str,
+        Meta(
+            description="OpenDKIM's KeyTable, as it is: /PATH, file:, refile: or csl:. A relative path begins where "
+            "this file is. Empty: none."
+        ),
     ] = ""
     signing_table: Annotated[str, Meta(description="OpenDKIM's SigningTable, likewise; it needs the KeyTable.")] = ""
     multiple_signatures: Annotated[
@@ -421,6 +427,41 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "plain"
 
 
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where what is known of mail is kept."""
+
+    folder: Annotated[
+        str,
+        Meta(
+            description="The folder of the store and of what waits for it, on a local disk, made where it is missing. "
+            "Relative paths begin where this file is. Empty: nothing is kept."
+        ),
+    ] = ""
+
+
+class EvaluationsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Records of verified messages: identifiers, results, policy, decision; no content, no recipient."""
+
+    record: Annotated[
+        bool,
+        Meta(description="Whether the milter writes them; only where store.folder is set. Mail never waits for it."),
+    ] = True
+    recipient_domains: Annotated[
+        bool,
+        Meta(
+            description="Keep the domains of the recipients, too, for envelope_to of aggregate reports (RFC 9990 "
+            "section 3.1.1.10), where it is optional."
+        ),
+    ] = False
+    max_spool_bytes: Annotated[
+        int,
+        Meta(
+            ge=1 << 20,
+            description="Of records that wait for the store, about 1 kB each. Beyond it they are dropped and counted.",
+        ),
+    ] = 1 << 30
+
+
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a monitor may ask over HTTP: /metrics in the text format of Prometheus, and /health."""
 
@@ -455,5 +496,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicySettings = field(default_factory=PolicySettings)
     sign: SignSettings = field(default_factory=SignSettings)
     arc: ArcSettings = field(default_factory=ArcSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)

@@ -63,6 +63,7 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
     for key, names in (
         ("policy.except_domains", settings.policy.except_domains),
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
+        ("intake.forwarders", settings.intake.forwarders),
     ):
         try:
             parse_domain_list(names)
@@ -91,6 +92,7 @@ def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     yield "milter.relays", milter.relays
     for number, gateway in enumerate(milter.gateways):
         yield f"milter.gateways[{number}].networks", gateway.networks
+    yield "intake.listener.trusted_networks", settings.intake.listener.trusted_networks
 
 
 _MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}

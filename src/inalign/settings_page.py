@@ -22,7 +22,7 @@ def describe(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterato
         hint = hints[attribute]
         default = getattr(defaults, attribute)
         if isinstance(default, msgspec.Struct):
-            yield from describe(type(default), f"{name}.")
+            yield from describe(type(default), f"{prefix}{name}.")
             continue
         meta = next((part for part in get_args(hint)[1:] if isinstance(part, Meta)), Meta())
         kind_of_value = get_args(hint)[0]

@@ -13,6 +13,7 @@ from inalign.dkim.sign import FieldSelection, SigningOptions
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.recipients import Recipients
 from inalign.flow.send import Agreement, DnsCheck, SendingOptions
+from inalign.keys.data_set import data_set_from
 from inalign.keys.database import POSTGRESQL
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess
@@ -49,8 +50,8 @@ def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
     account = find_account(settings.user, settings.group) if os.geteuid() == 0 else None
     return KeyOptions(
         rules=tuple(_rule(key, f"sign.key[{number}]", base, path) for number, key in enumerate(sign.key)),
-        key_table=sign.key_table,
-        signing_table=sign.signing_table,
+        key_table=data_set_from(sign.key_table, base),
+        signing_table=data_set_from(sign.signing_table, base),
         multiple_signatures=sign.multiple_signatures,
         folder=base / sign.folder if sign.folder else None,
         database=_database(sign.database, base),

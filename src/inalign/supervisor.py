@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Mapping
 from json import dumps
 
+from inalign.companion import Companion
 from inalign.errors import Error, TransportError
 from inalign.generation import SIGNALS, Child, Generation, Plan
 from inalign.milterd.listen import Address, forget
@@ -62,6 +63,7 @@ class Supervisor:
         self._is_stopping = False
         self._last_plan = plan  # the one in force, or coming to be
         self._counters = Counters({"inalign_worker_restarts_total": 0})
+        self._keeper = Companion()
         self._monitor: Monitor | None = None
         self._selector: selectors.BaseSelector = selectors.DefaultSelector()
         self._signals, self._signals_in = socket.socketpair()
@@ -70,7 +72,7 @@ class Supervisor:
         """Until SIGTERM or SIGINT. Raises `TransportError` when the first workers do not come to serve."""
         before = self._watch_signals()
         try:
-            while self._generations:
+            while self._generations or self._keeper.pid is not None:
                 self._tick()
                 for key, _ in self._selector.select(self._time_to_wait()):
                     # What was done for one of them may have closed another, whose number may have a new meaning.
@@ -115,13 +117,13 @@ class Supervisor:
     def _watch(self, child: Child) -> None:
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
 
-    def _let_go(self, plan: Plan) -> None:
-        """In a child: close all that is ours and not what this plan's worker needs."""
+    def _let_go(self, plan: Plan | None) -> None:
+        """In a child: close all that is ours and not what this plan's worker needs; the keeper needs nothing of it."""
         for generation in self._generations:
             for child in generation.children.values():
                 child.channel.close()
             for address, listener in generation.plan.sockets.items():
-                if address not in plan.sockets or address == plan.monitor:
+                if plan is None or address not in plan.sockets or address == plan.monitor:
                     listener.close()
         if self._monitor is not None:
             self._monitor.drop()
@@ -142,6 +144,7 @@ class Supervisor:
         self._promote(child.generation)
 
     def _reap(self) -> None:
+        self._keeper.reap()
         for generation in self._generations:
             for child in tuple(generation.children.values()):
                 pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -177,6 +180,7 @@ class Supervisor:
             self._end(old, RETIRE)
             self._stop_listening(old.plan, *plan.sockets)
         plan.in_force()
+        self._keeper.follow(plan.keep)
         if old is None:
             self._ready()
         else:
@@ -247,6 +251,7 @@ class Supervisor:
         log.info("stopping: messages under way are finished first")
         for generation in self._generations:
             self._stop_listening(generation.plan, self._last_plan.monitor)  # which tells of the end, too
+        self._keeper.end()
         for retiring in self._ending:
             retiring.signal(signal.SIGTERM)
         current, coming = self._current, self._coming
@@ -259,8 +264,8 @@ class Supervisor:
 
     def _time_to_wait(self) -> float:
         now = time.monotonic()
-        due = [generation.next_start() - now for generation in self._generations]
-        return max(0.0, min([TICK_SECONDS, *due]))
+        due = [self._keeper.next_start(), *(generation.next_start() for generation in self._generations)]
+        return max(0.0, min(TICK_SECONDS, min(due) - now))
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -272,6 +277,7 @@ class Supervisor:
             self._give_up(coming, f"its workers do not serve within {START_SECONDS:g} s")
         self._complete(self._current)
         self._complete(self._coming)
+        self._keeper.tick(lambda: self._let_go(None))
         for generation in self._generations:
             if generation.kill_at is not None:
                 if now >= generation.kill_at:
@@ -287,6 +293,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         """What still runs when the supervisor ends by an error."""
+        self._keeper.kill()
         for generation in self._generations:
             generation.signal(signal.SIGKILL)
             for child in generation.children.values():

@@ -188,6 +188,10 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "counter",
             "Messages from outside whose author we sign for, and which did not pass DMARC.",
         ),
+        "inalign_evaluations_total": (
+            "counter",
+            "Records of verified messages, by outcome: written, or dropped (no room, or the disk fails).",
+        ),
         "inalign_message_seconds": ("histogram", "How long the MTA waited at the end of a message that was verified."),
         "inalign_dns_questions_total": ("counter", "Questions of the engines."),
         "inalign_dns_cache_hits_total": ("counter", "Questions answered out of the cache."),

@@ -17,7 +17,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def read_report(octets: bytes) -> tuple[dict[str, float], dict[str, float]]:
 
 
 class Worker:
-    """A server, and how it is started, watched and ended. `gather` brings counters up to date that others keep."""
+    """A server, and how it is started, watched and ended. `gather` bring counters up to date that others keep."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Worker:
         listeners: list[socket.socket],
         channel: socket.socket,
         *,
-        gather: Callable[[Counters], None],
+        gather: Sequence[Callable[[Counters], None]],
         drain_seconds: float,
     ) -> None:
         self._server = server
@@ -122,7 +122,8 @@ class Worker:
 
     def _report(self) -> None:
         counters = self._server.counters
-        self._gather(counters)
+        for gather in self._gather:
+            gather(counters)
         standing = {
             "inalign_connections_open": len(self._server.connections),
             "inalign_worker_resident_bytes": _resident_bytes(),

@@ -75,6 +75,18 @@ def test_a_passphrase_from_the_environment_encrypts(place: Path, monkeypatch: py
     load_private_key(text, b"open sesame")
 
 
+def test_key_that_the_configuration_would_not_use_is_told(place: Path) -> None:
+    assert f'[sign] folder = "{place}"' in inalign("new", "example.org").stderr
+    toml = '[sign]\nfolder = "keys"\n'
+    Path("inalign.toml").write_text(toml)
+    assert "Warning" not in inalign("rotate", "example.org", "--config", "inalign.toml").stderr
+    rule = '[[sign.key]]\ndomain = "example.org"\nselector = "old"\nfile = "keys/example.org/r20261124.pending"\n'
+    for more, is_told in (("", True), ("also = true\n", False), ('for = ["partner.example"]\n', False)):
+        Path("inalign.toml").write_text(toml + rule + more)
+        told = inalign("rotate", "example.org", "--config", "inalign.toml").stderr
+        assert ("mail of example.org is signed by inalign.toml:3, which is asked before" in told) is is_told
+
+
 def test_list_as_table_and_as_json(place: Path) -> None:
     assert inalign("list").exit_code == 0
     inalign("new", "example.org")

@@ -148,7 +148,7 @@ class OpenDkim:
             (folder / "keys").write_text("".join(f"{key} {texts[0]}\n" for key, texts in records))
             (folder / "conf").write_text(
                 f"Mode v\nTestDNSData {folder / 'keys'}\nNameservers 127.0.0.1\nDNSTimeout 1\nSyslog no\n"
-                "AlwaysAddARHeader yes\nAuthservID mx.example.net\n"
+                "AlwaysAddARHeader yes\nAuthservID mx.example.net\nMaximumSignaturesToVerify 20\n"
             )
             with ForeignMilter([str(self._command()), "-f", "-x", str(folder / "conf")], folder) as milter:
                 return [self._read(milter.fields_for(message.text)) for message in messages]

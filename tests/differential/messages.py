@@ -98,6 +98,14 @@ def make_signed_by_us(seed: int, number: int, now: datetime) -> SignedMessage | 
     return made
 
 
+def make_unsigned(seed: int, number: int) -> SignedMessage:
+    """The message of that number that nobody has signed."""
+    made = SignedMessage(number, b"")
+    made.text = _unsigned(Random(f"unsigned {seed} {number}"), made)
+    _note_odd_octets(made)
+    return made
+
+
 def _unsigned(chance: Random, made: SignedMessage) -> bytes:
     return b"".join(_header(chance, made)) + b"\r\n" + _body(chance, made)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.fuzz import dns, mail, peers, policy, signatures
+from tests.fuzz import dns, mail, operators, peers, policy, reports, signatures
 
 Target = Callable[[bytes], None]
 
@@ -34,4 +34,12 @@ TARGETS: dict[str, Target] = {
     "whole_message": signatures.whole_message,
     "milter_session": peers.milter_session,
     "settings": peers.settings,
+    "aggregate": reports.aggregate,
+    "data_set": operators.data_set,
+    "csl": operators.csl,
+    "key_table": operators.key_table,
+    "rule_name": operators.rule_name,
+    "sign_rules": operators.sign_rules,
+    "private_key": operators.private_key,
+    "moving": operators.moving,
 }

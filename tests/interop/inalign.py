@@ -29,6 +29,7 @@ local_networks = {local_networks}
 trusted_relays = {trusted_relays}
 mta_timeout_seconds = {mta_timeout_seconds}
 relays = ["{listed_relay}"]
+own_macros = ["{{daemon_name}}=ORIGINATING"]
 
 [[milter.gateways]]
 networks = ["{gateway}"]

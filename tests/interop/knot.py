@@ -46,6 +46,10 @@ acl:
   - id: update
     key: inalign
     action: update
+    update-type: TXT
+    update-owner: name
+    update-owner-match: sub
+    update-owner-name: _domainkey
   - id: transfer
     address: 127.0.0.0/8
     action: transfer

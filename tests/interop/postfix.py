@@ -1,8 +1,9 @@
 """A private Postfix. Nothing of an installed instance is read or touched. It needs root, since Postfix' master does.
 
-Two SMTP services stand before the same milter: `port` goes on without a milter that is missing or broken
-(`default_action=accept`), `strict_port` answers 451 then (`default_action=tempfail`). Mail from the local `sendmail`
-command passes the milter as `non_smtpd_milters` have it. Clients are whom XCLIENT names.
+Three SMTP services stand before the same milter: `port` goes on without a milter that is missing or broken
+(`default_action=accept`), `strict_port` answers 451 then (`default_action=tempfail`), and `originating_port` says of
+its mail that it is our own. Mail from the local `sendmail` command passes the milter as `non_smtpd_milters` have it.
+Clients are whom XCLIENT names.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ MASTER_CF = """\
 127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{strict_port} inet n - n - - smtpd
     -o smtpd_milters={{{milter},default_action=tempfail}}
+127.0.0.1:{originating_port} inet n - n - - smtpd
+    -o milter_macro_daemon_name=ORIGINATING
 pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
@@ -80,6 +83,7 @@ flush     unix n - n 1000? 0 flush
 proxymap  unix - - n - - proxymap
 smtp      unix - - n - - smtp
 relay     unix - - n - - smtp
+lmtp      unix - - n - - lmtp
 showq     unix n - n - - showq
 error     unix - - n - - error
 retry     unix - - n - - error
@@ -126,6 +130,7 @@ class Postfix(MailServer):
         super().__init__(milter)
         self.port = free_port()
         self.strict_port = free_port()
+        self.originating_port = free_port()
         self._program: Program | None = None
         try:
             self._write(more)
@@ -143,9 +148,8 @@ class Postfix(MailServer):
         conf = self.folder / "conf"
         main_cf = MAIN_CF.format(folder=self.folder, host=HOST, domain=DOMAIN, nobody=nobody.pw_uid, milter=self.milter)
         (conf / "main.cf").write_text(_overridden(main_cf, more))
-        (conf / "master.cf").write_text(
-            MASTER_CF.format(port=self.port, strict_port=self.strict_port, milter=self.milter)
-        )
+        ports = {"port": self.port, "strict_port": self.strict_port, "originating_port": self.originating_port}
+        (conf / "master.cf").write_text(MASTER_CF.format(milter=self.milter, **ports))
 
     def _start(self) -> None:
         # start-fg: the master is our own child, so its end is seen, and it ends with its group.
@@ -175,7 +179,11 @@ class Postfix(MailServer):
             return None
 
     def session(self, client: Client | None = None, *, strict: bool = False, greet: bool = True) -> SmtpSession:
-        session = SmtpSession(self.strict_port if strict else self.port)
+        return self.session_at(self.strict_port if strict else self.port, client, greet=greet)
+
+    def session_at(self, port: int, client: Client | None, *, greet: bool = True) -> SmtpSession:
+        """A connection to this port of it."""
+        session = SmtpSession(port)
         if client is not None and session.greeting.code == 220:
             session.greet(client.helo)
             session.greeting = session.command(_xclient(client))
@@ -215,6 +223,10 @@ class Postfix(MailServer):
         command = ["postqueue", "-c", str(self.folder / "conf"), "-j"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return listed.stdout.splitlines()
+
+    def flush(self) -> None:
+        """Try again now what was deferred."""
+        subprocess.run(["postqueue", "-c", str(self.folder / "conf"), "-f"], check=True, timeout=30)
 
     def held(self, recipient: str) -> bool:
         queued = map(json.loads, self.queue())

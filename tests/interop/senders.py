@@ -139,6 +139,16 @@ class Senders:
         lines: list[bytes] = dkim.arc_sign(message, b"rsa", domain.encode(), self._private("rsa"), domain.encode())
         return b"".join(lines) + message
 
+    def chain_for_dkimpy(self, text: bytes) -> str:
+        """What dkimpy says of the chain of a message."""
+        keys: dict[bytes, bytes] = {}
+        for name, entry in self.zone().items():
+            texts = entry.get("TXT")
+            if isinstance(texts, list):
+                keys[f"{name}.".encode()] = str(texts[0]).encode()
+        found, _, detail = dkim.arc_verify(text, dnsfunc=lambda name, timeout=5: keys.get(name))
+        return f"{found.decode()} {detail}"
+
     def private_key_file(self, algorithm: Algorithm) -> bytes:
         """A key as a file of ours may hold it."""
         key = self.rsa_key if algorithm == "rsa" else self.ed25519_key

@@ -167,7 +167,7 @@ class Sendmail(MailServer):
     def _daemons(self) -> list[str]:
         lines = []
         for service, flag in WITHOUT_MILTER.items():
-            lines.append(f"MAIL_FILTER(`{service}',`S={_socket_name(self.milter)}{flag}, T={self._timeouts}')dnl")
+            lines.append(f"MAIL_FILTER(`{service}',`S={socket_name(self.milter)}{flag}, T={self._timeouts}')dnl")
             for family, bound in [("inet", "127.0.0.1"), ("inet6", "::1")][: 1 + has_ipv6()]:
                 options = f"Name={service}, Family={family}, Addr={bound}, Port={self.ports[service]}"
                 lines.append(f"DAEMON_OPTIONS(`{options}, InputMailFilters={service}')dnl")
@@ -256,7 +256,7 @@ class Sendmail(MailServer):
                 )
 
 
-def _socket_name(milter: str) -> str:
+def socket_name(milter: str) -> str:
     """The address as Sendmail writes it."""
     kind, _, address = milter.partition(":")
     host, _, port = address.rpartition(":")

@@ -13,6 +13,7 @@ from tests.differential.dkim_peers import DkimPeer
 from tests.differential.messages import SignedMessage
 from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
+from tests.interop.postfix import Postfix, relaying_to
 from tests.interop.program import wait_until
 from tests.interop.senders import Senders
 from tests.interop.server import MailServer
@@ -24,6 +25,10 @@ DESK = Client(ip="198.51.100.25", helo="desk.example.net", name=None)
 """In our networks."""
 OUTSIDE = Client(ip="203.0.113.77", helo="home.example", name=None)
 AUTHOR = "ann@reject.example"
+
+FIRST_SIGNS = [("reject.example", "rsa"), ("reject.example", "ed25519")]
+SECOND_SIGNS = [("quarantine.example", "second")]
+"""Domain and selector of their signatures, from the top."""
 
 FIRST = """
 [sign]
@@ -52,6 +57,23 @@ file = "rsa.pem"
 for = ["*"]
 """
 
+BODIES = {
+    "text": b"Hello Bob,\r\n\r\nthis is signed.\r\n",
+    "empty": b"",
+    "eight bits": "Grüße\r\n".encode() + b"caf\xe9 \xff\r\n",
+    "blanks and empty lines": b"a  b \t \r\n\r\n \r\n\r\n",
+    "dots": b".\r\n..\r\n.x\r\n",
+    "long lines": b"x" * 990 + b"\r\n",
+}
+HEADERS = {
+    "folds": [b"Comment: a\r\n\tb\r\n  c", b"References: <1@a.example>\r\n <2@a.example>"],
+    "resent": [b"Resent-From: carol@reject.example", b"Resent-Date: Tue, 24 Nov 2026 13:00:00 +0000"],
+    "blanks": [b"Subject:   two  blanks  ", b"X-Tab:\ta", b"Cc:carol@example.net"],
+    "list": [b"List-Id: <x.reject.example>", b"List-Unsubscribe: <https://reject.example/u>"],
+    "bytes": [b"X-Name: " + "Grüße".encode(), b"X-Latin: caf\xe9"],
+}
+"""What a signature must bear, as bodies and as header fields."""
+
 
 def zone_of(senders: Senders) -> dict[str, dict[str, object]]:
     """All that DNS says."""
@@ -70,6 +92,13 @@ def milters(folder: Path, senders: Senders, dns_port: int) -> list[Inalign]:
             path.chmod(0o600)
         started.append(Inalign(folder / name, dns_port, more=more))
     return started
+
+
+def postfix_before(addresses: Sequence[str], sink: Sink, more: str = "") -> Postfix:
+    """A Postfix that hands on what the milters there, one after the other, have let pass."""
+    row = ", ".join(f"{{ {address}, default_action=tempfail }}" for address in addresses)
+    relaying = relaying_to(sink.port, "127.0.0.1").replace("smtpd_milters =", f"smtpd_milters = {row}")
+    return Postfix(addresses[0], more=relaying + more)
 
 
 @dataclass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,12 @@ from click.testing import CliRunner, Result
 from inalign.cli import key as key_command
 from inalign.cli import main
 from inalign.dkim.crypto import load_private_key
+from inalign.dkim.record_text import Change
+from inalign.keys import durable
+from inalign.transport.tsig_file import TsigKey
 from inalign.transport.zone_servers import ZoneServers
 from tests.helpers import NOW
-from tests.interop.knot import ADDRESSES, Knots, names
+from tests.interop.knot import ADDRESSES, PRIMARY, Knots, names
 
 ROOT = Path(__file__).parents[2]
 WILDCARD = '*.wild TXT "v=spf1 -all"\nbroken._domainkey TXT "v=DKIM1; k=rsa; t=y; p="\n'
@@ -178,39 +182,116 @@ main(sys.argv[3:])
 """
 
 
-def test_killed_at_each_step_of_a_rotation(place: Path, knots: Knots) -> None:
-    """Each run is killed a little later than the one before, until one comes to its end; on every day that matters."""
-    made = inalign("new", "example.org", "--selector", "first", "--nsupdate", days=0)
+def test_the_acl_of_the_page_allows_nothing_but_records_of_keys(knots: Knots) -> None:
+    page = (ROOT / "docs" / "keys.md").read_text("utf-8")
+    (shown,) = re.findall(r"^    - id: inalign\n((?:      .+\n)+)", page, re.MULTILINE)
+    assert all(f"    {line.strip()}\n" in PRIMARY for line in shown.splitlines())
+    knots.nsupdate(
+        'update add one._domainkey.example.org. 60 TXT "x"\nsend\nupdate delete one._domainkey.example.org. TXT\nsend'
+    )
+    for refused in ('www.example.org. 60 TXT "x"', "two._domainkey.example.org. 60 A 192.0.2.1"):
+        with pytest.raises(subprocess.CalledProcessError):
+            knots.nsupdate(f"update add {refused}\nsend")
+
+
+class Crash(BaseException):
+    """What no program catches: as if the process were gone."""
+
+
+Attempt = Callable[[Sequence[str], int], bool]
+"""Runs a command, for the n-th time, and ends it in its midst; whether it was ended."""
+
+
+def killed(knots: Knots) -> Attempt:
+    """By SIGKILL, in a process of its own, some steps later each time."""
+
+    def attempt(words: Sequence[str], times: int) -> bool:
+        at = 3 + 5 * times
+        done = subprocess.run(
+            [sys.executable, "-c", KILLER, str(knots.port), str(at), *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode in (0, 1, -signal.SIGKILL), done.stderr.decode()
+        return done.returncode == -signal.SIGKILL
+
+    return attempt
+
+
+def crashed(knots: Knots) -> Attempt:
+    """By what no code catches, after the first change that no run before was ended by: so none is left out."""
+    done: set[object] = set()
+
+    def end(*change: object) -> None:
+        if change not in done:
+            done.add(change)
+            raise Crash
+
+    def wrapped(name: str) -> Callable[..., object]:
+        real: Callable[..., object] = getattr(durable, name)
+
+        def wrapper(path: Path, *arguments: object) -> object:
+            result = real(path, *arguments)
+            # a private key is another one each time that it is made
+            end(name, path, *(arguments if path.suffix == ".json" else ()))
+            return result
+
+        return wrapper
+
+    class Zones(ZoneServers):
+        async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+            await super().update(change, server, tsig, is_new=is_new)
+            end("update", change)
+
+    def attempt(words: Sequence[str], times: int) -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("write_new", "write_over", "rename", "remove", "_write_draft"):
+                patch.setattr(durable, name, wrapped(name))
+            patch.setattr(key_command, "ZoneServers", partial(Zones, port=knots.port))
+            try:
+                result = CliRunner().invoke(main, list(words), catch_exceptions=False)
+            except Crash:
+                return True
+        assert result.exit_code in (0, 1), result.output
+        return False
+
+    return attempt
+
+
+@pytest.mark.parametrize(("way", "least"), [(killed, 5), (crashed, 20)])
+def test_ended_at_each_step_of_a_rotation(
+    place: Path, knots: Knots, way: Callable[[Knots], Attempt], least: int
+) -> None:
+    """Each run comes further than the one before, until one comes to its end; on every day that matters."""
+    attempt = way(knots)
+    selector = f"first-{way.__name__}"
+    knots.nsupdate("update delete r20261126._domainkey.example.org. TXT\nsend")
+    made = inalign("new", "example.org", "--selector", selector, "--nsupdate", days=0)
     knots.nsupdate(made.stdout)
     knots.follow()
     inalign("rotate", "example.org", days=0)
     inalign("rotate", "example.org", days=1)
     update = ["--update", f"127.0.0.1:{knots.port}", "--tsig", str(knots.tsig_file)]
-    kills = 0
+    ends = 0
     one = ["example.org"]
     for day, more in ((2, [*one, *update]), (3, one), (4, one), (20, ["--all"]), (21, ["--all"]), (40, ["--all"])):
         words = ["key", "rotate", *more, "--now", (NOW + timedelta(days=day)).isoformat()]
-        for at in range(3, 60, 5):
-            done = subprocess.run(
-                [sys.executable, "-c", KILLER, str(knots.port), str(at), *words],
-                env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-                capture_output=True,
-                timeout=60,
-                check=False,
-            )
+        for times in range(60):
+            was_ended = attempt(words, times)
             check_safe(place, knots)
-            assert signers(place), (day, at)
-            if done.returncode != -signal.SIGKILL:
-                assert done.returncode in (0, 1), done.stderr.decode()
+            assert signers(place), (day, times)
+            if not was_ended:
                 break
-            kills += 1
+            ends += 1
         knots.follow()
-    assert kills > 5
+    assert ends > least
     assert [path.stem for path in signers(place)] == ["r20261126"]
-    assert knots.texts("first._domainkey.example.org") == []
+    assert knots.texts(f"{selector}._domainkey.example.org") == []
     inalign("rotate", "--all", days=41)
     assert sorted(path.name for path in place.glob("example.org/[!.]*")) == [
-        "first.json",
+        f"{selector}.json",
         "r20261126.json",
         "r20261126.pem",
     ]

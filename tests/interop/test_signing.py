@@ -12,20 +12,27 @@ from functools import cache
 import pytest
 
 from tests.differential.dkim_peers import PEERS, DkimPeer
-from tests.interop.postfix import Postfix, relaying_to
 from tests.interop.program import wait_until
 from tests.interop.received import received
 from tests.interop.senders import Senders, message
 from tests.interop.sendmail import LOGIN, Sendmail
-from tests.interop.server import HOST, ONLY_POSTFIX, ONLY_SENDMAIL, MailServer
-from tests.interop.signing import AUTHOR, OUTSIDE, SigningSite, milters, zone_of
+from tests.interop.server import HOST, ONLY_POSTFIX, ONLY_SENDMAIL
+from tests.interop.signing import (
+    AUTHOR,
+    BODIES,
+    FIRST_SIGNS,
+    HEADERS,
+    OUTSIDE,
+    SECOND_SIGNS,
+    SigningSite,
+    milters,
+    postfix_before,
+    zone_of,
+)
 from tests.interop.sink import SEVEN_BIT, WITH_UTF8, Sink
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
-
-FIRST = [("reject.example", "rsa"), ("reject.example", "ed25519")]
-SECOND = [("quarantine.example", "second")]
 
 MORE = """\
 message_size_limit = 52428800
@@ -46,21 +53,19 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
             stack.callback(milter.stop)
         sink = Sink(WITH_UTF8)
         stack.callback(sink.close)
-
-        def postfix(more: str) -> MailServer:
-            addresses = ", ".join(f"{{ {milter.addresses['inet']}, default_action=tempfail }}" for milter in both)
-            relaying = relaying_to(sink.port, "127.0.0.1").replace("smtpd_milters =", f"smtpd_milters = {addresses}")
-            return Postfix(both[0].addresses["inet"], more=relaying + more)
+        addresses = [milter.addresses["inet"] for milter in both]
 
         @cache
         def started(name: str) -> SigningSite:
             if name in {"sendmail", "relaxed"}:
                 sendmail = Sendmail(both[name == "relaxed"].addresses["unix"])
                 stack.callback(sendmail.stop)
-                return SigningSite(sendmail, both, zone, sendmail.sink, FIRST if name == "sendmail" else SECOND)
-            server = postfix(CURED if name == "cured" else MORE)
+                return SigningSite(
+                    sendmail, both, zone, sendmail.sink, FIRST_SIGNS if name == "sendmail" else SECOND_SIGNS
+                )
+            server = postfix_before(addresses, sink, CURED if name == "cured" else MORE)
             stack.callback(server.stop)
-            return SigningSite(server, both, zone, sink, [*SECOND, *FIRST])
+            return SigningSite(server, both, zone, sink, [*SECOND_SIGNS, *FIRST_SIGNS])
 
         yield started
 
@@ -68,23 +73,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 @pytest.fixture
 def site(server_name: str, sites: Callable[[str], SigningSite]) -> SigningSite:
     return sites(server_name)
-
-
-BODIES = {
-    "text": b"Hello Bob,\r\n\r\nthis is signed.\r\n",
-    "empty": b"",
-    "eight bits": "Grüße\r\n".encode() + b"caf\xe9 \xff\r\n",
-    "blanks and empty lines": b"a  b \t \r\n\r\n \r\n\r\n",
-    "dots": b".\r\n..\r\n.x\r\n",
-    "long lines": b"x" * 990 + b"\r\n",
-}
-HEADERS = {
-    "folds": [b"Comment: a\r\n\tb\r\n  c", b"References: <1@a.example>\r\n <2@a.example>"],
-    "resent": [b"Resent-From: carol@reject.example", b"Resent-Date: Tue, 24 Nov 2026 13:00:00 +0000"],
-    "blanks": [b"Subject:   two  blanks  ", b"X-Tab:\ta", b"Cc:carol@example.net"],
-    "list": [b"List-Id: <x.reject.example>", b"List-Unsubscribe: <https://reject.example/u>"],
-    "bytes": [b"X-Name: " + "Grüße".encode(), b"X-Latin: caf\xe9"],
-}
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
@@ -125,6 +113,10 @@ def test_large_attachment_is_signed_while_it_streams(site: SigningSite, megabyte
     assert site.holding(arrived) == site.signers
 
 
+def test_mail_from_localhost_is_signed(site: SigningSite) -> None:
+    assert site.holding(site.exchange(message(), client=None)) == site.signers
+
+
 def test_mail_of_the_local_command_is_signed(site: SigningSite) -> None:
     recipient = fresh_address()
     site.server.sendmail(message(), AUTHOR, recipient)
@@ -147,7 +139,7 @@ def test_local_mail_without_date_and_message_id_is_signed(site: SigningSite) -> 
 def test_login_that_must_agree_with_the_author(site: SigningSite, login: str, signed: bool) -> None:
     """The first milter signs for every login, the second for one of the author's domain."""
     client = Client(ip=OUTSIDE.ip, helo=OUTSIDE.helo, name=None, login=login)
-    assert site.holding(site.exchange(message(), client=client)) == (site.signers if signed else FIRST)
+    assert site.holding(site.exchange(message(), client=client)) == (site.signers if signed else FIRST_SIGNS)
     if not signed:
         assert "unsigned=login_differs" in site.log()
 
@@ -168,7 +160,7 @@ def test_stranger_in_our_name_is_not_signed_and_noticed(site: SigningSite) -> No
 
 def test_author_without_a_rule_is_passed_on_unsigned(site: SigningSite) -> None:
     arrived = site.exchange(message("bob@nobody.example"), "bob@nobody.example")
-    assert site.holding(arrived) == [name for name in site.signers if name in SECOND]
+    assert site.holding(arrived) == [name for name in site.signers if name in SECOND_SIGNS]
     wait_until(lambda: "author=bob@nobody.example unsigned=no_rule" in site.milters[0].log(), "the log line")
 
 

@@ -129,7 +129,7 @@ def test_a_key_laid_there_by_hand_is_followed(folder: KeyFolder) -> None:
 
     path = folder.path / DOMAIN / "old.pem"
     durable.write_new(path, generate_private_key(KeyType.RSA, bits=1024).to_pem())
-    os.utime(path, (START.timestamp(), START.timestamp()))
+    os.utime(path, (START.timestamp(), START.timestamp()))  # from which its age counts
     zones = TwoServers()
     old, new = run(folder, zones, every=timedelta(0))
     assert (old.life.selector, old.life.state, new.life.bits) == ("old", State.ACTIVE, 2048)

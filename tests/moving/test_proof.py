@@ -53,6 +53,30 @@ def test_a_key_that_cannot_be_read_is_no_proof(tmp_path: Path) -> None:
     assert "DIFFERENT" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "connect() returned SMFIS_CONTINUE\\nmlfi_eoh() returned SMFIS_TEMPFAIL",
+            "defers this mail, mostly for a key",
+        ),
+        ("one line\\nat line 3: no such option", "program: at line 3: no such option"),
+        ("", "program: it says nothing"),
+    ],
+)
+def test_program_that_does_not_sign_is_told_in_one_line(said: str, told: str, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nprintf '{said}' >&2\nexit 70\n")
+    program.chmod(0o755)
+    result = run("opendkim", tmp_path / "opendkim-domains.conf", "--prove-with", program)
+    assert result.exit_code == 1
+    assert told in result.stdout
+    lines = [line for line in result.stdout.splitlines() if "no answer" in line]
+    assert lines
+    assert all(line.endswith("DIFFERENT") for line in lines)
+
+
 def test_nothing_is_proven_by_tables_that_are_not_in_order(tmp_path: Path) -> None:
     lay_out(tmp_path)
     (tmp_path / "SigningTable").write_text("*@example.org none\n")

@@ -12,6 +12,7 @@ from inalign.daemon import addresses, authserv_id, warnings, workers
 from inalign.settings import Settings
 from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
+from inalign.sourcing import make_sources
 
 
 @click.group()
@@ -30,6 +31,7 @@ def check(config: Path | None) -> None:
     daemon.check(settings, path)
     faults = signing_faults(settings, path, with_keys=True)
     refuse(faults)
+    sources = make_sources(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
@@ -48,6 +50,7 @@ def check(config: Path | None) -> None:
     click.echo(f"  acts on results        {'yes' if policy.mode == 'enforce' else 'no: it logs what it would do'}")
     click.echo(f"  DMARC fail, p=reject   {policy.dmarc_reject}; p=quarantine: {policy.dmarc_quarantine}")
     click.echo(f"  finds signing keys in  {', '.join(key_places(settings)) or '-'}")
+    click.echo(f"  takes reports from     {', '.join(f'{each.name} ({each.kind})' for each in sources) or '-'}")
     for fault in faults:
         click.echo(f"Warning: {fault}", err=True)
     for problem in warnings(settings):

@@ -25,6 +25,7 @@ from inalign.cli.key_options import (
     update_way,
 )
 from inalign.cli.key_subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
+from inalign.cli.key_use import warn_unused
 from inalign.cli.now import now_option, read_now
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.publication import HARMLESS
@@ -97,6 +98,7 @@ def new(
             click.echo(key_text.ED25519_NOTE.format(selector=life.selector), err=True)
         if way is None:
             click.echo(key_text.change_text(wanted_change(life, folder.key(life)), as_script=as_script))
+    warn_unused(options, folder.path, name)
     if way is None:
         click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
         return
@@ -287,6 +289,7 @@ def rotate(
         advice = list(by_hand_lines(options, folder, domain))
         if not found and not advice:
             raise Error(f"there is no key of {domain}: `inalign key new {domain}` makes one")
+        warn_unused(options, folder.path, parse_domain(domain))
         for line in advice:
             click.echo(line)
         sys.exit(EXIT_FINDING if advice else status)

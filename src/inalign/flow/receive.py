@@ -49,6 +49,8 @@ class Options:
     """Whether its result is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
     dkim_limits: Limits = LIMITS
+    key_services: frozenset[str] = frozenset({"email"})
+    """Uses that a DKIM key must be meant for (`s=`); mail with TLS reports adds `tlsrpt` (RFC 8460 section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,12 @@ class Reception:
         header = self._header = Header(fields)
         self._is_whole = not dropped_fields
         self._dkim = Verification(
-            fields, now=now, legacy_crypto=options.legacy_crypto, limits=options.dkim_limits, header=header
+            fields,
+            now=now,
+            legacy_crypto=options.legacy_crypto,
+            services=options.key_services,
+            limits=options.dkim_limits,
+            header=header,
         )
         self._arc = Validation(fields, now=now, header=header)
         self._body = BodyHashes(

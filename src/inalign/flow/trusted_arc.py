@@ -21,12 +21,12 @@ def vouching_sealer(arc: ArcResult, author: str, trusted: DomainList) -> str | N
     for sealer, said in zip(reversed(arc.sealers), reversed(arc.results), strict=True):
         if sealer not in trusted:
             return None
-        if _says_authentic(said, author):
+        if says_authentic(said, author):
             return sealer
     return None
 
 
-def _says_authentic(said: bytes, author: str) -> bool:
+def says_authentic(said: bytes, author: str) -> bool:
     """DMARC passed for the author; without a DMARC result, DKIM or SPF passed for exactly the author's domain.
 
     That a domain is aligned without being the same is the sealer's to say: it takes DNS as it was then.

@@ -47,6 +47,12 @@ def data_set_path(name: str) -> Path | None:
     return None if kind == "csl" else Path(rest)
 
 
+def data_set_from(name: str, base: Path) -> str:
+    """The name with a path of a file that begins there, where it is a relative one."""
+    kind, _, rest = name.partition(":")
+    return f"{kind}:{base / rest.strip()}" if kind in ("file", "refile") and rest.strip() else name
+
+
 def read_data_set(name: str) -> DataSet:
     """Read `file:/PATH`, `/PATH`, `refile:/PATH` or `csl:NAME=VALUE,...`. Raises `SettingsError`."""
     kind, rest = _split(name)
@@ -78,5 +84,5 @@ def _split(name: str) -> tuple[str, str]:
     kind, colon, rest = name.partition(":")
     if colon and kind in KINDS and rest:
         return kind, rest.strip() if kind != "csl" else rest
-    known = "a path, file:PATH, refile:PATH or csl:NAME=VALUE,..."
+    known = "/PATH, file:PATH, refile:PATH or csl:NAME=VALUE,..."
     raise SettingsError(f"{name!r} is no data set that is read here: expected {known}; for databases see sign.query")

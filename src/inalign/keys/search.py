@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 
-POSTMASTER = "postmaster"  # whom every domain has (RFC 5321 section 4.5.1)
+POSTMASTER = "postmaster"  # whom every domain has
 
 
 def split_author(author: str) -> tuple[str, DomainName] | None:

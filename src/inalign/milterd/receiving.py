@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from inalign.dkim.sign import SigningError
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import decide
+from inalign.flow.evaluation import evaluation
 from inalign.flow.facts import NO_FACTS
 from inalign.flow.keys import KeyLookupError
 from inalign.flow.log_line import message_line
@@ -71,6 +72,7 @@ class ReceivingMessage:
         self._recipients: list[str] = []
         self._mailers: set[str] = set()
         self._forged = NOTHING_FORGED
+        self._octets = 0
         if relay is None:
             self._check_client()
 
@@ -87,6 +89,8 @@ class ReceivingMessage:
         fields = [make_field(name, value) for name, value in event.fields]
         if self._relay is not None:
             self._find_origin(self._relay, fields)
+        if service.recorder is not None:
+            self._octets = sum([len(field.raw) for field in fields]) + 2  # the empty line
         if not self._keeps_results:
             ids = (service.options.authserv_id, *(() if self._transit else service.hosts.gateway_ids))
             self._forged = find_forged(event, ids)
@@ -103,6 +107,7 @@ class ReceivingMessage:
 
     def body(self, data: bytes) -> None:
         """Hash a piece of the body."""
+        self._octets += len(data)
         if self._reception is not None:
             self._reception.body(data)
 
@@ -145,6 +150,25 @@ class ReceivingMessage:
                 is_sealed=bool(arc_set),
             )
             log.log(level, line)
+        if service.recorder is not None and verdict is not None:
+            service.recorder.write(
+                evaluation(
+                    self._envelope,
+                    verdict,
+                    facts,
+                    ruling,
+                    at=self._now,
+                    host=service.recorder.host,
+                    queue_id=self._macros.get("i") or "",
+                    origin=self._origin.source if self._origin is not None else "",
+                    recipient_domains=service.recorder.domains_of(self._recipients),
+                    is_sealed=bool(arc_set),
+                    forged_fields=len(self._forged),
+                    octets=self._octets,
+                    total_seconds=now - self._started,
+                    held_seconds=now - ended,
+                )
+            )
         return decision
 
     def aborted(self) -> None:

@@ -13,6 +13,7 @@ from inalign.flow.receive import Options
 from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Verdict
 from inalign.milterd.ours import MacroCondition
+from inalign.milterd.recording import Recorder
 from inalign.milterd.signing import Sealer, Signer
 from inalign.resolver import Resolver
 
@@ -43,6 +44,8 @@ class Service:
     """None: nothing is signed."""
     sealer: Sealer | None = None
     """None: nothing is sealed."""
+    recorder: Recorder | None = None
+    """None: no record is kept of a message."""
     count: Callable[[Verdict | None, Ruling, str | None, int, float], None] = lambda *_: None
     """Told of each message: verdict, ruling, why it was not verified, forged fields, seconds from its end on."""
     count_origin: Callable[[Source], None] = lambda _: None

@@ -238,8 +238,15 @@ def _by_program(source: Source, message: bytes, program: str) -> Iterator[Signed
         except (OSError, subprocess.SubprocessError) as problem:
             raise SettingsError(f"{program}: {problem}") from None
     if b"SMFIS_ACCEPT" not in run.stderr:
-        raise KeyLookupError(f"{program}: {(run.stderr or run.stdout).decode('utf-8', 'replace').strip()[:200]}")
+        raise KeyLookupError(_why_not(program, (run.stderr or run.stdout).decode("utf-8", "replace")))
     for value in re.findall(rb"hname='DKIM-Signature' hvalue='([^']*)'", run.stdout):
         field = b"DKIM-Signature: " + value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n"
         tags = dict(tag.partition("=")[::2] for tag in re.sub(r"\s", "", value.decode("utf-8", "replace")).split(";"))
         yield Signed(_name(tags.get("s", ""), tags.get("d", ""), tags.get("i")), field)
+
+
+def _why_not(program: str, said: str) -> str:
+    """The last line is where it ended; for some ends the program tells the reason to nobody but syslog."""
+    if "SMFIS_TEMPFAIL" in said:
+        return f"{program} defers this mail, mostly for a key that it cannot read or finds unsafe (RequireSafeKeys)"
+    return f"{program}: {(said.strip().splitlines() or ['it says nothing'])[-1][:200]}"

@@ -1,0 +1,265 @@
+"""A judged message as a record, and back: what a decision depends on, so that it can be decided again.
+
+Of what ARC sealers say, the record has only whether each vouches for the author, and that is all that `decide` asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from inalign.arc.result import ArcReason, ArcResult, ArcStatus
+from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
+from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
+from inalign.flow.decide import LocalPolicy, decide
+from inalign.flow.facts import Facts
+from inalign.flow.ruling import Handling, Rule, Ruling
+from inalign.flow.trusted_arc import says_authentic
+from inalign.flow.verdict import Envelope, Verdict
+from inalign.reports.report import Reason
+from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
+from inalign.store.evaluation import (
+    MAX_AUTHORS,
+    MAX_HELO,
+    MAX_NAMES,
+    MAX_RECORD,
+    ArcSet,
+    DkimCheck,
+    Evaluation,
+    SpfCheck,
+    Step,
+)
+
+_TOO_MANY = DkimReason.TOO_MANY_SIGNATURES
+_NO_DOMAIN = SpfReason.NO_DOMAIN
+_CHAIN_PASS = ArcStatus.PASS
+
+
+def evaluation(
+    envelope: Envelope,
+    verdict: Verdict,
+    facts: Facts,
+    ruling: Ruling,
+    *,
+    at: datetime,
+    host: str,
+    queue_id: str = "",
+    origin: str = "",
+    recipient_domains: tuple[str, ...] = (),
+    is_sealed: bool = False,
+    forged_fields: int = 0,
+    octets: int = 0,
+    total_seconds: float = 0.0,
+    held_seconds: float = 0.0,
+) -> Evaluation:
+    """The record of a message that was verified.
+
+    It is made for every message before that is answered, so it is one expression: names and calls cost the most.
+    """
+    spf, spf_helo, dkim, arc, dmarc, iprev = (
+        verdict.spf, verdict.spf_helo, verdict.dkim, verdict.arc, verdict.dmarc, verdict.iprev,
+    )  # fmt: skip
+    authors = facts.author_domains
+    return Evaluation(
+        at,
+        host,
+        queue_id,
+        envelope.client_ip or "",
+        origin,
+        iprev.result if iprev is not None else "",
+        (iprev.name or "") if iprev is not None else "",
+        (envelope.helo or "")[:MAX_HELO],
+        (envelope.mail_from or "").rpartition("@")[2],
+        recipient_domains,
+        authors if len(authors) <= MAX_AUTHORS else (*authors[:MAX_AUTHORS], ""),
+        facts.from_fields,
+        facts.is_list,
+        facts.can_hold,
+        (_spf(spf),) if spf_helo is None or spf_helo is spf else (_spf(spf), _spf(spf_helo)),
+        tuple(
+            [
+                DkimCheck(each.result, each.reason, each.domain or "", each.selector or "", each.algorithm or "")
+                for each in dkim
+                if each.reason is not _TOO_MANY
+            ]
+        ),
+        len(dkim),
+        arc.result,
+        arc.reason,
+        _arc_sets(verdict, facts) if arc.result is _CHAIN_PASS else (),
+        dmarc.result,
+        dmarc.reason,
+        dmarc.author_domain or "",
+        dmarc.organizational_domain or "",
+        dmarc.policy_domain or "",
+        dmarc.policy or "",
+        dmarc.applied_policy or "",
+        dmarc.testing,
+        (dmarc.record or "")[:MAX_RECORD],
+        dmarc.discovery[:MAX_NAMES],
+        dmarc.spf_aligned,
+        dmarc.dkim_aligned,
+        dmarc.disposition,
+        verdict.changed_in_transit,
+        ruling.handling,
+        ruling.rule,
+        () if ruling.instead_of is None else tuple(_steps(ruling.instead_of)),
+        is_sealed,
+        forged_fields,
+        octets,
+        int(total_seconds * 1e6),
+        int(held_seconds * 1e6),
+    )
+
+
+def _spf(result: SpfResult) -> SpfCheck:
+    # Where it is no domain name, what stands there may be anything.
+    domain = "" if result.reason is _NO_DOMAIN else result.domain or ""
+    return SpfCheck(result.scope, result.result, result.reason, domain)
+
+
+def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSet, ...]:
+    """Sealers, and whether they vouch: asked where it could matter to some policy, as `decide` asks it."""
+    arc = verdict.arc
+    matters = verdict.dmarc.result is DmarcStatus.FAIL and len(facts.author_domains) == 1 and facts.from_fields == 1
+    return tuple(
+        [
+            ArcSet(sealer, matters and says_authentic(said, facts.author_domains[0]))
+            for sealer, said in zip(arc.sealers, arc.results, strict=True)
+        ]
+    )
+
+
+def _steps(ruling: Ruling) -> Iterable[Step]:
+    step: Ruling | None = ruling
+    while step is not None:
+        yield Step(step.handling, step.rule)
+        step = step.instead_of
+
+
+# ------------------------------------------------------------------------------------------------- and back
+
+
+def decide_again(record: Evaluation, policy: LocalPolicy) -> Ruling:
+    """What another policy makes of the message; the policy of then decides as it did."""
+    return decide(verdict_of(record), facts_of(record), policy)
+
+
+def facts_of(record: Evaluation) -> Facts:
+    """What a decision depends on beside the verdict."""
+    return Facts(record.author_domains, record.from_fields, record.is_list, record.can_hold)
+
+
+def verdict_of(record: Evaluation) -> Verdict:
+    """The verdict as far as it was kept: all that a decision depends on, and every result with its reason."""
+    spf, *others = [_spf_result(check) for check in record.spf]
+    return Verdict(
+        spf=spf,
+        spf_helo=next((other for other in (*others, spf) if other.scope is SpfScope.HELO), None),
+        dkim=tuple(
+            DkimResult(
+                result=DkimStatus(check.result),
+                reason=DkimReason(check.reason),
+                domain=check.domain or None,
+                selector=check.selector or None,
+                algorithm=check.algorithm or None,
+            )
+            for check in record.dkim
+        ),
+        arc=ArcResult(
+            result=ArcStatus(record.arc),
+            reason=ArcReason(record.arc_reason),
+            instances=len(record.arc_sets),
+            sealers=tuple(arc_set.sealer for arc_set in record.arc_sets),
+            results=tuple(_said(arc_set, record.author_domains) for arc_set in record.arc_sets),
+        ),
+        dmarc=DmarcResult(
+            result=DmarcStatus(record.dmarc),
+            reason=DmarcReason(record.dmarc_reason),
+            author_domain=record.header_from or None,
+            organizational_domain=record.organizational_domain or None,
+            policy_domain=record.policy_domain or None,
+            policy=_policy(record.policy),
+            applied_policy=_policy(record.applied_policy),
+            testing=record.is_testing,
+            discovery=record.discovery,
+            spf_aligned=record.spf_aligned,
+            dkim_aligned=record.dkim_aligned,
+            disposition=Policy(record.disposition),
+            record=record.policy_record or None,
+        ),
+        changed_in_transit=record.changed_in_transit,
+        authentication_results="",
+    )
+
+
+def _spf_result(check: SpfCheck) -> SpfResult:
+    return SpfResult(
+        result=SpfStatus(check.result),
+        reason=SpfReason(check.reason),
+        scope=SpfScope(check.scope),
+        domain=check.domain or None,
+    )
+
+
+def _policy(word: str) -> Policy | None:
+    return Policy(word) if word else None
+
+
+def _said(arc_set: ArcSet, authors: tuple[str, ...]) -> bytes:
+    """What the sealer would have to have said, for the same to follow."""
+    found = f"dmarc=pass header.from={authors[0]}" if arc_set.vouches else "none"
+    return f"{arc_set.sealer}; {found}".encode()
+
+
+# ------------------------------------------------------------------------------------- for reports to others
+
+
+_APPLIED = {
+    Handling.ACCEPT: Policy.NONE,
+    Handling.TEMPFAIL: Policy.NONE,
+    Handling.QUARANTINE: Policy.QUARANTINE,
+    Handling.HOLD: Policy.QUARANTINE,
+    Handling.REJECT: Policy.REJECT,
+    Handling.DISCARD: Policy.REJECT,
+}
+
+_REASONS = {
+    Rule.EXCEPT_DOMAIN: "local_policy",
+    Rule.TRUSTED_ARC: "local_policy",  # RFC 8617 section 7.2.2 says so
+    Rule.CHANGED_IN_TRANSIT: "trusted_forwarder",
+    Rule.MAILING_LIST: "mailing_list",
+    Rule.OBSERVE: "local_policy",
+}
+
+
+def applied_disposition(record: Evaluation) -> str:
+    """`disposition` of an aggregate report (RFC 9990 section 3.1.1.9): pass, or what was done."""
+    return "pass" if record.dmarc == DmarcStatus.PASS else _APPLIED[Handling(record.action)]
+
+
+def override_reasons(record: Evaluation) -> tuple[Reason, ...]:
+    """Why a message that fails did not get what its domain's policy says (RFC 9990 section 3.1.6); empty where it did.
+
+    The last cause first. A handling that the operator chose for a policy (`policy.dmarc_reject = "quarantine"`, the
+    default) is `local_policy`; what is neither milder nor the same is `other`.
+    """
+    if record.dmarc != DmarcStatus.FAIL or not record.policy or applied_disposition(record) == record.policy:
+        return ()
+    steps = [Step(record.action, record.rule), *record.instead_of]
+    reasons = [Reason(_REASONS[Rule(step.rule)], _comment(step, record)) for step in steps if step.rule in _REASONS]
+    asked, chosen = Policy(record.applied_policy), _APPLIED[Handling(steps[-1].action)]
+    if chosen is not asked:
+        strictness = list(Policy).index
+        kind = "local_policy" if strictness(chosen) < strictness(asked) else "other"
+        reasons.append(Reason(kind, f"here, p={asked} is {steps[-1].action}"))
+    if record.applied_policy != record.policy:
+        reasons.append(Reason("policy_test_mode"))
+    return tuple(reasons)
+
+
+def _comment(step: Step, record: Evaluation) -> str:
+    if step.rule != Rule.TRUSTED_ARC:
+        return "" if step.rule == Rule.MAILING_LIST else step.rule
+    sealers = [f"as[{number}].d={arc_set.sealer}" for number, arc_set in enumerate(record.arc_sets, 1)]
+    return " ".join([f"arc={record.arc}", *reversed(sealers)])

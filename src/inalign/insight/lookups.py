@@ -1,0 +1,243 @@
+"""What a domain publishes, made of DNS answers that were looked up before.
+
+The answers come as a plain mapping, name -> type -> values, as `--zone` files have it: `TXT` and addresses are lists of
+texts, `MX` a list of [preference, host]. A name that is not there, and has nothing below it, does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from inalign.dmarc.record import DmarcRecord, is_dmarc_record, parse_dmarc_record
+from inalign.errors import ParseError
+from inalign.insight.names import organization
+from inalign.insight.networks import Networks, Span, span_of
+from inalign.spf.record import SpfRecord, is_spf_record, parse_spf_record
+from inalign.spf.terms import A, All, Include, Ip4, Ip6, Mx, Qualifier
+
+Answers = Mapping[str, Mapping[str, object]]
+MAX_SPF_RECORDS = 100  # a tree is ended by RFC 7208 section 4.6.4 at ten lookups; broken ones are read a little further
+
+
+@dataclass(frozen=True)
+class Included:
+    """An include in the tree of the domain's SPF record, with all networks below it."""
+
+    name: str
+    networks: Networks
+    by_owner: bool = True
+    """Whether the owner's record names it, not only another include."""
+
+
+@dataclass(frozen=True)
+class DomainLookups:
+    """What is published for a domain. `known` is False where nothing was looked up."""
+
+    domain: str
+    organization: str
+    known: bool = False
+    spf: SpfRecord | None = None
+    direct: Networks = field(default_factory=Networks)
+    """Named by ip4, ip6, a or mx."""
+    included: tuple[Included, ...] = ()
+    """The innermost first."""
+    addresses: Networks = field(default_factory=Networks)
+    """Of the domain and of the names below it."""
+    exchanges: tuple[str, ...] = ()
+    exchange_addresses: Networks = field(default_factory=Networks)
+    null_mx: bool = False
+    dmarc: DmarcRecord | None = None
+    keys: frozenset[tuple[str, str]] = frozenset()
+    """Domain and selector of the DKIM keys that are published."""
+    key_targets: frozenset[str] = frozenset()
+    """Where CNAME records of DKIM keys lead to: the services to which the owner left a key."""
+    own_records: frozenset[str] = frozenset()
+    """Names below that have a DMARC record of their own."""
+    names: frozenset[str] = frozenset()
+    """Names that exist."""
+
+    @property
+    def denies_sending(self) -> bool:
+        """Whether the SPF record is `-all` alone, or there is a null MX (RFC 7505 section 3)."""
+        only_fail = self.spf is not None and all(
+            isinstance(term, All) and term.qualifier is Qualifier.FAIL for term in self.spf.terms
+        )
+        return only_fail or (self.null_mx and not self.direct and not self.included)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether a name is in relaxed alignment with the domain."""
+        return name == self.organization or name.endswith("." + self.organization)
+
+    def including(self, address: str) -> Included | None:
+        """The innermost include that names the address."""
+        return next((found for found in self.included if address in found.networks), None)
+
+    def has_own_record(self, name: str) -> bool:
+        """Whether a record below the domain's applies to `name`."""
+        return any(name == owner or name.endswith("." + owner) for owner in self.own_records)
+
+    def exists(self, name: str) -> bool | None:
+        """Whether a name exists; None where it was not looked up."""
+        if not self.known:
+            return None
+        # RFC 4592 section 3.3.1 lets a wildcard answer for names that are not there
+        return name in self.names or any("*." + above in self.names for above in _with_ancestors(name))
+
+
+def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
+    """Read the answers for a domain; None is a domain that was not looked up."""
+    if answers is None:
+        return DomainLookups(domain, organization(domain))
+    reader = _Reader({name.lower().rstrip("."): listed for name, listed in answers.items()})
+    spf = reader.spf(domain)
+    direct, included = reader.spf_tree(domain)
+    exchanges = reader.exchanges(domain)
+    return DomainLookups(
+        domain=domain,
+        organization=organization(domain),
+        known=domain in reader.names,
+        spf=spf,
+        direct=Networks(direct),
+        included=tuple(included),
+        addresses=Networks(
+            span
+            for name in reader.named
+            if name == domain or name.endswith("." + domain)
+            for span in reader.spans(name, 32, 128)
+        ),
+        exchanges=tuple(host for host in exchanges if host),
+        exchange_addresses=Networks(span for host in exchanges for span in reader.spans(host, 32, 128)),
+        null_mx=exchanges == [""],
+        dmarc=reader.dmarc(domain),
+        keys=frozenset(reader.keys()),
+        key_targets=frozenset(reader.key_targets()),
+        own_records=frozenset(reader.own_records(domain)),
+        names=reader.names,
+    )
+
+
+class _Reader:
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self.named = sorted(answers)
+        # a name exists when something below it does (RFC 8020 section 2)
+        self.names = frozenset(above for name in answers for above in _with_ancestors(name))
+        self._left = MAX_SPF_RECORDS
+
+    def _values(self, name: str, kind: str) -> Sequence[object]:
+        values = self._answers.get(name, {}).get(kind)
+        if isinstance(values, str):
+            return (values,)
+        return values if isinstance(values, Sequence) else ()
+
+    def texts(self, name: str) -> Iterator[str]:
+        for value in self._values(name, "TXT"):
+            yield value if isinstance(value, str) else "".join(map(str, value)) if isinstance(value, list) else ""
+
+    def spf(self, name: str) -> SpfRecord | None:
+        for text in self.texts(name):
+            octets = text.encode("utf-8", "surrogateescape")
+            if is_spf_record(octets):
+                try:
+                    return parse_spf_record(octets)
+                except ParseError:
+                    return None
+        return None
+
+    def spans(self, host: str, prefix4: int, prefix6: int) -> Iterator[Span]:
+        for kind, prefix in (("A", prefix4), ("AAAA", prefix6)):
+            for value in self._values(host, kind):
+                try:
+                    address = ip_address(str(value))
+                except ValueError:
+                    continue
+                yield span_of(address.version, int(address), prefix)
+
+    def exchanges(self, name: str) -> list[str]:
+        found = []
+        for value in self._values(name, "MX"):
+            host = value[1] if isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 1 else value
+            found.append(str(host).lower().rstrip("."))
+        return found
+
+    def spf_tree(self, name: str) -> tuple[list[Span], list[Included]]:
+        """Networks that the record of `name` names itself, and its includes.
+
+        A record below the owner's own name, included or redirected to, is the owner's own word.
+        """
+        direct: list[Span] = []
+        included: list[Included] = []
+        record = self.spf(name)
+        self._left -= 1
+        if record is None or self._left < 0:
+            return direct, included
+        for term in record.mechanisms:
+            if term.qualifier is not Qualifier.PASS:
+                continue
+            if isinstance(term, Ip4 | Ip6):
+                direct.append(span_of(4 if isinstance(term, Ip4) else 6, term.network, term.prefix))
+            elif isinstance(term, A | Mx):
+                host = name if term.target is None else str(term.target).lower().rstrip(".")
+                for each in [host] if isinstance(term, A) else self.exchanges(host):
+                    direct.extend(self.spans(each, term.prefix4, term.prefix6))
+            elif isinstance(term, Include):
+                self._go_on(name, str(term.target), direct, included)
+        if record.redirect is not None:
+            self._go_on(name, str(record.redirect.target), direct, included)
+        return direct, included
+
+    def _go_on(self, name: str, target: str, direct: list[Span], included: list[Included]) -> None:
+        target = target.lower().rstrip(".")
+        more, further = self.spf_tree(target)
+        if organization(target) == organization(name):
+            direct.extend(more)
+            included.extend(further)
+            return
+        included.extend(Included(found.name, found.networks, by_owner=False) for found in further)
+        below = more + [span for found in further for span in found.networks.spans()]
+        included.append(Included(target, Networks(below)))
+
+    def dmarc(self, name: str) -> DmarcRecord | None:
+        for text in self.texts("_dmarc." + name):
+            octets = text.encode("utf-8", "surrogateescape")
+            if is_dmarc_record(octets):
+                try:
+                    return parse_dmarc_record(octets)
+                except ParseError:
+                    return None
+        return None
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        for name in self._answers:
+            selector, found, domain = name.partition("._domainkey.")
+            if found and ("CNAME" in self._answers[name] or any(_has_key(text) for text in self.texts(name))):
+                yield domain, selector
+
+    def key_targets(self) -> Iterator[str]:
+        for name, listed in self._answers.items():
+            target = listed.get("CNAME")
+            if "._domainkey." in name and isinstance(target, str):
+                yield target.lower().rstrip(".")
+
+    def own_records(self, domain: str) -> Iterator[str]:
+        for name in self._answers:
+            owner = name.removeprefix("_dmarc.")
+            if owner != name and owner.endswith("." + domain) and self.dmarc(owner) is not None:
+                yield owner
+
+
+def _has_key(text: str) -> bool:
+    """Whether a key is in the record; an empty `p=` is a revoked one (RFC 6376 section 3.6.1)."""
+    for tag in text.split(";"):
+        name, _, value = tag.partition("=")
+        if name.strip() == "p":
+            return bool(value.strip())
+    return False
+
+
+def _with_ancestors(name: str) -> Iterator[str]:
+    labels = name.split(".")
+    for i in range(len(labels)):
+        yield ".".join(labels[i:])

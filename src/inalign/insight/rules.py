@@ -1,0 +1,148 @@
+"""The ordered rules that give mail its class. Rows and DNS speak first, then names, then the map.
+
+Three ways in: mail that passes SPF for the domain (`_authorized`), mail with the domain's signature (`_signed`), and
+the rest (`strangers`). Each answers with a class and what spoke for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inalign.insight import evidence
+from inalign.insight.directory import Directory, Kind, Service
+from inalign.insight.facts import Mail
+from inalign.insight.lookups import DomainLookups
+from inalign.insight.result import Evidence, EvidenceCode, SourceClass
+from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
+from inalign.insight.site import Look, Site, sender_of
+from inalign.insight.strangers import Strangers
+from inalign.insight.streams import Selector, Streams
+
+HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
+HOME_SHARE_WITHOUT_SPF = 0.5  # services use a Return-Path that passes; forwarders often keep the owner's
+KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules for one domain."""
+
+    lookups: DomainLookups
+    directory: Directory
+    streams: Streams
+
+    def judge(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        """The class of mail that looks like this, from this address."""
+        if look.has_own_spf:
+            return self._authorized(site, mail, look)
+        if look.own:
+            signed = self._signed(site, look)
+            if signed is not None:
+                return signed
+        return Strangers(self.lookups, self.directory, self.streams).judge(site, mail, look)
+
+    # SPF passes for the domain: the owner named this address
+
+    def _authorized(self, site: Site, mail: Mail, look: Look) -> Ruling:
+        _, service = sender_of(site, look)
+        kind = service.kind if service else None
+        aligned = Evidence(EvidenceCode.SPF_ALIGNED, {"name": look.spf_name})
+        named = evidence.named(site)
+        if kind is Kind.SENDING:
+            return ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
+        if site.is_direct or site.has_own_name or site.is_exchange or site.is_of_exchange:
+            return ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
+        if kind is not None:
+            return ruling(SourceClass.OWN, aligned, named, evidence.known_sender(service, site, look))
+        if look.foreign:
+            signature = Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]})
+            return ruling(SourceClass.APPROVED, aligned, named, signature)
+        # mailboxes send as the domain itself; services want a name below it for their bounces
+        is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
+        return ruling(
+            SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, evidence.host_name(site)
+        )
+
+    # A signature of the domain without its SPF: its own sender, or mail passed on
+
+    def _signed(self, site: Site, look: Look) -> Ruling | None:
+        selector = self.streams.selector_of(site.address, look.own[0])
+        sender, service = sender_of(site, look)
+        share = self.streams.share(selector, sender)
+        signs = self.streams.signed_total.get(selector, 0) > 0 or (not selector[1] and site.rhythm.is_steady)
+        home = evidence.share_of(selector, share)
+        if look.has_own_pass or signs:
+            passed_on = self._passed_on(site, look, selector)
+            if self._is_home(site, look, service, share, is_told=bool(selector[1])):
+                return self._home(site, look, service, home)
+            if look.has_own_pass or not self._may_be_forged(site, look):
+                return ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
+            return None
+        # signed with a selector that never passes: whoever set it up at a service meant to sign as the owner
+        missing = Evidence(EvidenceCode.SELECTOR_WITHOUT_KEY, {"selector": selector[1]})
+        if site.is_direct:
+            return ruling(SourceClass.OWN, missing, evidence.named(site))
+        known = evidence.known_sender(service, site, look)
+        if site.include is not None and not is_shared_pool(site):
+            return ruling(SourceClass.APPROVED, missing, evidence.named(site), known)
+        is_service = service is not None and service.kind is Kind.SENDING
+        if look.foreign_spf and not site.looks_hosted and (is_service or fits(site, look)):
+            return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), known, evidence.host_name(site))
+        if look.foreign_spf and not site.host and site.rhythm.is_steady:
+            return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.rhythm(site))
+        return None
+
+    def _may_be_forged(self, site: Site, look: Look) -> bool:
+        """Whether a broken signature says nothing, since anybody can write one: nothing else is good of this host."""
+        if look.foreign_spf or site.address in self.streams.passing:
+            return False
+        return site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady)
+
+    def _is_home(self, site: Site, look: Look, service: Service | None, share: float, *, is_told: bool) -> bool:
+        kind = service.kind if service else None
+        if site.is_direct:
+            return True
+        if look.foreign_spf and not look.spf_is_helo:
+            identity = self.directory.by_identity(look.foreign_spf)
+            if identity is not None and identity.kind in INDIRECT:
+                return False
+        if kind is Kind.SENDING:
+            return share >= KNOWN_SERVICE_SHARE or not is_told
+        if kind in INDIRECT:
+            return False
+        if kind in HOUSES:
+            # an own provider's bounces have its host name as identity; other tenants of it forward
+            is_own_house = site.include is not None or site.is_of_exchange
+            is_host_name = bool(look.foreign_spf) and is_name_of_host(site, look, self.directory)
+            return share >= HOME_SHARE and is_own_house and (look.spf_is_helo or is_host_name or not look.foreign_spf)
+        if not is_told and fits(site, look):
+            return share >= KNOWN_SERVICE_SHARE  # all selectors look like one then, and each service has a small part
+        return share >= (HOME_SHARE if look.foreign_spf else HOME_SHARE_WITHOUT_SPF)
+
+    def _home(self, site: Site, look: Look, service: Service | None, share: Evidence) -> Ruling:
+        if look.has_own_pass:
+            signature = Evidence(EvidenceCode.OWN_SIGNATURE, {"selector": look.own[0].selector})
+        else:
+            signature = Evidence(EvidenceCode.OWN_SIGNATURE_BROKEN, {"selector": look.own[0].selector})
+        kind = service.kind if service else None
+        if kind is Kind.SENDING:
+            return ruling(SourceClass.APPROVED, signature, share, evidence.known_sender(service, site, look))
+        own_place = site.is_direct or site.is_of_exchange or site.has_own_name or kind in HOUSES
+        if own_place or not (look.foreign_names or site.looks_like_relay):
+            return ruling(
+                SourceClass.OWN,
+                signature,
+                share,
+                evidence.own_host_name(site),
+                evidence.named(site),
+                evidence.exchange(site),
+            )
+        return ruling(SourceClass.APPROVED, signature, share, evidence.foreign_spf(look), evidence.host_name(site))
+
+    def _passed_on(self, site: Site, look: Look, selector: Selector) -> tuple[Evidence | None, ...]:
+        code = EvidenceCode.OWN_SIGNATURE_ELSEWHERE if look.has_own_pass else EvidenceCode.OWN_SIGNATURE_BROKEN
+        return (
+            Evidence(code, {"selector": selector[1]}),
+            evidence.foreign_spf(look) or evidence.spf_not_pass(look),
+            evidence.host_name(site),
+        )

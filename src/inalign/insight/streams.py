@@ -1,0 +1,98 @@
+"""What only the whole of a domain's mail shows: which sender a selector belongs to, which names change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inalign.insight.facts import Mail, Signature
+from inalign.insight.names import is_same_or_below, network_of, organization
+from inalign.insight.rhythm import rhythm_of
+from inalign.insight.site import Look, Site, sender_of
+
+Selector = tuple[str, str]
+MANY_NAMES = 3  # unrelated identities from one network
+
+
+@dataclass
+class Streams:
+    """Counts over all sources of a domain."""
+
+    signed: dict[Selector, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Passing signatures by selector and sender."""
+    signed_total: dict[Selector, int] = field(default_factory=lambda: defaultdict(int))
+    signing: dict[str, dict[Selector, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
+    aligned: int = 0
+    """Messages that pass SPF or DKIM for the domain."""
+    passing: set[str] = field(default_factory=set)
+    """Addresses from which a signature of the domain arrives intact."""
+    tenants: set[str] = field(default_factory=set)
+    """Signing domains that the owner's provider gave to the owner alone: they go with mail that passes SPF."""
+    names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Identities of others that pass without the owner's, by network."""
+    days_of_name: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Messages by day of such an identity."""
+    addresses_of_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    last_day: int = 0
+
+    def share(self, selector: Selector, sender: str) -> float:
+        """How much of what a selector signed comes from a sender."""
+        total = self.signed_total.get(selector, 0)
+        return self.signed[selector].get(sender, 0) / total if total else 0.0
+
+    def selector_of(self, address: str, signature: Signature) -> Selector:
+        """The selector, or the usual one of the address where it was not told."""
+        if signature.selector:
+            return signature.domain, signature.selector
+        usual = self.signing.get(address)
+        if usual:
+            return max(sorted(usual), key=lambda selector: usual[selector])
+        return signature.domain, ""
+
+    def is_regular(self, name: str) -> bool:
+        """Whether an identity comes back again and again, from a few places."""
+        found = organization(name)
+        if found not in self.days_of_name:
+            return False
+        rhythm = rhythm_of(self.days_of_name[found], self.last_day)
+        return rhythm.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
+
+    def changing_names(self, address: str) -> int:
+        """How many unrelated names the network of an address uses."""
+        return len(self.names.get(network_of(address), ()))
+
+
+def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Streams:
+    """Count over all mail of a domain."""
+    streams = Streams(last_day=last_day)
+    for site, mail, look in found:
+        for signature in look.own:
+            if signature.selector:
+                streams.signing[site.address][signature.domain, signature.selector] += mail.messages
+    for site, mail, look in found:
+        sender, _ = sender_of(site, look)
+        for signature in look.own:
+            if signature.passes:
+                selector = streams.selector_of(site.address, signature)
+                streams.signed[selector][sender] += mail.messages
+                streams.signed_total[selector] += mail.messages
+        if look.has_own_pass or look.has_own_spf:
+            streams.aligned += mail.messages
+        if look.has_own_pass:
+            streams.passing.add(site.address)
+        if look.has_own_spf:
+            streams.tenants.update(name for name in look.foreign if _is_tenant_name(name))
+        if not look.own and look.foreign_names:
+            name = organization(look.foreign_names[0])
+            streams.names[network_of(site.address)].add(name)
+            streams.addresses_of_name[name].add(site.address)
+            for day, messages in mail.days:
+                streams.days_of_name[name][day] += messages
+    return streams
+
+
+def _is_tenant_name(name: str) -> bool:
+    """Whether a provider signs with a name for one customer: `example-com.20230601.gappssmtp.com`."""
+    return is_same_or_below(name, "gappssmtp.com") or is_same_or_below(name, "onmicrosoft.com")

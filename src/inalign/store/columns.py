@@ -1,0 +1,150 @@
+"""The tables: one column map for both engines.
+
+Columns are plain, so that one SQL text is right in both: text, whole numbers, truth, days. Lists are JSON in a text
+column. There are no NULLs: text that is not there is empty, a time that is not there is 0. Times are seconds since
+1970, UTC. A row is one and the same by its key, so that storing it twice stores it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    """What a column holds: its type in DuckDB, and in ClickHouse."""
+
+    TEXT = ("VARCHAR", "String")
+    WORD = ("VARCHAR", "LowCardinality(String)")
+    """Text of which there are few different ones."""
+    WHOLE = ("BIGINT", "Int64")
+    REAL = ("DOUBLE", "Float64")
+    TRUTH = ("BOOLEAN", "Bool")
+    DAY = ("DATE", "Date32")
+
+
+class Table(NamedTuple):
+    """A table: what it holds, and what makes a row one and the same."""
+
+    name: str
+    columns: Mapping[str, Kind]
+    key: tuple[str, ...]
+
+
+def _columns(words: str) -> dict[str, Kind]:
+    """From `name:kind` words; text is the kind of those without one."""
+    kinds = {"": Kind.TEXT, "w": Kind.WORD, "n": Kind.WHOLE, "r": Kind.REAL, "b": Kind.TRUTH, "d": Kind.DAY}
+    return {name: kinds[kind] for name, _, kind in (word.partition(":") for word in words.split())}
+
+
+REPORTS = Table(
+    "reports",
+    _columns(
+        "report_key kind:w reporter:w org_name:w email:w report_id domain:w org_domain:w begin_at:n end_at:n day:d "
+        "received_at:n stored_at:n is_rfc9990:b namespace:w version:w generator:w extra_contact_info:w "
+        "p:w sp:w np:w adkim:w aspf:w fo:w pct:n testing:w discovery_method:w errors extensions "
+        "records:n messages:n passed:n none:n quarantine:n reject:n flaws flaw_count:n "
+        "carrier:w carrier_reason:w carrier_detail content_digest raw_digest source:w is_counted:b"
+    ),
+    ("report_key",),
+)
+"""Every report that was read, of all kinds; `messages` of a TLS report are sessions. `none` counts `pass`, too.
+`pct` is -1 where it was not told. Flaws are JSON: [[code, detail], …]."""
+
+RECORDS = Table(
+    "records",
+    _columns(
+        "report_key row:n domain:w org_domain:w day:d begin_at:n end_at:n reporter:w is_rfc9990:b "
+        "source_ip source_key network:w country:w asn:n as_name:w count:n disposition:w dkim_aligned:w spf_aligned:w "
+        "dmarc:w header_from:w envelope_from:w envelope_to:w dkim:w spf:w reasons:w extensions"
+    ),
+    ("domain", "day", "report_key", "row"),
+)
+"""The records of aggregate reports that count. `dmarc`, `dkim_aligned`, `spf_aligned`: pass, fail, or empty where it
+was not told (which is no pass). `source_key` sorts as addresses do. dkim: [[domain, selector, result], …]; spf:
+[[domain, scope, result], …]; reasons: [[type, comment], …]."""
+
+ROLLUPS = Table(
+    "rollups",
+    _columns(
+        "report_key day:d domain:w org_domain:w reporter:w header_from:w source_group:w "
+        "both_none:n both_quarantine:n both_reject:n dkim_none:n dkim_quarantine:n dkim_reject:n "
+        "spf_none:n spf_quarantine:n spf_reject:n neither_none:n neither_quarantine:n neither_reject:n unknown:n"
+    ),
+    ("day", "domain", "header_from", "source_group", "reporter", "report_key"),
+)
+"""Messages of a report by From domain and source group, in twelve counters: aligned by both, DKIM alone, SPF alone or
+neither, by disposition. `unknown` is how many of them had no word on an alignment, which counts as not aligned.
+Rows of days whose records are gone are put together, with an empty report key."""
+
+CONFLICTS = Table(
+    "conflicts",
+    _columns(
+        "report_key content_digest raw_digest reporter:w domain:w report_id received_at:n messages:n source:w "
+        "carrier:w carrier_reason:w"
+    ),
+    ("report_key", "content_digest"),
+)
+"""Other contents under the key of a stored report: shown, never counted, and can take its place."""
+
+FAILURES = Table(
+    "failures",
+    _columns(
+        "report_key kind:w domain:w org_domain:w day:d arrived_at:n received_at:n reporter:w source_ip source_key "
+        "network:w country:w asn:n as_name:w auth_failure:w failed:w delivery_result:w header_from:w envelope_from "
+        "display_name subject message_id agent:w incidents:n sample details"
+    ),
+    ("report_key",),
+)
+"""Failure reports, and abuse reports (by `kind`). `sample` is the header of the reported message; `details` is the
+whole report as JSON."""
+
+TLS_POLICIES = Table(
+    "tls_policies",
+    _columns(
+        "report_key row:n domain:w org_domain:w day:d begin_at:n end_at:n reporter:w policy_type:w policy_domain:w "
+        "policy_string mx_host successful:n failed:n"
+    ),
+    ("report_key", "row"),
+)
+TLS_FAILURES = Table(
+    "tls_failures",
+    _columns(
+        "report_key row:n place:n domain:w org_domain:w day:d reporter:w policy_type:w policy_domain:w result_type:w "
+        "sending_ip receiving_mx:w receiving_helo:w receiving_ip sessions:n information reason_code"
+    ),
+    ("report_key", "row", "place"),
+)
+
+RAW = Table("raw", _columns("raw_digest name source:w received_at:n octets:n form:w content"), ("raw_digest",))
+"""What was delivered, as base64; `form` is plain, or deflate where it was worth compressing."""
+
+EVALUATIONS = Table(
+    "evaluations",
+    _columns(
+        "id day:d seen_at:n host:w queue_id source_ip source_key network:w country:w asn:n as_name:w "
+        "domain:w org_domain:w header_from:w envelope_from:w helo:w spf:w dkim:w arc:w dmarc:w dmarc_reason:w "
+        "policy:w applied_policy:w disposition:w dkim_aligned:w spf_aligned:w action:w rule:w "
+        "octets:n total_ms:r held_ms:r details"
+    ),
+    ("day", "id"),
+)
+"""What the milter judged; columns that `records` has, too, are of the same form, one row for one message. `domain` is
+the policy domain, else the author domain. `disposition` is RFC 9989's alone, `action` what was done. `details` is the
+whole record as JSON (`store.evaluation`), from which the message can be decided again."""
+
+NAMES = Table("names", _columns("source_ip name asked_at:n"), ("source_ip",))
+"""Reverse names, looked up in the background; an empty one was asked for and is not there."""
+
+TABLES = (
+    REPORTS, RECORDS, ROLLUPS, CONFLICTS, FAILURES, TLS_POLICIES, TLS_FAILURES, RAW, EVALUATIONS, NAMES,
+)  # fmt: skip
+OF_A_REPORT = (RECORDS, ROLLUPS, FAILURES, TLS_POLICIES, TLS_FAILURES, REPORTS)
+"""Where the rows of a report are; the one in `reports` is written last, and says that the others are whole."""
+
+COUNTERS = tuple(
+    f"{aligned}_{disposition}"
+    for aligned in ("both", "dkim", "spf", "neither")
+    for disposition in ("none", "quarantine", "reject")
+)

@@ -1,0 +1,136 @@
+"""The control state: what is small, changes often and is asked by more than one process. SQLite, in both set-ups."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from inalign.errors import Error
+from inalign.store.source_record import SourceRecord
+
+VERSION = 1
+BUSY_SECONDS = 10.0
+RECEIPT_SECONDS = 86_400
+"""How long what became of an item may be asked; whoever waits for it asks within seconds."""
+
+_STEPS = {
+    1: (
+        "CREATE TABLE sources (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
+        "CREATE TABLE receipts (id TEXT PRIMARY KEY, at REAL NOT NULL, outcome BLOB NOT NULL)",
+        "CREATE INDEX receipts_at ON receipts (at)",
+    )
+}
+
+
+class ControlError(Error):
+    """The control state cannot be read or written."""
+
+
+class Control:
+    """The file; it is made where there is none. May be used from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `ControlError`."""
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        except (OSError, sqlite3.Error) as problem:
+            raise ControlError(f"{path}: {problem}") from None
+        with self._change() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise ControlError(f"{path}: written by a newer Inalign (form {version}, this one knows {VERSION})")
+            for step in range(version + 1, VERSION + 1):
+                for statement in _STEPS[step]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {step:d}")
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    with suppress(sqlite3.Error):  # the first problem is the one to tell
+                        self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as problem:
+                raise ControlError(f"{self._path}: {problem}") from None
+
+    def _ask(self, sql: str, values: Sequence[str | float] = ()) -> list[tuple[str, bytes]]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as problem:
+                raise ControlError(f"{self._path}: {problem}") from None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def backup(self, target: Path) -> None:
+        """A copy in a new file, of one state. Raises `ControlError`."""
+        with self._lock:
+            try:
+                copy = sqlite3.connect(target)
+                try:
+                    self._connection.backup(copy)
+                finally:
+                    copy.close()
+            except sqlite3.Error as problem:
+                raise ControlError(f"{target}: {problem}") from None
+
+    # Sources of reports
+
+    def read_source(self, name: str) -> SourceRecord | None:
+        """What was written last of a source."""
+        found = self._ask("SELECT name, record FROM sources WHERE name = ?", [name])
+        return msgspec.json.decode(found[0][1], type=SourceRecord) if found else None
+
+    def write_source(self, record: SourceRecord) -> None:
+        """Keep this in place of what was there of that name."""
+        with self._change() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO sources VALUES (?, ?)", (record.name, msgspec.json.encode(record))
+            )
+
+    def sources(self) -> list[SourceRecord]:
+        """All, by name."""
+        rows = self._ask("SELECT name, record FROM sources ORDER BY name")
+        return [msgspec.json.decode(record, type=SourceRecord) for _, record in rows]
+
+    # What became of items of the spool
+
+    def write_receipts(self, outcomes: Mapping[str, bytes], now: float) -> None:
+        """Outcomes (JSON) by the names of items; old ones are forgotten."""
+        with self._change() as connection:
+            connection.execute("DELETE FROM receipts WHERE at < ?", (now - RECEIPT_SECONDS,))
+            connection.executemany(
+                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)",
+                [(name, now, outcome) for name, outcome in outcomes.items()],
+            )
+
+    def read_receipts(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Those that are there."""
+        found: dict[str, bytes] = {}
+        for start in range(0, len(names), 500):
+            some = names[start : start + 500]
+            marks = ", ".join("?" * len(some))
+            found |= dict(self._ask(f"SELECT id, outcome FROM receipts WHERE id IN ({marks})", some))  # noqa: S608 - question marks
+        return found

@@ -1,0 +1,85 @@
+"""Where an address is, offline: its network, its country, and the AS that a database of the operator's names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import NamedTuple
+
+import iptocc
+import maxminddb
+
+from inalign.errors import SettingsError
+
+CACHED = 100_000
+"""Addresses; a large report repeats few, and a flood of one message each must not fill memory."""
+
+
+class Place(NamedTuple):
+    """What is known of an address without asking anybody; empty or 0 where nothing is."""
+
+    source_key: str
+    """Text that sorts as addresses do: the version, then hexadecimal digits."""
+    network: str
+    """/24 or /64, the least that is handed out and routed on its own."""
+    country: str
+    """ISO 3166, two letters, of whom the registry gave the addresses to."""
+    asn: int
+    as_name: str
+
+    @property
+    def group(self) -> str:
+        """The coarse group of the rollups: the AS, else /16 or /32."""
+        return f"AS{self.asn}" if self.asn else _wide(self.network)
+
+
+NOWHERE = Place("", "", "", 0, "")
+
+
+class Places:
+    """Finds places; `asn_database` is a file in MaxMind's format with autonomous_system_number."""
+
+    def __init__(self, asn_database: Path | None = None) -> None:
+        """Raises `SettingsError` for a database that cannot be read."""
+        try:
+            self._database = maxminddb.open_database(asn_database) if asn_database is not None else None
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as problem:
+            raise SettingsError(f"{asn_database}: {problem}") from None
+        self.find = lru_cache(maxsize=CACHED)(self._find)
+
+    def _find(self, address: str | None) -> Place:
+        if not address:
+            return NOWHERE
+        try:
+            number = ip_address(address)
+        except ValueError:
+            return NOWHERE
+        network = ip_network((number.packed, 24 if number.version == 4 else 64), strict=False)
+        asn, name = self._as(address)
+        return Place(
+            f"{number.version}{number.packed.hex()}", str(network), iptocc.country_code(address) or "", asn, name
+        )
+
+    def _as(self, address: str) -> tuple[int, str]:
+        if self._database is None:
+            return 0, ""
+        try:
+            found = self._database.get(address)
+        except (ValueError, maxminddb.InvalidDatabaseError):  # damaged in this place
+            return 0, ""
+        if not isinstance(found, dict):
+            return 0, ""
+        number, name = found.get("autonomous_system_number"), found.get("autonomous_system_organization")
+        return (
+            number if isinstance(number, int) and 0 <= number < 1 << 32 else 0,
+            name if isinstance(name, str) else "",
+        )
+
+
+@lru_cache(maxsize=CACHED)
+def _wide(network: str) -> str:
+    if not network:
+        return ""
+    narrow = ip_network(network)
+    return str(narrow.supernet(new_prefix=16 if narrow.version == 4 else 32))

@@ -1,0 +1,507 @@
+"""Reports as rows: lines of JSON for the tables, written to files with flat memory, however large a report is.
+
+What a record has in common with its report (key, domain, day) is known when the report is read to its end; its lines
+are kept without that, and each gets the common part put before it when they are copied to the rows of the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from inalign.reports.flaw import Flaw
+from inalign.reports.report import (
+    AbuseReport,
+    AggregateRecord,
+    AggregateReport,
+    DkimAuth,
+    FailureReport,
+    Reason,
+    Report,
+    SpfAuth,
+    TlsReport,
+)
+from inalign.store.columns import COUNTERS
+from inalign.store.places import CACHED, Place, Places
+
+MEMORY_OCTETS = 1 << 20
+"""Of a report's lines; more go to a temporary file."""
+MAX_TEXT = 1_000
+"""Characters of a text that is a column of its own; the raw report has all of it."""
+
+MAX_GROUPS = 50_000
+"""Sums of one report; some 20 MB. A name for each record, as a forger may write them, would fill memory."""
+REST = ("", "")
+"""From domain and source group of what is beyond."""
+MAX_WHOLE = 10**15
+"""Of a number that a reporter wrote; sums of thousands of them still fit into 64 bits."""
+FIRST_DAY = date(2000, 1, 1)
+DAYS_AHEAD = timedelta(days=31)
+"""Reports of other days are put where they came: no mail was judged then, and a day stays for as long as its kind."""
+
+_fast = msgspec.json.Encoder().encode
+
+
+def encode(value: object) -> bytes:
+    """JSON; what no UTF-8 has, half a surrogate pair, is replaced."""
+    try:
+        return _fast(value)
+    except UnicodeEncodeError:
+        return _fast(_clean(msgspec.to_builtins(value)))
+
+
+def _clean(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_clean(key): _clean(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_clean(each) for each in value]
+        case _:
+            return value
+
+
+class Organizations(Protocol):
+    """Finds organizational domains, offline."""
+
+    def __call__(self, name: str, /) -> str: ...
+
+
+class RecordRow(Struct, frozen=True, gc=False):
+    """A row of `records`, as far as it is in the report: without its place, and what it has from the whole."""
+
+    source_ip: str
+    count: int
+    disposition: str
+    dkim_aligned: str
+    spf_aligned: str
+    dmarc: str
+    header_from: str
+    envelope_from: str
+    envelope_to: str
+    dkim: str
+    spf: str
+    reasons: str
+    extensions: str
+
+
+class Lines:
+    """Lines of one table of one report; many of them in a file. They go from process to process as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: list[bytes] = []
+        self._octets = 0
+        self._path: Path | None = None
+        self.count = 0
+
+    def add(self, lines: Sequence[bytes]) -> None:
+        """JSON objects. Raises `OSError`."""
+        self._kept.extend(lines)
+        self._octets += sum(map(len, lines))
+        self.count += len(lines)
+        if self._octets > MEMORY_OCTETS:
+            if self._path is None:
+                descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=".lines")
+                os.close(descriptor)
+                self._path = Path(name)
+            with self._path.open("ab") as file:
+                file.writelines([line + b"\n" for line in self._kept])
+            self._kept, self._octets = [], 0
+
+    def with_head(self, head: bytes) -> Iterator[bytes]:
+        """Each line with the members of `head`, a JSON object, before its own. Raises `OSError`."""
+        start = head[:-1] + b","
+        if self._path is not None:
+            with self._path.open("rb") as file:
+                for line in file:
+                    yield start + line[1:-1]
+        for line in self._kept:
+            yield start + line[1:]
+
+    def close(self) -> None:
+        """Delete the file."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
+
+
+class AggregateRows:
+    """The sink of a reader of aggregate reports: records become lines, sums and a digest."""
+
+    def __init__(self, places: Places, folder: Path) -> None:
+        self.folder = folder
+        self._places = places
+        self.lines = Lines(folder)
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(COUNTERS) + 1))
+        """By From domain and source group: the counters of a rollup, and what had no word on an alignment."""
+
+    def __call__(self, records: Sequence[AggregateRecord]) -> None:
+        """Take records."""
+        find, update, kept = self._places.find, self.digest.update, []
+        for number, record in enumerate(records, self.lines.count):
+            place = find(record.source_ip)
+            self._sum(record, place)
+            content = self._content(record)
+            # What is known of an address changes with the databases; the same report stays the same.
+            update(content)
+            kept.append(b'{"row":%d,%b,%b' % (number, _members(place), content[1:]))
+        self.lines.add(kept)
+
+    def _content(self, record: AggregateRecord) -> bytes:
+        dkim, spf = record.dkim_aligned, record.spf_aligned
+        return encode(
+            RecordRow(
+                record.source_ip or "",
+                record.count,
+                record.disposition[:MAX_TEXT],
+                _word(dkim),
+                _word(spf),
+                "pass" if dkim or spf else "" if dkim is None and spf is None else "fail",
+                record.header_from[:MAX_TEXT],
+                (record.envelope_from or "")[:MAX_TEXT],
+                (record.envelope_to or "")[:MAX_TEXT],
+                _dkim(record.dkim),
+                _spf(record.spf),
+                _reasons(record.reasons),
+                encode(record.extensions).decode() if record.extensions else "",
+            )
+        )
+
+    def _sum(self, record: AggregateRecord, place: Place) -> None:
+        dkim, spf = record.dkim_aligned, record.spf_aligned
+        first = 0 if dkim and spf else 3 if dkim else 6 if spf else 9
+        group = record.header_from[:MAX_TEXT], place.group
+        if len(self.sums) >= MAX_GROUPS and group not in self.sums:
+            group = REST
+        sums = self.sums[group]
+        sums[first + (1 if record.disposition == "quarantine" else 2 if record.disposition == "reject" else 0)] += (
+            record.count
+        )
+        if dkim is None or spf is None:
+            sums[-1] += record.count
+
+    def totals(self) -> list[int]:
+        """The counters over all groups."""
+        return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * (len(COUNTERS) + 1)
+
+
+@lru_cache(maxsize=CACHED)
+def _members(place: Place) -> bytes:
+    """Of the JSON object of a row."""
+    return encode(
+        {
+            "source_key": place.source_key,
+            "network": place.network,
+            "country": place.country,
+            "asn": place.asn,
+            "as_name": place.as_name,
+        }
+    )[1:-1]
+
+
+def _word(aligned: bool | None) -> str:
+    return "" if aligned is None else "pass" if aligned else "fail"
+
+
+def _dkim(results: tuple[DkimAuth, ...]) -> str:
+    return encode([(each.domain, each.selector, each.result) for each in results]).decode() if results else "[]"
+
+
+def _spf(results: tuple[SpfAuth, ...]) -> str:
+    return encode([(each.domain, each.scope, each.result) for each in results]).decode() if results else "[]"
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> str:
+    return encode([(each.type, each.comment[:MAX_TEXT]) for each in reasons]).decode() if reasons else "[]"
+
+
+class ReportRows(Struct):
+    """A report, ready to be stored: its row, and the lines of its other tables."""
+
+    report: Report
+    """Without its records."""
+    key: str
+    digest: str
+    row: dict[str, str | int | bool]
+    """Of `reports`, but for what is known only when it is loaded."""
+    tables: dict[str, tuple[Lines, bytes]]
+    """By table: lines, and what each of them begins with."""
+
+    def close(self) -> None:
+        """Let go of temporary files."""
+        for lines, _ in self.tables.values():
+            lines.close()
+
+
+def rows_of(
+    report: Report, records: AggregateRows, *, places: Places, organization: Organizations, received: datetime
+) -> ReportRows:
+    """The rows of a report. `records` is the sink that its records went to; of other kinds it is empty."""
+    if isinstance(report, AggregateReport):
+        return _aggregate(report, records, organization, received)
+    if isinstance(report, TlsReport):
+        return _tls(report, organization, received, records.folder)
+    return _failure(report, places, organization, received, records.folder)
+
+
+def reporter_of(address: str, name: str) -> str:
+    """Who reports: the domain of the address, else the name as written, in lower case."""
+    domain = address.strip().strip("<>").rpartition("@")[2].strip().lower().rstrip(".")
+    return (domain if "." in domain else name.strip().lower())[:MAX_TEXT]
+
+
+def report_key(*parts: str | int) -> str:
+    """The key of a report from what makes it one and the same."""
+    return hashlib.blake2b(encode(parts), digest_size=16).hexdigest()
+
+
+def middle_day(begin: datetime | None, end: datetime | None, otherwise: datetime) -> date:
+    """The day, in UTC, of the middle of a span; that of `otherwise`, when it came, where there is none that can be."""
+    came = otherwise.astimezone(UTC).date()
+    middle = begin + (end - begin) / 2 if begin is not None and end is not None else begin or end or otherwise
+    try:
+        day = middle.astimezone(UTC).date()
+    except OverflowError:  # at either end of the calendar
+        return came
+    return day if FIRST_DAY <= day <= came + DAYS_AHEAD else came
+
+
+def _whole(number: int) -> int:
+    return max(0, min(number, MAX_WHOLE))
+
+
+def _seconds(time: datetime | None) -> int:
+    return int(time.timestamp()) if time is not None else 0
+
+
+def _flaws(flaws: Sequence[Flaw]) -> str:
+    return encode([(flaw.code, flaw.detail) for flaw in flaws]).decode()
+
+
+def _common(report: Report, reporter: str, domain: str, org_domain: str, day: date) -> dict[str, str | int | bool]:
+    return {
+        "kind": report.kind,
+        "reporter": reporter,
+        "domain": domain,
+        "org_domain": org_domain,
+        "day": day.isoformat(),
+        "flaws": _flaws(report.flaws),
+        "flaw_count": len(report.flaws),
+    }
+
+
+_NOTHING_TOLD: dict[str, str | int | bool] = {
+    "org_name": "", "email": "", "report_id": "", "begin_at": 0, "end_at": 0, "is_rfc9990": False, "namespace": "",
+    "version": "", "generator": "", "extra_contact_info": "", "p": "", "sp": "", "np": "", "adkim": "", "aspf": "",
+    "fo": "", "pct": -1, "testing": "", "discovery_method": "", "errors": "", "extensions": "", "records": 0,
+    "messages": 0, "passed": 0, "none": 0, "quarantine": 0, "reject": 0,
+}  # fmt: skip
+
+
+def _aggregate(
+    report: AggregateReport, records: AggregateRows, organization: Organizations, received: datetime
+) -> ReportRows:
+    reporter = reporter_of(report.email, report.org_name)
+    domain = report.domain.strip().lower().rstrip(".")[:MAX_TEXT]
+    org_domain = organization(domain)
+    begin, end = _seconds(report.begin), _seconds(report.end)
+    day = middle_day(report.begin, report.end, received)
+    key = report_key("aggregate", reporter, domain, report.report_id, begin, end)
+    policy, totals = report.policy, records.totals()
+    row = _NOTHING_TOLD | _common(report, reporter, domain, org_domain, day)
+    row |= {
+        "org_name": report.org_name[:MAX_TEXT],
+        "email": report.email[:MAX_TEXT],
+        "report_id": report.report_id[:MAX_TEXT],
+        "begin_at": begin,
+        "end_at": end,
+        "is_rfc9990": report.rfc9990,
+        "namespace": report.namespace[:MAX_TEXT],
+        "version": report.version[:MAX_TEXT],
+        "generator": report.generator[:MAX_TEXT],
+        "extra_contact_info": report.extra_contact_info[:MAX_TEXT],
+        "p": policy.p[:MAX_TEXT],
+        "sp": policy.sp[:MAX_TEXT],
+        "np": policy.np[:MAX_TEXT],
+        "adkim": policy.adkim[:MAX_TEXT],
+        "aspf": policy.aspf[:MAX_TEXT],
+        "fo": policy.fo[:MAX_TEXT],
+        "pct": -1 if policy.pct is None else _whole(policy.pct),
+        "testing": policy.testing[:MAX_TEXT],
+        "discovery_method": policy.discovery_method[:MAX_TEXT],
+        "errors": encode(report.errors).decode() if report.errors else "",
+        "extensions": encode(report.extensions).decode() if report.extensions else "",
+        "records": records.lines.count,
+        "messages": sum(totals[:-1]),
+        "passed": sum(totals[:9]),
+        "none": sum(totals[0:-1:3]),
+        "quarantine": sum(totals[1:-1:3]),
+        "reject": sum(totals[2:-1:3]),
+    }
+    records.digest.update(encode(report.policy))
+    shared = {
+        "report_key": key, "domain": domain, "org_domain": org_domain, "day": day.isoformat(), "reporter": reporter,
+    }  # fmt: skip
+    rollups = Lines(records.folder)
+    rollups.add(
+        [
+            encode({"header_from": name, "source_group": group, **_counted(sums)})
+            for (name, group), sums in records.sums.items()
+        ]
+    )
+    head = encode(shared | {"begin_at": begin, "end_at": end, "is_rfc9990": report.rfc9990})
+    return ReportRows(
+        msgspec.structs.replace(report, records=()),
+        key,
+        records.digest.hexdigest(),
+        row,
+        {"records": (records.lines, head), "rollups": (rollups, encode(shared))},
+    )
+
+
+def _counted(sums: Sequence[int]) -> dict[str, int]:
+    return dict(zip((*COUNTERS, "unknown"), sums, strict=True))
+
+
+def _tls(report: TlsReport, organization: Organizations, received: datetime, folder: Path) -> ReportRows:
+    reporter = reporter_of(report.contact_info, report.organization_name)
+    domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
+    domain = domain[:MAX_TEXT]
+    begin, end = _seconds(report.begin), _seconds(report.end)
+    day = middle_day(report.begin, report.end, received)
+    key = report_key("tls", reporter, domain, report.report_id, begin, end)
+    policies, failures = Lines(folder), Lines(folder)
+    for number, policy in enumerate(report.policies):
+        of = policy.policy_domain.lower().rstrip(".")[:MAX_TEXT] or domain
+        where = {"row": number, "domain": of, "org_domain": organization(of)}
+        what = {"policy_type": policy.policy_type[:MAX_TEXT], "policy_domain": of}
+        policies.add(
+            [
+                encode(
+                    where
+                    | what
+                    | {
+                        "policy_string": "\n".join(policy.policy_string),
+                        "mx_host": " ".join(policy.mx_host),
+                        "successful": _whole(policy.successful),
+                        "failed": _whole(policy.failed),
+                    }
+                )
+            ]
+        )
+        failures.add(
+            [
+                encode(
+                    where
+                    | what
+                    | {
+                        "place": place,
+                        "result_type": failure.result_type[:MAX_TEXT],
+                        "sending_ip": failure.sending_mta_ip or "",
+                        "receiving_mx": failure.receiving_mx_hostname[:MAX_TEXT],
+                        "receiving_helo": failure.receiving_mx_helo[:MAX_TEXT],
+                        "receiving_ip": failure.receiving_ip or "",
+                        "sessions": _whole(failure.failed_sessions),
+                        "information": failure.additional_information[:MAX_TEXT],
+                        "reason_code": failure.failure_reason_code[:MAX_TEXT],
+                    }
+                )
+                for place, failure in enumerate(policy.failures)
+            ]
+        )
+    successful = sum(_whole(policy.successful) for policy in report.policies)
+    failed = sum(_whole(policy.failed) for policy in report.policies)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
+    row |= {
+        "org_name": report.organization_name[:MAX_TEXT],
+        "email": report.contact_info[:MAX_TEXT],
+        "report_id": report.report_id[:MAX_TEXT],
+        "begin_at": begin,
+        "end_at": end,
+        "records": len(report.policies),
+        "messages": successful + failed,
+        "passed": successful,
+    }
+    shared = {"report_key": key, "day": day.isoformat(), "reporter": reporter}
+    return ReportRows(
+        report,
+        key,
+        hashlib.blake2b(encode(report.policies), digest_size=16).hexdigest(),
+        row,
+        {
+            "tls_policies": (policies, encode(shared | {"begin_at": begin, "end_at": end})),
+            "tls_failures": (failures, encode(shared)),
+        },
+    )
+
+
+def _failure(
+    report: FailureReport | AbuseReport, places: Places, organization: Organizations, received: datetime, folder: Path
+) -> ReportRows:
+    reporter = reporter_of(report.reporter, report.user_agent)
+    domain = (report.reported_domain or report.header_from).lower().rstrip(".")[:MAX_TEXT]
+    place = places.find(report.source_ip)
+    arrived = report.arrival_date or received
+    incidents = _whole(report.incidents) if isinstance(report, FailureReport) else 1
+    details = encode(report).decode()
+    digest = hashlib.blake2b(details.encode(), digest_size=16).hexdigest()
+    key = report_key(report.kind, reporter, domain, digest)
+    failed = report.failed_mechanisms if isinstance(report, FailureReport) else ()
+    one = Lines(folder)
+    one.add(
+        [
+            encode(
+                {
+                    "kind": report.kind,
+                    "domain": domain,
+                    "org_domain": organization(domain),
+                    "arrived_at": _seconds(report.arrival_date),
+                    "received_at": _seconds(received),
+                    "source_ip": report.source_ip or "",
+                    "source_key": place.source_key,
+                    "network": place.network,
+                    "country": place.country,
+                    "asn": place.asn,
+                    "as_name": place.as_name,
+                    "auth_failure": " ".join(report.auth_failure) if isinstance(report, FailureReport) else "",
+                    "failed": " ".join(failed),
+                    "delivery_result": report.delivery_result if isinstance(report, FailureReport) else "",
+                    "header_from": report.header_from[:MAX_TEXT],
+                    "envelope_from": (report.original_mail_from or "")[:MAX_TEXT]
+                    if isinstance(report, FailureReport)
+                    else "",
+                    "display_name": report.display_name[:MAX_TEXT] if isinstance(report, FailureReport) else "",
+                    "subject": report.subject[:MAX_TEXT],
+                    "message_id": report.message_id[:MAX_TEXT],
+                    "agent": report.user_agent[:MAX_TEXT],
+                    "incidents": incidents,
+                    "sample": report.sample_header if isinstance(report, FailureReport) else "",
+                    "details": details,
+                }
+            )
+        ]
+    )
+    day = middle_day(arrived, None, received)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
+    row |= {
+        "email": report.reporter[:MAX_TEXT],
+        "begin_at": _seconds(arrived),
+        "end_at": _seconds(arrived),
+        "records": 1,
+        "messages": incidents,
+    }
+    shared = {"report_key": key, "day": day.isoformat(), "reporter": reporter}
+    return ReportRows(report, key, digest, row, {"failures": (one, encode(shared))})
