@@ -244,7 +244,7 @@ def test_check_says_where_keys_come_from_and_warns(tmp_path: Path) -> None:
         ("", "k a.example:s:{folder}/k.pem", "*@a.example", "SigningTable:2: '*@a.example' has no key"),
         ("", "k a.example:-s:{folder}/k.pem", "*@a.example k", "KeyTable:2: '-s'"),
         ("", "k a.example::{folder}/k.pem", "*@a.example k", "KeyTable:2: the key 'k' has not the form"),
-        ('database = "gone.db"\nquery = "SELECT 1, 2, 3"\n', "", "", "inalign.toml:5: sign.query: {folder}/gone.db: unable"),
+        ('database = "gone.db"\nquery = "SELECT 1, 2, 3"\n', "", "", "inalign.toml:5: sign.query: {folder}/gone.db:"),
         ('database = "keys.db"\nquery = "SELECT 1"\n', "", "", "inalign.toml:5: sign.query: gives 1 columns"),
         ('database = "keys.db"\nquery = "SELECT * FROM gone"\n', "", "", "inalign.toml:5: sign.query: "),
     ],
