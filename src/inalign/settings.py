@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, field
 
 from inalign.settings_intake import IntakeSettings
+from inalign.settings_store import EvaluationsSettings, StoreSettings
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
@@ -425,41 +426,6 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "to the syslog daemon of this host, facility mail."
         ),
     ] = "plain"
-
-
-class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where what is known of mail is kept."""
-
-    folder: Annotated[
-        str,
-        Meta(
-            description="The folder of the store and of what waits for it, on a local disk, made where it is missing. "
-            "Relative paths begin where this file is. Empty: nothing is kept."
-        ),
-    ] = ""
-
-
-class EvaluationsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Records of verified messages: identifiers, results, policy, decision; no content, no recipient."""
-
-    record: Annotated[
-        bool,
-        Meta(description="Whether the milter writes them; only where store.folder is set. Mail never waits for it."),
-    ] = True
-    recipient_domains: Annotated[
-        bool,
-        Meta(
-            description="Keep the domains of the recipients, too, for envelope_to of aggregate reports (RFC 9990 "
-            "section 3.1.1.10), where it is optional."
-        ),
-    ] = False
-    max_spool_bytes: Annotated[
-        int,
-        Meta(
-            ge=1 << 20,
-            description="Of records that wait for the store, about 1 kB each. Beyond it they are dropped and counted.",
-        ),
-    ] = 1 << 30
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
