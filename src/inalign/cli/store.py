@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
-from inalign.mail.domain import parse_domain
+from inalign.mail.domain import parse_domain, to_unicode
 from inalign.store.backup import back_up, restore
 from inalign.store.engine import Engine
 from inalign.store.maintenance import purge, stats
@@ -101,14 +101,15 @@ def purge_command(domain: str, *, yes: bool, config: Path | None) -> None:
         if parse_domain(again) != name:
             raise click.ClickException("That is another domain; nothing was deleted.")
     with _opened(config) as (engine, local):
-        reports = purge(engine, name)
+        # As reporters write it: with A-labels or U-labels.
+        reports = sum(purge(engine, form) for form in {name, to_unicode(name)})
         if engine.is_atomic:  # what was deleted is still in the file
             engine.compact()
     click.echo(f"Deleted {reports} reports of {name} and all that belongs to them.")
     with suppress(SpoolUnavailable):
-        spool = Spool(local / "spool")
-        waiting, refused = len(spool.waiting()), len(list(spool.refused()))
-        if waiting or refused:
+        spool = Spool(local / "spool") if (local / "spool").is_dir() else None
+        if spool is not None and (spool.waiting() or any(spool.refused())):
+            waiting, refused = len(spool.waiting()), len(list(spool.refused()))
             click.echo(f"Not looked into: {waiting} items that wait to be loaded, {refused} in quarantine.")
     click.echo("Backups are not changed.")
 

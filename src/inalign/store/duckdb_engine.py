@@ -19,8 +19,8 @@ from inalign.store.store_lock import StoreLock
 
 STORAGE_VERSION = "v1.2.0"
 """So that a site can go back to an older DuckDB."""
-MAX_OBJECT_OCTETS = 128 << 20
-"""Of one line: a raw report of 50 MiB in base64 is the longest."""
+LEAST_OBJECT_OCTETS = 4 << 20
+"""DuckDB takes a buffer of twice the longest line for each thread that reads."""
 EXCHANGE_SECONDS = 60.0
 """How long `compact` waits for queries to end, and queries for the file to be exchanged."""
 
@@ -33,6 +33,7 @@ _OF_THE_ROWS = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
     duckdb.OutOfRangeException,
+    duckdb.OutOfMemoryException,  # a line longer than a sixth of the memory that the settings allow
 )
 
 
@@ -219,7 +220,8 @@ class _Transaction:
         if not files:
             return
         names = ", ".join(f'"{name}"' for name in table.columns)
-        source = f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {MAX_OBJECT_OCTETS})"
+        longest = max(LEAST_OBJECT_OCTETS, *map(_longest_line, files))
+        source = f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {longest + 1})"
         types = {name: kind.value[0] for name, kind in table.columns.items()}
         paths = [_literal(file) for file in files]
         keys = ", ".join(table.key)
@@ -276,6 +278,16 @@ class _Gate:
             finally:
                 self._is_shut = False
                 self._state.notify_all()
+
+
+def _longest_line(path: Path) -> int:
+    try:
+        if path.stat().st_size <= LEAST_OBJECT_OCTETS:
+            return 0
+        with path.open("rb") as file:
+            return max(map(len, file))
+    except OSError as problem:
+        raise StoreError(f"{path}: {problem.strerror}") from None
 
 
 def _translate(sql: str) -> str:
