@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from inalign.reports.report import AggregateReport
+from inalign.reports.report import Report
 from inalign.store.columns import COUNTERS, TABLES, Kind
 from inalign.store.engine import Engine, count
 from inalign.store.evaluation import Evaluation
 from inalign.store.evaluations import load_evaluations
-from inalign.store.intake import Outcome
+from inalign.store.intake import Arrival, Outcome
 from inalign.store.maintenance import Retention, forget, purge, stats
 from tests.store.material import NOW, PLACES, aggregate, arrival, digest_of, failure, record, store, tls
 
@@ -83,10 +83,6 @@ def test_report_whose_records_are_gone_is_a_duplicate_when_it_comes_again(engine
     assert store(engine, tmp_path, aggregate(day=100)) == [Outcome.DUPLICATE]
 
 
-def _of(domain: str, number: int, raw: str = "") -> list[AggregateReport]:
-    return [aggregate(record(header_from=domain, count=number), domain=domain, report_id=f"{domain}{number}")]
-
-
 @pytest.mark.parametrize(
     ("purged", "gone", "left"),
     [
@@ -99,13 +95,17 @@ def _of(domain: str, number: int, raw: str = "") -> list[AggregateReport]:
 def test_purge_leaves_no_trace_and_touches_nobody_else(
     engine: Engine, tmp_path: Path, purged: str, gone: list[str], left: list[str]
 ) -> None:
+    reports: list[Report | Arrival] = []
+    raws = []
     for domain in gone + left:
         content = f"<feedback>{domain}</feedback>".encode()
         report = aggregate(record(header_from=domain), domain=domain, report_id="1")
         conflict = aggregate(record(header_from=domain, count=9), domain=domain, report_id="1")
-        store(engine, tmp_path, arrival(report, raw=digest_of(content)), conflict, raws=[content])
-        store(engine, tmp_path, failure(reported_domain=domain, header_from=domain))
+        reports += [arrival(report, raw=digest_of(content)), conflict]
+        reports += [failure(reported_domain=domain, header_from=domain)]
+        raws += [content]
         _evaluation(engine, tmp_path, domain, domain)
+    store(engine, tmp_path, *reports, raws=raws)
     kept = {name: number * len(left) // (len(gone) + len(left)) for name, number in _rows(engine).items()}
     assert purge(engine, purged) == 2 * len(gone)
     assert _rows(engine) == kept

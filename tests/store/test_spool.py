@@ -103,7 +103,7 @@ def test_name_from_a_user_is_a_name_of_the_quarantine_alone(tmp_path: Path, name
 
 
 def test_quarantine_is_forgotten_by_age_and_by_size(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, SpoolLimits(refused_octets=2900, free_octets=0))
+    spool = Spool(tmp_path, SpoolLimits(refused_octets=2500, free_octets=0))
     names = [spool.put(delivery(b"x" * 900)) for _ in range(4)]
     for name in names:
         spool.refuse(name, REASONS)
