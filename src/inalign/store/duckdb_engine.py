@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import EVALUATIONS, NAMES, RAW, TABLES, Table
+from inalign.store.columns import CONFLICTS, EVALUATIONS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
@@ -24,7 +24,7 @@ LEAST_OBJECT_OCTETS = 4 << 20
 EXCHANGE_SECONDS = 60.0
 """How long `compact` waits for queries to end, and queries for the file to be exchanged."""
 
-REPEATED = (RAW, EVALUATIONS, NAMES)
+REPEATED = (RAW, CONFLICTS, EVALUATIONS, NAMES)
 """Tables whose rows may come again; of reports the intake knows before."""
 RENEWED = (NAMES,)
 """Of these the new row counts."""

@@ -12,6 +12,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -31,13 +32,17 @@ from inalign.reports.report import (
     TlsReport,
 )
 from inalign.store.columns import COUNTERS
-from inalign.store.places import Place, Places
+from inalign.store.places import CACHED, Place, Places
 
 MEMORY_OCTETS = 1 << 20
 """Of a report's lines; more go to a temporary file."""
 MAX_TEXT = 1_000
 """Characters of a text that is a column of its own; the raw report has all of it."""
 
+MAX_GROUPS = 50_000
+"""Sums of one report; some 20 MB. A name for each record, as a forger may write them, would fill memory."""
+REST = ("", "")
+"""From domain and source group of what is beyond."""
 MAX_WHOLE = 10**15
 """Of a number that a reporter wrote; sums of thousands of them still fit into 64 bits."""
 FIRST_DAY = date(2000, 1, 1)
@@ -74,15 +79,9 @@ class Organizations(Protocol):
 
 
 class RecordRow(Struct, frozen=True, gc=False):
-    """A row of `records` without what it has from its report."""
+    """A row of `records`, as far as it is in the report: without its place, and what it has from the whole."""
 
-    row: int
     source_ip: str
-    source_key: str
-    network: str
-    country: str
-    asn: int
-    as_name: str
     count: int
     disposition: str
     dkim_aligned: str
@@ -151,23 +150,21 @@ class AggregateRows:
 
     def __call__(self, records: Sequence[AggregateRecord]) -> None:
         """Take records."""
-        lines = [self._line(number, record) for number, record in enumerate(records, self.lines.count)]
-        self.digest.update(b"\n".join(lines))
-        self.lines.add(lines)
+        find, update, kept = self._places.find, self.digest.update, []
+        for number, record in enumerate(records, self.lines.count):
+            place = find(record.source_ip)
+            self._sum(record, place)
+            content = self._content(record)
+            # What is known of an address changes with the databases; the same report stays the same.
+            update(content)
+            kept.append(b'{"row":%d,%b,%b' % (number, _members(place), content[1:]))
+        self.lines.add(kept)
 
-    def _line(self, number: int, record: AggregateRecord) -> bytes:
-        place = self._places.find(record.source_ip)
+    def _content(self, record: AggregateRecord) -> bytes:
         dkim, spf = record.dkim_aligned, record.spf_aligned
-        self._sum(record, place)
         return encode(
             RecordRow(
-                number,
                 record.source_ip or "",
-                place.source_key,
-                place.network,
-                place.country,
-                place.asn,
-                place.as_name,
                 record.count,
                 record.disposition[:MAX_TEXT],
                 _word(dkim),
@@ -186,7 +183,10 @@ class AggregateRows:
     def _sum(self, record: AggregateRecord, place: Place) -> None:
         dkim, spf = record.dkim_aligned, record.spf_aligned
         first = 0 if dkim and spf else 3 if dkim else 6 if spf else 9
-        sums = self.sums[record.header_from[:MAX_TEXT], place.group]
+        group = record.header_from[:MAX_TEXT], place.group
+        if len(self.sums) >= MAX_GROUPS and group not in self.sums:
+            group = REST
+        sums = self.sums[group]
         sums[first + (1 if record.disposition == "quarantine" else 2 if record.disposition == "reject" else 0)] += (
             record.count
         )
@@ -196,6 +196,20 @@ class AggregateRows:
     def totals(self) -> list[int]:
         """The counters over all groups."""
         return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * (len(COUNTERS) + 1)
+
+
+@lru_cache(maxsize=CACHED)
+def _members(place: Place) -> bytes:
+    """Of the JSON object of a row."""
+    return encode(
+        {
+            "source_key": place.source_key,
+            "network": place.network,
+            "country": place.country,
+            "asn": place.asn,
+            "as_name": place.as_name,
+        }
+    )[1:-1]
 
 
 def _word(aligned: bool | None) -> str:
