@@ -80,7 +80,7 @@ def restore(engine: Engine, local: Path, source: Path) -> Manifest:
     """Fill an empty store from a backup. Raises `StoreError`, mostly before anything is changed."""
     made = _read(source)
     for table in TABLES:
-        if count(engine, f"SELECT count(*) FROM {table.name}"):  # noqa: S608 - names of ours
+        if count(engine, f"SELECT count(*) FROM {table.name}"):
             raise StoreError(f"the store is not empty: {table.name} has rows; a backup is restored into a new one")
     if (local / CONTROL).exists():
         raise StoreError(f"{local / CONTROL}: there is control state already; move it away first")
