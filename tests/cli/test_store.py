@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from inalign.cli import main
 from inalign.settings_file import read_settings
 from inalign.store.spool import Delivery, Spool
-from inalign.store_access import open_store
+from inalign.store_access import become_owner, open_store
 from tests.store.material import NOW, aggregate, record, store
 
 
@@ -85,3 +86,24 @@ def test_store_that_is_open_elsewhere_says_what_to_do(config: Path) -> None:
 
 def test_name_that_is_none_is_refused(config: Path) -> None:
     assert inalign(config, "purge", "..", "--yes").exit_code == 2
+
+
+def test_root_goes_on_as_whom_the_folder_belongs_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[object, ...]] = []
+    for deed in ("chown", "setgroups", "setresgid", "setresuid"):
+        monkeypatch.setattr(os, deed, lambda *words, deed=deed, **_: done.append((deed, *words)))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    real = Path.stat
+    owned = os.stat_result((0o40700, 1, 1, 1, 990, 991, 0, 0, 0, 0))
+    monkeypatch.setattr(Path, "stat", lambda path, **how: owned if path == tmp_path else real(path, **how))
+    become_owner(tmp_path, tmp_path / "new")
+    assert done == [
+        ("chown", tmp_path / "new", 990, 991),
+        ("setgroups", []),
+        ("setresgid", 991, 991, 991),
+        ("setresuid", 990, 990, 990),
+    ]
+    assert (tmp_path / "new").is_dir()
+    done.clear()
+    become_owner(tmp_path / "new")  # root's own
+    assert done == [] or os.getuid() != 0

@@ -16,7 +16,7 @@ from inalign.store.backup import back_up, restore
 from inalign.store.engine import Engine
 from inalign.store.maintenance import purge, stats
 from inalign.store.spool import Spool, SpoolUnavailable
-from inalign.store_access import hand_over, open_store, store_folder
+from inalign.store_access import become_owner, open_store, store_folder
 
 
 @click.group()
@@ -30,15 +30,15 @@ def command() -> None:
 
 
 @contextmanager
-def _opened(config: Path | None) -> Iterator[tuple[Engine, Path]]:
+def _opened(config: Path | None, made: Path | None = None) -> Iterator[tuple[Engine, Path]]:
     settings, path = load(config)
     folder = store_folder(settings, path)
+    become_owner(folder, made)
     engine = open_store(settings, path)
     try:
         yield engine, folder
     finally:
         engine.close()
-        hand_over(folder)
 
 
 _place = click.Path(path_type=Path, file_okay=False)
@@ -54,7 +54,7 @@ def backup_command(folder: Path, config: Path | None) -> None:
 
     Example: inalign store backup /var/backups/inalign/2026-11-24
     """
-    with _opened(config) as (engine, local):
+    with _opened(config, folder) as (engine, local):
         made = back_up(engine, local, folder, datetime.now(UTC))
     click.echo(f"Backed up to {folder}: {len(made.files)} files, {_size(made.octets)}.")
 

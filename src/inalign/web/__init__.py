@@ -1,1 +1,0 @@
-"""The HTTP face of the keeper: questions as JSON."""
