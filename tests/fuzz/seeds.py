@@ -196,7 +196,6 @@ def aggregate_reports() -> Iterator[bytes]:
     yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/shown").rglob("*.xml")))
 
 
-<<<<<<< HEAD
 def tables() -> Iterator[bytes]:
     for kind in ("file", "refile", "csl"):
         for case in tomllib.loads((VECTORS / "keys" / f"{kind}.toml").read_text("utf-8")).values():
@@ -237,7 +236,8 @@ def configurations() -> Iterator[bytes]:
         words = (VECTORS / "moving" / f"{name}.names").read_text().split()
         equals = "=" if name == "policyd-spf" else " "
         yield bytes((number,)) + "".join(f"{word}{equals}yes\n" for word in words).encode()
-=======
+
+
 def feedback_reports() -> Iterator[bytes]:
     for path in sorted((VECTORS / "reports/failure/variants").glob("*.feedback")):
         sample = path.with_suffix(".sample")
@@ -247,7 +247,6 @@ def feedback_reports() -> Iterator[bytes]:
 
 def tls_reports() -> Iterator[bytes]:
     yield from (path.read_bytes() for path in sorted((VECTORS / "reports/tls/variants").glob("*.json")))
->>>>>>> main
 
 
 SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
@@ -277,7 +276,6 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "milter_session": (conversations, ""),
     "settings": (settings_files, "[milter] [dns] [log] = [ ] { } \" ' true 10 1e9 nan"),
     "aggregate": (aggregate_reports, AGGREGATE_WORDS),
-<<<<<<< HEAD
     "data_set": (tables, TABLE_WORDS),
     "csl": (lists, TABLE_WORDS + " , ="),
     "key_table": (key_rows, TABLE_WORDS),
@@ -285,13 +283,11 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "sign_rules": (rule_lines, 'for also identity key_table folder database query [ ] " = true'),
     "private_key": (key_files, "-----BEGIN -----END PRIVATE KEY----- ENCRYPTED RSA"),
     "moving": (configurations, "Include Domain Selector KeyFile KeyTable refile: csl: dsn: yes no # HOSTNAME"),
-=======
     "feedback_report": (
         feedback_reports,
         MAIL_WORDS + " " + RESULTS_WORDS + " Source-IP: Auth-Failure: IPv6: =?utf-8?q? ?=",
     ),
     "tls_report": (tls_reports, '{ } [ ] " : , null true 1e9 NaN \\ud800 policies policy summary failure-details'),
->>>>>>> main
 }
 
 

@@ -35,7 +35,6 @@ TARGETS: dict[str, Target] = {
     "milter_session": peers.milter_session,
     "settings": peers.settings,
     "aggregate": reports.aggregate,
-<<<<<<< HEAD
     "data_set": operators.data_set,
     "csl": operators.csl,
     "key_table": operators.key_table,
@@ -43,8 +42,6 @@ TARGETS: dict[str, Target] = {
     "sign_rules": operators.sign_rules,
     "private_key": operators.private_key,
     "moving": operators.moving,
-=======
     "feedback_report": reports.feedback_report,
     "tls_report": reports.tls,
->>>>>>> main
 }
