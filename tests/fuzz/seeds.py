@@ -196,6 +196,17 @@ def aggregate_reports() -> Iterator[bytes]:
     yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/shown").rglob("*.xml")))
 
 
+def feedback_reports() -> Iterator[bytes]:
+    for path in sorted((VECTORS / "reports/failure/variants").glob("*.feedback")):
+        sample = path.with_suffix(".sample")
+        yield path.read_bytes() + (b"\n\n--\n" + sample.read_bytes() if sample.exists() else b"")
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/failure/shown").glob("*.eml")))
+
+
+def tls_reports() -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/tls/variants").glob("*.json")))
+
+
 def tables() -> Iterator[bytes]:
     for kind in ("file", "refile", "csl"):
         for case in tomllib.loads((VECTORS / "keys" / f"{kind}.toml").read_text("utf-8")).values():
@@ -238,17 +249,6 @@ def configurations() -> Iterator[bytes]:
         yield bytes((number,)) + "".join(f"{word}{equals}yes\n" for word in words).encode()
 
 
-def feedback_reports() -> Iterator[bytes]:
-    for path in sorted((VECTORS / "reports/failure/variants").glob("*.feedback")):
-        sample = path.with_suffix(".sample")
-        yield path.read_bytes() + (b"\n\n--\n" + sample.read_bytes() if sample.exists() else b"")
-    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/failure/shown").glob("*.eml")))
-
-
-def tls_reports() -> Iterator[bytes]:
-    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/tls/variants").glob("*.json")))
-
-
 SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "message": (messages, MAIL_WORDS),
     "author": (from_values, MAIL_WORDS),
@@ -276,6 +276,11 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "milter_session": (conversations, ""),
     "settings": (settings_files, "[milter] [dns] [log] = [ ] { } \" ' true 10 1e9 nan"),
     "aggregate": (aggregate_reports, AGGREGATE_WORDS),
+    "feedback_report": (
+        feedback_reports,
+        MAIL_WORDS + " " + RESULTS_WORDS + " Source-IP: Auth-Failure: IPv6: =?utf-8?q? ?=",
+    ),
+    "tls_report": (tls_reports, '{ } [ ] " : , null true 1e9 NaN \\ud800 policies policy summary failure-details'),
     "data_set": (tables, TABLE_WORDS),
     "csl": (lists, TABLE_WORDS + " , ="),
     "key_table": (key_rows, TABLE_WORDS),
@@ -283,11 +288,6 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "sign_rules": (rule_lines, 'for also identity key_table folder database query [ ] " = true'),
     "private_key": (key_files, "-----BEGIN -----END PRIVATE KEY----- ENCRYPTED RSA"),
     "moving": (configurations, "Include Domain Selector KeyFile KeyTable refile: csl: dsn: yes no # HOSTNAME"),
-    "feedback_report": (
-        feedback_reports,
-        MAIL_WORDS + " " + RESULTS_WORDS + " Source-IP: Auth-Failure: IPv6: =?utf-8?q? ?=",
-    ),
-    "tls_report": (tls_reports, '{ } [ ] " : , null true 1e9 NaN \\ud800 policies policy summary failure-details'),
 }
 
 

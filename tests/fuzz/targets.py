@@ -35,6 +35,8 @@ TARGETS: dict[str, Target] = {
     "milter_session": peers.milter_session,
     "settings": peers.settings,
     "aggregate": reports.aggregate,
+    "feedback_report": reports.feedback_report,
+    "tls_report": reports.tls,
     "data_set": operators.data_set,
     "csl": operators.csl,
     "key_table": operators.key_table,
@@ -42,6 +44,4 @@ TARGETS: dict[str, Target] = {
     "sign_rules": operators.sign_rules,
     "private_key": operators.private_key,
     "moving": operators.moving,
-    "feedback_report": reports.feedback_report,
-    "tls_report": reports.tls,
 }
