@@ -113,7 +113,12 @@ def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
-    servers = [WebServer(Starlette(routes=routes(keeper.engine)), [bind_local(keeper.folders.socket)])]
+    servers = [
+        WebServer(
+            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters))),
+            [bind_local(keeper.folders.socket)],
+        )
+    ]
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]

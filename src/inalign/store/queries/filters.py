@@ -1,0 +1,107 @@
+"""What every question may be narrowed to: domain, span of days, source, reporter; and how far it goes.
+
+One builder makes the conditions, so that nothing is compared in two ways. Values are always parameters. Tables are
+called `t` in every question, so that no name of an answer hides one of their columns.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from inalign.errors import ParseError
+from inalign.store.engine import Parameter
+
+MAX_PAGE_ROWS = 10_000
+"""In one answer; more are had by the cursor. A page of rows for a person is far shorter."""
+
+
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for; empty is everything."""
+
+    domain: str = ""
+    """A domain: its reports, and those of its subdomains with a record of their own."""
+    since: date | None = None
+    until: date | None = None
+    """Days, both included; a report belongs to the day of the midpoint of its span."""
+    source: str = ""
+    """An address, or a network in CIDR form."""
+    reporter: str = ""
+    key: str = ""
+    """The key of one report."""
+    action: str = ""
+    """What the milter did."""
+    dmarc: str = ""
+    """A result of DMARC."""
+    limit: int = 1_000
+    after: str = ""
+    """The cursor of the last answer: rows behind it."""
+
+
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after"))
+
+
+class Condition(NamedTuple):
+    """A condition in SQL and its parameters."""
+
+    sql: str
+    parameters: dict[str, Parameter]
+
+
+def condition(filters: Filters, *, clock: str = "") -> Condition:
+    """The rows of `t` that are meant. `clock` is a column of seconds that stands for the day where there is none.
+
+    Raises `ParseError` for a source that is neither address nor network.
+    """
+    parts, parameters = ["1 = 1"], dict[str, Parameter]()
+    if filters.domain:
+        domain = filters.domain.lower().rstrip(".")
+        # Not LIKE: domain names have underscores, and the engines differ in how these are escaped.
+        parts.append("(t.domain = :domain OR right(t.domain, :below_length) = :below)")
+        parameters |= {"domain": domain, "below": f".{domain}", "below_length": len(domain) + 1}
+    if filters.since is not None:
+        parts.append(f"t.{clock} >= :since" if clock else "t.day >= :since")
+        parameters["since"] = _seconds(filters.since) if clock else filters.since
+    if filters.until is not None:
+        parts.append(f"t.{clock} < :until" if clock else "t.day <= :until")
+        parameters["until"] = _seconds(filters.until, days=1) if clock else filters.until
+    for name in ("reporter", "action", "dmarc"):
+        if value := getattr(filters, name):
+            parts.append(f"t.{name} = :{name}")
+            parameters[name] = value.lower()
+    if filters.key:
+        parts.append("t.report_key = :key")
+        parameters["key"] = filters.key
+    if filters.source:
+        sql, more = _source(filters.source)
+        parts.append(sql)
+        parameters |= more
+    return Condition(" AND ".join(parts), parameters)
+
+
+def _seconds(day: date, *, days: int = 0) -> int:
+    return int(
+        (datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days)).total_seconds()
+    )
+
+
+def _source(text: str) -> tuple[str, dict[str, Parameter]]:
+    try:
+        if "/" not in text:
+            return "t.source_key = :source_from", {"source_from": _source_key(text)}
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise ParseError(f"source: {text[:100]!r} is neither an address nor a network") from None
+    return "(t.source_key >= :source_from AND t.source_key <= :source_to)", {
+        "source_from": _source_key(str(network[0])),
+        "source_to": _source_key(str(network[-1])),
+    }
+
+
+def _source_key(address: str) -> str:
+    """An address as text that sorts as its number does: the version, then hexadecimal digits."""
+    number = ip_address(address)
+    return f"{number.version}{number.packed.hex()}"
