@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from inalign.store.columns import TABLES, Table
+from inalign.store.columns import TABLES, Kind, Table
 
 VERSION = 1
 
 _MONTHLY = {"records", "rollups", "failures", "tls_policies", "tls_failures", "evaluations"}
 """Tables that only grow, and that are asked for spans of days."""
+
+_PACKED = " CODEC(ZSTD(1))"
+"""Base64 and JSON become a quarter to a half smaller than with LZ4, which is ClickHouse's own choice."""
 
 
 def _duckdb(table: Table) -> str:
@@ -16,7 +19,9 @@ def _duckdb(table: Table) -> str:
 
 
 def _clickhouse(table: Table) -> str:
-    columns = ", ".join(f"`{name}` {kind.value[1]}" for name, kind in table.columns.items())
+    columns = ", ".join(
+        f"`{name}` {kind.value[1]}{_PACKED if kind is Kind.TEXT else ''}" for name, kind in table.columns.items()
+    )
     parts = " PARTITION BY toYYYYMM(day)" if table.name in _MONTHLY else ""
     key = ", ".join(f"`{name}`" for name in table.key)
     return f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}) ENGINE = ReplacingMergeTree{parts} ORDER BY ({key})"
