@@ -17,7 +17,7 @@ from inalign.settings import Settings
 from inalign.store.engine import StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.view import AFTER, Answer, View
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store_access import Folders, become_owner, open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""
@@ -33,6 +33,7 @@ Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
 @contextmanager
 def open_questions(settings: Settings, path: Path | None) -> Iterator[Ask]:
     """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`."""
+    become_owner(store_folder(settings, path))
     try:
         engine = open_store(settings, path)
     except StoreBusy:
