@@ -1,43 +1,89 @@
-"""Where questions are asked: the store file of this machine, or ClickHouse."""
+"""A question of a command: asked of the store itself, or of the keeper that has it open."""
 
 from __future__ import annotations
 
+import http.client
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
-from msgspec import Struct
+import msgspec
 
-from inalign.errors import SettingsError
+from inalign.errors import ParseError
 from inalign.settings import Settings
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, StoreError
+from inalign.store.engine import StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import AFTER, Answer, View
+from inalign.store_access import Folders, become_owner, open_store, store_folder
 
-STORE_FILE = "store.duckdb"
-Ask = Callable[[View, Filters], Answer[Struct]]
+TIMEOUT = 120.0
+"""Of one question, however large the store is."""
+
+
+class _Problem(msgspec.Struct):
+    detail: str = ""
+
+
+Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
 
 
 @contextmanager
 def open_questions(settings: Settings, path: Path | None) -> Iterator[Ask]:
-    """What answers questions; `path` is the file of the settings. Raises `SettingsError` where no store is set,
-    `StoreError` where there is none or it cannot be asked."""
-    engine = _open(settings, path)
+    """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`."""
+    become_owner(store_folder(settings, path))
     try:
-        engine.migrate()
+        engine = open_store(settings, path)
+    except StoreBusy:
+        yield partial(ask_keeper, Folders(base=store_folder(settings, path)).socket)
+        return
+    try:
         yield lambda view, filters: view.ask(engine, filters)
     finally:
         engine.close()
 
 
-def _open(settings: Settings, path: Path | None) -> Engine:
-    if settings.store.url:
-        return ClickHouseEngine(settings.store.url)
-    if not settings.store.folder:
-        raise SettingsError("store.folder is not set: no reports are kept")
-    file = (path.parent if path else Path()) / settings.store.folder / STORE_FILE
-    if not file.exists():
-        raise StoreError(f"{file}: there is no store yet; `inalign ingest` makes it")
-    return DuckDbEngine(file, memory_mb=settings.store.memory_mb, threads=settings.store.threads)
+def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Struct]:
+    """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
+    defaults = Filters()
+    asked = {
+        name: str(value)
+        for name in Filters.__struct_fields__
+        if (value := getattr(filters, name)) != getattr(defaults, name)
+    }
+    connection = _UnixConnection(where)
+    try:
+        connection.request("GET", f"/api/v1/{view.name}?{urlencode(asked)}", headers={"Host": "localhost"})
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise StoreError(
+            f"the process that has the store open does not answer at {where}: {str(problem) or repr(problem)}"
+        ) from None
+    finally:
+        connection.close()
+    if response.status == http.HTTPStatus.OK:
+        rows = msgspec.json.decode(body, type=list[view.row])  # type: ignore[name-defined]  # known when it runs
+        return Answer(rows, response.headers.get(AFTER, ""))
+    detail = _detail(body)
+    raise (ParseError if response.status == http.HTTPStatus.BAD_REQUEST else StoreError)(detail)
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_Problem).detail
+    except msgspec.DecodeError:
+        return body[:200].decode("utf-8", "replace")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

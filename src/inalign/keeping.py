@@ -104,12 +104,20 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             serve=partial(_servers, settings),
         )
         try:
-            asyncio.run(run_until_told(keeper))
+            asyncio.run(_run(keeper, settings))
         finally:
             loader.close()
             control.close()
     finally:
         engine.close()
+
+
+async def _run(keeper: Keeper, settings: Settings) -> None:
+    if not settings.store.reverse_names:
+        await run_until_told(keeper)
+        return
+    async with _live_resolver(settings) as keeper.resolver:
+        await run_until_told(keeper)
 
 
 def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:

@@ -21,7 +21,7 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[
         str,
         Meta(
-            pattern=r"^(https?://[^/?#@\\s]+/?)?$",
+            pattern=r"^(https?://[A-Za-z0-9.:_\[\]-]+/?)?$",
             description="What browsers open, where a proxy with TLS stands in front: https://reports.example.org. No "
             "other host name is answered, and nobody reads without signing in. Empty: the pages are for this host.",
         ),

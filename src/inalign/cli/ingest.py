@@ -20,7 +20,7 @@ from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import StoreBusy
 from inalign.store.spool import Delivery, Reason, Spool
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store_access import Folders, become_owner, open_store, store_folder
 from inalign.transport.run import run
 
 EXIT_FINDING = 1
@@ -58,6 +58,7 @@ def command(
         raise click.UsageError("name a file or a folder, or - for standard input")
     begun = time.monotonic()
     folders = Folders(base=store_folder(settings, path))
+    become_owner(folders.base)
     inputs = Inputs(paths, folders.base)
     total = Receipt()
     with click.progressbar(

@@ -19,13 +19,10 @@ from inalign import __version__
 from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import AFTER, Answer, View
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-AFTER = "Inalign-After"
-"""The field of the answer that holds the cursor of the rows that follow."""
 
 Ask = Callable[[View, Filters], Answer[Struct]]
 """Blocks; it is called in a thread."""
@@ -76,8 +73,7 @@ def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
 
 def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error, for programs and people."""
-    told = {"status": status, "detail": detail}
-    return JSONResponse(told, status, headers, media_type="application/problem+json")
+    return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
 
 
 def openapi() -> Mapping[str, Any]:

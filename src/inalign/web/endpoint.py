@@ -73,7 +73,7 @@ class Endpoints:
 
 
 PROBLEM = "application/problem+json"
-"""RFC 9457 section 3."""
+"""Of errors, for programs."""
 
 
 def is_for_programs(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Passwords as Argon2id hashes (RFC 9106); argon2-cffi is imported here alone."""
+"""Passwords as Argon2id hashes; argon2-cffi is imported here alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The words of the pages: one file a language, the same keys in each, none of them in the code.
 
-A choice by the visitor (kept in a cookie) counts before what the browser asks for (RFC 9110 section 12.5.4).
+A choice by the visitor (kept in a cookie) counts before what the browser asks for (Accept-Language).
 """
 
 from __future__ import annotations
