@@ -87,6 +87,14 @@ def test_the_quarantine_is_not_for_a_scope(users_site: Site) -> None:
     assert "no_report" not in _cached(users_site, "narrow").get("/intake").text
 
 
+def test_an_admin_of_some_domains_makes_no_users(users_site: Site) -> None:
+    browser = _cached(users_site, "nothing")
+    assert browser.get("/users").status == 403
+    assert browser.post("/users/add", name="eve", role="admin", domains="*").status == 403
+    assert browser.post("/users/change", name="nothing", role="admin", domains="*", do="keep").status == 403
+    assert users_site.accounts.user("eve") is None
+
+
 @pytest.mark.parametrize(
     ("one", "other", "both"),
     [
