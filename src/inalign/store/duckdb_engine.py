@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import EVALUATIONS, RAW, TABLES, Table
+from inalign.store.columns import EVALUATIONS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import PARAMETER, Change, Parameter, Row, StoreBusy, StoreError
 from inalign.store.migrations import DUCKDB, VERSION
 
@@ -181,6 +181,9 @@ class _Transaction:
         names = ", ".join(f'"{name}"' for name in table.columns)
         source = f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {MAX_OBJECT_OCTETS})"
         types = {name: kind.value[0] for name, kind in table.columns.items()}
+        if table is NAMES:  # what is known now counts
+            old = f"DELETE FROM names WHERE source_ip IN (SELECT source_ip FROM {source})"  # noqa: S608 - as below
+            self._cursor.execute(old, [[str(file) for file in files], types])
         sql = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {source} AS fresh"  # noqa: S608 - names of ours
         if table in REPEATED:
             same = " AND ".join(f"old.{name} = fresh.{name}" for name in table.key)
