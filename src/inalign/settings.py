@@ -462,6 +462,29 @@ class EvaluationsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     ] = 1 << 30
 
 
+class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How report data is judged: who sends as us, and what to do next (docs/insight.md)."""
+
+    maps: Annotated[
+        list[str],
+        Meta(
+            description="Maps of senders of your own, TOML or CSV, which go before the one that comes with Inalign. "
+            "Relative paths begin where this file is."
+        ),
+    ] = field(default_factory=list)
+    look_up: Annotated[
+        bool,
+        Meta(
+            description="Ask DNS what a judged domain publishes, once a day. Without it, and without "
+            "`inalign ingest --zone`, no domain is called ready."
+        ),
+    ] = True
+    language: Annotated[
+        Literal["", "en", "ja"],
+        Meta(description="Of sentences in tables; empty: as LC_ALL, LC_MESSAGES or LANG say, else English."),
+    ] = ""
+
+
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a monitor may ask over HTTP: /metrics in the text format of Prometheus, and /health."""
 
@@ -498,6 +521,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arc: ArcSettings = field(default_factory=ArcSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
+    insight: InsightSettings = field(default_factory=InsightSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)

@@ -6,7 +6,6 @@ from it (`insight.lookups`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 from inalign.insight.facts import DomainFacts
@@ -20,7 +19,7 @@ FAILED = "servfail"
 async def look_up(resolver: Resolver, facts: DomainFacts) -> tuple[frozenset[str], Answers]:
     """The names that were asked for, and the answers as a zone in JSON has them."""
     answers: Answers = {}
-    failed: set[str] = set()
+    failed: set[Wanted] = set()
     asked: set[Wanted] = set()
     while wanted := wanted_lookups(facts, answers, asked):
         asked.update(wanted)
@@ -28,15 +27,13 @@ async def look_up(resolver: Resolver, facts: DomainFacts) -> tuple[frozenset[str
         for name, kind in wanted:
             answer = await _ask(resolver, name, kind)
             if answer.outcome is Outcome.FAILED:
-                failed.add(name)
+                failed.add((name, kind))
             elif answer.outcome is not Outcome.NO_NAME:
                 listed = answers.setdefault(name, {})
                 if answer.records:
                     listed[kind] = [_written(record) for record in answer.records]
-    for name in failed - answers.keys():
-        answers[name] = {"error": FAILED}
-    for name in failed & answers.keys():
-        if not answers[name] or "TXT" not in answers[name]:
+    for name, kind in failed:
+        if kind == "TXT" or not answers.get(name):
             answers[name] = {"error": FAILED}
     return frozenset(name for name, _ in asked), answers
 
@@ -60,8 +57,3 @@ def _written(record: object) -> object:
             return record.decode("utf-8", "surrogateescape")
         case _:
             return str(record)
-
-
-def is_answered(answers: Mapping[str, Mapping[str, object]], domain: str) -> bool:
-    """Whether DNS said anything about the domain at all."""
-    return "error" not in answers.get(domain, {"error": ""})
