@@ -15,8 +15,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from judge_scenarios import payload, report_of
-
 from inalign.flow.judge import Judging
 from inalign.insight.directory import own_directory
 from inalign.insight.gather import facts_from_reports
@@ -25,6 +23,7 @@ from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.rows import plan_row, source_rows
 from inalign.insight.site import Surroundings
+from inalign.reports.report import AggregateReport
 from inalign.store.clickhouse_engine import ClickHouseEngine
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
@@ -33,8 +32,9 @@ from inalign.store.facts import facts_of
 from inalign.store.intake import Arrival, load
 from inalign.store.places import Places
 from inalign.store.rows import AggregateRows, rows_of
-from inalign.store.surroundings import write_answers, write_names, write_reputation
-from inalign.surroundings import read_ptr_files, read_reputation_files, read_zone_files
+from inalign.store.surroundings import move_hosts
+from inalign.surroundings import read_surrounding
+from judge_scenarios import payload, report_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -73,12 +73,11 @@ def main() -> None:
         load_set(given.folder, engine, work)
         print(f"loaded in {time.perf_counter() - begun:.1f} s")
         dns = [given.folder / "dns"]
-        hosts, reputation = read_ptr_files(dns), read_reputation_files(dns)
-        for origin, answers in read_zone_files(dns).items():
-            write_answers(control, origin, answers, now=NOW.timestamp())
-        write_names(engine, hosts, now=NOW.timestamp(), folder=work)
-        write_reputation(control, reputation)
-        sys.exit(judge_all(given.folder, given.output, engine, control, Surroundings(hosts, reputation)))
+        told = read_surrounding(dns, dns, dns)
+        told.keep(control, now=NOW.timestamp())
+        move_hosts(engine, control, now=NOW.timestamp(), folder=work)
+        surroundings = Surroundings(told.hosts, told.reputation)
+        sys.exit(judge_all(given.folder, given.output, engine, control, surroundings))
 
 
 def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surroundings: Surroundings) -> int:
@@ -94,7 +93,7 @@ def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surr
         plan = judging.plan(judgement)
         judged = time.perf_counter()
         forged = {found["file"] for found in json.loads(path.read_text("utf-8"))["forged_reports"]}
-        reports = {}
+        reports: dict[tuple[object, ...], AggregateReport] = {}
         for file in sorted((folder / "reports" / domain).iterdir()):
             if f"reports/{domain}/{file.name}" not in forged:
                 report = report_of(payload(file.read_bytes(), file.name))

@@ -41,7 +41,8 @@ def make_directory(settings: Settings, path: Path | None) -> Directory:
     if not settings.insight.maps:
         return own_directory()
     base = path.absolute().parent if path is not None else Path.cwd()
-    tomls, csvs = [], []
+    tomls: list[str] = []
+    csvs: list[str] = []
     for name in settings.insight.maps:
         try:
             text = (base / name).read_text("utf-8-sig")

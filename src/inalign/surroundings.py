@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -21,6 +22,8 @@ from inalign.insight.site import Reputation
 from inalign.resolver.master_file import parse_master_file
 from inalign.resolver.port import MailExchange, fold
 from inalign.resolver.zone import ZoneResolver
+from inalign.store.control import Control
+from inalign.store.surroundings import write_answers, write_hosts, write_reputation
 
 MAX_ZONE_OCTETS = 256 << 20
 """Of one zone file, unpacked: a gzip bomb must not fill the memory."""
@@ -83,6 +86,29 @@ def files_of(paths: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
         else:
             yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What files told of DNS and of addresses."""
+
+    zones: Mapping[str, Answers]
+    hosts: Mapping[str, str]
+    reputation: Mapping[str, Reputation]
+
+    def keep(self, control: Control, *, now: float) -> None:
+        """With the store; what was there of the same files is replaced. Raises `ControlError`."""
+        for origin, answers in self.zones.items():
+            write_answers(control, origin, answers, now=now)
+        if self.hosts:
+            write_hosts(control, self.hosts)
+        if self.reputation:
+            write_reputation(control, self.reputation)
+
+
+def read_surrounding(zone: Sequence[Path], ptr: Sequence[Path], reputation: Sequence[Path]) -> Surrounding:
+    """All of the options --zone, --ptr and --reputation, before any of it is kept. Raises `SurroundingsError`."""
+    return Surrounding(read_zone_files(zone), read_ptr_files(ptr), read_reputation_files(reputation))
 
 
 def _files(paths: Sequence[Path], fits: Callable[[str], bool], kind: str) -> Iterator[Path]:

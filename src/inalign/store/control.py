@@ -29,6 +29,7 @@ _STEPS = {
         "CREATE TABLE answers (origin TEXT, name TEXT, answer BLOB NOT NULL, at REAL NOT NULL, "
         "PRIMARY KEY (origin, name))",
         "CREATE INDEX answers_name ON answers (name)",
+        "CREATE TABLE hosts (address TEXT PRIMARY KEY, name TEXT NOT NULL)",
         "CREATE TABLE reputation (address TEXT PRIMARY KEY, word TEXT NOT NULL)",
         "CREATE TABLE overrides (domain TEXT, source TEXT, class TEXT NOT NULL, service TEXT NOT NULL, "
         "at REAL NOT NULL, PRIMARY KEY (domain, source))",

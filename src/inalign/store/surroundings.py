@@ -112,16 +112,26 @@ def load_lookups(control: Control, facts: DomainFacts) -> DomainLookups:
 # Addresses
 
 
-def write_names(engine: Engine, names: Mapping[str, str], *, now: float, folder: Path) -> None:
-    """Keep reverse names by address; an empty one was asked for and is not there. Raises `StoreError`, `OSError`."""
+def write_hosts(control: Control, names: Mapping[str, str]) -> None:
+    """Keep reverse names by address; whoever has the store open moves them to `names`. Raises `ControlError`."""
+    with control.change() as change:
+        change.executemany("INSERT OR REPLACE INTO hosts VALUES (?, ?)", names.items())
+
+
+def move_hosts(engine: Engine, control: Control, *, now: float, folder: Path) -> int:
+    """Move what waits to `names`; returns how many. Raises `StoreError`, `ControlError`, `OSError`."""
+    names: dict[str, str] = dict(control.ask("SELECT address, name FROM hosts"))
     if not names:
-        return
+        return 0
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".ndjson") as file:
         for address, name in names.items():
             file.write(msgspec.json.encode({"source_ip": address, "name": name, "asked_at": int(now)}) + b"\n")
         file.flush()
         with engine.change() as change:
             change.insert(NAMES, [Path(file.name)])
+    with control.change() as done:
+        done.executemany("DELETE FROM hosts WHERE address = ? AND name = ?", names.items())
+    return len(names)
 
 
 def write_reputation(control: Control, words: Mapping[str, Reputation]) -> None:
@@ -140,8 +150,9 @@ def load_surroundings(engine: Engine, control: Control, facts: DomainFacts) -> S
         values: dict[str, Parameter] = {f"a{number}": address for number, address in enumerate(some)}
         names = ", ".join(f":{each}" for each in values)
         asked = engine.query(f"SELECT source_ip, name FROM names WHERE name <> '' AND source_ip IN ({names})", values)  # noqa: S608
-        hosts |= {str(address): str(name) for address, name in asked}
         marks = ", ".join("?" * len(some))
+        hosts |= {str(address): str(name) for address, name in asked}
+        hosts |= dict(control.ask(f"SELECT address, name FROM hosts WHERE address IN ({marks})", some))  # noqa: S608
         reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))  # noqa: S608
     return Surroundings(hosts, reputation)
 
