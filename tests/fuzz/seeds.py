@@ -36,6 +36,11 @@ MAIL_WORDS = (
 RECEIVED_WORDS = (
     'from by ( ) [192.0.2.66] 192.0.2.66 [IPv6:2001:db8::1] helo= HELO port=1 ident= @ ; " \\ (may be forged)'
 )
+AGGREGATE_WORDS = (
+    "<feedback> </feedback> <record> </record> <row> </row> <source_ip> <count> <policy_evaluated> <dkim> </dkim> <spf>"
+    " <reason> <identifiers> <auth_results> <domain> <result> <report_metadata> <date_range> <policy_published> <p>"
+    " <extension> <!-- --> <![CDATA[ ]]> <!DOCTYPE <!ENTITY <?xml ?> encoding= xmlns= &amp; &#0; & < > /> : shift_jis"
+)
 MASTER_WORDS = r'$ORIGIN $TTL @ * IN TXT A AAAA MX CNAME SOA ( ) " \" ; \065 \# 192.0.2.1 2001:db8::1 example.org.'
 
 
@@ -183,6 +188,11 @@ def whole_messages() -> Iterator[bytes]:
     yield from (b"192.0.2.1\nmail.example.com\nbounce@example.com\n" + text for text in messages())
 
 
+def aggregate_reports() -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/variants").glob("*.xml")))
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/shown").rglob("*.xml")))
+
+
 SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "message": (messages, MAIL_WORDS),
     "author": (from_values, MAIL_WORDS),
@@ -209,6 +219,7 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "whole_message": (whole_messages, MAIL_WORDS + " " + SIGNATURE_WORDS),
     "milter_session": (conversations, ""),
     "settings": (settings_files, "[milter] [dns] [log] = [ ] { } \" ' true 10 1e9 nan"),
+    "aggregate": (aggregate_reports, AGGREGATE_WORDS),
 }
 
 

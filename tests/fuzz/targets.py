@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.fuzz import dns, mail, peers, policy, signatures
+from tests.fuzz import dns, mail, peers, policy, reports, signatures
 
 Target = Callable[[bytes], None]
 
@@ -34,4 +34,5 @@ TARGETS: dict[str, Target] = {
     "whole_message": signatures.whole_message,
     "milter_session": peers.milter_session,
     "settings": peers.settings,
+    "aggregate": reports.aggregate,
 }

@@ -73,8 +73,8 @@ class Elements:
             element.size += len(text)
             element.parts.append(text)
 
-    def open_tag(self, name: str, body: str, literal: str) -> None:
-        """Take an opening tag: name with prefix, attributes, and the tag as it stands."""
+    def open_tag(self, name: str, body: str, literal: str) -> bool:
+        """Take an opening tag: name with prefix, attributes, and the tag as it stands. Gives whether it is one."""
         prefix, _, local = name.rpartition(":")
         local = self._folded(local)
         spaces = self.stack[-1].spaces if self.stack else self._spaces
@@ -83,28 +83,27 @@ class Elements:
             spaces = {**spaces, **found}
         space = spaces.get(prefix, "")
         if self.feedback is None and not self._begin(local, space, spaces):
-            return
+            return True
         if not self.stack:
-            return
+            return False
         top = self.stack[-1]
         foreign = bool(prefix) and self._foreign(space)
         opaque = foreign or top.opaque or top.name == "extension"
         if local == "feedback" and not opaque:
             self._tell("feedback within feedback")
-            return
+            return False
         if local in SECTIONS and opaque and not foreign and all(one.name != "extension" for one in self.stack):
             opaque = False  # some unknown element was not closed
-        if not opaque and local in PARENTS:
-            self._make_way(local)
-        elif top.leaf:
+        placed = not opaque and local in PARENTS and (self._make_way(local) or not top.leaf)
+        if not placed and top.leaf:
             self._tell(f"a bare < was kept: {literal[:60]!r}")
             self.text(literal)
-            return
-        else:
-            opaque = True
+            return False
+        opaque = not placed
         parent = self.stack[-1]
         leaf = not opaque and (local in LEAVES or (local in {"dkim", "spf"} and parent.name == "policy_evaluated"))
         self._push(Element(local, space, spaces, leaf=leaf, opaque=opaque))
+        return True
 
     def close_tag(self, name: str, literal: str) -> None:
         """Take a closing tag; `literal` is empty for one that an opening tag brings with it."""
@@ -128,12 +127,12 @@ class Elements:
         elif local in self.wrappers:
             self.wrappers.remove(local)
             self.end(within="")
-        elif top.leaf and local not in PARENTS:
+        elif top.leaf and f"<{name}" in "".join(top.parts):
             self._tell(f"a bare < was kept: {literal[:60]!r}")
             self.text(literal)
         else:
             self._tell(f"</{local[:60]}> closes nothing")
-            if top.leaf and local in LEAVES:
+            if top.leaf and (local in LEAVES or local not in PARENTS):
                 self._pop()
 
     def end(self, *, within: str) -> None:
@@ -148,7 +147,7 @@ class Elements:
 
     def _begin(self, local: str, space: str, spaces: Mapping[str, str]) -> bool:
         """Before the root: whether the tag is still to be taken, because the root that it belongs in is missing."""
-        self.implicit = local in SECTIONS
+        self.implicit = local in SECTIONS and local != "record"  # other documents have records, too
         if local != "feedback" and not self.implicit:
             if len(self.wrappers) < self._limits.depth:
                 self.wrappers.append(local)
@@ -160,17 +159,18 @@ class Elements:
         self.stack.append(self.feedback)
         return self.implicit
 
-    def _make_way(self, local: str) -> None:
-        """Close what stands between an element and the one in which it may stand; nothing if there is none."""
+    def _make_way(self, local: str) -> bool:
+        """Close what stands between an element and the one in which it may stand; whether there is one."""
         wanted = PARENTS[local]
         if self.stack[-1].name in wanted:
-            return
+            return True
         for place in range(len(self.stack) - 2, -1, -1):
             if self.stack[place].name in wanted:
                 self._tell(f"not closed before {local}: {', '.join(one.name for one in self.stack[place + 1 :])[:100]}")
                 while len(self.stack) > place + 1:
                     self._pop()
-                return
+                return True
+        return False
 
     def _push(self, element: Element) -> None:
         parent = self.stack[-1]

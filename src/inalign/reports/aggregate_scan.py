@@ -45,6 +45,7 @@ class Scanner:
         self._rest = ""
         self._until = ""  # what ends the comment, instruction or CDATA section in which a piece ended
         self._after = ""
+        self._bare = 0
 
     @property
     def between_records(self) -> bool:
@@ -113,14 +114,15 @@ class Scanner:
         if closing:
             self.elements.close_tag(name, tag[0])
             return end
-        if body and (body.count('"') % 2 or body.count("'") % 2):
+        while body and len(body) < self._limits.tag and (body.count('"') % 2 or body.count("'") % 2):
             longer = _LONGER.match(text, end)
-            if longer:
-                body, end = body + ">" + longer[0][:-1], longer.end()
+            if not longer:
+                break
+            body, end = body + ">" + longer[0][:-1], longer.end()
         if len(self.elements.stack) >= self._limits.depth:
             raise RefusedError(RefusalCode.TOO_DEEP, f"elements in more than {self._limits.depth} others")
-        self.elements.open_tag(name, (body or "")[: self._limits.tag], tag[0])
-        if body and body.endswith("/"):
+        opened = self.elements.open_tag(name, (body or "")[: self._limits.tag], tag[0])
+        if opened and body and body.endswith("/"):
             self.elements.close_tag(name, "")
         return end
 
@@ -145,6 +147,9 @@ class Scanner:
                 self._tell(f"control characters in the tag {tag[0][:60]} were left out")
                 self._tag(tag[0], tag)
                 return end + 1
+        self._bare += 1
+        if self._bare > self._limits.bare:
+            raise RefusedError(RefusalCode.MALFORMED, f"more than {self._limits.bare} times a < without a tag")
         if self.elements.feedback is not None:
             self._tell(f"a bare < was kept: {text[start : start + 60]!r}")
         self.elements.text("<")

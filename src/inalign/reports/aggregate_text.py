@@ -33,23 +33,25 @@ _NOT_COMMON = re.compile(r"[\ue000-\uf8ff\ufffd]")
 class Decoder:
     """Takes octets in any portions; gives text in pieces of about 64 kB."""
 
-    def __init__(self, flaws: Flaws) -> None:
+    def __init__(self, flaws: Flaws, declared: str = "utf-8") -> None:
         self._flaws = flaws
         self._held = bytearray()
+        self._due = BLOCK
         self._text = ""  # of a wide encoding: what stands behind the last `>`
         self._begun = False
-        self._declared = "utf-8"
+        self._declared = declared
         self._guess = ""
         self._wide: codecs.IncrementalDecoder | None = None
 
     def feed(self, octets: bytes) -> Iterator[str]:
         """The text that is now whole."""
         self._held += octets
-        if len(self._held) >= BLOCK:
+        if len(self._held) >= self._due:
             block = bytes(self._held)
             self._held.clear()
             for start in range(0, len(block), BLOCK):
                 yield from self._block(block[start : start + BLOCK], last=False)
+            self._due = len(self._held) + BLOCK
 
     def close(self) -> Iterator[str]:
         """The rest."""
@@ -110,9 +112,9 @@ class Decoder:
                 return text
         except UnicodeDecodeError:
             pass
-        return _NODE.sub(lambda node: self._node(node[0]).encode(), block).decode("utf-8", "replace")
+        return _NODE.sub(lambda node: self.value(node[0]).encode(), block).decode("utf-8", "replace")
 
-    def _node(self, octets: bytes) -> str:
+    def value(self, octets: bytes) -> str:
         """One value that is not ASCII."""
         utf8 = _strict(octets, "utf-8")
         declared = self._declared
@@ -137,8 +139,21 @@ class Decoder:
         self._flaws.tell(FlawCode.ENCODING, f"what does not fit {self._declared} was read as {name}")
 
 
+def value_text(octets: bytes, flaws: Flaws, charset: str = "utf-8") -> str:
+    """One value that came by itself, in the encoding that is told or the one that it is seen to be in."""
+    codec = "iso2022_jp_2" if _escaped_japanese(octets) else _known(charset)
+    if codec == "iso2022_jp_2" and octets.isascii():
+        return octets.decode(codec, "replace")
+    if octets.isascii():
+        return octets.decode("ascii")
+    return Decoder(flaws, codec).value(octets)
+
+
 def _sniff(block: bytes) -> tuple[str, int]:
     """A wide encoding by its first octets, and how many of them are a byte-order mark."""
+    padding = len(block) - len(block.lstrip(b"\0"))
+    if padding > 1 and 0 not in block[padding : padding + 64]:
+        return "", padding
     start = block[:64]
     zeros = start.count(0)
     for mark, name in (

@@ -23,8 +23,50 @@ class XmlLimits:
     """Of all values of one record, and of all that is no record."""
     tag: int = 16_384
     """Characters of a tag with its attributes, of which only `xmlns` is read."""
+    bare: int = 100_000
+    """Times that a `<` stands where no tag begins. They are slow to mend, and a report of a faulty writer has few."""
     extensions: int = 100
     """Of one record, and of all that is no record."""
 
 
 XML_LIMITS = XmlLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackLimits:
+    """Of one failure or abuse report."""
+
+    octets: int = 1 << 20
+    """Of the feedback part; the longest in it, the forms of RFC 6591 section 3.2.4, have some kB."""
+    fields: int = 1000
+    """Of the feedback part, and of the reported message's header."""
+    text: int = 65_536
+    """Characters of one value."""
+    repeats: int = 100
+    """Values of one field that may be repeated, and fields that no RFC knows."""
+    header: int = 262_144
+    """Octets of the reported message's header; Postfix takes 102,400 by default."""
+    words: int = 262_144
+    """Characters of a report in plain text."""
+
+
+FEEDBACK_LIMITS = FeedbackLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class TlsLimits:
+    """Of one TLS report, unpacked."""
+
+    octets: int = 1 << 25
+    """One of `failure-details` has some 300 octets, and a report of a day few of them."""
+    policies: int = 10_000
+    """A report is of one domain, but some reporters send all that a host serves in one."""
+    failures: int = 100_000
+    """Of all policies."""
+    values: int = 200
+    """Of one `policy-string` or `mx-host`."""
+    text: int = 4096
+    """Characters of one value."""
+
+
+TLS_LIMITS = TlsLimits()

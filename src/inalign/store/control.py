@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,13 @@ class Control:
         self._path = path
         self._lock = threading.Lock()
         try:
+            os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-        except sqlite3.Error as problem:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        except (OSError, sqlite3.Error) as problem:
             raise ControlError(f"{path}: {problem}") from None
         with self.change() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -62,9 +66,6 @@ class Control:
                 for statement in _STEPS[step]:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {step:d}")
-        with self._lock:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -75,7 +76,8 @@ class Control:
                 try:
                     yield self._connection
                 except BaseException:
-                    self._connection.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):  # the first problem is the one to tell
+                        self._connection.execute("ROLLBACK")
                     raise
                 self._connection.execute("COMMIT")
             except sqlite3.Error as problem:
@@ -93,6 +95,18 @@ class Control:
         """Let go of the file."""
         with self._lock:
             self._connection.close()
+
+    def backup(self, target: Path) -> None:
+        """A copy in a new file, of one state. Raises `ControlError`."""
+        with self._lock:
+            try:
+                copy = sqlite3.connect(target)
+                try:
+                    self._connection.backup(copy)
+                finally:
+                    copy.close()
+            except sqlite3.Error as problem:
+                raise ControlError(f"{target}: {problem}") from None
 
     # Sources of reports
 

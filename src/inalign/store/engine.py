@@ -30,8 +30,16 @@ class StoreBusy(StoreError):  # noqa: N818 - a state, as the user meets it
     """Another process has the store open."""
 
 
+class RowsRefused(StoreError):  # noqa: N818 - what became of rows
+    """The database is well, and these rows it will never take: trying again is of no use, trying fewer is."""
+
+
 class Engine(Protocol):
     """A database. All of it blocks; queries may run in several threads, changes in one at a time."""
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether a change comes into force as a whole, so that sums can take the place of what was summed."""
 
     def query(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Row]:
         """The rows, with values as the columns say."""
@@ -43,7 +51,7 @@ class Engine(Protocol):
         """Bring the tables to the form of this version; returns its number. Raises `StoreError` for a newer form."""
 
     def backup(self, folder: Path) -> None:
-        """A copy of all tables in a new folder."""
+        """A copy of all tables in a folder, one Parquet file each; both engines read those of the other."""
 
     def restore(self, folder: Path) -> None:
         """Fill empty tables from such a copy."""
@@ -66,6 +74,30 @@ class Change(Protocol):
 
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""
+
+
+MAX_ROWS = 1_000_000
+"""Of an answer; pages ask for some hundred, and what is larger is asked for in parts."""
+_WHOLE = (-(1 << 63), (1 << 63) - 1)
+_DAYS = (date(1900, 1, 1), date(2299, 12, 31))
+
+
+def used(sql: str, parameters: Mapping[str, Parameter] | None) -> dict[str, Parameter]:
+    """The parameters that occur in a text, as both engines can hold them: whatever a user asks for, it is an answer."""
+    given = parameters or {}
+    return {name: _holdable(given[name]) for name in {match["name"] for match in PARAMETER.finditer(sql)}}
+
+
+def _holdable(value: Parameter) -> Parameter:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case bool() | float():
+            return value
+        case int():
+            return max(_WHOLE[0], min(value, _WHOLE[1]))
+        case _:
+            return max(_DAYS[0], min(value, _DAYS[1]))
 
 
 def count(engine: Engine, sql: str, parameters: Mapping[str, Parameter] | None = None) -> int:

@@ -19,15 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import msgspec
-
 from inalign.store.columns import CONFLICTS, OF_A_REPORT, RAW
-from inalign.store.engine import Engine, in_list
-from inalign.store.rows import ReportRows
+from inalign.store.engine import Engine, Parameter, StoreError, count, in_list
+from inalign.store.rows import ReportRows, encode
 
 KEYS_A_QUERY = 1_000
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Outcome(StrEnum):
@@ -80,16 +76,48 @@ def load(
         files.write("raw", map(_raw_line, raws))
         files.write("conflicts", [_conflict_line(arrival) for arrival in conflicts])
         for arrival in fresh:
-            if arrival.counts:
-                for table, (lines, head) in arrival.rows.tables.items():
-                    files.write(table, lines.with_head(head))
-            files.write("reports", [_report_line(arrival, now)])
+            _write(files, arrival, now)
         with engine.change() as change:
             for old in OF_A_REPORT if replaced else ():
                 change.delete(old, f"report_key IN ({in_list(replaced)})")
             for each in (RAW, CONFLICTS, *OF_A_REPORT):
                 change.insert(each, files.of(each.name))
     return outcomes
+
+
+def exchange(engine: Engine, arrival: Arrival, *, now: datetime, folder: Path) -> None:
+    """Let a content of `conflicts` count in place of the one that came first, which becomes a conflict.
+
+    `arrival` is read again from its raw delivery. May be repeated after an interruption. Raises `StoreError`, also
+    where the sums of the old content stand in those of a whole day and cannot be taken out again.
+    """
+    key: dict[str, Parameter] = {"key": arrival.rows.key}
+    names = tuple(CONFLICTS.columns)
+    sql = f"SELECT {', '.join(names)} FROM reports WHERE report_key = :key AND content_digest <> :digest"  # noqa: S608
+    before = engine.query(sql, key | {"digest": arrival.rows.digest})
+    of_it = "FROM reports WHERE report_key = :key AND kind = 'aggregate' AND is_counted AND records > 0"
+    has_sums = "SELECT count(*) FROM rollups WHERE report_key = :key"
+    if count(engine, f"SELECT count(*) {of_it}", key) and not count(engine, has_sums, key):
+        raise StoreError(f"report {arrival.rows.key}: it is too old to be exchanged; its day is summed up")
+    with tempfile.TemporaryDirectory(dir=folder, prefix="exchange-") as name, _Files(Path(name)) as files:
+        files.write("conflicts", [encode(dict(zip(names, row, strict=True))) for row in before])
+        _write(files, arrival, now)
+        with engine.change() as change:
+            change.insert(CONFLICTS, files.of("conflicts"))
+            for table in OF_A_REPORT:
+                change.delete(table, "report_key = :key", key)
+                change.insert(table, files.of(table.name))
+            change.delete(
+                CONFLICTS, "report_key = :key AND content_digest = :digest", key | {"digest": arrival.rows.digest}
+            )
+
+
+def _write(files: _Files, arrival: Arrival, now: datetime) -> None:
+    """The rows of a report; one that does not count has none but its own."""
+    if arrival.counts:
+        for table, (lines, head) in arrival.rows.tables.items():
+            files.write(table, lines.with_head(head))
+    files.write("reports", [_report_line(arrival, now)])
 
 
 def _known(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[str, bool]]:
@@ -132,7 +160,7 @@ def _sort(
 
 def _report_line(arrival: Arrival, now: datetime) -> bytes:
     rows = arrival.rows
-    return _encode(
+    return encode(
         rows.row
         | {
             "report_key": rows.key,
@@ -151,7 +179,7 @@ def _report_line(arrival: Arrival, now: datetime) -> bytes:
 
 def _conflict_line(arrival: Arrival) -> bytes:
     rows = arrival.rows
-    return _encode(
+    return encode(
         {
             "report_key": rows.key,
             "content_digest": rows.digest,
@@ -169,7 +197,7 @@ def _conflict_line(arrival: Arrival) -> bytes:
 
 
 def _raw_line(raw: Raw) -> bytes:
-    return _encode(
+    return encode(
         {
             "raw_digest": raw.digest,
             "name": raw.name,

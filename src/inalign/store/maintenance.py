@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from inalign.store.columns import (
     COUNTERS,
     EVALUATIONS,
     FAILURES,
+    NAMES,
     RAW,
     RECORDS,
     REPORTS,
@@ -25,7 +27,9 @@ from inalign.store.columns import (
     TLS_POLICIES,
     Table,
 )
-from inalign.store.engine import Engine, Parameter, count
+from inalign.store.engine import Engine, Parameter, Row, count, in_list
+
+KEYS_A_CHANGE = 1_000
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,21 +47,29 @@ class Retention:
 
 
 def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None:
-    """Delete what is older than it is kept. Days without records keep their sums."""
+    """Delete what is older than it is kept. Days without records keep their sums.
+
+    The row of a report stays as long as anything that was counted from it, so that the report is known if it comes
+    again. May be interrupted and repeated. Raises `StoreError`.
+    """
     today = now.date()
     if keep.records:
         first = today - timedelta(days=keep.records)
-        _merge_rollups(engine, first, folder)
+        if engine.is_atomic:
+            _merge_rollups(engine, first, folder)
         _delete_before(engine, RECORDS, first)
-    for table, days in (
-        (ROLLUPS, keep.rollups),
-        (FAILURES, keep.failures),
-        (TLS_POLICIES, keep.tls),
-        (TLS_FAILURES, keep.tls),
-        (EVALUATIONS, keep.evaluations),
+    for table, days, kinds in (
+        (ROLLUPS, keep.rollups, "'aggregate'"),
+        (FAILURES, keep.failures, "'failure', 'abuse'"),
+        (TLS_POLICIES, keep.tls, "'tls'"),
+        (TLS_FAILURES, keep.tls, ""),
+        (EVALUATIONS, keep.evaluations, ""),
     ):
         if days:
-            _delete_before(engine, table, today - timedelta(days=days))
+            first = today - timedelta(days=days)
+            _delete_before(engine, table, first)
+            if kinds:
+                _delete(engine, REPORTS, f"kind IN ({kinds}) AND day < :first", {"first": first})
     if keep.raw:
         oldest = int((now - timedelta(days=keep.raw)).timestamp())
         for table in (RAW, CONFLICTS):
@@ -75,48 +87,81 @@ def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[st
             change.delete(table, condition, parameters)
 
 
+_OF_A_GROUP = ("day", "domain", "org_domain", "reporter", "header_from", "source_group")
+_SUMS = (*COUNTERS, "unknown")
+
+
 def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
-    """Put the rows of each day together once its records go, so that sums kept for ever are few."""
-    names = ("day", "domain", "org_domain", "reporter", "header_from", "source_group")
-    sums = ", ".join(f"sum({name})" for name in (*COUNTERS, "unknown"))
-    condition = "day < :first AND report_key <> ''"
-    group = ", ".join(names)
-    found = engine.query(
-        f"SELECT {group}, {sums} FROM rollups WHERE day IN "  # noqa: S608 - names of ours
-        f"(SELECT day FROM rollups WHERE {condition}) GROUP BY {group}",
-        {"first": first},
+    """Put the rows of each day together once its records go, so that sums kept for ever are few.
+
+    A day is one change. Without such changes sums could be lost or doubled: ClickHouse keeps the rows as they are.
+    """
+    days = engine.query(
+        "SELECT DISTINCT day FROM rollups WHERE day < :first AND report_key <> '' ORDER BY day", {"first": first}
     )
-    if not found:
-        return
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".ndjson") as file:
-        for row in found:
-            merged = dict(zip((*names, *COUNTERS, "unknown"), row, strict=True))
-            file.write(_encode(merged | {"report_key": ""}) + b"\n")
-        file.flush()
-        with engine.change() as change:
-            days = ", ".join(sorted({f"'{row[0]}'" for row in found}))
-            change.delete(ROLLUPS, f"day IN ({days})")
-            change.insert(ROLLUPS, [Path(file.name)])
+    group, sums = ", ".join(_OF_A_GROUP), ", ".join(f"sum({name})" for name in _SUMS)
+    for (day,) in days:
+        of = {"day": day}
+        merged = engine.query(f"SELECT {group}, {sums} FROM rollups WHERE day = :day GROUP BY {group}", of)  # noqa: S608
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".ndjson") as file:
+            for row in merged:
+                file.write(_encode(dict(zip((*_OF_A_GROUP, *_SUMS), row, strict=True)) | {"report_key": ""}) + b"\n")
+            file.flush()
+            with engine.change() as change:
+                change.delete(ROLLUPS, "day = :day", of)
+                change.insert(ROLLUPS, [Path(file.name)])
 
 
 def purge(engine: Engine, domain: str) -> int:
-    """Delete all of a domain and the names below it; returns how many reports there were. Raw deliveries that carried
-    its reports go with them."""
-    name = domain.lower().rstrip(".")
-    below: dict[str, Parameter] = {"domain": name, "below": f".{name}", "below_length": len(name) + 1}
-    condition = _same_or_below("domain")
-    found = count(engine, f"SELECT count(*) FROM reports WHERE {condition}", below)  # noqa: S608
-    digests = [f"SELECT raw_digest FROM {table} WHERE {condition}" for table in ("reports", "conflicts")]  # noqa: S608
+    """Delete all of a domain and the names below it; returns how many reports there were.
+
+    That is what is reported of it, what is sent in its name (also in reports of a domain above it, whose own totals
+    stay as they were told), and each raw delivery that carried such a report, with whatever else it carried. May be
+    interrupted and repeated. Raises `StoreError`.
+    """
+    name = domain.lower().strip(".")
+    below: dict[str, Parameter] = {"domain": name, "below": f".{name}"}
+    author = f"{_same_or_below('domain')} OR {_same_or_below('header_from')}"
+    found = engine.query(f"SELECT DISTINCT report_key FROM reports WHERE {_same_or_below('domain')}", below)  # noqa: S608
+    keys = {str(key) for (key,) in found}
+    digests: set[str] = set()
+    for table, condition in (("records", author), ("failures", author), ("tls_policies", _same_or_below("domain"))):
+        sql = f"SELECT DISTINCT report_key FROM {table} WHERE {condition}"  # noqa: S608 - texts of ours
+        for some in _in_parts(engine.query(sql, below)):
+            digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM reports WHERE report_key IN ({in_list(some)})")  # noqa: S608
+    for table in ("reports", "conflicts"):
+        digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM {table} WHERE {_same_or_below('domain')}", below)  # noqa: S608
     with engine.change() as change:
-        change.delete(RAW, " OR ".join(f"raw_digest IN ({digest})" for digest in digests), below)
-        for table in (CONFLICTS, RECORDS, ROLLUPS, FAILURES, TLS_POLICIES, TLS_FAILURES, REPORTS):
-            change.delete(table, condition, below)
-        change.delete(EVALUATIONS, _same_or_below("header_from"), below)
-    return found
+        for some in _in_parts([(digest,) for digest in sorted(digests - {""})]):
+            change.delete(RAW, f"raw_digest IN ({in_list(some)})")
+        for table_, condition in (
+            (RECORDS, author),
+            (ROLLUPS, author),
+            (FAILURES, author),
+            (EVALUATIONS, author),
+            (TLS_POLICIES, _same_or_below("domain")),
+            (TLS_FAILURES, _same_or_below("domain")),
+            (NAMES, _same_or_below("name")),
+            (CONFLICTS, _same_or_below("domain")),
+        ):
+            change.delete(table_, condition, below)
+        change.delete(REPORTS, _same_or_below("domain"), below)  # the last: by them the others are found
+    return len(keys)
 
 
 def _same_or_below(column: str) -> str:
-    return f"({column} = :domain OR right({column}, :below_length) = :below)"
+    # length() is characters for DuckDB and octets for ClickHouse, and so is right().
+    return f"({column} = :domain OR right({column}, length(:below)) = :below)"
+
+
+def _words(engine: Engine, sql: str, parameters: Mapping[str, Parameter] | None = None) -> set[str]:
+    return {str(word) for (word,) in engine.query(sql, parameters)}
+
+
+def _in_parts(rows: Sequence[Row]) -> Iterator[list[str]]:
+    left = (str(word) for (word,) in rows)
+    while some := list(islice(left, KEYS_A_CHANGE)):
+        yield some
 
 
 class Stats(Struct, frozen=True):
@@ -133,7 +178,7 @@ def stats(engine: Engine) -> Stats:
     """Count everything."""
     rows = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in TABLES}  # noqa: S608
     counted = "FROM reports WHERE is_counted AND kind = 'aggregate'"
+    has_any = count(engine, f"SELECT count(*) {counted}") > 0
     messages = count(engine, f"SELECT coalesce(sum(messages), 0) {counted}")
     first, last = engine.query(f"SELECT min(day), max(day) {counted}")[0]
-    has_any = rows["reports"] > 0
     return Stats(engine.size(), rows, messages, str(first) if has_any else "", str(last) if has_any else "")

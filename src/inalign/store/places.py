@@ -55,7 +55,7 @@ class Places:
             number = ip_address(address)
         except ValueError:
             return NOWHERE
-        network = ip_network((number, 24 if number.version == 4 else 64), strict=False)
+        network = ip_network((number.packed, 24 if number.version == 4 else 64), strict=False)
         asn, name = self._as(address)
         return Place(
             f"{number.version}{number.packed.hex()}", str(network), iptocc.country_code(address) or "", asn, name
@@ -64,11 +64,17 @@ class Places:
     def _as(self, address: str) -> tuple[int, str]:
         if self._database is None:
             return 0, ""
-        found = self._database.get(address)
+        try:
+            found = self._database.get(address)
+        except (ValueError, maxminddb.InvalidDatabaseError):  # damaged in this place
+            return 0, ""
         if not isinstance(found, dict):
             return 0, ""
         number, name = found.get("autonomous_system_number"), found.get("autonomous_system_organization")
-        return (number if isinstance(number, int) else 0), (name if isinstance(name, str) else "")
+        return (
+            number if isinstance(number, int) and 0 <= number < 1 << 32 else 0,
+            name if isinstance(name, str) else "",
+        )
 
 
 @lru_cache(maxsize=CACHED)

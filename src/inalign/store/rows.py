@@ -11,7 +11,8 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -32,14 +33,44 @@ from inalign.reports.report import (
     TlsReport,
 )
 from inalign.store.columns import COUNTERS
-from inalign.store.places import Place, Places
+from inalign.store.places import CACHED, Place, Places
 
 MEMORY_OCTETS = 1 << 20
 """Of a report's lines; more go to a temporary file."""
 MAX_TEXT = 1_000
 """Characters of a text that is a column of its own; the raw report has all of it."""
 
-_encode = msgspec.json.Encoder().encode
+MAX_GROUPS = 50_000
+"""Sums of one report; some 20 MB. A name for each record, as a forger may write them, would fill memory."""
+REST = ("", "")
+"""From domain and source group of what is beyond."""
+MAX_WHOLE = 10**15
+"""Of a number that a reporter wrote; sums of thousands of them still fit into 64 bits."""
+FIRST_DAY = date(2000, 1, 1)
+DAYS_AHEAD = timedelta(days=31)
+"""Reports of other days are put where they came: no mail was judged then, and a day stays for as long as its kind."""
+
+_fast = msgspec.json.Encoder().encode
+
+
+def encode(value: object) -> bytes:
+    """JSON; what no UTF-8 has, half a surrogate pair, is replaced."""
+    try:
+        return _fast(value)
+    except UnicodeEncodeError:
+        return _fast(_clean(msgspec.to_builtins(value)))
+
+
+def _clean(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {_clean(key): _clean(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_clean(each) for each in value]
+        case _:
+            return value
 
 
 class Organizations(Protocol):
@@ -49,15 +80,9 @@ class Organizations(Protocol):
 
 
 class RecordRow(Struct, frozen=True, gc=False):
-    """A row of `records` without what it has from its report."""
+    """A row of `records`, as far as it is in the report: without its place, and what it has from the whole."""
 
-    row: int
     source_ip: str
-    source_key: str
-    network: str
-    country: str
-    asn: int
-    as_name: str
     count: int
     disposition: str
     dkim_aligned: str
@@ -126,25 +151,23 @@ class AggregateRows:
 
     def __call__(self, records: Sequence[AggregateRecord]) -> None:
         """Take records."""
-        lines = [self._line(number, record) for number, record in enumerate(records, self.lines.count)]
-        self.digest.update(b"\n".join(lines))
-        self.lines.add(lines)
+        find, update, kept = self._places.find, self.digest.update, []
+        for number, record in enumerate(records, self.lines.count):
+            place = find(record.source_ip)
+            self._sum(record, place)
+            content = self._content(record)
+            # What is known of an address changes with the databases; the same report stays the same.
+            update(content)
+            kept.append(b'{"row":%d,%b,%b' % (number, _members(place), content[1:]))
+        self.lines.add(kept)
 
-    def _line(self, number: int, record: AggregateRecord) -> bytes:
-        place = self._places.find(record.source_ip)
+    def _content(self, record: AggregateRecord) -> bytes:
         dkim, spf = record.dkim_aligned, record.spf_aligned
-        self._sum(record, place)
-        return _encode(
+        return encode(
             RecordRow(
-                number,
                 record.source_ip or "",
-                place.source_key,
-                place.network,
-                place.country,
-                place.asn,
-                place.as_name,
                 record.count,
-                record.disposition,
+                record.disposition[:MAX_TEXT],
                 _word(dkim),
                 _word(spf),
                 "pass" if dkim or spf else "" if dkim is None and spf is None else "fail",
@@ -154,14 +177,17 @@ class AggregateRows:
                 _dkim(record.dkim),
                 _spf(record.spf),
                 _reasons(record.reasons),
-                _encode(record.extensions).decode() if record.extensions else "",
+                encode(record.extensions).decode() if record.extensions else "",
             )
         )
 
     def _sum(self, record: AggregateRecord, place: Place) -> None:
         dkim, spf = record.dkim_aligned, record.spf_aligned
         first = 0 if dkim and spf else 3 if dkim else 6 if spf else 9
-        sums = self.sums[record.header_from[:MAX_TEXT], place.group]
+        group = record.header_from[:MAX_TEXT], place.group
+        if len(self.sums) >= MAX_GROUPS and group not in self.sums:
+            group = REST
+        sums = self.sums[group]
         sums[first + (1 if record.disposition == "quarantine" else 2 if record.disposition == "reject" else 0)] += (
             record.count
         )
@@ -173,20 +199,34 @@ class AggregateRows:
         return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * (len(COUNTERS) + 1)
 
 
+@lru_cache(maxsize=CACHED)
+def _members(place: Place) -> bytes:
+    """Of the JSON object of a row."""
+    return encode(
+        {
+            "source_key": place.source_key,
+            "network": place.network,
+            "country": place.country,
+            "asn": place.asn,
+            "as_name": place.as_name,
+        }
+    )[1:-1]
+
+
 def _word(aligned: bool | None) -> str:
     return "" if aligned is None else "pass" if aligned else "fail"
 
 
 def _dkim(results: tuple[DkimAuth, ...]) -> str:
-    return _encode([(each.domain, each.selector, each.result) for each in results]).decode() if results else "[]"
+    return encode([(each.domain, each.selector, each.result) for each in results]).decode() if results else "[]"
 
 
 def _spf(results: tuple[SpfAuth, ...]) -> str:
-    return _encode([(each.domain, each.scope, each.result) for each in results]).decode() if results else "[]"
+    return encode([(each.domain, each.scope, each.result) for each in results]).decode() if results else "[]"
 
 
 def _reasons(reasons: tuple[Reason, ...]) -> str:
-    return _encode([(each.type, each.comment[:MAX_TEXT]) for each in reasons]).decode() if reasons else "[]"
+    return encode([(each.type, each.comment[:MAX_TEXT]) for each in reasons]).decode() if reasons else "[]"
 
 
 class ReportRows(Struct):
@@ -220,14 +260,22 @@ def rows_of(
 
 def report_key(*parts: str | int) -> str:
     """The key of a report from what makes it one and the same."""
-    return hashlib.blake2b(_encode(parts), digest_size=16).hexdigest()
+    return hashlib.blake2b(encode(parts), digest_size=16).hexdigest()
 
 
 def middle_day(begin: datetime | None, end: datetime | None, otherwise: datetime) -> date:
-    """The day, in UTC, of the middle of a span."""
-    if begin is None or end is None:
-        return (begin or end or otherwise).astimezone(UTC).date()
-    return (begin + (end - begin) / 2).astimezone(UTC).date()
+    """The day, in UTC, of the middle of a span; that of `otherwise`, when it came, where there is none that can be."""
+    came = otherwise.astimezone(UTC).date()
+    middle = begin + (end - begin) / 2 if begin is not None and end is not None else begin or end or otherwise
+    try:
+        day = middle.astimezone(UTC).date()
+    except OverflowError:  # at either end of the calendar
+        return came
+    return day if FIRST_DAY <= day <= came + DAYS_AHEAD else came
+
+
+def _whole(number: int) -> int:
+    return max(0, min(number, MAX_WHOLE))
 
 
 def _seconds(time: datetime | None) -> int:
@@ -235,7 +283,7 @@ def _seconds(time: datetime | None) -> int:
 
 
 def _flaws(flaws: Sequence[Flaw]) -> str:
-    return _encode([(flaw.code, flaw.detail) for flaw in flaws]).decode()
+    return encode([(flaw.code, flaw.detail) for flaw in flaws]).decode()
 
 
 def _common(report: Report, reporter: str, domain: str, org_domain: str, day: date) -> dict[str, str | int | bool]:
@@ -280,17 +328,17 @@ def _aggregate(
         "version": report.version[:MAX_TEXT],
         "generator": report.generator[:MAX_TEXT],
         "extra_contact_info": report.extra_contact_info[:MAX_TEXT],
-        "p": policy.p,
-        "sp": policy.sp,
-        "np": policy.np,
-        "adkim": policy.adkim,
-        "aspf": policy.aspf,
+        "p": policy.p[:MAX_TEXT],
+        "sp": policy.sp[:MAX_TEXT],
+        "np": policy.np[:MAX_TEXT],
+        "adkim": policy.adkim[:MAX_TEXT],
+        "aspf": policy.aspf[:MAX_TEXT],
         "fo": policy.fo[:MAX_TEXT],
-        "pct": -1 if policy.pct is None else policy.pct,
-        "testing": policy.testing,
+        "pct": -1 if policy.pct is None else _whole(policy.pct),
+        "testing": policy.testing[:MAX_TEXT],
         "discovery_method": policy.discovery_method[:MAX_TEXT],
-        "errors": _encode(report.errors).decode() if report.errors else "",
-        "extensions": _encode(report.extensions).decode() if report.extensions else "",
+        "errors": encode(report.errors).decode() if report.errors else "",
+        "extensions": encode(report.extensions).decode() if report.extensions else "",
         "records": records.lines.count,
         "messages": sum(totals[:-1]),
         "passed": sum(totals[:9]),
@@ -298,24 +346,24 @@ def _aggregate(
         "quarantine": sum(totals[1:-1:3]),
         "reject": sum(totals[2:-1:3]),
     }
-    records.digest.update(_encode(report.policy))
+    records.digest.update(encode(report.policy))
     shared = {
         "report_key": key, "domain": domain, "org_domain": org_domain, "day": day.isoformat(), "reporter": reporter,
     }  # fmt: skip
     rollups = Lines(records.folder)
     rollups.add(
         [
-            _encode({"header_from": name, "source_group": group, **_counted(sums)})
+            encode({"header_from": name, "source_group": group, **_counted(sums)})
             for (name, group), sums in records.sums.items()
         ]
     )
-    head = _encode(shared | {"begin_at": begin, "end_at": end, "is_rfc9990": report.rfc9990})
+    head = encode(shared | {"begin_at": begin, "end_at": end, "is_rfc9990": report.rfc9990})
     return ReportRows(
         msgspec.structs.replace(report, records=()),
         key,
         records.digest.hexdigest(),
         row,
-        {"records": (records.lines, head), "rollups": (rollups, _encode(shared))},
+        {"records": (records.lines, head), "rollups": (rollups, encode(shared))},
     )
 
 
@@ -326,31 +374,32 @@ def _counted(sums: Sequence[int]) -> dict[str, int]:
 def _tls(report: TlsReport, organization: Organizations, received: datetime, folder: Path) -> ReportRows:
     reporter = reporter_of(report.contact_info, report.organization_name)[:MAX_TEXT]
     domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
+    domain = domain[:MAX_TEXT]
     begin, end = _seconds(report.begin), _seconds(report.end)
     day = middle_day(report.begin, report.end, received)
     key = report_key("tls", reporter, domain, report.report_id, begin, end)
     policies, failures = Lines(folder), Lines(folder)
     for number, policy in enumerate(report.policies):
-        of = policy.policy_domain.lower().rstrip(".") or domain
-        where = {"row": number, "domain": of[:MAX_TEXT], "org_domain": organization(of)}
-        what = {"policy_type": policy.policy_type, "policy_domain": of[:MAX_TEXT]}
+        of = policy.policy_domain.lower().rstrip(".")[:MAX_TEXT] or domain
+        where = {"row": number, "domain": of, "org_domain": organization(of)}
+        what = {"policy_type": policy.policy_type[:MAX_TEXT], "policy_domain": of}
         policies.add(
             [
-                _encode(
+                encode(
                     where
                     | what
                     | {
                         "policy_string": "\n".join(policy.policy_string),
                         "mx_host": " ".join(policy.mx_host),
-                        "successful": policy.successful,
-                        "failed": policy.failed,
+                        "successful": _whole(policy.successful),
+                        "failed": _whole(policy.failed),
                     }
                 )
             ]
         )
         failures.add(
             [
-                _encode(
+                encode(
                     where
                     | what
                     | {
@@ -360,7 +409,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
                         "receiving_mx": failure.receiving_mx_hostname[:MAX_TEXT],
                         "receiving_helo": failure.receiving_mx_helo[:MAX_TEXT],
                         "receiving_ip": failure.receiving_ip or "",
-                        "sessions": failure.failed_sessions,
+                        "sessions": _whole(failure.failed_sessions),
                         "information": failure.additional_information[:MAX_TEXT],
                         "reason_code": failure.failure_reason_code[:MAX_TEXT],
                     }
@@ -368,8 +417,8 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
                 for place, failure in enumerate(policy.failures)
             ]
         )
-    successful = sum(policy.successful for policy in report.policies)
-    failed = sum(policy.failed for policy in report.policies)
+    successful = sum(_whole(policy.successful) for policy in report.policies)
+    failed = sum(_whole(policy.failed) for policy in report.policies)
     row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
     row |= {
         "org_name": report.organization_name[:MAX_TEXT],
@@ -385,11 +434,11 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
     return ReportRows(
         report,
         key,
-        hashlib.blake2b(_encode(report.policies), digest_size=16).hexdigest(),
+        hashlib.blake2b(encode(report.policies), digest_size=16).hexdigest(),
         row,
         {
-            "tls_policies": (policies, _encode(shared | {"begin_at": begin, "end_at": end})),
-            "tls_failures": (failures, _encode(shared)),
+            "tls_policies": (policies, encode(shared | {"begin_at": begin, "end_at": end})),
+            "tls_failures": (failures, encode(shared)),
         },
     )
 
@@ -401,14 +450,15 @@ def _failure(
     domain = (report.reported_domain or report.header_from).lower().rstrip(".")[:MAX_TEXT]
     place = places.find(report.source_ip)
     arrived = report.arrival_date or received
-    details = _encode(report).decode()
+    incidents = _whole(report.incidents) if isinstance(report, FailureReport) else 1
+    details = encode(report).decode()
     digest = hashlib.blake2b(details.encode(), digest_size=16).hexdigest()
     key = report_key(report.kind, reporter, domain, digest)
     failed = report.failed_mechanisms if isinstance(report, FailureReport) else ()
     one = Lines(folder)
     one.add(
         [
-            _encode(
+            encode(
                 {
                     "kind": report.kind,
                     "domain": domain,
@@ -432,21 +482,21 @@ def _failure(
                     "subject": report.subject[:MAX_TEXT],
                     "message_id": report.message_id[:MAX_TEXT],
                     "agent": report.user_agent[:MAX_TEXT],
-                    "incidents": report.incidents if isinstance(report, FailureReport) else 1,
+                    "incidents": incidents,
                     "sample": report.sample_header if isinstance(report, FailureReport) else "",
                     "details": details,
                 }
             )
         ]
     )
-    day = arrived.astimezone(UTC).date()
+    day = middle_day(arrived, None, received)
     row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
     row |= {
         "email": report.reporter[:MAX_TEXT],
         "begin_at": _seconds(arrived),
         "end_at": _seconds(arrived),
         "records": 1,
-        "messages": report.incidents if isinstance(report, FailureReport) else 1,
+        "messages": incidents,
     }
     shared = {"report_key": key, "day": day.isoformat(), "reporter": reporter}
-    return ReportRows(report, key, digest, row, {"failures": (one, _encode(shared))})
+    return ReportRows(report, key, digest, row, {"failures": (one, encode(shared))})

@@ -13,11 +13,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,14 +26,19 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.segments import FOLDER_MODE, sync_folder
 
-MAX_HEAD_OCTETS = 16_384
-"""Of the line before the content: an envelope of RFC 5321 and a name."""
-MAX_NAME = 255
-"""Characters of a name; file systems have no longer ones."""
+MAX_HEAD_OCTETS = 1 << 16
+"""Of the line before the content: six texts of `MAX_TEXT` characters, each at worst of six octets."""
+MAX_TEXT = 1_020
+"""Characters of a text in that line; an envelope of RFC 5321 section 4.5.3.1 has fewer."""
+_ITEM = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
 class SpoolUnavailable(Error):  # noqa: N818 - a state, as whoever delivers meets it
     """The disk does not take it, or does not give it; try again later."""
+
+
+class ItemUnreadable(SpoolUnavailable):
+    """This one item is no item, and never will be; the others are not concerned."""
 
 
 class SpoolFull(SpoolUnavailable):
@@ -92,6 +98,8 @@ class SpoolLimits:
 
     octets: int = 4 << 30
     """Of all that waits: days of a large site's reports."""
+    refused_octets: int = 1 << 30
+    """Of the quarantine; beyond it the oldest go, since anybody can send what holds no report."""
     free_octets: int = 256 << 20
     """That stay free on the disk for the store, which must write to become smaller again."""
     look_seconds: float = 2.0
@@ -109,6 +117,8 @@ class Spool:
         try:
             for each in (folder, self._waiting, self._refused, self._new):
                 each.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            for each in (folder, folder.parent):
+                sync_folder(each)
         except OSError as problem:
             raise SpoolUnavailable(f"{folder}: {problem.strerror}") from None
 
@@ -121,6 +131,7 @@ class Spool:
         try:
             descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
+                self._give_away(descriptor)
                 _write_all(descriptor, _head(delivery))
                 _write_all(descriptor, delivery.content)
                 os.fsync(descriptor)
@@ -131,7 +142,7 @@ class Spool:
         except OSError as problem:
             with suppress(OSError):
                 place.unlink(missing_ok=True)
-            kind = SpoolFull if problem.errno in (errno.ENOSPC, errno.EDQUOT) else SpoolUnavailable
+            kind = SpoolFull if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else SpoolUnavailable
             raise kind(f"the spool: {problem.strerror}") from None
         return name
 
@@ -148,18 +159,20 @@ class Spool:
         return read_item(self._waiting / name)
 
     def remove(self, names: Sequence[str]) -> None:
-        """They are in the store, or nobody wants them."""
-        for name in names:
-            with suppress(FileNotFoundError):
-                (self._waiting / name).unlink()
+        """They are in the store, or nobody wants them. Raises `SpoolUnavailable`."""
+        try:
+            for name in names:
+                (self._waiting / name).unlink(missing_ok=True)
+        except OSError as problem:
+            raise SpoolUnavailable(f"the spool: {problem.strerror}") from None
 
     # The quarantine
 
     def refuse(self, name: str, reasons: Sequence[Reason]) -> None:
         """Put an item that waits into quarantine. Raises `SpoolUnavailable`."""
         try:
-            beside = self._refused / f"{name}.json"
-            beside.write_bytes(msgspec.json.encode(reasons))
+            told = [Reason(each.code, _printable(each.detail)) for each in reasons]
+            (self._refused / f"{name}.json").write_bytes(msgspec.json.encode(told))
             (self._waiting / name).rename(self._refused / name)
             sync_folder(self._refused)
         except OSError as problem:
@@ -185,14 +198,39 @@ class Spool:
         return read_item(self._refused / _checked(name))
 
     def replay(self, name: str) -> None:
-        """Let an item be tried again. Raises `FileNotFoundError`."""
-        (self._refused / _checked(name)).rename(self._waiting / name)
-        (self._refused / f"{name}.json").unlink(missing_ok=True)
+        """Let an item be tried again. Raises `FileNotFoundError`, `SpoolUnavailable`."""
+        self._take_out(name, lambda item: item.rename(self._waiting / name))
 
     def discard(self, name: str) -> None:
-        """Delete an item of the quarantine. Raises `FileNotFoundError`."""
-        (self._refused / _checked(name)).unlink()
-        (self._refused / f"{name}.json").unlink(missing_ok=True)
+        """Delete an item of the quarantine. Raises `FileNotFoundError`, `SpoolUnavailable`."""
+        self._take_out(name, Path.unlink)
+
+    def _take_out(self, name: str, way: Callable[[Path], object]) -> None:
+        item = self._refused / _checked(name)
+        try:
+            way(item)
+            (self._refused / f"{name}.json").unlink(missing_ok=True)
+            sync_folder(self._refused)
+        except FileNotFoundError:
+            raise
+        except OSError as problem:
+            raise SpoolUnavailable(f"the spool: {problem.strerror}") from None
+
+    def forget_refused(self, keep_days: int, now: datetime) -> int:
+        """Discard what has been in quarantine for longer (0: it stays), and the oldest of what is beyond the limit."""
+        oldest = (now - timedelta(days=keep_days)).timestamp() if keep_days else float("-inf")
+        left = self._limits.refused_octets
+        count = 0
+        for name in reversed(_names(self._refused)):
+            if name.endswith(".json"):
+                continue
+            with suppress(OSError, SpoolUnavailable):
+                state = (self._refused / name).stat()
+                left -= state.st_size
+                if left < 0 or state.st_mtime < oldest:
+                    self.discard(name)
+                    count += 1
+        return count
 
     def clear_unfinished(self, older_than_seconds: float = 3600.0) -> int:
         """Remove what nobody finished writing; nobody was told that it is accepted."""
@@ -213,16 +251,22 @@ class Spool:
                     total += entry.stat(follow_symlinks=False).st_size
         return total
 
+    def _give_away(self, descriptor: int) -> None:
+        """What root puts, too, is for whom the spool belongs to."""
+        if os.geteuid() == 0:
+            owner = self._waiting.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
     def _make_room(self, octets: int) -> None:
         looked, total = self._measured
         now = time.monotonic()
         if now - looked > self._limits.look_seconds:
             total = self.octets()
             looked = now
-        total += octets
-        self._measured = (looked, total)
-        if total > self._limits.octets:
-            raise SpoolFull(f"{total} octets wait to be loaded, more than the limit of {self._limits.octets}")
+        if total + octets > self._limits.octets:
+            self._measured = (looked, total)
+            raise SpoolFull(f"{total} octets wait to be loaded; the limit is {self._limits.octets}")
+        self._measured = (looked, total + octets)
         try:
             state = os.statvfs(self._waiting)
         except OSError as problem:
@@ -232,13 +276,15 @@ class Spool:
 
 
 def read_item(place: Path) -> Delivery:
-    """A file of the spool. Raises `FileNotFoundError`, `SpoolUnavailable`."""
+    """A file of the spool. Raises `FileNotFoundError`, `ItemUnreadable`, `SpoolUnavailable`."""
     try:
         with place.open("rb") as file:
             head = read_head(file.readline(MAX_HEAD_OCTETS))
             content = file.read()
     except FileNotFoundError:
         raise
+    except IsADirectoryError:
+        raise ItemUnreadable(f"{place}: a folder") from None
     except OSError as problem:
         raise SpoolUnavailable(f"{place}: {problem.strerror}") from None
     return Delivery(
@@ -254,27 +300,22 @@ def read_item(place: Path) -> Delivery:
 
 
 def _head(delivery: Delivery) -> bytes:
-    def printable(text: str | None) -> str | None:
-        return None if text is None else text.encode("utf-8", "backslashreplace").decode()[: 4 * MAX_NAME]
-
-    head = Head(
-        printable(delivery.name) or "",
-        printable(delivery.source) or "",
-        delivery.received,
-        printable(delivery.client_ip),
-        printable(delivery.helo),
-        printable(delivery.mail_from),
-        printable(delivery.recipient),
-    )
+    texts = (delivery.name, delivery.source, delivery.client_ip, delivery.helo, delivery.mail_from, delivery.recipient)
+    name, source, *envelope = [None if text is None else _printable(text) for text in texts]
+    head = Head(name or "", source or "", delivery.received, *envelope)
     return msgspec.json.encode(head) + b"\n"
 
 
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()[:MAX_TEXT]
+
+
 def read_head(line: bytes) -> Head:
-    """The first line of an item. Raises `SpoolUnavailable` where it is none."""
+    """The first line of an item. Raises `ItemUnreadable` where it is none."""
     try:
         return msgspec.json.decode(line, type=Head)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise SpoolUnavailable(f"no item of the spool: {problem}") from None
+        raise ItemUnreadable(f"no item of the spool: {problem}") from None
 
 
 def _names(folder: Path) -> list[str]:
@@ -286,7 +327,7 @@ def _names(folder: Path) -> list[str]:
 
 def _checked(name: str) -> str:
     """A name that comes from a user: a file of the folder and nothing else."""
-    if "/" in name or name.startswith(".") or name.endswith(".json"):
+    if not _ITEM.fullmatch(name):
         raise FileNotFoundError(name)
     return name
 
