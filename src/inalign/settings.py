@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
+from inalign.settings_store import EvaluationsSettings, StoreSettings
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
@@ -427,64 +429,6 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "plain"
 
 
-class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where what is known of mail is kept."""
-
-    folder: Annotated[
-        str,
-        Meta(
-            description="The folder of the store and of what waits for it, on a local disk, made where it is missing. "
-            "Relative paths begin where this file is. Empty: nothing is kept."
-        ),
-    ] = ""
-
-
-class EvaluationsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Records of verified messages: identifiers, results, policy, decision; no content, no recipient."""
-
-    record: Annotated[
-        bool,
-        Meta(description="Whether the milter writes them; only where store.folder is set. Mail never waits for it."),
-    ] = True
-    recipient_domains: Annotated[
-        bool,
-        Meta(
-            description="Keep the domains of the recipients, too, for envelope_to of aggregate reports (RFC 9990 "
-            "section 3.1.1.10), where it is optional."
-        ),
-    ] = False
-    max_spool_bytes: Annotated[
-        int,
-        Meta(
-            ge=1 << 20,
-            description="Of records that wait for the store, about 1 kB each. Beyond it they are dropped and counted.",
-        ),
-    ] = 1 << 30
-
-
-class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How report data is judged: who sends as us, and what to do next (docs/insight.md)."""
-
-    maps: Annotated[
-        list[str],
-        Meta(
-            description="Maps of senders of your own, TOML or CSV, which go before the one that comes with Inalign. "
-            "Relative paths begin where this file is."
-        ),
-    ] = field(default_factory=list)
-    look_up: Annotated[
-        bool,
-        Meta(
-            description="Ask DNS what a judged domain publishes, once a day. Without it, and without "
-            "`inalign ingest --zone`, no domain is called ready."
-        ),
-    ] = True
-    language: Annotated[
-        Literal["", "en", "ja"],
-        Meta(description="Of sentences in tables; empty: as LC_ALL, LC_MESSAGES or LANG say, else English."),
-    ] = ""
-
-
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a monitor may ask over HTTP: /metrics in the text format of Prometheus, and /health."""
 
@@ -521,7 +465,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arc: ArcSettings = field(default_factory=ArcSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
-    insight: InsightSettings = field(default_factory=InsightSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    insight: InsightSettings = field(default_factory=InsightSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)

@@ -1,0 +1,67 @@
+"""The store of the settings: where it is, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from inalign.errors import SettingsError
+from inalign.settings import Settings
+from inalign.settings_file import place
+from inalign.store.engine import Engine
+
+FOLDER_MODE = 0o700
+
+
+def store_folder(settings: Settings, path: Path | None) -> Path:
+    """The folder of the store, made where it is missing. Raises `SettingsError`."""
+    folder = default_folder()
+    if settings.store.folder:
+        folder = (path.absolute().parent if path is not None else Path.cwd()) / settings.store.folder
+    try:
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(f"{place(path, 'store.folder')}: store.folder: {folder}: {problem.strerror}") from None
+    return folder
+
+
+def default_folder() -> Path:
+    """Where the store is when no setting says so."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/inalign")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "inalign"
+
+
+def hand_over(folder: Path) -> None:
+    """What root made in the folder of the store is for whom the folder belongs to, as the keeper is no root."""
+    if os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    for path in (found for found in folder.rglob("*") if not found.is_symlink()):
+        with suppress(OSError):  # gone meanwhile
+            if path.stat().st_uid == 0:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def open_store(settings: Settings, path: Path | None) -> Engine:
+    """The store, in the form of this version. Raises `StoreBusy`, `StoreError`, `SettingsError`."""
+    engine: Engine
+    if settings.store.url:
+        from inalign.store.clickhouse_engine import ClickHouseEngine  # noqa: PLC0415 - one of the two is needed
+
+        engine = ClickHouseEngine(settings.store.url)
+    else:
+        from inalign.store.duckdb_engine import DuckDbEngine  # noqa: PLC0415 - 40 MB that no other process needs
+
+        engine = DuckDbEngine(
+            store_folder(settings, path) / "store.duckdb",
+            memory_mb=settings.store.memory_mb,
+            threads=settings.store.threads,
+        )
+    try:
+        engine.migrate()
+    except BaseException:
+        engine.close()
+        raise
+    return engine

@@ -1,0 +1,122 @@
+"""`inalign reports sources | plan | override` on a store with a story in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from inalign.cli.configuration import load
+from inalign.cli.judged import override, plan, sources
+from inalign.store.control import Control
+from inalign.store_access import open_store
+from inalign.surroundings import Surrounding, read_surrounding
+from tests.insight.stories import Story, scenarios
+from tests.store.material import store
+from tests.store.test_facts import reports_of
+
+STORIES = {story.name: story for story in scenarios()}
+
+
+class Host:
+    """A configuration with a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "inalign.toml"
+        self.config.write_text('[store]\nfolder = "store"\n[insight]\nlook_up = false\n')
+
+    def load(self, *stories: Story) -> None:
+        engine = open_store(*load(self.config))
+        control = Control(self.folder / "store" / "control.sqlite")
+        try:
+            for story in stories:
+                store(engine, self.folder, *reports_of(story))
+                told = story.told
+                zones = {told["domain"]: told["zone"]} if "zone" in told else {}
+                Surrounding(zones, told.get("ptr", {}), {}).keep(control, now=1.0)
+        finally:
+            control.close()
+            engine.close()
+
+    def run(self, command: click.Command, *words: str) -> Result:
+        tail = ["--config", str(self.config)]
+        result = CliRunner().invoke(command, [*words, *tail])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def rows(self, command: click.Command, *words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.run(command, *words, "--json").stdout)
+        return found
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    made = Host(tmp_path)
+    made.load(STORIES["kazami-rei"], STORIES["suzume-rei"])
+    return made
+
+
+def test_sources_and_plan_are_those_of_the_story(host: Host) -> None:
+    story = STORIES["kazami-rei"]
+    rows = host.rows(sources, "--domain", story.told["domain"])
+    assert {row["source_ip"]: row["class"] for row in rows}.keys() == story.expect["classes"].keys()
+    assert set(rows[0]) >= {"domain", "source_ip", "class", "service", "evidence", "messages"}
+    (row,) = host.rows(plan, "--domain", story.told["domain"])
+    assert row["next"]["step"] in (
+        [story.expect["step"]] if isinstance(story.expect["step"], str) else story.expect["step"]
+    )
+    assert row["ready"] is story.expect["ready"]
+    assert set(row) >= {"domain", "ready", "next", "policies", "policies_last30", "blocking", "confidence"}
+
+
+def test_all_domains_are_asked_where_none_is_named(host: Host) -> None:
+    assert [row["domain"] for row in host.rows(plan)] == ["kazami-rei.co.jp", "suzume-rei.jp"]
+    assert host.rows(plan, "--domain", "example.net") == []
+    assert host.rows(plan, "--until", "1999-01-01") == []
+
+
+def test_an_override_lasts_changes_the_plan_and_is_taken_back(host: Host) -> None:
+    domain = "kazami-rei.co.jp"
+    (before,) = host.rows(plan, "--domain", domain)
+    blocked = before["blocking"][0]["addresses"]
+    for address in blocked:
+        host.run(override, "set", domain, address, "spoof")
+    rows = {row["source_ip"]: row for row in host.rows(sources, "--domain", domain)}
+    assert {rows[address]["class"] for address in blocked} == {"spoof"}
+    assert rows[blocked[0]]["evidence"][0] == {"code": "overridden"}
+    (after,) = host.rows(plan, "--domain", domain)
+    assert blocked[0] not in [each for found in after["blocking"] for each in found["addresses"]]
+    assert len(json.loads(host.run(override, "list", domain, "--json").stdout)) == len(blocked)
+    for address in blocked:
+        assert host.run(override, "remove", domain, address).exit_code == 0
+    assert host.run(override, "remove", domain, blocked[0]).exit_code == 1
+    assert host.rows(plan, "--domain", domain) == [before]
+
+
+def test_tables_and_csv_speak_the_language(host: Host) -> None:
+    japanese = host.run(plan, "--lang", "ja", "--csv").stdout
+    (first, *_) = csv.DictReader(io.StringIO(japanese.removeprefix("\ufeff")))
+    assert first["next"] == "失敗している送信元を直す"
+    assert "put the failing senders in order" in " ".join(host.run(plan, "--lang", "en", "--csv").stdout.split())
+    assert "自社" in host.run(sources, "--lang", "ja").stdout
+
+
+def test_what_files_tell_is_read_from_a_folder_of_all_three(tmp_path: Path) -> None:
+    (tmp_path / "a.zone.json").write_text('{"a.example": {"TXT": ["v=spf1 -all"]}}')
+    (tmp_path / "b.zone").write_text("$ORIGIN b.example.\n@ 60 IN MX 10 mx\n")
+    (tmp_path / "ptr.tsv").write_text("::ffff:192.0.2.1\tMail.A.example.\n192.0.2.1\tother.example\n")
+    (tmp_path / "reputation.tsv").write_text("# list\n2001:DB8::1\tlisted\n")
+    told = read_surrounding([tmp_path], [tmp_path], [tmp_path])
+    assert told.zones == {
+        "a.zone.json": {"a.example": {"TXT": ["v=spf1 -all"]}},
+        "b.zone": {"b.example": {"MX": [[10, "mx.b.example"]]}},
+    }
+    assert told.hosts == {"192.0.2.1": "mail.a.example"}
+    assert told.reputation == {"2001:db8::1": "listed"}
