@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from inalign.flow.authenticate import authenticate
     from inalign.flow.verdict import Envelope, Verdict
     from inalign.mail.authres import parse_authentication_results
+    from inalign.reports.read import read_reports
+    from inalign.reports.report import ReadOutcome
     from inalign.resolver.zone import ZoneResolver
     from inalign.spf.check import check_spf
     from inalign.spf.record import parse_spf_record
@@ -39,6 +41,7 @@ __all__ = [
     "Error",
     "LiveResolver",
     "ParseError",
+    "ReadOutcome",
     "SigningKey",
     "Verdict",
     "ZoneResolver",
@@ -48,6 +51,7 @@ __all__ = [
     "parse_authentication_results",
     "parse_dmarc_record",
     "parse_spf_record",
+    "read_reports",
     "run",
     "seal_arc",
     "sign_dkim",
@@ -60,6 +64,7 @@ _HOMES = {
     "Error": "inalign.errors",
     "LiveResolver": "inalign.transport.dns",
     "ParseError": "inalign.errors",
+    "ReadOutcome": "inalign.reports.report",
     "SigningKey": "inalign.dkim.sign",
     "Verdict": "inalign.flow.verdict",
     "ZoneResolver": "inalign.resolver.zone",
@@ -69,6 +74,7 @@ _HOMES = {
     "parse_authentication_results": "inalign.mail.authres",
     "parse_dmarc_record": "inalign.dmarc.record",
     "parse_spf_record": "inalign.spf.record",
+    "read_reports": "inalign.reports.read",
     "run": "inalign.transport.run",
     "seal_arc": "inalign.arc.seal",
     "sign_dkim": "inalign.dkim.sign",

@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from inalign.acceptor import SharingServer
 from inalign.counting import DnsCounts, count_message, count_origin, count_own_domain, count_seal, count_sent
 from inalign.dkim.result import DkimStatus
@@ -54,6 +56,7 @@ from inalign.signing import (
     signing_faults,
 )
 from inalign.store.segments import SegmentError, SegmentLimits, SegmentWriter, make_segment_folder
+from inalign.store_access import default_folder
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver
@@ -282,7 +285,7 @@ def check(settings: Settings, path: Path | None) -> None:
     refuse(signing_faults(settings, path, with_keys=False))
 
 
-def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None]) -> None:
+def run_service(settings: Settings, path: Path | None, ready: Callable[[], None], *, with_keeper: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called when all workers serve, and `path` is read again on SIGHUP.
 
     Raises `SettingsError` or `TransportError` when it cannot begin.
@@ -291,7 +294,10 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
     check(settings, path)
     _raise_descriptor_limit(settings)
     _import_ahead()
-    plan = _plan(settings, path, {})
+    if with_keeper:
+        _check_keeper(settings, path)
+        settings = with_store(settings)
+    plan = _plan(settings, path, {}, with_keeper=with_keeper)
     account = find_account(settings.user, settings.group)
     if account is not None:
         become(account)
@@ -307,9 +313,12 @@ def run_milter(settings: Settings, path: Path | None, ready: Callable[[], None])
         if (new.user, new.group) != (settings.user, settings.group):
             raise SettingsError(f"{place(path, 'user')}: user, group: a change of these needs a restart")
         check(new, path)
+        if with_keeper:
+            _check_keeper(new, path)
+            new = with_store(new)
         for problem in warnings(new):
             log.warning("%s", problem)
-        return _plan(new, path, held)
+        return _plan(new, path, held, with_keeper=with_keeper)
 
     Supervisor(plan, next_plan, ready).run()
 
@@ -362,7 +371,14 @@ def _raise_descriptor_limit(settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.socket]) -> Plan:
+def with_store(settings: Settings) -> Settings:
+    """The same, with the default place of the store where none is set: who runs a keeper wants one."""
+    store = settings.store
+    folder = store.folder or str(default_folder())
+    return msgspec.structs.replace(settings, store=msgspec.structs.replace(store, folder=folder))
+
+
+def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.socket], *, with_keeper: bool) -> Plan:
     """These settings as a plan: sockets that listen already are taken over, the others are bound now."""
     monitor = monitor_address(settings)
     keys = make_keys(settings, path)  # the tables are read once, and shared by the workers
@@ -386,6 +402,7 @@ def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.s
         monitor=monitor,
         drain_seconds=settings.milter.drain_seconds,
         work=partial(_work, settings, keys, folder, [sockets[address] for address in addresses(settings)]),
+        keep=partial(_keep, settings, path) if with_keeper else None,
         in_force=partial(configure_logging, settings.log.level, settings.log.format),
     )
 
@@ -425,6 +442,19 @@ def _socket_account(settings: Settings) -> tuple[int, int]:
     if milter.socket_group:
         gid = find_group(milter.socket_group, "milter.socket_group")
     return uid, gid
+
+
+def _check_keeper(settings: Settings, path: Path | None) -> None:
+    from inalign.keeping import check_keeper  # noqa: PLC0415 - a milter alone has no need of what it imports
+
+    check_keeper(settings, path)
+
+
+def _keep(settings: Settings, path: Path | None) -> None:
+    """The keeper, from its first to its last moment."""
+    from inalign.keeping import run_keeper  # noqa: PLC0415 - as above
+
+    run_keeper(settings, path)
 
 
 def _work(settings: Settings, keys: Keys, folder: Path | None, listeners: list[socket.socket], where: Place) -> None:

@@ -138,6 +138,22 @@ class FolderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll_seconds: Annotated[float, Meta(ge=1, le=86_400, description="How often it is looked at.")] = 30.0
 
 
+class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reports pushed over HTTP, with a token: POST /api/v1/reports (docs/intake.md)."""
+
+    listen: Annotated[
+        str,
+        Meta(description="One address, such as inet:127.0.0.1:8897. TLS is a web server's in front. Empty: none."),
+    ] = ""
+    tokens: Annotated[
+        list[str],
+        Meta(description="What senders show as `Authorization: Bearer …`: env:NAME or file:/PATH, one or more."),
+    ] = field(default_factory=list)
+    max_bytes: Annotated[int, Meta(ge=10_000, le=_MAX_BYTES, description="Of one body; larger ones get 413.")] = (
+        50 << 20
+    )
+
+
 class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where reports come from, beside what `inalign ingest` is given."""
 
@@ -169,3 +185,4 @@ class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     folder: Annotated[list[FolderSettings], Meta(description="Folders that are watched.")] = field(default_factory=list)
     listener: ListenerSettings = field(default_factory=ListenerSettings)
+    push: PushSettings = field(default_factory=PushSettings)

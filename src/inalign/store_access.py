@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from inalign.errors import SettingsError
@@ -33,17 +32,6 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "inalign"
 
 
-def hand_over(folder: Path) -> None:
-    """What root made in the folder of the store is for whom the folder belongs to, as the keeper is no root."""
-    if os.geteuid() != 0:
-        return
-    owner = folder.stat()
-    for path in (found for found in folder.rglob("*") if not found.is_symlink()):
-        with suppress(OSError):  # gone meanwhile
-            if path.stat().st_uid == 0:
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
 def open_store(settings: Settings, path: Path | None) -> Engine:
     """The store, in the form of this version. Raises `StoreBusy`, `StoreError`, `SettingsError`."""
     engine: Engine
@@ -59,9 +47,5 @@ def open_store(settings: Settings, path: Path | None) -> Engine:
             memory_mb=settings.store.memory_mb,
             threads=settings.store.threads,
         )
-    try:
-        engine.migrate()
-    except BaseException:
-        engine.close()
-        raise
+    engine.migrate()
     return engine

@@ -8,12 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
+from inalign.cli import main
 from inalign.cli.configuration import load
-from inalign.cli.judged import override, plan, sources
 from inalign.store.control import Control
 from inalign.store_access import open_store
 from inalign.surroundings import Surrounding, read_surrounding
@@ -45,14 +44,14 @@ class Host:
             control.close()
             engine.close()
 
-    def run(self, command: click.Command, *words: str) -> Result:
+    def run(self, *words: str) -> Result:
         tail = ["--config", str(self.config)]
-        result = CliRunner().invoke(command, [*words, *tail])
+        result = CliRunner().invoke(main, [*words, *tail])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
-    def rows(self, command: click.Command, *words: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.run(command, *words, "--json").stdout)
+    def rows(self, *words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.run("reports", *words, "--json").stdout)
         return found
 
 
@@ -65,10 +64,10 @@ def host(tmp_path: Path) -> Host:
 
 def test_sources_and_plan_are_those_of_the_story(host: Host) -> None:
     story = STORIES["kazami-rei"]
-    rows = host.rows(sources, "--domain", story.told["domain"])
+    rows = host.rows("sources", "--domain", story.told["domain"])
     assert {row["source_ip"]: row["class"] for row in rows}.keys() == story.expect["classes"].keys()
     assert set(rows[0]) >= {"domain", "source_ip", "class", "service", "evidence", "messages"}
-    (row,) = host.rows(plan, "--domain", story.told["domain"])
+    (row,) = host.rows("plan", "--domain", story.told["domain"])
     assert row["next"]["step"] in (
         [story.expect["step"]] if isinstance(story.expect["step"], str) else story.expect["step"]
     )
@@ -77,35 +76,37 @@ def test_sources_and_plan_are_those_of_the_story(host: Host) -> None:
 
 
 def test_all_domains_are_asked_where_none_is_named(host: Host) -> None:
-    assert [row["domain"] for row in host.rows(plan)] == ["kazami-rei.co.jp", "suzume-rei.jp"]
-    assert host.rows(plan, "--domain", "example.net") == []
-    assert host.rows(plan, "--until", "1999-01-01") == []
+    assert [row["domain"] for row in host.rows("plan")] == ["kazami-rei.co.jp", "suzume-rei.jp"]
+    assert host.rows("plan", "--domain", "example.net") == []
+    assert host.rows("plan", "--until", "1999-01-01") == []
 
 
 def test_an_override_lasts_changes_the_plan_and_is_taken_back(host: Host) -> None:
     domain = "kazami-rei.co.jp"
-    (before,) = host.rows(plan, "--domain", domain)
+    (before,) = host.rows("plan", "--domain", domain)
     blocked = before["blocking"][0]["addresses"]
     for address in blocked:
-        host.run(override, "set", domain, address, "spoof")
-    rows = {row["source_ip"]: row for row in host.rows(sources, "--domain", domain)}
+        host.run("sender", "set", domain, address, "spoof")
+    rows = {row["source_ip"]: row for row in host.rows("sources", "--domain", domain)}
     assert {rows[address]["class"] for address in blocked} == {"spoof"}
     assert rows[blocked[0]]["evidence"][0] == {"code": "overridden"}
-    (after,) = host.rows(plan, "--domain", domain)
+    (after,) = host.rows("plan", "--domain", domain)
     assert blocked[0] not in [each for found in after["blocking"] for each in found["addresses"]]
-    assert len(json.loads(host.run(override, "list", domain, "--json").stdout)) == len(blocked)
+    assert len(json.loads(host.run("sender", "list", domain, "--json").stdout)) == len(blocked)
     for address in blocked:
-        assert host.run(override, "remove", domain, address).exit_code == 0
-    assert host.run(override, "remove", domain, blocked[0]).exit_code == 1
-    assert host.rows(plan, "--domain", domain) == [before]
+        assert host.run("sender", "remove", domain, address).exit_code == 0
+    assert host.run("sender", "remove", domain, blocked[0]).exit_code == 1
+    assert host.rows("plan", "--domain", domain) == [before]
 
 
 def test_tables_and_csv_speak_the_language(host: Host) -> None:
-    japanese = host.run(plan, "--lang", "ja", "--csv").stdout
+    japanese = host.run("reports", "plan", "--lang", "ja", "--csv").stdout
     (first, *_) = csv.DictReader(io.StringIO(japanese.removeprefix("\ufeff")))
     assert first["next"] == "失敗している送信元を直す"
-    assert "put the failing senders in order" in " ".join(host.run(plan, "--lang", "en", "--csv").stdout.split())
-    assert "自社" in host.run(sources, "--lang", "ja").stdout
+    assert "put the failing senders in order" in " ".join(
+        host.run("reports", "plan", "--lang", "en", "--csv").stdout.split()
+    )
+    assert "自社" in host.run("reports", "sources", "--lang", "ja").stdout
 
 
 def test_what_files_tell_is_read_from_a_folder_of_all_three(tmp_path: Path) -> None:

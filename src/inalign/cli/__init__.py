@@ -16,9 +16,13 @@ from inalign.errors import Error
 COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
     "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
+    "ingest": "Read reports into the store.",
     "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
+    "reports": "Show what the reports say.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
+    "serve": "Take reports in and answer questions, without the milter.",
+    "sender": "Say for good what a source is: ours, a service, a forwarder, a spoofer.",
     "sign": "Sign a saved message.",
     "up": "Start all of Inalign and say what to add to the mail server.",
     "verify": "Authenticate saved messages and explain each step.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, run_milter
+from inalign.daemon import addresses, run_service
 
 
 @click.command()
@@ -25,4 +25,4 @@ def command(config: Path | None) -> None:
         where = ", ".join(str(address) for address in addresses(settings))
         click.echo(f"inalign milter: listening on {where}", err=True)
 
-    run_milter(settings, path, ready)
+    run_service(settings, path, ready)

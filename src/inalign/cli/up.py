@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, authserv_id, run_milter
+from inalign.daemon import addresses, authserv_id, run_service
 from inalign.milterd.listen import Address, InetAddress
 from inalign.settings import Settings
 
@@ -20,7 +20,7 @@ def command(config: Path | None) -> None:
     Example: inalign up
     """
     settings, path = load(config)
-    run_milter(settings, path, lambda: click.echo(_welcome(settings, path)))
+    run_service(settings, path, lambda: click.echo(_welcome(settings, path)), with_keeper=True)
 
 
 def _welcome(settings: Settings, path: Path | None) -> str:

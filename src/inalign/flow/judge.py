@@ -10,7 +10,6 @@ from inalign.insight.facts import DomainFacts
 from inalign.insight.judge import Judgement, judge_domain
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
-from inalign.insight.rows import PlanRow, SourceRow, plan_row, source_rows
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span, all_facts, facts_of
@@ -28,9 +27,14 @@ class Judging:
     look_up: Callable[[DomainFacts], None] = lambda _: None
     """Asks DNS about a domain and keeps the answers, where that is wanted and due."""
 
-    def judgements(self, domain: str | None = None, span: Span = EVER) -> Iterator[Judgement]:
-        """A domain, or all by name; one at a time. Raises `StoreError`, `ControlError`."""
-        for facts in self._facts(domain, span):
+    def judgements(
+        self, domain: str | None = None, span: Span = EVER, *, since: str = "", after: str | None = None
+    ) -> Iterator[Judgement]:
+        """A domain, or all by name; one at a time. Raises `StoreError`, `ControlError`.
+
+        `since` leaves out the domains before one, `after` that one, too.
+        """
+        for facts in self._facts(domain, span, since, after):
             self.look_up(facts)
             yield judge_domain(
                 facts,
@@ -44,18 +48,10 @@ class Judging:
         """What to do next about a domain."""
         return plan_domain(judgement, self.directory)
 
-    def sources(self, domain: str | None = None, span: Span = EVER) -> Iterator[SourceRow]:
-        """The rows of `sources`: by domain, the largest source first."""
-        for judgement in self.judgements(domain, span):
-            yield from source_rows(judgement)
-
-    def plans(self, domain: str | None = None, span: Span = EVER) -> Iterator[PlanRow]:
-        """The rows of `plan`, by domain."""
-        for judgement in self.judgements(domain, span):
-            yield plan_row(self.plan(judgement))
-
-    def _facts(self, domain: str | None, span: Span) -> Iterator[DomainFacts]:
-        if domain is None:
-            yield from all_facts(self.engine, span)
-        elif (facts := facts_of(self.engine, domain, span)) is not None:
-            yield facts
+    def _facts(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[DomainFacts]:
+        if domain is not None:
+            facts = facts_of(self.engine, domain, span)
+            if facts is not None and facts.domain >= since and not (after and facts.domain <= after):
+                yield facts
+            return
+        yield from all_facts(self.engine, span, since=since, after=after)

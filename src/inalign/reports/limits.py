@@ -70,3 +70,30 @@ class TlsLimits:
 
 
 TLS_LIMITS = TlsLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLimits:
+    """Of mails, archives and compressed files, for one input."""
+
+    payload_bytes: int = 1 << 30
+    """One unpacked report; as large as an aggregate report may be."""
+    total_bytes: int = 2 << 30
+    """All that one input unpacks to, at every level together; it bounds the time that an input takes."""
+    ratio: int = 250
+    """Unpacked octets for each one of the input: reports of many equal records reach 60, a bomb 1,000."""
+    ratio_free_bytes: int = 16 << 20
+    """What may be unpacked before the ratio counts: so little harms nobody, and small reports may be very regular."""
+    archive_bytes: int = 64 << 20
+    """A zip archive or a mail, which stand in memory whole. Mail servers take 25 to 50 MB."""
+    depth: int = 10
+    """Containers within one another; a forwarded mail with a gzip in a zip has 4."""
+    entries: int = 2_000
+    """MIME parts and archive entries of one input together; a mailbox exported as a zip has hundreds."""
+    document_bytes: int = 32 << 20
+    """A TLS or feedback report, which stands in memory whole; large ones have 1 MB."""
+    outcomes: int = 50
+    """Refusals and flaws of one input that are told; more of them say nothing new."""
+
+
+CONTAINER_LIMITS = ContainerLimits()

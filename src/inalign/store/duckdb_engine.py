@@ -144,9 +144,7 @@ class DuckDbEngine:
             for table in TABLES:
                 names = ", ".join(f'"{name}"' for name in table.columns)
                 source = _quoted(folder / f"{table.name}.parquet")
-                cursor.execute(
-                    f"INSERT INTO {table.name} ({names}) SELECT {names} FROM read_parquet({source})"  # noqa: S608 - names of ours
-                )
+                cursor.execute(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM read_parquet({source})")
             cursor.execute("COMMIT")
 
     def compact(self) -> None:
@@ -229,14 +227,14 @@ class _Transaction:
         paths = [_literal(file) for file in files]
         keys = ", ".join(table.key)
         once = f" QUALIFY row_number() OVER (PARTITION BY {keys}) = 1" if table in REPEATED else ""
-        sql = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {source} AS fresh"  # noqa: S608 - names of ours
+        sql = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {source} AS fresh"
         try:
             if table in RENEWED:
-                old = f"DELETE FROM {table.name} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
+                old = f"DELETE FROM {table.name} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"
                 self._cursor.execute(old, [paths, types])
             elif table in REPEATED:
                 same = " AND ".join(f"old.{name} = fresh.{name}" for name in table.key)
-                sql += f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS old WHERE {same})"  # noqa: S608
+                sql += f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS old WHERE {same})"
             self._cursor.execute(sql + once, [paths, types])
         except _OF_THE_ROWS as problem:
             raise RowsRefused(f"{self._path}: {table.name}: {_first_line(problem)}") from None
@@ -244,7 +242,7 @@ class _Transaction:
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""
         self._cursor.execute(
-            _translate(f"DELETE FROM {table.name} WHERE {condition}"),  # noqa: S608 - texts of ours
+            _translate(f"DELETE FROM {table.name} WHERE {condition}"),
             used(condition, parameters),
         )
 

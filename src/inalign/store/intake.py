@@ -93,7 +93,7 @@ def exchange(engine: Engine, arrival: Arrival, *, now: datetime, folder: Path) -
     """
     key: dict[str, Parameter] = {"key": arrival.rows.key}
     names = tuple(CONFLICTS.columns)
-    sql = f"SELECT {', '.join(names)} FROM reports WHERE report_key = :key AND content_digest <> :digest"  # noqa: S608
+    sql = f"SELECT {', '.join(names)} FROM reports WHERE report_key = :key AND content_digest <> :digest"
     before = engine.query(sql, key | {"digest": arrival.rows.digest})
     of_it = "FROM reports WHERE report_key = :key AND kind = 'aggregate' AND is_counted AND records > 0"
     has_sums = "SELECT count(*) FROM rollups WHERE report_key = :key"
@@ -125,7 +125,7 @@ def _known(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[str, bool]]:
     known: dict[str, tuple[str, bool]] = {}
     left = iter(dict.fromkeys(keys))
     while some := list(islice(left, KEYS_A_QUERY)):
-        sql = f"SELECT report_key, content_digest, is_counted FROM reports WHERE report_key IN ({in_list(some)})"  # noqa: S608 - checked
+        sql = f"SELECT report_key, content_digest, is_counted FROM reports WHERE report_key IN ({in_list(some)})"
         known |= {str(key): (str(digest), bool(counts)) for key, digest, counts in engine.query(sql)}
     return known
 

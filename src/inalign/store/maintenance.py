@@ -82,7 +82,7 @@ def _delete_before(engine: Engine, table: Table, first: date) -> None:
 
 def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[str, Parameter]) -> None:
     """Where there is anything: a deletion costs ClickHouse a mutation of all parts."""
-    if count(engine, f"SELECT count(*) FROM {table.name} WHERE {condition}", parameters):  # noqa: S608 - texts of ours
+    if count(engine, f"SELECT count(*) FROM {table.name} WHERE {condition}", parameters):
         with engine.change() as change:
             change.delete(table, condition, parameters)
 
@@ -102,7 +102,7 @@ def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
     group, sums = ", ".join(_OF_A_GROUP), ", ".join(f"sum({name})" for name in _SUMS)
     for (day,) in days:
         of = {"day": day}
-        merged = engine.query(f"SELECT {group}, {sums} FROM rollups WHERE day = :day GROUP BY {group}", of)  # noqa: S608
+        merged = engine.query(f"SELECT {group}, {sums} FROM rollups WHERE day = :day GROUP BY {group}", of)
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".ndjson") as file:
             for row in merged:
                 file.write(_encode(dict(zip((*_OF_A_GROUP, *_SUMS), row, strict=True)) | {"report_key": ""}) + b"\n")
@@ -122,15 +122,15 @@ def purge(engine: Engine, domain: str) -> int:
     name = domain.lower().strip(".")
     below: dict[str, Parameter] = {"domain": name, "below": f".{name}"}
     author = f"{_same_or_below('domain')} OR {_same_or_below('header_from')}"
-    found = engine.query(f"SELECT DISTINCT report_key FROM reports WHERE {_same_or_below('domain')}", below)  # noqa: S608
+    found = engine.query(f"SELECT DISTINCT report_key FROM reports WHERE {_same_or_below('domain')}", below)
     keys = {str(key) for (key,) in found}
     digests: set[str] = set()
     for table, condition in (("records", author), ("failures", author), ("tls_policies", _same_or_below("domain"))):
-        sql = f"SELECT DISTINCT report_key FROM {table} WHERE {condition}"  # noqa: S608 - texts of ours
+        sql = f"SELECT DISTINCT report_key FROM {table} WHERE {condition}"
         for some in _in_parts(engine.query(sql, below)):
-            digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM reports WHERE report_key IN ({in_list(some)})")  # noqa: S608
+            digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM reports WHERE report_key IN ({in_list(some)})")
     for table in ("reports", "conflicts"):
-        digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM {table} WHERE {_same_or_below('domain')}", below)  # noqa: S608
+        digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM {table} WHERE {_same_or_below('domain')}", below)
     with engine.change() as change:
         for some in _in_parts([(digest,) for digest in sorted(digests - {""})]):
             change.delete(RAW, f"raw_digest IN ({in_list(some)})")
@@ -176,7 +176,7 @@ class Stats(Struct, frozen=True):
 
 def stats(engine: Engine) -> Stats:
     """Count everything."""
-    rows = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in TABLES}  # noqa: S608
+    rows = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in TABLES}
     counted = "FROM reports WHERE is_counted AND kind = 'aggregate'"
     has_any = count(engine, f"SELECT count(*) {counted}") > 0
     messages = count(engine, f"SELECT coalesce(sum(messages), 0) {counted}")

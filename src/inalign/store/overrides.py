@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.errors import ParseError
 from inalign.insight.judge import Override
-from inalign.insight.names import network_of
+from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.result import SourceClass
 from inalign.store.control import Control
 
@@ -69,5 +69,10 @@ def overrides(control: Control, domain: str | None = None) -> list[OverrideRow]:
 
 
 def overrides_of(control: Control, domain: str) -> dict[str, Override]:
-    """Those of a domain, as `judge_domain` takes them."""
-    return {row.source: Override(row.source_class, row.service or None) for row in overrides(control, domain)}
+    """Those of a domain and of names below it, as `judge_domain` takes them; those of the domain itself count first."""
+    rows = sorted(overrides(control), key=lambda row: row.domain == domain)
+    return {
+        row.source: Override(row.source_class, row.service or None)
+        for row in rows
+        if is_same_or_below(row.domain, domain)
+    }

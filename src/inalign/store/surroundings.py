@@ -93,7 +93,7 @@ def _load(control: Control, names: Iterable[str]) -> dict[str, Mapping[str, obje
     found: list[tuple[str, str, str]] = []
     for some in _portions(sorted(names)):
         marks = ", ".join("?" * len(some))
-        found += control.ask(f"SELECT name, answer, origin FROM answers WHERE name IN ({marks})", some)  # noqa: S608
+        found += control.ask(f"SELECT name, answer, origin FROM answers WHERE name IN ({marks})", some)
     return _found(found)
 
 
@@ -149,11 +149,11 @@ def load_surroundings(engine: Engine, control: Control, facts: DomainFacts) -> S
     for some in _portions(addresses):
         values: dict[str, Parameter] = {f"a{number}": address for number, address in enumerate(some)}
         names = ", ".join(f":{each}" for each in values)
-        asked = engine.query(f"SELECT source_ip, name FROM names WHERE name <> '' AND source_ip IN ({names})", values)  # noqa: S608
+        asked = engine.query(f"SELECT source_ip, name FROM names WHERE name <> '' AND source_ip IN ({names})", values)
         marks = ", ".join("?" * len(some))
         hosts |= {str(address): str(name) for address, name in asked}
-        hosts |= dict(control.ask(f"SELECT address, name FROM hosts WHERE address IN ({marks})", some))  # noqa: S608
-        reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))  # noqa: S608
+        hosts |= dict(control.ask(f"SELECT address, name FROM hosts WHERE address IN ({marks})", some))
+        reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))
     return Surroundings(hosts, reputation)
 
 

@@ -1,0 +1,113 @@
+"""A question of a command: asked of the store itself, or of the keeper that has it open."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+
+from inalign.errors import ParseError
+from inalign.flow.judge import Judging
+from inalign.flow.judged_views import all_views
+from inalign.judging import make_judging
+from inalign.keeper import Folders
+from inalign.settings import Settings
+from inalign.store.control import Control
+from inalign.store.engine import Engine, StoreBusy, StoreError
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.views import AFTER, Answer, View
+from inalign.store_access import open_store, store_folder
+
+TIMEOUT = 120.0
+"""Of one question, however large the store is."""
+
+
+Ask = Callable[[str, Filters], Answer]
+
+
+class _Problem(msgspec.Struct):
+    detail: str = ""
+
+
+NAMES = all_views(lambda _: _nothing())
+"""Every question by name, for what it tells and its rows."""
+
+
+@contextmanager
+def asker(settings: Settings, path: Path | None, *, offline: bool = False) -> Iterator[Ask]:
+    """Whom to ask by the name of a question: the store, open until the end of `with`, or the keeper that has it open.
+
+    The question raises `StoreError`, `ControlError`, `ParseError`. `offline`: DNS is asked nothing for judging.
+    """
+    folders = Folders(base=store_folder(settings, path))
+    engine = None
+    with suppress(StoreBusy):
+        engine = open_store(settings, path)
+    if engine is None:
+        yield lambda name, filters: ask_keeper(folders.socket, NAMES[name], filters)
+        return
+    with ExitStack() as stack:
+        stack.callback(engine.close)
+
+        @cache
+        def judging(asked: Engine) -> Judging:
+            control = Control(folders.control)
+            stack.callback(control.close)
+            return make_judging(settings, path, asked, control, offline=offline)
+
+        views = all_views(lambda asked: judging(asked))  # noqa: PLW0108 - `cache` has no types of its own
+        yield lambda name, filters: views[name].ask(engine, filters)
+
+
+def _nothing() -> Judging:
+    raise AssertionError("these views are not for asking")
+
+
+def ask_keeper(where: Path, view: View, filters: Filters) -> Answer:
+    """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
+    defaults = Filters()
+    asked = {
+        name: str(value)
+        for name in Filters.__struct_fields__
+        if (value := getattr(filters, name)) != getattr(defaults, name)
+    }
+    connection = _UnixConnection(where)
+    try:
+        connection.request("GET", f"/api/v1/{view.name}?{urlencode(asked)}", headers={"Host": "localhost"})
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise StoreError(
+            f"the process that has the store open does not answer at {where}: {str(problem) or repr(problem)}"
+        ) from None
+    finally:
+        connection.close()
+    if response.status == http.HTTPStatus.OK:
+        rows = msgspec.json.decode(body, type=list[view.row])  # type: ignore[name-defined]  # known when it runs
+        return Answer(rows, response.headers.get(AFTER, ""))
+    detail = _detail(body)
+    raise (ParseError if response.status == http.HTTPStatus.BAD_REQUEST else StoreError)(detail)
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_Problem).detail
+    except msgspec.DecodeError:
+        return body[:200].decode("utf-8", "replace")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

@@ -1,0 +1,191 @@
+"""`inalign ingest`: read reports from files into the store."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from inalign.cli.configuration import config_option, load
+from inalign.flow.ingest import Item
+from inalign.inputs import Inputs
+from inalign.keeper import Folders
+from inalign.keeping import make_reader_options, processes
+from inalign.loading import ItemOutcome, Loader
+from inalign.receipt import Receipt, Refusing, receipt_of
+from inalign.sourcing import try_source
+from inalign.store.control import Control
+from inalign.store.engine import StoreBusy
+from inalign.store.spool import Delivery, Reason, Spool
+from inalign.store_access import open_store, store_folder
+from inalign.surroundings import Surrounding, read_surrounding
+from inalign.transport.run import run
+
+EXIT_FINDING = 1
+POLL_SECONDS = 0.1
+MAX_OCTETS = 512 << 20
+"""Of one file that is handed to a keeper, which takes it whole; larger ones are read with the keeper stopped."""
+
+Advance = Callable[[int], None]
+_PLACE = click.Path(path_type=Path, exists=True)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option("--offline", is_flag=True, help="Look nothing up: the mails that carried reports are not verified anew.")
+@click.option("--test-source", metavar="NAME", help="Look at a source of the settings without taking anything.")
+@click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging, in place of look-ups.")
+@click.option("--ptr", "hosts", multiple=True, type=_PLACE, help="Reverse names: a line has address, tab, name.")
+@click.option(
+    "--reputation", "words", multiple=True, type=_PLACE, help="Addresses: a line has address, tab, dynamic or listed."
+)
+@config_option
+def command(
+    paths: tuple[str, ...],
+    *,
+    as_json: bool,
+    offline: bool,
+    test_source: str | None,
+    zones: tuple[Path, ...],
+    hosts: tuple[Path, ...],
+    words: tuple[Path, ...],
+    config: Path | None,
+) -> None:
+    """Read reports into the store: files, folders, mbox, Maildir, or `-` for standard input.
+
+    Safe to interrupt and to repeat: what is there already is counted as a duplicate. What holds no report goes to
+    quarantine, with the reason. --zone, --ptr and --reputation may be repeated and may name folders; what they tell
+    is kept for judging (docs/insight.md).
+
+    Exit status: 0 all was read, 1 something was refused or could not be read.
+
+    Example: inalign ingest /var/mail/dmarc reports/
+    """
+    settings, path = load(config)
+    if test_source is not None:
+        for line in run(try_source(settings, path, test_source)):
+            click.echo(line)
+        return
+    surrounding = read_surrounding(zones, hosts, words)
+    if not paths and not (zones or hosts or words):
+        raise click.UsageError("name a file or a folder, or - for standard input")
+    begun = time.monotonic()
+    folders = Folders(base=store_folder(settings, path))
+    _keep(surrounding, folders)
+    inputs = Inputs(paths, folders.base)
+    total = Receipt()
+    with click.progressbar(
+        length=inputs.octets(), label="reading reports", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        try:
+            engine = open_store(settings, path)
+        except StoreBusy:
+            _hand_over(inputs, folders, total, bar.update)
+        else:
+            options = make_reader_options(settings, path, offline=offline)
+            loader = Loader(engine, folders.work, options, processes=processes(settings))
+            spool = Spool(folders.spool)
+            try:
+                _load(inputs, loader, spool, total, bar.update)
+            finally:
+                loader.close()
+                engine.close()
+    total.files = inputs.files
+    total.refused += [Refusing(name, f"unreadable: {problem}") for name, problem in inputs.problems]
+    total.seconds = round(time.monotonic() - begun, 3)
+    if as_json:
+        click.echo(msgspec.json.encode(total).decode())
+    else:
+        _tell(total)
+    sys.exit(EXIT_FINDING if total.refused else 0)
+
+
+def _keep(surrounding: Surrounding, folders: Folders) -> None:
+    control = Control(folders.control)
+    try:
+        surrounding.keep(control, now=time.time())
+    finally:
+        control.close()
+
+
+def _load(inputs: Inputs, loader: Loader, spool: Spool, total: Receipt, advance: Advance) -> None:
+    """Nobody has the store open: load into it."""
+
+    def done(outcome: ItemOutcome) -> None:
+        total.add(receipt_of(outcome))
+        advance(outcome.item.length or 0)
+        if outcome.refused:
+            _quarantine(spool, outcome)
+
+    for item, problem in loader.load(inputs, done):
+        inputs.problems.append((item.name, problem))
+
+
+def _quarantine(spool: Spool, outcome: ItemOutcome) -> None:
+    item = outcome.item
+    if (item.length or 0) > MAX_OCTETS:
+        return
+    name = spool.put(_delivery(item))
+    spool.refuse(name, [Reason(each.code, each.detail) for each in outcome.refused])
+
+
+def _delivery(item: Item) -> Delivery:
+    with Path(item.path).open("rb") as file:
+        file.seek(item.start)
+        content = file.read() if item.length is None else file.read(item.length)
+    return Delivery(content=content, name=item.name, source=item.source, received=item.received)
+
+
+def _hand_over(inputs: Inputs, folders: Folders, total: Receipt, advance: Advance) -> None:
+    """A keeper has the store open: put all into its spool, and wait for what it says."""
+    spool, control = Spool(folders.spool), Control(folders.control)
+    waiting: dict[str, int] = {}
+    try:
+        for item in inputs:
+            if (item.length or 0) > MAX_OCTETS:
+                inputs.problems.append((item.name, "too large to hand to the keeper; stop it, and read the file then"))
+                continue
+            waiting[spool.put(_delivery(item))] = item.length or 0
+            _take_receipts(control, waiting, total, advance)
+        while waiting:
+            time.sleep(POLL_SECONDS)
+            _take_receipts(control, waiting, total, advance)
+    finally:
+        control.close()
+
+
+def _take_receipts(control: Control, waiting: dict[str, int], total: Receipt, advance: Advance) -> None:
+    for name, receipt in control.read_receipts(list(waiting)).items():
+        total.add(msgspec.json.decode(receipt, type=Receipt))
+        advance(waiting.pop(name))
+
+
+def _tell(total: Receipt) -> None:
+    reports = total.reports
+    kinds = ", ".join(
+        f"{getattr(reports, kind)} {kind}" for kind in reports.__struct_fields__ if getattr(reports, kind)
+    )
+    click.echo(
+        f"{total.files} files, {total.mails} mails: {kinds or 'no new report'}; "
+        f"{total.records} records, {total.messages} messages in {total.seconds:.1f} s"
+    )
+    for what, number in (
+        ("were there already", total.duplicates),
+        (
+            "say something else than a report that is there, and do not count (inalign reports conflicts)",
+            total.conflicts,
+        ),
+        ("are forged, and do not count (inalign reports forged)", total.forged),
+        ("had flaws that were mended (inalign reports reports)", total.mended),
+    ):
+        if number:
+            click.echo(f"  {number} {what}")
+    for each in total.refused[:20]:
+        click.echo(f"  refused: {each.file}: {each.reason}", err=True)
+    if len(total.refused) > 20:
+        click.echo(f"  and {len(total.refused) - 20} more; all are in quarantine", err=True)

@@ -1,0 +1,148 @@
+"""The keeper is built and run: settings in, a process that owns the store out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
+
+from inalign.errors import Error, SettingsError
+from inalign.flow.judged_views import all_views
+from inalign.intake.secret import FORM, read_secret
+from inalign.judging import make_directory, make_judging
+from inalign.keeper import Folders, Keeper, bind_local, run_until_told
+from inalign.loading import Loader, ReaderOptions
+from inalign.milterd.listen import listen, parse_address
+from inalign.settings import Settings
+from inalign.settings_file import place
+from inalign.sourcing import make_sources, make_trust
+from inalign.store.control import Control
+from inalign.store.maintenance import Retention
+from inalign.store.places import Places
+from inalign.store.spool import Spool
+from inalign.store_access import open_store, store_folder
+from inalign.telemetry import configure_logging
+from inalign.transport.dns import LiveResolver
+
+log = logging.getLogger("inalign")
+
+
+def make_reader_options(settings: Settings, path: Path | None, *, offline: bool = False) -> ReaderOptions:
+    """How deliveries are read; offline, nothing is looked up."""
+    return ReaderOptions(
+        make_resolver=_no_resolver if offline else partial(_live_resolver, settings),
+        trust=make_trust(settings),
+        asn_database=asn_database(settings, path),
+    )
+
+
+def asn_database(settings: Settings, path: Path | None) -> Path | None:
+    """The file that names autonomous systems. Raises `SettingsError` where it is not there."""
+    if not settings.store.asn_database:
+        return None
+    base = path.absolute().parent if path is not None else Path.cwd()
+    found = base / settings.store.asn_database
+    if not os.access(found, os.R_OK):
+        raise SettingsError(f"{place(path, 'store.asn_database')}: store.asn_database: {found} cannot be read")
+    return found
+
+
+def _live_resolver(settings: Settings) -> LiveResolver:
+    dns = settings.dns
+    return LiveResolver(servers=dns.servers or None, timeout=dns.exchange_timeout_seconds)
+
+
+def _no_resolver() -> None:
+    return None
+
+
+def processes(settings: Settings) -> int:
+    """How many read reports: as set, else one for each core that we may use."""
+    return settings.store.readers or len(os.sched_getaffinity(0))
+
+
+def retention(settings: Settings) -> Retention:
+    """How long rows stay."""
+    store = settings.store
+    return Retention(
+        raw=store.keep_raw_days,
+        records=store.keep_records_days,
+        rollups=store.keep_rollups_days,
+        failures=store.keep_failures_days,
+        tls=store.keep_tls_days,
+        evaluations=store.keep_evaluations_days,
+    )
+
+
+def run_keeper(settings: Settings, path: Path | None) -> None:
+    """The keeper, from its first to its last moment. Raises `Error` when it cannot begin."""
+    configure_logging(settings.log.level, settings.log.format)
+    folders = Folders(base=store_folder(settings, path))
+    engine = open_store(settings, path)
+    try:
+        control = Control(folders.control)
+        loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+        keeper = Keeper(
+            folders=folders,
+            engine=engine,
+            control=control,
+            spool=Spool(folders.spool),
+            loader=loader,
+            places=Places(asn_database(settings, path)),
+            sources=make_sources(settings, path),
+            retention=retention(settings),
+            refused_days=settings.store.keep_refused_days,
+            serve=partial(_servers, settings, path),
+        )
+        try:
+            asyncio.run(run_until_told(keeper))
+        finally:
+            loader.close()
+            control.close()
+    finally:
+        engine.close()
+
+
+def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awaitable[None]]:
+    """What answers: questions of our own user's commands, and pushed reports."""
+    from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
+
+    from inalign.web.api import routes  # noqa: PLC0415
+    from inalign.web.push import push_route  # noqa: PLC0415
+    from inalign.web.server import WebServer  # noqa: PLC0415
+
+    views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
+    servers = [WebServer(Starlette(routes=routes(keeper.engine, views)), [bind_local(keeper.folders.socket)])]
+    push = settings.intake.push
+    if push.listen:
+        tokens = [read_secret(token) for token in push.tokens]
+        route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
+        servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
+    return [server.run() for server in servers]
+
+
+def check_keeper(settings: Settings, path: Path | None) -> None:
+    """What only shows when the parts are built. Raises `SettingsError`."""
+    try:
+        make_sources(settings, path)
+        make_trust(settings)
+        make_directory(settings, path)
+        push = settings.intake.push
+        if push.listen:
+            parse_address(push.listen)
+            if not push.tokens:
+                raise SettingsError(f"{place(path, 'intake.push.listen')}: intake.push.listen: tokens are needed")
+            for token in push.tokens:
+                if not re.match(FORM, token):
+                    raise SettingsError(
+                        f"{place(path, 'intake.push.tokens')}: intake.push.tokens: write env:NAME or file:/PATH"
+                    )
+        Places(asn_database(settings, path))
+    except SettingsError:
+        raise
+    except Error as problem:
+        raise SettingsError(str(problem)) from None

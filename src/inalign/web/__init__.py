@@ -1,0 +1,1 @@
+"""The HTTP face of the keeper: questions as JSON."""

@@ -1,0 +1,114 @@
+"""The JSON face: `GET /api/v1/VIEW` asks what `inalign reports VIEW` asks, with the same filters as query parameters.
+
+The OpenAPI description is made of the same types that the answers are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from inalign import __version__
+from inalign.errors import Error, ParseError
+from inalign.store.engine import Engine
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.single import whole_report
+from inalign.store.queries.views import AFTER, View
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+def routes(engine: Engine, views: Mapping[str, View]) -> list[Route]:
+    """The questions, which are asked of an engine, and their description."""
+
+    def view_route(view: View) -> Route:
+        async def answer(request: Request) -> Response:
+            try:
+                filters = read_filters(request.query_params)
+                found = await run_in_threadpool(view.ask, engine, filters)
+            except ParseError as problem:
+                return problem_response(400, str(problem))
+            except Error as problem:
+                return problem_response(503, str(problem))
+            fields = {AFTER: found.after} if found.after else {}
+            return Response(msgspec.json.encode(found.rows), media_type="application/json", headers=fields)
+
+        return Route(f"/api/v1/{view.name}", answer, methods=["GET"])
+
+    async def description(_request: Request) -> Response:
+        return JSONResponse(openapi(views))
+
+    async def one(request: Request) -> Response:
+        try:
+            found = await run_in_threadpool(whole_report, engine, request.path_params["key"])
+        except ParseError as problem:
+            return problem_response(400, str(problem))
+        except Error as problem:
+            return problem_response(503, str(problem))
+        if found is None:
+            return problem_response(404, "there is no such report")
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    return [
+        Route("/api/v1/openapi.json", description, methods=["GET"]),
+        Route("/api/v1/report/{key}", one, methods=["GET"]),
+        *map(view_route, views.values()),
+    ]
+
+
+def read_filters(parameters: Mapping[str, str]) -> Filters:
+    """The filters of a query string; raises `ParseError` naming the parameter."""
+    try:
+        return msgspec.convert({key: value for key, value in parameters.items() if value}, Filters, strict=False)
+    except msgspec.ValidationError as problem:
+        raise ParseError(str(problem)) from None
+
+
+def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error, as a problem document."""
+    return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
+
+
+def openapi(views: Mapping[str, View]) -> Mapping[str, Any]:
+    """The description, for machines."""
+    rows = [view.row for view in views.values()]
+    schemas, components = msgspec.json.schema_components([*rows, Filters], ref_template="#/components/schemas/{name}")
+    filters = components["Filters"]["properties"]
+    parameters = [
+        {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in filters.items()
+    ]
+    problem = {
+        "description": "What is wrong with the question, or that the store cannot be reached",
+        "content": {"application/problem+json": {"schema": {"type": "object"}}},
+    }
+    paths = {
+        f"/api/v1/{view.name}": {
+            "get": {
+                "summary": view.about,
+                "parameters": parameters,
+                "responses": {
+                    "200": {
+                        "description": "The rows",
+                        "headers": {AFTER: {"schema": {"type": "string"}, "description": "Cursor of what follows"}},
+                        "content": {"application/json": {"schema": {"type": "array", "items": schema}}},
+                    },
+                    "400": problem,
+                    "503": problem,
+                },
+            }
+        }
+        for view, schema in zip(views.values(), schemas, strict=False)
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Inalign", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": json.loads(json.dumps(components))},
+    }
