@@ -6,7 +6,6 @@ import http.client
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -55,13 +54,16 @@ def asker(settings: Settings, path: Path | None, *, offline: bool = False) -> It
     with ExitStack() as stack:
         stack.callback(engine.close)
 
-        @cache
-        def judging(asked: Engine) -> Judging:
-            control = Control(folders.control)
-            stack.callback(control.close)
-            return make_judging(settings, path, asked, control, offline=offline)
+        made: list[Judging] = []
 
-        views = all_views(lambda asked: judging(asked))  # noqa: PLW0108 - `cache` has no types of its own
+        def judging(asked: Engine) -> Judging:
+            if not made:
+                control = Control(folders.control)
+                stack.callback(control.close)
+                made.append(make_judging(settings, path, asked, control, offline=offline))
+            return made[0]
+
+        views = all_views(judging)
         yield lambda name, filters: views[name].ask(engine, filters)
 
 

@@ -39,7 +39,7 @@ _PLACE = click.Path(path_type=Path, exists=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--offline", is_flag=True, help="Look nothing up: the mails that carried reports are not verified anew.")
 @click.option("--test-source", metavar="NAME", help="Look at a source of the settings without taking anything.")
-@click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging, in place of look-ups.")
+@click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging; nothing is looked up.")
 @click.option("--ptr", "hosts", multiple=True, type=_PLACE, help="Reverse names: a line has address, tab, name.")
 @click.option(
     "--reputation", "words", multiple=True, type=_PLACE, help="Addresses: a line has address, tab, dynamic or listed."
@@ -87,7 +87,7 @@ def command(
         except StoreBusy:
             _hand_over(inputs, folders, total, bar.update)
         else:
-            options = make_reader_options(settings, path, offline=offline)
+            options = make_reader_options(settings, path, offline=offline or bool(zones))
             loader = Loader(engine, folders.work, options, processes=processes(settings))
             spool = Spool(folders.spool)
             try:
