@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import Struct
+from starlette.applications import Starlette
 
+from inalign.asking import ask_keeper
 from inalign.cli import main
 from inalign.cli.configuration import load
+from inalign.flow.judged_views import all_views
+from inalign.judging import make_judging
+from inalign.keeper import Folders, bind_local
 from inalign.store.control import Control
+from inalign.store.queries.filters import Filters
 from inalign.store_access import open_store
-from inalign.surroundings import Surrounding, read_surrounding
+from inalign.surroundings import Surrounding
+from inalign.web.api import openapi, routes
+from inalign.web.server import WebServer
 from tests.insight.stories import Story, scenarios
 from tests.store.material import store
 from tests.store.test_facts import reports_of
@@ -109,15 +121,35 @@ def test_tables_and_csv_speak_the_language(host: Host) -> None:
     assert "自社" in host.run("reports", "sources", "--lang", "ja").stdout
 
 
-def test_what_files_tell_is_read_from_a_folder_of_all_three(tmp_path: Path) -> None:
-    (tmp_path / "a.zone.json").write_text('{"a.example": {"TXT": ["v=spf1 -all"]}}')
-    (tmp_path / "b.zone").write_text("$ORIGIN b.example.\n@ 60 IN MX 10 mx\n")
-    (tmp_path / "ptr.tsv").write_text("::ffff:192.0.2.1\tMail.A.example.\n192.0.2.1\tother.example\n")
-    (tmp_path / "reputation.tsv").write_text("# list\n2001:DB8::1\tlisted\n")
-    told = read_surrounding([tmp_path], [tmp_path], [tmp_path])
-    assert told.zones == {
-        "a.zone.json": {"a.example": {"TXT": ["v=spf1 -all"]}},
-        "b.zone": {"b.example": {"MX": [[10, "mx.b.example"]]}},
-    }
-    assert told.hosts == {"192.0.2.1": "mail.a.example"}
-    assert told.reputation == {"2001:db8::1": "listed"}
+def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
+    words = [("sources",), ("plan",), ("sources", "--limit", "7"), ("plan", "--until", "1999-01-01")]
+    alone = [host.rows(*each) for each in words]
+    settings, path = load(host.config)
+    folders = Folders(base=host.folder / "store")
+    engine, control = open_store(settings, path), Control(folders.control)
+    views = all_views(lambda asked: make_judging(settings, path, asked, control))
+    server = WebServer(Starlette(routes=routes(engine, views)), [bind_local(folders.socket)])
+    thread = threading.Thread(target=lambda: asyncio.run(server.run()))
+    thread.start()
+    try:
+        assert [host.rows(*each) for each in words] == alone
+        assert host.run("reports", "plan", "--source", "192.0.2.1").exit_code == 2
+        pages: list[Struct] = []
+        after = ""
+        while not pages or after:
+            answer = ask_keeper(folders.socket, views["sources"], Filters(limit=7, after=after))
+            pages += list(answer.rows)
+            after = answer.after
+        assert json.loads(msgspec.json.encode(pages)) == alone[0]
+    finally:
+        server.end()
+        thread.join()
+        control.close()
+        engine.close()
+    assert "class" in openapi(views)["components"]["schemas"]["SourceRow"]["properties"]
+
+
+def test_sources_are_narrowed_to_a_network(host: Host) -> None:
+    address = host.rows("sources")[0]["source_ip"]
+    assert {row["source_ip"] for row in host.rows("sources", "--source", address)} == {address}
+    assert host.run("reports", "sources", "--source", "nonsense").exit_code == 2

@@ -64,8 +64,9 @@ def command(
     filters = _filters({**rest, "since": since and since.date(), "until": until and until.date(), "limit": limit})
     with asker(settings, path, offline=offline) as ask:
         asked = NAMES[view]
-        answer = ask(view, filters)
-        if limit is None and (as_json or as_csv):
+        wants_all = limit is None and (as_json or as_csv)
+        answer = ask(view, replace(filters, limit=MAX_ROWS) if wants_all else filters)
+        if wants_all:
             answer = _all_of(answer, lambda after: ask(view, replace(filters, after=after, limit=MAX_ROWS)))
     if as_json:
         print_json(answer.rows)
