@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,45 +16,38 @@ from inalign.errors import ParseError
 from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
 from inalign.judging import make_judging
-from inalign.keeper import Folders
 from inalign.settings import Settings
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.views import AFTER, Answer, View
-from inalign.store_access import open_store, store_folder
+from inalign.store.queries.view import AFTER, Answer, View
+from inalign.store_access import Folders, open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""
-
-
-Ask = Callable[[str, Filters], Answer]
 
 
 class _Problem(msgspec.Struct):
     detail: str = ""
 
 
-NAMES = all_views(lambda _: _nothing())
-"""Every question by name, for what it tells and its rows."""
+Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
 
 
 @contextmanager
-def asker(settings: Settings, path: Path | None, *, offline: bool = False) -> Iterator[Ask]:
-    """Whom to ask by the name of a question: the store, open until the end of `with`, or the keeper that has it open.
+def open_questions(settings: Settings, path: Path | None, *, offline: bool = False) -> Iterator[Ask]:
+    """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`.
 
-    The question raises `StoreError`, `ControlError`, `ParseError`. `offline`: DNS is asked nothing for judging.
+    `offline`: DNS is asked nothing for judging.
     """
     folders = Folders(base=store_folder(settings, path))
-    engine = None
-    with suppress(StoreBusy):
+    try:
         engine = open_store(settings, path)
-    if engine is None:
-        yield lambda name, filters: ask_keeper(folders.socket, NAMES[name], filters)
+    except StoreBusy:
+        yield partial(ask_keeper, folders.socket)
         return
     with ExitStack() as stack:
         stack.callback(engine.close)
-
         made: list[Judging] = []
 
         def judging(asked: Engine) -> Judging:
@@ -64,14 +58,10 @@ def asker(settings: Settings, path: Path | None, *, offline: bool = False) -> It
             return made[0]
 
         views = all_views(judging)
-        yield lambda name, filters: views[name].ask(engine, filters)
+        yield lambda view, filters: views[view.name].ask(engine, filters)
 
 
-def _nothing() -> Judging:
-    raise AssertionError("these views are not for asking")
-
-
-def ask_keeper(where: Path, view: View, filters: Filters) -> Answer:
+def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Struct]:
     """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {

@@ -14,7 +14,7 @@ from inalign.errors import Error, SettingsError
 from inalign.flow.judged_views import all_views
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
-from inalign.keeper import Folders, Keeper, bind_local, run_until_told
+from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.milterd.listen import listen, parse_address
 from inalign.settings import Settings
@@ -24,7 +24,7 @@ from inalign.store.control import Control
 from inalign.store.maintenance import Retention
 from inalign.store.places import Places
 from inalign.store.spool import Spool
-from inalign.store_access import open_store, store_folder
+from inalign.store_access import Folders, open_store, store_folder
 from inalign.telemetry import configure_logging
 from inalign.transport.dns import LiveResolver
 
@@ -116,7 +116,12 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
     from inalign.web.server import WebServer  # noqa: PLC0415
 
     views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
-    servers = [WebServer(Starlette(routes=routes(keeper.engine, views)), [bind_local(keeper.folders.socket)])]
+    servers = [
+        WebServer(
+            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),
+            [bind_local(keeper.folders.socket)],
+        )
+    ]
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from inalign.errors import SettingsError
@@ -11,6 +12,34 @@ from inalign.settings_file import place
 from inalign.store.engine import Engine
 
 FOLDER_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where what is."""
+
+    base: Path
+
+    @property
+    def spool(self) -> Path:
+        return self.base / "spool"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.base / "evaluations"
+
+    @property
+    def control(self) -> Path:
+        return self.base / "control.sqlite"
+
+    @property
+    def work(self) -> Path:
+        return self.base / "work"
+
+    @property
+    def socket(self) -> Path:
+        """Where the keeper answers to commands of its own user."""
+        return self.base / "keeper.sock"
 
 
 def store_folder(settings: Settings, path: Path | None) -> Path:

@@ -19,12 +19,12 @@ from starlette.applications import Starlette
 from inalign.asking import ask_keeper
 from inalign.cli import main
 from inalign.cli.configuration import load
-from inalign.flow.judged_views import all_views
+from inalign.flow.judged_views import QUESTIONS, all_views
 from inalign.judging import make_judging
-from inalign.keeper import Folders, bind_local
+from inalign.keeper import bind_local
 from inalign.store.control import Control
 from inalign.store.queries.filters import Filters
-from inalign.store_access import open_store
+from inalign.store_access import Folders, open_store
 from inalign.surroundings import Surrounding
 from inalign.web.api import openapi, routes
 from inalign.web.server import WebServer
@@ -128,7 +128,9 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
     folders = Folders(base=host.folder / "store")
     engine, control = open_store(settings, path), Control(folders.control)
     views = all_views(lambda asked: make_judging(settings, path, asked, control))
-    server = WebServer(Starlette(routes=routes(engine, views)), [bind_local(folders.socket)])
+    server = WebServer(
+        Starlette(routes=routes(lambda view, filters: view.ask(engine, filters), views)), [bind_local(folders.socket)]
+    )
     thread = threading.Thread(target=lambda: asyncio.run(server.run()))
     thread.start()
     try:
@@ -137,7 +139,7 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
         pages: list[Struct] = []
         after = ""
         while not pages or after:
-            answer = ask_keeper(folders.socket, views["sources"], Filters(limit=7, after=after))
+            answer = ask_keeper(folders.socket, QUESTIONS["sources"], Filters(limit=7, after=after))
             pages += list(answer.rows)
             after = answer.after
         assert json.loads(msgspec.json.encode(pages)) == alone[0]
@@ -146,7 +148,7 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
         thread.join()
         control.close()
         engine.close()
-    assert "class" in openapi(views)["components"]["schemas"]["SourceRow"]["properties"]
+    assert "class" in openapi(views)["components"]["schemas"]["JudgedSource"]["properties"]
 
 
 def test_sources_are_narrowed_to_a_network(host: Host) -> None:

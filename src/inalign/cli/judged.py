@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from msgspec import UNSET, Struct
 
-from inalign.insight.rows import PlanRow, SourceRow
+from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
-from inalign.store.queries.views import Answer
 
 
 class SourceLine(Struct, frozen=True):
@@ -39,13 +38,13 @@ class PlanLine(Struct, frozen=True):
     reporters: int
 
 
-def in_words(kind: type[Struct], answer: Answer, language: str) -> tuple[type[Struct], Answer]:
+def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
     """What is shown of rows, where they are judgements: lines in words. Others are shown as they are."""
     if kind not in _LINES:
-        return kind, answer
+        return kind, rows
     line, make = _LINES[kind]
     words = catalogue(language)
-    return line, Answer([make(row, words) for row in answer.rows], answer.after)
+    return line, [make(row, words) for row in rows]
 
 
 def language_of(given: str | None, settings: Settings) -> str:
@@ -55,7 +54,7 @@ def language_of(given: str | None, settings: Settings) -> str:
     return next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "en")
 
 
-def source_line(row: SourceRow, words: Catalogue) -> SourceLine:
+def source_line(row: JudgedSource, words: Catalogue) -> SourceLine:
     """In words; an address with several kinds of mail has them all."""
     classes = words.say("class", row.source_class)
     if row.classes is not UNSET and isinstance(row.classes, dict):
@@ -92,6 +91,6 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
 
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
-    SourceRow: (SourceLine, cast("_Make", source_line)),
+    JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
 }

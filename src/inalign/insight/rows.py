@@ -14,7 +14,7 @@ Code = Mapping[str, Value]
 """`code`, and its values by name."""
 
 
-class SourceRow(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
+class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
     """An address that sent in the name of a domain."""
 
     domain: str
@@ -96,14 +96,14 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     confidence: ConfidenceRow
 
 
-def source_rows(judgement: Judgement) -> Iterator[SourceRow]:
+def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
     """One row a source, the largest first."""
     for source in judgement.sources:
         classes: dict[str, int] = {}
         for judged in source.mails:
             name = str(judged.source_class)
             classes[name] = classes.get(name, 0) + judged.mail.messages
-        yield SourceRow(
+        yield JudgedSource(
             domain=judgement.facts.domain,
             source_ip=source.source_ip,
             source_class=str(source.source_class),

@@ -49,6 +49,9 @@ class Part(NamedTuple):
 
 def parse_part(octets: bytes, default_type: str = "text/plain") -> Part:
     """Cut octets into header and body; nothing is raised."""
+    first = octets.find(b"\n")
+    if first >= 0 and octets[first - 1 : first] != b"\r":  # bare LFs, though a CRLF may stand somewhere
+        octets = octets.replace(b"\r\n", b"\n")
     fields, body = parse_message(octets)
     headers: Message[str, str] = Message()
     for field in fields:

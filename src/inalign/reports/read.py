@@ -14,7 +14,7 @@ from inalign.reports.aggregate_read import AggregateReader
 from inalign.reports.failure_plain import read_plain_failure
 from inalign.reports.failure_read import read_feedback
 from inalign.reports.flaw import Flaw, RefusalCode
-from inalign.reports.mime import Part, parse_part, split_parts
+from inalign.reports.mime import Part, decode_base64, parse_part, split_parts
 from inalign.reports.report import AggregateRecord, ReadOutcome, Refusal, Report
 from inalign.reports.tls_read import read_tls_reports
 from inalign.reports.unpack import Entry, Meter, Spoiled, Stream
@@ -26,6 +26,8 @@ Found = tuple[Report, Sink | None]
 
 _BLANKS = b" \t\r\n\x00"
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")
+_ENCODED = (b"H4sI", b"UEsDB")
+"""How gzip and zip begin in base64."""
 _SAMPLES = ("message/rfc822", "message/rfc822-headers", "text/rfc822-headers", "text/rfc822-header", "message/global")
 
 
@@ -182,14 +184,15 @@ class _Reader:
             self._part(parse_part(part.content()), name, depth + 1, reporter=reporter, texts=texts)
             return
         content = part.content()
+        if content.lstrip(_BLANKS).startswith(_ENCODED):  # base64 that does not say so
+            content = decode_base64(content)
         if part.type.startswith("text/") and not part.name:
             texts.append(content)
         where = part.name or name
         stream = Stream([content])
         start = stream.peek()
-        is_text = part.type.startswith("text/") and not part.name and not looks_like_xml(start)
-        if is_text and not looks_like_json(start):
-            return  # words for people; a mail within, or base64, would be a guess
+        if part.type.startswith("text/") and not part.name and not _looks_like_payload(start):
+            return  # words for people; a mail within would be a guess
         if not self.read(stream, where, depth + 1) and part.name:
             texts.append(content)
 
@@ -235,6 +238,10 @@ def looks_like_xml(start: bytes) -> bool:
 def looks_like_json(start: bytes) -> bool:
     """Whether octets begin as a JSON object or array does."""
     return _begin(start).startswith((b"{", b"["))
+
+
+def _looks_like_payload(start: bytes) -> bool:
+    return looks_like_xml(start) or looks_like_json(start) or unpack.is_gzip(start) or unpack.is_zip(start)
 
 
 def looks_like_mail(start: bytes) -> bool:

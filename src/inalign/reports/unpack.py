@@ -77,6 +77,8 @@ class Meter:
         self.taken = 0
         """Octets of the input itself."""
         self._unpacked = 0
+        self._refused = 0
+        """Of those the octets of bombs."""
         self._entries = 0
 
     def count_input(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -93,7 +95,9 @@ class Meter:
             self._unpacked += len(piece)
             if size > limits.payload_bytes or self._unpacked > limits.total_bytes:
                 raise Spoiled(RefusalCode.TOO_LARGE, f"{what} unpacks to more than the limit")
-            if self._unpacked > limits.ratio_free_bytes and self._unpacked > limits.ratio * max(self.taken, 1):
+            kept = self._unpacked - self._refused
+            if kept > limits.ratio_free_bytes and kept > limits.ratio * max(self.taken, 1):
+                self._refused += size  # what stands beside a bomb is read all the same
                 raise Spoiled(RefusalCode.BOMB, f"{what} unpacks to more than {limits.ratio} times its size")
             yield piece
 
