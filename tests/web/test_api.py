@@ -15,12 +15,14 @@ import pytest
 from click.testing import CliRunner
 from starlette.applications import Starlette
 
-from inalign.asking import STORE_FILE, open_questions
+from inalign.asking import open_questions
 from inalign.cli import main
-from inalign.settings import Settings, StoreSettings
+from inalign.settings import Settings
+from inalign.settings_store import StoreSettings
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.queries import VIEWS
-from inalign.web.api import AFTER, openapi, routes
+from inalign.store.queries.view import AFTER
+from inalign.web.api import openapi, routes
 from inalign.web.server import WebServer
 from tests.store.material import aggregate, failure, record, store, tls
 
@@ -28,7 +30,7 @@ from tests.store.material import aggregate, failure, record, store, tls
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("web")
-    engine = DuckDbEngine(folder / STORE_FILE)
+    engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
     reports = [
         aggregate(record(None, 2), record("192.0.2.1", 3), report_id=f"=r{number}", day=number) for number in range(5)
