@@ -18,8 +18,9 @@ from inalign.loading import ItemOutcome, Loader
 from inalign.receipt import Receipt, Refusing, receipt_of
 from inalign.sourcing import try_source
 from inalign.store.control import Control
-from inalign.store.engine import StoreBusy
+from inalign.store.engine import Engine, StoreBusy
 from inalign.store.spool import Delivery, Reason, Spool
+from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders, open_store, store_folder
 from inalign.surroundings import Surrounding, read_surrounding
 from inalign.transport.run import run
@@ -91,6 +92,7 @@ def command(
             spool = Spool(folders.spool)
             try:
                 _load(inputs, loader, spool, total, bar.update)
+                _move(engine, folders)
             finally:
                 loader.close()
                 engine.close()
@@ -108,6 +110,14 @@ def _keep(surrounding: Surrounding, folders: Folders) -> None:
     control = Control(folders.control)
     try:
         surrounding.keep(control, now=time.time())
+    finally:
+        control.close()
+
+
+def _move(engine: Engine, folders: Folders) -> None:
+    control = Control(folders.control)
+    try:
+        move_hosts(engine, control, now=time.time(), folder=folders.work)
     finally:
         control.close()
 
