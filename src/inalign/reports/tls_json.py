@@ -22,7 +22,7 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
 def decoded(data: bytes, flaws: Flaws) -> str:
-    """The text: UTF-8, as I-JSON is, else UTF-16 or UTF-32, else what it is seen to be."""
+    """The text: UTF-8 as RFC 8259 section 8.1 has it, else UTF-16 or UTF-32, else what it is seen to be."""
     data = data.strip(b" \t\r\n") if data[:1] not in (b"\xff", b"\xfe", b"\0") and data[1:2] != b"\0" else data
     encoding = json.detect_encoding(data)
     if encoding in {"utf-8", "utf-8-sig"}:

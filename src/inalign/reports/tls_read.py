@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from inalign.reports.aggregate_head import MOST_OF_A_DAY
 from inalign.reports.flaw import Flaw, FlawCode, Flaws, RefusalCode
 from inalign.reports.limits import TLS_LIMITS, TlsLimits
 from inalign.reports.report import Refusal, TlsFailure, TlsPolicy, TlsReport
@@ -30,7 +31,6 @@ RESULT_TYPES = frozenset(
         "sts-webpki-invalid",
     ]
 )
-MOST_OF_A_DAY = timedelta(hours=24, seconds=1)
 MAX_REPORTS = 1000  # in one list; RFC 8460 has one report
 
 _MARKS = ("organization-name", "policies", "report-id", "date-range", "contact-info")
