@@ -25,6 +25,8 @@ from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 
 DAYS = 730
+WRITTEN_DAYS = 73
+"""That go through the engine as NDJSON; the later ones are copies with other keys, made by the database."""
 FIRST = date(2024, 11, 20)
 REPORTERS = [f"reporter{number}.example" for number in range(40)]
 DOMAINS = [f"domain{number}.example" for number in range(200)]
@@ -56,7 +58,7 @@ def fill(engine: DuckDbEngine, folder: Path, records: int) -> None:
     written = 0
     files = {table.name: (folder / f"{table.name}.ndjson").open("wb") for table in (RECORDS, ROLLUPS, REPORTS)}
     number = 0
-    for offset in range(DAYS):
+    for offset in range(WRITTEN_DAYS):
         day = FIRST + timedelta(offset)
         begin = int(datetime.combine(day, datetime.min.time(), UTC).timestamp())
         for _ in range(a_day // PER_REPORT):
@@ -65,7 +67,7 @@ def fill(engine: DuckDbEngine, folder: Path, records: int) -> None:
             domain = DOMAINS[min(int(chance.paretovariate(0.6)) - 1, 199)]
             _report(files, chance, number, day, begin, domain, pool, usual[domain])
             written += PER_REPORT
-        if written >= BATCH or offset == DAYS - 1:
+        if written >= BATCH or offset == WRITTEN_DAYS - 1:
             for file in files.values():
                 file.flush()
             with engine.change() as change:
@@ -77,6 +79,21 @@ def fill(engine: DuckDbEngine, folder: Path, records: int) -> None:
             written = 0
     for file in files.values():
         file.close()
+
+
+def repeat(engine: DuckDbEngine) -> None:
+    """The days that were written, again and again up to today."""
+    for round_ in range(1, DAYS // WRITTEN_DAYS):
+        for table in (RECORDS, ROLLUPS, REPORTS):
+            named = ", ".join(
+                f"concat('{round_}x', report_key)" if name == "report_key" else
+                f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE)" if name == "day" else
+                f"{name} + {round_ * WRITTEN_DAYS * 86_400}" if name in ("begin_at", "end_at", "received_at") else
+                f'"{name}"'
+                for name in table.columns
+            )  # fmt: skip
+            limit = f"day < CAST('{FIRST + timedelta(WRITTEN_DAYS)}' AS DATE)"
+            engine.query(f"INSERT INTO {table.name} SELECT {named} FROM {table.name} WHERE {limit} ORDER BY day")  # noqa: S608 - names of ours
 
 
 def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # type: ignore[no-untyped-def] # noqa: PLR0917
@@ -153,6 +170,7 @@ def main() -> None:
     if not count(engine, "SELECT count(*) FROM records"):
         start = time.perf_counter()
         fill(engine, arguments.folder, arguments.records)
+        repeat(engine)
         print(f"filled in {time.perf_counter() - start:.0f} s")
     ((key,),) = engine.query("SELECT report_key FROM reports LIMIT 1")
     rows = count(engine, "SELECT count(*) FROM records")

@@ -168,8 +168,9 @@ def decode_cursor(text: str, kind: type[Struct], kinds: Sequence[type]) -> tuple
             raise ValueError
         octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         name, *keys = msgspec.json.decode(octets, type=list[str | int])
+        wanted: Sequence[type | UnionType] = kinds if name == kind.__name__ else [str | int] * len(keys)
         values: tuple[str | int | date, ...] = tuple(
-            msgspec.convert(key, want) for key, want in zip(keys, kinds, strict=name == kind.__name__)
+            msgspec.convert(key, want) for key, want in zip(keys, wanted, strict=True)
         )
     except (ValueError, binascii.Error):
         raise ParseError("after: no cursor of an answer") from None
