@@ -36,6 +36,7 @@ from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.maintenance import Retention, forget
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
+from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders
 
 log = logging.getLogger("inalign")
@@ -194,6 +195,7 @@ class Keeper:
     def tidy(self) -> None:
         """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
+        move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
         forget(self.engine, self.retention, now, self.folders.work)
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from inalign.errors import Error, SettingsError
+from inalign.flow.judged_views import all_views
 from inalign.intake.secret import FORM, read_secret
+from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
@@ -25,6 +27,7 @@ from inalign.store.accounts import Accounts
 from inalign.store.control import Control
 from inalign.store.maintenance import Retention
 from inalign.store.places import Places
+from inalign.store.queries.view import View
 from inalign.store.spool import Spool
 from inalign.store_access import Folders, open_store, store_folder
 from inalign.telemetry import configure_logging
@@ -101,7 +104,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
-            serve=partial(_servers, settings),
+            serve=partial(_servers, settings, path),
         )
         try:
             asyncio.run(_run(keeper, settings))
@@ -120,7 +123,7 @@ async def _run(keeper: Keeper, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
+def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -128,13 +131,14 @@ def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
+    views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
     servers = [
         WebServer(
-            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters))),
+            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),
             [bind_local(keeper.folders.socket)],
         )
     ]
-    servers += _pages(settings, keeper)
+    servers += _pages(settings, keeper, views)
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
@@ -143,7 +147,7 @@ def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
     return [server.run() for server in servers]
 
 
-def _pages(settings: Settings, keeper: Keeper) -> list[WebServer]:
+def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
     from inalign.web.app import WebOptions, make_app  # noqa: PLC0415 - in the keeper alone
     from inalign.web.server import WebServer  # noqa: PLC0415
@@ -158,7 +162,7 @@ def _pages(settings: Settings, keeper: Keeper) -> list[WebServer]:
             address,
         )
         return []
-    app = make_app(lambda view, filters: view.ask(keeper.engine, filters), keeper.control, keeper.spool, options)
+    app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
     return [WebServer(app, [listen(address)])]
 
 
@@ -177,6 +181,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
     try:
         make_sources(settings, path)
         make_trust(settings)
+        make_directory(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

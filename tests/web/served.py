@@ -13,7 +13,10 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
+from inalign.flow.judged_views import all_views
+from inalign.judging import make_judging
 from inalign.reports.report import Report
+from inalign.settings import Settings
 from inalign.store.accounts import Accounts, Role, User
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
@@ -135,6 +138,7 @@ def serve(folder: Path, options: WebOptions | None = None) -> Iterator[Site]:
     site = Site(listener.getsockname()[1], control, spool)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
+        all_views(lambda asked: make_judging(Settings(), None, asked, control)),
         control,
         spool,
         options or WebOptions(),

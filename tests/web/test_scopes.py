@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from inalign.flow.judged_views import QUESTIONS
 from inalign.store.accounts import narrowed
-from inalign.store.queries import VIEWS
 from inalign.web.tables import PAGES
 from tests.web.served import Browser, Site
 
@@ -30,7 +30,7 @@ def _browser(site: Site, user: str) -> Browser:
     return browser
 
 
-@pytest.mark.parametrize("view", [name for name, view in VIEWS.items() if "key" not in view.filters])
+@pytest.mark.parametrize("view", [name for name, view in QUESTIONS.items() if "key" not in view.filters])
 def test_no_answer_tells_of_others(users_site: Site, view: str) -> None:
     for user, query in (("narrow", ""), ("narrow", "domain=example.com&limit=9999"), ("nothing", "")):
         browser = _cached(users_site, user)

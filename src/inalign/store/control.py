@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -26,6 +27,15 @@ _STEPS = {
         "CREATE INDEX receipts_at ON receipts (at)",
     ),
     2: (
+        "CREATE TABLE answers (origin TEXT, name TEXT, answer BLOB NOT NULL, at REAL NOT NULL, "
+        "PRIMARY KEY (origin, name))",
+        "CREATE INDEX answers_name ON answers (name)",
+        "CREATE TABLE hosts (address TEXT PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE reputation (address TEXT PRIMARY KEY, word TEXT NOT NULL)",
+        "CREATE TABLE overrides (domain TEXT, source TEXT, class TEXT NOT NULL, service TEXT NOT NULL, "
+        "at REAL NOT NULL, PRIMARY KEY (domain, source))",
+    ),
+    3: (
         "CREATE TABLE users (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
         "CREATE TABLE sessions (id TEXT PRIMARY KEY, user TEXT NOT NULL, at REAL NOT NULL, record BLOB NOT NULL)",
         "CREATE INDEX sessions_user ON sessions (user)",
@@ -67,7 +77,7 @@ class Control:
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction. Raises `ControlError`."""
+        """Changes that come into force together, or not at all. Raises `ControlError`."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -81,8 +91,8 @@ class Control:
             except sqlite3.Error as problem:
                 raise ControlError(f"{self._path}: {problem}") from None
 
-    def ask(self, sql: str, values: Sequence[str | float] = ()) -> list[tuple[str, bytes]]:
-        """Rows of a name and a record. Raises `ControlError`."""
+    def ask(self, sql: str, values: Sequence[str | float] = ()) -> list[Any]:  # Any: what columns hold is SQL's word
+        """The rows of a question. Raises `ControlError`."""
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()

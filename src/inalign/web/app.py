@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from inalign.store.accounts import Accounts
 from inalign.store.control import Control
+from inalign.store.queries.view import View
 from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
@@ -43,7 +44,13 @@ class WebOptions:
 
 
 def make_app(
-    ask: Ask, control: Control, spool: Spool, options: WebOptions, *, clock: Callable[[], float] = time.time
+    ask: Ask,
+    views: Mapping[str, View],
+    control: Control,
+    spool: Spool,
+    options: WebOptions,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> ASGIApp:
     """The application. Without users it answers nobody but readers of this host."""
     where = urlsplit(options.url)
@@ -54,7 +61,7 @@ def make_app(
     gate = Gate(Accounts(control), loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https)
     endpoints = Endpoints(gate, renderer)
-    views = ViewPages(gate, renderer, endpoints, ask)
+    pages = ViewPages(gate, renderer, endpoints, ask, views)
 
     async def missing(request: Request, _problem: Exception) -> Response:
         return renderer.page(request, "problem", None, {"key": "problem.no_page", "detail": ""}, 404)
@@ -63,8 +70,8 @@ def make_app(
         Route("/static/{name}", assets.serve, methods=["GET"]),
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
-        *views.routes(),
-        *IntakePage(gate, views, endpoints, control, spool).routes(),
+        *pages.routes(),
+        *IntakePage(gate, pages, endpoints, control, spool).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 

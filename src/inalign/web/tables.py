@@ -24,7 +24,7 @@ DOMAINS = Table(
     ),
 )  # fmt: skip
 SOURCES = Table(
-    "sources",
+    "addresses",
     (
         "domain", "source_ip", "as_name", "country", "messages", "passed_percent", "dkim_percent", "spf_percent",
         "split", "reporters", "first_day", "last_day",

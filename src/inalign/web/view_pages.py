@@ -13,7 +13,6 @@ from msgspec.structs import asdict, replace
 from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
-from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
@@ -65,11 +64,14 @@ class Part(Struct, frozen=True):
 class ViewPages:
     """Makes them."""
 
-    def __init__(self, gate: Gate, renderer: Renderer, endpoints: Endpoints, ask: Ask) -> None:
+    def __init__(
+        self, gate: Gate, renderer: Renderer, endpoints: Endpoints, ask: Ask, views: Mapping[str, View]
+    ) -> None:
         self._gate = gate
         self._renderer = renderer
         self._endpoints = endpoints
         self._ask = ask
+        self._views = views
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -81,9 +83,9 @@ class ViewPages:
             route("/report", self._report),
             route("/raw", self._raw),
             *(route(f"/{name}", self._tables(name, parts)) for name, parts in tables.PAGES.items()),
-            *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in VIEWS.values() if view.name != "raw"),
-            *(route(f"/api/v1/{view.name}", self._json(view)) for view in VIEWS.values()),
-            route("/api/v1/openapi.json", lambda _request, _visitor, _form: JSONResponse(openapi())),
+            *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in self._views.values() if view.name != "raw"),
+            *(route(f"/api/v1/{view.name}", self._json(view)) for view in self._views.values()),
+            route("/api/v1/openapi.json", lambda _request, _visitor, _form: JSONResponse(openapi(self._views))),
         ]
 
     def today(self, request: Request) -> date:
@@ -103,7 +105,7 @@ class ViewPages:
 
         Only one of `ROWS` rows, a page's first, leads on to the rows that follow.
         """
-        view = VIEWS[table.view]
+        view = self._views[table.view]
         fitting = fit(view, replace(filters, limit=rows))
         found = self._ask(view, fitting)
         query = address(fitting)
@@ -146,7 +148,7 @@ class ViewPages:
             filled = [self.part(request, first, filters, rows=ROWS)]
             others = replace(filters, after="")
             filled += [self.part(request, table, others) for table in rest]
-            fields = VIEWS[first.view].filters
+            fields = self._views[first.view].filters
             values = {"key": f"menu.{name}", "parts": filled, "fields": fields}
             return self.show(request, visitor, "tables", filters, values)
 
@@ -156,7 +158,7 @@ class ViewPages:
         filters = self.filters(request, visitor)
         part = self.part(request, tables.DOMAINS, filters, rows=1_000)
         part = replace(part, rows=tables.worst_first(part.rows))
-        values = {"key": "menu.domains", "parts": [part], "fields": VIEWS["domains"].filters}
+        values = {"key": "menu.domains", "parts": [part], "fields": self._views["domains"].filters}
         return self.show(request, visitor, "tables", filters, values)
 
     def _domain(self, request: Request, visitor: Visitor, _form: Form) -> Response:
@@ -182,7 +184,7 @@ class ViewPages:
 
     def _report(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         filters = self.filters(request, visitor)
-        view = VIEWS["report"]
+        view = self._views["report"]
         found = self._ask(view, fit(view, replace(filters, limit=ROWS)))
         if not found.rows:
             return self._renderer.page(request, "problem", visitor, {"key": "problem.no_report", "detail": ""}, 404)
@@ -195,7 +197,7 @@ class ViewPages:
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         """As a file, never as a page: it is what strangers wrote."""
         filters = self.filters(request, visitor)
-        found = self._ask(VIEWS["raw"], fit(VIEWS["raw"], filters))
+        found = self._ask(self._views["raw"], fit(self._views["raw"], filters))
         if not found.rows:
             return self._renderer.page(request, "problem", visitor, {"key": "problem.no_raw", "detail": ""}, 404)
         row = asdict(found.rows[0])

@@ -47,6 +47,12 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", "scope"))
 
 
+def is_visible(filters: Filters, domain: str) -> bool:
+    """Whether a domain is in the scope: for answers that are not SQL's."""
+    scope = filters.scope
+    return scope is None or any(domain == name or domain.endswith(f".{name}") for name in scope)
+
+
 class Condition(NamedTuple):
     """A condition in SQL and its parameters."""
 

@@ -34,7 +34,7 @@ def csv_cell(value: object) -> str:
 
 def as_text(value: object) -> str:
     """A value as a person reads it."""
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
