@@ -27,6 +27,7 @@ COMMANDS = {
     "sign": "Sign a saved message.",
     "store": "Back up the store, restore it, make it smaller, purge a domain from it.",
     "up": "Start all of Inalign and say what to add to the mail server.",
+    "user": "Who may use the pages: users, passwords, tokens.",
     "verify": "Authenticate saved messages and explain each step.",
 }
 
