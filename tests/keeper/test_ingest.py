@@ -140,6 +140,15 @@ def test_with_a_keeper_it_goes_through_the_spool(tmp_path: Path) -> None:
     assert messages(tmp_path) == 10
 
 
+def test_keeper_goes_on_without_reverse_names(tmp_path: Path) -> None:
+    served = Served(tmp_path, "reverse_names = false\n")
+    try:
+        time.sleep(1.5)
+        assert served.process.poll() is None
+    finally:
+        served.end()
+
+
 def test_second_keeper_says_who_has_the_store(tmp_path: Path) -> None:
     served = Served(tmp_path)
     try:
