@@ -13,19 +13,19 @@ import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
+from inalign.cli.ingest import load_spooled
 from inalign.cli.rows import print_json, visible
 from inalign.errors import Error
-from inalign.flow.ingest import Item, Tools, read_item, spooled_item
-from inalign.keeping import asn_database, make_reader_options, processes
-from inalign.loading import ItemOutcome, Loader
-from inalign.receipt import Receipt, receipt_of
+from inalign.flow.ingest import Item, Tools, read_item
+from inalign.keeping import asn_database
+from inalign.receipt import Receipt
 from inalign.settings import Settings
 from inalign.sourcing import make_trust, try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
 from inalign.store.intake import Arrival, exchange, raw_content
 from inalign.store.places import Places
-from inalign.store.spool import Reason, Refused, Spool
+from inalign.store.spool import Refused, Spool
 from inalign.store_access import Folders, become_owner, open_store, store_folder
 from inalign.transport.run import run
 
@@ -142,7 +142,8 @@ def replay(ids: tuple[str, ...], *, everything: bool, config: Path | None) -> No
             click.echo(f"{len(names)} items wait for the keeper, which has the store open.")
             return
         try:
-            total = _load(engine, settings, path, folders, names)
+            total = Receipt()
+            load_spooled(engine, settings, path, names, total)
         finally:
             engine.close()
     click.echo(
@@ -163,24 +164,6 @@ def _chosen(spool: Spool, ids: tuple[str, ...], *, everything: bool) -> list[str
         if name not in names:
             raise click.UsageError(f"{name} is not in quarantine")
     return list(ids)
-
-
-def _load(engine: Engine, settings: Settings, path: Path | None, folders: Folders, names: list[str]) -> Receipt:
-    spool, total = Spool(folders.spool), Receipt()
-    loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
-
-    def done(outcome: ItemOutcome) -> None:
-        total.add(receipt_of(outcome))
-        if outcome.refused:
-            spool.refuse(outcome.item.spooled, [Reason(each.code, each.detail) for each in outcome.refused])
-        else:
-            spool.remove([outcome.item.spooled])
-
-    try:
-        loader.load([spooled_item(spool.path(name), name) for name in names], done)
-    finally:
-        loader.close()
-    return total
 
 
 @command.command("discard")
