@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from inalign.store.columns import COUNTERS
 from inalign.store.engine import Engine
-from inalign.store.queries.filters import Condition, Filters, condition
+from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Answer, Order, Question, page
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
@@ -127,7 +127,7 @@ class SubdomainRow(Struct, frozen=True):
 
 def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
     """Names below the domains, those without a record of their own among them."""
-    where, parameters = condition(filters)
+    where, parameters = counted(engine, filters)
     below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
     sql = (
         f"SELECT *, {PERCENTS}, '' AS policy FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
@@ -163,7 +163,7 @@ class DayRow(Struct, frozen=True):
 
 def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
     """Messages by day."""
-    where, parameters = condition(filters)
+    where, parameters = counted(engine, filters)
     sql = (
         f"SELECT *, {PERCENTS} FROM (SELECT t.day AS day, {_sums(filters)}, {_alignments(filters)} "
         f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.day) AS summed"

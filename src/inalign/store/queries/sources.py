@@ -1,23 +1,34 @@
-"""Who sends as us: addresses, and the groups that they are in."""
+"""Who sends as us: addresses, and the groups that they are in.
+
+Both are asked for in two steps: the messages of all of them, which say who is on the page, then the rest of what is
+told, of those alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import islice
+from typing import TypeVar
 
 from msgspec import Struct
 
 from inalign.store.engine import Engine
-from inalign.store.queries.filters import Filters, condition
+from inalign.store.queries.filters import Condition, Filters, counted, one_of
 from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
-from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
 
+MAX_KEYS = 500
+"""Rows of a page whose rest is asked for at once."""
 _SUMS = (
     f"{SUMS_OF_RECORDS}, "
     "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
     "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-    "count(DISTINCT t.reporter) AS reporters, min(t.day) AS first_day, max(t.day) AS last_day"
+    "count(DISTINCT t.reporter) AS reporters, min(t.day) AS first_day, max(t.day) AS last_day, "
+    "max(t.as_name) AS as_name, max(t.country) AS country"
 )
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
+R = TypeVar("R", bound=Struct)
 
 
 class SourceRow(Struct, frozen=True):
@@ -44,16 +55,35 @@ class SourceRow(Struct, frozen=True):
     last_day: date
 
 
+class SourceSum(Struct, frozen=True):
+    """An address of a domain, in the order of the answer."""
+
+    domain: str
+    source_ip: str
+    source_key: str
+    messages: int
+
+
 def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
     """The addresses that send as the domains."""
-    where, parameters = condition(filters)
+    where, parameters = counted(engine, filters)
     sql = (
-        f"SELECT *, {_PERCENTS}, '' AS service FROM (SELECT t.domain AS domain, t.source_ip AS source_ip, "
-        "max(t.network) AS network, max(t.country) AS country, max(t.as_name) AS as_name, "
-        f"{_SUMS} FROM records AS t WHERE {where} GROUP BY t.domain, t.source_ip) AS summed"
+        "SELECT t.domain AS domain, t.source_ip AS source_ip, max(t.source_key) AS source_key, "
+        f"sum(t.count) AS messages FROM records AS t WHERE {where} GROUP BY t.domain, t.source_ip"
     )
     order = (Order("messages", True), Order("domain"), Order("source_ip"))
-    return page(engine, filters, Question(sql, parameters, SourceRow, order))
+    sums, after = page(engine, filters, Question(sql, parameters, SourceSum, order))
+    found: dict[tuple[str, str], SourceRow] = {}
+    for part in _parts(sums):
+        keys = one_of("t.source_key", "key", sorted({each.source_key for each in part}))
+        rest = (
+            f"SELECT *, {_PERCENTS}, '' AS service FROM (SELECT t.domain AS domain, t.source_ip AS source_ip, "
+            f"max(t.network) AS network, {_SUMS} FROM records AS t WHERE {where} AND {keys.sql} "
+            "GROUP BY t.domain, t.source_ip HAVING sum(t.count) >= :least) AS summed"
+        )
+        chosen = Condition(rest, parameters | keys.parameters | {"least": part[-1].messages})
+        found |= {(row.domain, row.source_ip): row for row in _rows(engine, chosen, SourceRow)}
+    return Answer([found[key] for each in sums if (key := (each.domain, each.source_ip)) in found], after)
 
 
 class SourceGroupRow(Struct, frozen=True):
@@ -77,14 +107,51 @@ class SourceGroupRow(Struct, frozen=True):
     last_day: date
 
 
+class SourceGroupSum(Struct, frozen=True):
+    """A group, in the order of the answer."""
+
+    place: str
+    asn: int
+    messages: int
+
+
 def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
     """The same by AS, else by network."""
-    where, parameters = condition(filters)
-    network = "CASE WHEN t.asn <> 0 THEN '' ELSE t.network END"
+    where, parameters = counted(engine, filters)
+    # By number and by name apart: one key of both is text, which costs six times as much.
     sql = (
-        f"SELECT *, {_PERCENTS}, CASE WHEN asn <> 0 THEN concat('AS', CAST(asn AS VARCHAR)) ELSE network END AS place "
-        f"FROM (SELECT t.asn AS asn, {network} AS network, max(t.as_name) AS as_name, "
-        f"max(t.country) AS country, count(DISTINCT t.source_ip) AS addresses, {_SUMS} "
-        f"FROM records AS t WHERE {where} GROUP BY t.asn, {network}) AS summed"
+        "SELECT concat('AS', CAST(asn AS VARCHAR)) AS place, asn, messages FROM (SELECT t.asn AS asn, sum(t.count) AS "
+        f"messages FROM records AS t WHERE {where} AND t.asn <> 0 GROUP BY t.asn) AS numbered UNION ALL "
+        "SELECT t.network AS place, 0 AS asn, sum(t.count) AS messages "
+        f"FROM records AS t WHERE {where} AND t.asn = 0 GROUP BY t.network"
     )
-    return page(engine, filters, Question(sql, parameters, SourceGroupRow, (Order("messages", True), Order("place"))))
+    order = (Order("messages", True), Order("place"))
+    sums, after = page(engine, filters, Question(sql, parameters, SourceGroupSum, order))
+    found: dict[str, SourceGroupRow] = {}
+    for part in _parts(sums):
+        numbers = ", ".join(f"{each.asn:d}" for each in part if each.asn)
+        networks = one_of("t.network", "network", [each.place for each in part if not each.asn])
+        for key, place, chosen in (
+            ("t.asn", "concat('AS', CAST(key AS VARCHAR))", Condition(f"t.asn IN ({numbers})" if numbers else "", {})),
+            ("t.network", "key", networks._replace(sql=f"t.asn = 0 AND {networks.sql}" if networks.parameters else "")),
+        ):
+            rest = (
+                f"SELECT *, {_PERCENTS}, {place} AS place FROM (SELECT {key} AS key, "
+                f"count(DISTINCT t.source_key) AS addresses, {_SUMS} "
+                f"FROM records AS t WHERE {where} AND {chosen.sql} GROUP BY {key}) AS summed"
+            )
+            if chosen.sql:
+                of = Condition(rest, parameters | chosen.parameters)
+                found |= {row.place: row for row in _rows(engine, of, SourceGroupRow)}
+    return Answer([found[each.place] for each in sums if each.place in found], after)
+
+
+def _parts(rows: Sequence[R]) -> Iterator[Sequence[R]]:
+    rest = iter(rows)
+    while part := list(islice(rest, MAX_KEYS)):
+        yield part
+
+
+def _rows(engine: Engine, question: Condition, kind: type[R]) -> list[R]:
+    names = ", ".join(kind.__struct_fields__)
+    return typed_rows(engine.query(f"SELECT {names} FROM ({question.sql}) AS found", question.parameters), kind)
