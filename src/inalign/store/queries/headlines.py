@@ -16,12 +16,13 @@ from inalign.store.queries.view import Answer, Order, Question, page
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
 PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"
+_QUARANTINE, _REJECT = (
+    f"sum(CASE WHEN t.disposition = '{word}' THEN t.count ELSE 0 END)" for word in ("quarantine", "reject")
+)
 SUMS_OF_RECORDS = (
     "sum(t.count) AS messages, "
     f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed, "
-    "sum(CASE WHEN t.disposition NOT IN ('quarantine', 'reject') THEN t.count ELSE 0 END) AS none, "
-    "sum(CASE WHEN t.disposition = 'quarantine' THEN t.count ELSE 0 END) AS quarantine, "
-    "sum(CASE WHEN t.disposition = 'reject' THEN t.count ELSE 0 END) AS reject"
+    f"sum(t.count) - {_QUARANTINE} - {_REJECT} AS none, {_QUARANTINE} AS quarantine, {_REJECT} AS reject"
 )
 _BY_ALIGNMENT = {
     name: (dkim, spf) for name, dkim, spf in (("by_both", "=", "="), ("by_dkim", "=", "<>"), ("by_spf", "<>", "="))

@@ -12,8 +12,9 @@ from itertools import islice
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from inalign.store.engine import Engine
+from inalign.store.engine import Engine, Parameter
 from inalign.store.queries.filters import Condition, Filters, counted, one_of
 from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
@@ -24,8 +25,7 @@ _SUMS = (
     f"{SUMS_OF_RECORDS}, "
     "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
     "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-    "count(DISTINCT t.reporter) AS reporters, min(t.day) AS first_day, max(t.day) AS last_day, "
-    "max(t.as_name) AS as_name, max(t.country) AS country"
+    "min(t.day) AS first_day, max(t.day) AS last_day"
 )
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
 R = TypeVar("R", bound=Struct)
@@ -59,31 +59,42 @@ class SourceSum(Struct, frozen=True):
     """An address of a domain, in the order of the answer."""
 
     domain: str
-    source_ip: str
     source_key: str
     messages: int
+    last_day: date
 
 
 def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
-    """The addresses that send as the domains."""
+    """The addresses that send as the domains, each where it was on its last day."""
     where, parameters = counted(engine, filters)
+    group = "t.domain AS domain, t.source_key AS source_key"
     sql = (
-        "SELECT t.domain AS domain, t.source_ip AS source_ip, max(t.source_key) AS source_key, "
-        f"sum(t.count) AS messages FROM records AS t WHERE {where} GROUP BY t.domain, t.source_ip"
+        f"SELECT {group}, sum(t.count) AS messages, max(t.day) AS last_day "
+        f"FROM records AS t WHERE {where} GROUP BY t.domain, t.source_key"
     )
-    order = (Order("messages", True), Order("domain"), Order("source_ip"))
+    order = (Order("messages", True), Order("domain"), Order("source_key"))
     sums, after = page(engine, filters, Question(sql, parameters, SourceSum, order))
     found: dict[tuple[str, str], SourceRow] = {}
     for part in _parts(sums):
         keys = one_of("t.source_key", "key", sorted({each.source_key for each in part}))
+        of = f"FROM records AS t WHERE {where} AND {keys.sql}"
+        more: dict[str, Parameter] = {"least": part[-1].messages, "oldest": min(each.last_day for each in part)}
         rest = (
-            f"SELECT *, {_PERCENTS}, '' AS service FROM (SELECT t.domain AS domain, t.source_ip AS source_ip, "
-            f"max(t.network) AS network, {_SUMS} FROM records AS t WHERE {where} AND {keys.sql} "
-            "GROUP BY t.domain, t.source_ip HAVING sum(t.count) >= :least) AS summed"
+            f"SELECT *, {_PERCENTS}, '' AS service FROM (SELECT * FROM "
+            f"(SELECT {group}, {_SUMS} {of} GROUP BY t.domain, t.source_key HAVING sum(t.count) >= :least) AS summed "
+            "JOIN (SELECT domain, source_key, count(*) AS reporters FROM "
+            f"(SELECT DISTINCT {group}, t.reporter AS reporter {of}) AS pairs GROUP BY domain, source_key) AS told "
+            "USING (domain, source_key)) AS sums JOIN (SELECT t.source_key AS source_key, t.day AS last_day, "
+            "max(t.source_ip) AS source_ip, max(t.network) AS network, max(t.country) AS country, "
+            f"max(t.as_name) AS as_name {of} AND t.day >= :oldest GROUP BY t.source_key, t.day) AS placed "
+            "USING (source_key, last_day)"
         )
-        chosen = Condition(rest, parameters | keys.parameters | {"least": part[-1].messages})
-        found |= {(row.domain, row.source_ip): row for row in _rows(engine, chosen, SourceRow)}
-    return Answer([found[key] for each in sums if (key := (each.domain, each.source_ip)) in found], after)
+        names = [("source_key" if name == "service" else name) for name in SourceRow.__struct_fields__]
+        found |= {
+            (row.domain, row.service): replace(row, service="")
+            for row in _rows(engine, Condition(rest, parameters | keys.parameters | more), SourceRow, names)
+        }
+    return Answer([found[key] for each in sums if (key := (each.domain, each.source_key)) in found], after)
 
 
 class SourceGroupRow(Struct, frozen=True):
@@ -135,14 +146,20 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
             ("t.asn", "concat('AS', CAST(key AS VARCHAR))", Condition(f"t.asn IN ({numbers})" if numbers else "", {})),
             ("t.network", "key", networks._replace(sql=f"t.asn = 0 AND {networks.sql}" if networks.parameters else "")),
         ):
+            of = f"FROM records AS t WHERE {where} AND {chosen.sql} GROUP BY"
             rest = (
-                f"SELECT *, {_PERCENTS}, {place} AS place FROM (SELECT {key} AS key, "
-                f"count(DISTINCT t.source_key) AS addresses, {_SUMS} "
-                f"FROM records AS t WHERE {where} AND {chosen.sql} GROUP BY {key}) AS summed"
+                f"SELECT *, {_PERCENTS}, {place} AS place FROM (SELECT * FROM "
+                f"(SELECT {key} AS key, {_SUMS}, max(t.as_name) AS as_name, max(t.country) AS country {of} {key}) "
+                "AS summed JOIN (SELECT key, count(*) AS addresses FROM "
+                f"(SELECT {key} AS key, t.source_key AS source_key {of} {key}, t.source_key) AS pairs GROUP BY key) "
+                "AS sent USING (key)) AS sums JOIN (SELECT key, count(*) AS reporters FROM "
+                f"(SELECT {key} AS key, t.reporter AS reporter {of} {key}, t.reporter) AS pairs GROUP BY key) "
+                "AS told USING (key)"
             )
             if chosen.sql:
-                of = Condition(rest, parameters | chosen.parameters)
-                found |= {row.place: row for row in _rows(engine, of, SourceGroupRow)}
+                whole = Condition(rest, parameters | chosen.parameters)
+                names = SourceGroupRow.__struct_fields__
+                found |= {row.place: row for row in _rows(engine, whole, SourceGroupRow, names)}
     return Answer([found[each.place] for each in sums if each.place in found], after)
 
 
@@ -152,6 +169,6 @@ def _parts(rows: Sequence[R]) -> Iterator[Sequence[R]]:
         yield part
 
 
-def _rows(engine: Engine, question: Condition, kind: type[R]) -> list[R]:
-    names = ", ".join(kind.__struct_fields__)
-    return typed_rows(engine.query(f"SELECT {names} FROM ({question.sql}) AS found", question.parameters), kind)
+def _rows(engine: Engine, question: Condition, kind: type[R], names: Sequence[str]) -> list[R]:
+    sql = f"SELECT {', '.join(names)} FROM ({question.sql}) AS found"
+    return typed_rows(engine.query(sql, question.parameters), kind)
