@@ -158,10 +158,11 @@ def _summed(filters: Filters, of: str, keys: Sequence[str], counts: Mapping[str,
     which is twice as fast then.
     """
     group, by = ", ".join(f"t.{key} AS {key}" for key in keys), ", ".join(f"t.{key}" for key in keys)
-    if filters.domain and filters.since:
+    is_few = bool(filters.source or (filters.domain and filters.since))
+    if is_few:
         more += "".join(f", count(DISTINCT t.{column}) AS {name}" for name, column in counts.items())
     sql = f"SELECT {group}, {_SUMS}{more} {of} GROUP BY {by}"
-    if filters.domain and filters.since:
+    if is_few:
         return sql
     names = ", ".join(keys)
     for name, column in counts.items():
