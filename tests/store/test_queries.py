@@ -260,6 +260,42 @@ def test_pages_are_the_whole(filled: Engine, view: str) -> None:
     assert parts == list(whole)
 
 
+@pytest.mark.parametrize("view", ["sources", "sources-groups", "subdomains", "days"])
+@pytest.mark.parametrize("limit", [1, 2, 7])
+@pytest.mark.parametrize(
+    "filters", [{"domain": "com"}, {"domain": "example.com", "since": LAST - timedelta(9)}], ids=str
+)
+def test_pages_of_a_domain_are_the_whole(filled: Engine, view: str, limit: int, filters: dict[str, object]) -> None:
+    whole = ask(filled, view, **filters).rows
+    assert whole
+    parts: list[Struct] = []
+    after = ""
+    while not parts or after:
+        answer = ask(filled, view, limit=limit, after=after, **filters)
+        parts += answer.rows
+        after = answer.after
+    assert parts == list(whole)
+
+
+@pytest.mark.parametrize("since", [None, LAST - timedelta(9)])
+def test_sources_tell_the_rest_of_what_their_records_say(filled: Engine, since: date | None) -> None:
+    meant = list(filter(is_meant(Filters(domain="example.com")), FACTS))
+    found = rows(filled, "sources", domain="example.com", since=since)
+    assert {(row["domain"], row["source_ip"]) for row in found} == {(a.domain, b.source_ip or "") for a, b in meant}
+    for row in found:
+        mine = [(a, b) for a, b in meant if (a.domain, b.source_ip or "") == (row["domain"], row["source_ip"])]
+        days = [a.begin.date() for a, _ in mine if a.begin]
+        assert (row["reporters"], row["first_day"], row["last_day"]) == (len(REPORTERS), min(days), max(days))
+        dkim = sum(b.count for _, b in mine if b.dkim_aligned)
+        assert row["dkim_percent"] == pytest.approx(100 * dkim / sum(b.count for _, b in mine))
+        assert row["network"] in {"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/64", ""}
+        assert bool(row["network"]) == bool(row["source_ip"])
+    for group in rows(filled, "sources-groups", domain="example.com", since=since):
+        inside = [row for row in found if row["network"] == group["place"]]
+        assert group["addresses"] == len({row["source_ip"] for row in inside})
+        assert group["reporters"] == len(REPORTERS)
+
+
 def test_reports_that_come_while_paging_repeat_and_hide_nothing(engine: Engine, tmp_path: Path) -> None:
     store(engine, tmp_path, *[aggregate(report_id=f"old{number}", day=number % 3) for number in range(9)])
     before = {row["report_id"] for row in rows(engine, "reports")}

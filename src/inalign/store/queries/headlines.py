@@ -11,17 +11,18 @@ from msgspec.structs import replace
 
 from inalign.store.columns import COUNTERS
 from inalign.store.engine import Engine
-from inalign.store.queries.filters import Condition, Filters, condition
+from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Answer, Order, Question, page
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
 PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"
+_QUARANTINE, _REJECT = (
+    f"sum(CASE WHEN t.disposition = '{word}' THEN t.count ELSE 0 END)" for word in ("quarantine", "reject")
+)
 SUMS_OF_RECORDS = (
     "sum(t.count) AS messages, "
     f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed, "
-    "sum(CASE WHEN t.disposition NOT IN ('quarantine', 'reject') THEN t.count ELSE 0 END) AS none, "
-    "sum(CASE WHEN t.disposition = 'quarantine' THEN t.count ELSE 0 END) AS quarantine, "
-    "sum(CASE WHEN t.disposition = 'reject' THEN t.count ELSE 0 END) AS reject"
+    f"sum(t.count) - {_QUARANTINE} - {_REJECT} AS none, {_QUARANTINE} AS quarantine, {_REJECT} AS reject"
 )
 _BY_ALIGNMENT = {
     name: (dkim, spf) for name, dkim, spf in (("by_both", "=", "="), ("by_dkim", "=", "<>"), ("by_spf", "<>", "="))
@@ -127,7 +128,7 @@ class SubdomainRow(Struct, frozen=True):
 
 def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
     """Names below the domains, those without a record of their own among them."""
-    where, parameters = condition(filters)
+    where, parameters = counted(engine, filters)
     below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
     sql = (
         f"SELECT *, {PERCENTS}, '' AS policy FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
@@ -163,7 +164,7 @@ class DayRow(Struct, frozen=True):
 
 def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
     """Messages by day."""
-    where, parameters = condition(filters)
+    where, parameters = counted(engine, filters)
     sql = (
         f"SELECT *, {PERCENTS} FROM (SELECT t.day AS day, {_sums(filters)}, {_alignments(filters)} "
         f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.day) AS summed"
@@ -205,13 +206,13 @@ def _sums(filters: Filters) -> str:
         "quarantine": COUNTERS[1::3],
         "reject": COUNTERS[2::3],
     }
-    return ", ".join(f"sum({_plus(counters)}) AS {name}" for name, counters in of.items())
+    return ", ".join(f"{_sum(counters)} AS {name}" for name, counters in of.items())
 
 
 def _alignments(filters: Filters) -> str:
     if not filters.source:
         return ", ".join(
-            f"sum({_plus(COUNTERS[3 * place : 3 * place + 3])}) AS {name}" for place, name in enumerate(_BY_ALIGNMENT)
+            f"{_sum(COUNTERS[3 * place : 3 * place + 3])} AS {name}" for place, name in enumerate(_BY_ALIGNMENT)
         )
     return ", ".join(
         f"sum(CASE WHEN t.dkim_aligned {dkim} 'pass' AND t.spf_aligned {spf} 'pass' THEN t.count ELSE 0 END) AS {name}"
@@ -219,8 +220,9 @@ def _alignments(filters: Filters) -> str:
     )
 
 
-def _plus(counters: tuple[str, ...]) -> str:
-    return " + ".join(f"t.{name}" for name in counters)
+def _sum(counters: tuple[str, ...]) -> str:
+    """Of each apart: engines sum once what is named often."""
+    return " + ".join(f"sum(t.{name})" for name in counters)
 
 
 def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
