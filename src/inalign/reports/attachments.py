@@ -25,6 +25,8 @@ from inalign.reports.zip_read import unzip, zip_entries
 _FEEDBACK_TYPES = ("message/feedback-report", "message/x-feedback-report")
 _SAMPLE_TYPES = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "text/rfc822", "message/global")
 _NOTIFICATIONS = ("message/delivery-status", "message/disposition-notification", "message/global-delivery-status")
+# In an archive, of its top folder alone: office documents are archives of XML files, too.
+_REPORT_NAME = re.compile(r"[^/\[][^/]*\.(?:xml|json|gz|zip|tgz|tar)", re.IGNORECASE)
 _UUENCODED = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
 
 
@@ -117,8 +119,9 @@ class _Walk:
             raise RefusedError(RefusalCode.UNSUPPORTED, f"{place.what(label)} is not read")
         else:
             self._measure(source, place)
-            detail = place.what("file") + (" is empty" if not start else " holds no report")
-            raise RefusedError(RefusalCode.NO_REPORT, detail)
+            if not start.strip():
+                raise RefusedError(RefusalCode.NO_REPORT, place.what("file") + " is empty")
+            raise RefusedError(code_of_nothing(place.name), place.what("file") + " holds no report")
 
     def _measure(self, source: Chunks, place: _Place) -> None:
         """Unpack a little of what is no report, so that a bomb is called one."""
@@ -211,6 +214,11 @@ class _Walk:
                 yield from self._part(child, place, level + 1)
             except RefusedError as refused:
                 yield refused.refusal
+
+
+def code_of_nothing(name: str) -> RefusalCode:
+    """How it is told that something holds no report: what is called one is told even beside others that are read."""
+    return RefusalCode.MALFORMED if _REPORT_NAME.fullmatch(name) else RefusalCode.NO_REPORT
 
 
 def _is_feedback(part: Part) -> bool:

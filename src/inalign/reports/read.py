@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from email.utils import parseaddr
 
 from inalign.reports.aggregate_read import AggregateReader
-from inalign.reports.attachments import Payload, payloads
+from inalign.reports.attachments import Payload, code_of_nothing, payloads
 from inalign.reports.chunks import Chunks, Meter, RefusedError
 from inalign.reports.failure_plain import read_plain_failure
 from inalign.reports.failure_read import read_feedback
@@ -103,7 +103,8 @@ class _Reader:
             reader.feed(piece)
         report = reader.close()
         if isinstance(report, Refusal):
-            return report
+            is_none = report.code == RefusalCode.NO_REPORT.value
+            return Refusal(code_of_nothing(payload.name).value, report.detail) if is_none else report
         self.found.append((report, sink))
         return None
 
@@ -113,7 +114,7 @@ class _Reader:
         if isinstance(reports, Refusal):
             return reports
         if reports is None:
-            return Refusal(RefusalCode.NO_REPORT.value, "JSON without a report")
+            return Refusal(code_of_nothing(payload.name).value, "JSON without a report")
         self.found += [(report, None) for report in reports]
         return None
 

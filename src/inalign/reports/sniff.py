@@ -66,7 +66,7 @@ def kind_of(start: bytes) -> Kind:
 def _kind_of_packed(start: bytes) -> Kind | None:
     if start.startswith(b"\x1f\x8b"):
         return Kind.GZIP
-    if start.startswith((b"PK\x03\x04", b"PK00PK\x03\x04", b"PK\x07\x08PK", b"PK\x05\x06", b"MZ")):
+    if start.startswith((b"PK\x03\x04", b"PK00PK\x03\x04", b"PK\x07\x08PK", b"PK\x05\x06")):
         return Kind.ZIP
     if start.startswith(tuple(OTHER_ARCHIVES)):
         return Kind.OTHER_ARCHIVE
@@ -97,7 +97,9 @@ def _kind_of_text(text: bytes) -> Kind:
             return Kind.MAIL
     if _REPORT_TAG.search(text):
         return Kind.XML
-    return Kind.UUENCODE if _UUENCODE.search(text) else Kind.UNKNOWN
+    if _UUENCODE.search(text):
+        return Kind.UUENCODE
+    return Kind.ZIP if b"PK\x03\x04" in text else Kind.UNKNOWN  # with something in front
 
 
 def _is_html(text: bytes) -> bool:

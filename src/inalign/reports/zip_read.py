@@ -52,24 +52,22 @@ def unzip(data: bytes, entry: Entry, meter: Meter, origin: Origin, *, is_outermo
         raise RefusedError(RefusalCode.ENCRYPTED, f"{what}: a password is needed")
     end = len(data) if entry.size is None else min(entry.start + entry.size, len(data))
     packed = Chunks(data[place : min(place + PIECE, end)] for place in range(entry.start, end, PIECE))
-    if entry.method == _STORED:
-        crc = 0
+    if entry.method == _DEFLATED:
+        stream = Inflater(packed, meter, origin, is_outermost=is_outermost, what=what)
+        yield from stream.pieces()
+        crc, is_whole = stream.crc, stream.is_whole
+    elif entry.method == _STORED:
+        crc, is_whole = 0, True
         for piece in packed.pieces():
             crc = zlib.crc32(piece, crc)
             meter.unpacked(len(piece))
             yield piece
         if entry.size is not None and entry.start + entry.size > len(data):
             meter.flaw(FlawCode.TRUNCATED, f"{what}: the archive ends early, the rest was read")
-    elif entry.method == _DEFLATED:
-        stream = Inflater(packed, meter, origin, is_outermost=is_outermost, what=what)
-        yield from stream.pieces()
-        if not stream.is_whole:
-            return
-        crc = stream.crc
     else:
         method = _METHODS.get(entry.method, str(entry.method))
         raise RefusedError(RefusalCode.UNSUPPORTED, f"{what}: packed with {method}")
-    if entry.crc is not None and crc != entry.crc:
+    if is_whole and entry.crc is not None and crc != entry.crc:
         meter.flaw(FlawCode.DAMAGED, f"{what}: its checksum is another")
 
 
