@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import http.client
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
 
 from inalign.errors import ParseError
-from inalign.keeper import Folders
 from inalign.settings import Settings
 from inalign.store.engine import StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.views import AFTER, Answer, View
-from inalign.store_access import open_store, store_folder
+from inalign.store.queries.view import AFTER, Answer, View
+from inalign.store_access import Folders, open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""
@@ -25,19 +27,24 @@ class _Problem(msgspec.Struct):
     detail: str = ""
 
 
-def ask_store(settings: Settings, path: Path | None, view: View, filters: Filters) -> Answer:
-    """The answer. Raises `StoreError`, `ParseError`."""
+Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
+
+
+@contextmanager
+def open_questions(settings: Settings, path: Path | None) -> Iterator[Ask]:
+    """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`."""
     try:
         engine = open_store(settings, path)
     except StoreBusy:
-        return ask_keeper(Folders(base=store_folder(settings, path)).socket, view, filters)
+        yield partial(ask_keeper, Folders(base=store_folder(settings, path)).socket)
+        return
     try:
-        return view.ask(engine, filters)
+        yield lambda view, filters: view.ask(engine, filters)
     finally:
         engine.close()
 
 
-def ask_keeper(where: Path, view: View, filters: Filters) -> Answer:
+def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Struct]:
     """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {

@@ -34,6 +34,7 @@ from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.maintenance import Retention, forget
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
+from inalign.store_access import Folders
 
 log = logging.getLogger("inalign")
 
@@ -48,34 +49,6 @@ RETRY_SECONDS = (1.0, 60.0)
 UPKEEP_SECONDS = 3_600.0
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
-    """Where what is."""
-
-    base: Path
-
-    @property
-    def spool(self) -> Path:
-        return self.base / "spool"
-
-    @property
-    def evaluations(self) -> Path:
-        return self.base / "evaluations"
-
-    @property
-    def control(self) -> Path:
-        return self.base / "control.sqlite"
-
-    @property
-    def work(self) -> Path:
-        return self.base / "work"
-
-    @property
-    def socket(self) -> Path:
-        """Where the keeper answers to commands of its own user."""
-        return self.base / "keeper.sock"
 
 
 @dataclass(slots=True, kw_only=True)

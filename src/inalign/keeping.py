@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inalign.errors import Error, SettingsError
 from inalign.intake.secret import FORM, read_secret
-from inalign.keeper import Folders, Keeper, bind_local, run_until_told
+from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.milterd.listen import listen, parse_address
 from inalign.settings import Settings
@@ -22,7 +22,7 @@ from inalign.store.control import Control
 from inalign.store.maintenance import Retention
 from inalign.store.places import Places
 from inalign.store.spool import Spool
-from inalign.store_access import open_store, store_folder
+from inalign.store_access import Folders, open_store, store_folder
 from inalign.telemetry import configure_logging
 from inalign.transport.dns import LiveResolver
 
@@ -113,7 +113,12 @@ def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
-    servers = [WebServer(Starlette(routes=routes(keeper.engine)), [bind_local(keeper.folders.socket)])]
+    servers = [
+        WebServer(
+            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters))),
+            [bind_local(keeper.folders.socket)],
+        )
+    ]
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]

@@ -144,15 +144,17 @@ class Loader:
         reason: they are not done. Raises `StoreError`; what was not told of is to be loaded again."""
         missing: list[tuple[Item, str]] = []
         batch: list[ItemRead] = []
+        reports = octets = 0
         for read in self._read(items):
             if isinstance(read, tuple):
                 missing.append(read)
                 continue
             batch.append(read)
-            reports, octets = sum(len(each.reads) for each in batch), sum(each.octets for each in batch)
+            reports += len(read.reads)
+            octets += read.octets
             if reports >= BATCH_REPORTS or octets >= BATCH_OCTETS:
                 self._store(batch, done)
-                batch = []
+                batch, reports, octets = [], 0, 0
         self._store(batch, done)
         return missing
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,15 @@ from click.testing import CliRunner, Result
 
 from inalign.cli import key as key_command
 from inalign.cli import main
+from inalign.cli.key_options import key_terms
 from inalign.dkim.crypto import load_private_key
+from inalign.main_cf import maximal_queue_lifetime
 from inalign.resolver.master_file import parse_master_file
+from inalign.settings import Settings
+from inalign.settings_file import parse_settings
 from inalign.transport.zone_servers import ZoneServers
 from tests.helpers import NOW
+from tests.keys.test_sql import database
 from tests.nameserver import NameServer
 from tests.transport.test_zone_servers import zone
 
@@ -161,3 +167,109 @@ def test_check_reads_the_keys_of_the_configuration_and_names_their_lines(place: 
     assert found.exit_code == 2  # one key is gone
     assert "KeyTable:3: " in found.stderr
     assert f"s._domainkey.example.org ({Path('KeyTable').absolute()}:2)" in found.stdout
+
+
+QUERY = "SELECT domain, selector, key FROM dkim WHERE domain = :domain"
+
+
+def configure_database(query: str = QUERY, domain: str = "example.org") -> str:
+    """A configuration whose one key is in a database; its zone."""
+    made = inalign("new", "example.org", "--selector", "s")
+    pem = (Path("keys") / "example.org" / "s.pending").read_text()
+    database(Path(), (domain, "s", pem, "alice@example.org", ""))
+    Path("c.toml").write_text(f'[sign]\ndatabase = "keys.db"\nquery = "{query}"\nfolder = "empty"\n')
+    Path("empty").mkdir()
+    Path("s.zone").write_text(made.stdout)
+    return made.stdout
+
+
+def test_keys_of_a_database_are_seen_for_domains_that_are_named(place: Path) -> None:
+    configure_database()
+    found = inalign("check", "example.net", "EXAMPLE.org", "--zone", "s.zone", "--config", "c.toml")
+    assert (found.exit_code, found.stdout.count("in order")) == (0, 1), found.output
+    assert "keys.db: s._domainkey.example.org" in found.stdout
+    listed = inalign("list", "example.org", "--config", "c.toml", "--json")
+    (row,) = json.loads(listed.stdout)
+    assert (row["selector"], row["key_type"], row["state"]) == ("s", "rsa", "named")
+    assert row["place"].endswith("keys.db: s._domainkey.example.org")
+    for command in ("list", "check"):
+        unnamed = inalign(command, "--config", "c.toml")
+        assert "name the domains" in unnamed.stderr, command
+
+
+def test_database_that_is_asked_by_address_is_asked_for_an_address(place: Path) -> None:
+    configure_database("SELECT domain, selector, key FROM dkim WHERE author = :address")
+    assert inalign("check", "example.org", "--config", "c.toml").exit_code == 2
+    assert inalign("check", "Alice@example.org", "--zone", "s.zone", "--config", "c.toml").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP TABLE dkim", "UPDATE dkim SET key = 'no key'", "UPDATE dkim SET domain = 7"]
+)
+def test_database_that_is_down_or_holds_no_key_is_told(place: Path, statement: str) -> None:
+    configure_database(QUERY.partition(" WHERE")[0])
+    with sqlite3.connect("keys.db") as connection:
+        connection.execute(statement)
+    connection.close()
+    for words in (["list", "example.org"], ["check", "example.org", "--zone", "s.zone"]):
+        found = inalign(*words, "--config", "c.toml")
+        assert (found.exit_code, "keys.db" in found.stderr, "no key" in found.stdout) == (2, True, False), found.output
+
+
+def test_rotate_says_which_line_names_a_key_and_what_to_write(place: Path) -> None:
+    inalign("new", "example.net", "--selector", "old")
+    for name in ("table.pem", "rule.pem"):
+        Path(name).write_bytes((place / "example.net" / "old.pending").read_bytes())
+        Path(name).chmod(0o600)
+    Path("KeyTable").write_text("# keys\nk example.org:old:./table.pem\n")
+    Path("SigningTable").write_text("example.org k\n")
+    here = Path.cwd()
+    Path("c.toml").write_text(
+        f'[sign]\nfolder = "{place}"\nkey_table = "{here}/KeyTable"\nsigning_table = "{here}/SigningTable"\n'
+        '[[sign.key]]\ndomain = "example.org"\nselector = "rule"\nfile = "rule.pem"\nfor = ["a@example.org"]\n'
+    )
+    before = inalign("rotate", "example.org", "--config", "c.toml")
+    assert before.exit_code == 1
+    assert before.stdout.count("`inalign key new example.org` makes its successor") == 2
+    assert f"old._domainkey.example.org: named by {here}/KeyTable:2" in before.stdout
+    inalign("new", "example.org", "--selector", "fresh")
+    folder = place / "example.org"
+    state = json.loads((folder / "fresh.json").read_text())
+    (folder / "fresh.json").write_text(json.dumps(state | {"state": "active"}))
+    (folder / "fresh.pending").rename(folder / "fresh.pem")
+    after = inalign("rotate", "example.org", "--every", "100", "--config", "c.toml")
+    assert f"write example.org:fresh:{folder}/fresh.pem behind the name in {here}/KeyTable:2" in after.stdout
+    assert f'write selector = "fresh" and file = "{folder}/fresh.pem" in' in after.stdout
+    assert after.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "expire", "main_cf", "days"),
+    [
+        (14, 0, "", 14),
+        (14, 30, "", 30),
+        (14, 0, "maximal_queue_lifetime = 3w\n", 21),
+        (14, 30, "maximal_queue_lifetime = 20\n", 30),
+        (3, 0, "maximal_queue_lifetime = 1d\n", 5),
+        (3, 0, None, 5),
+        (0, 30, "maximal_queue_lifetime = 20d\n", 0),
+    ],
+)
+def test_a_key_retires_no_sooner_than_its_last_signature_may_be_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, asked: int, expire: int, main_cf: str | None, days: int
+) -> None:
+    path = tmp_path / "main.cf"
+    if main_cf is not None:
+        path.write_text(main_cf)
+    settings = parse_settings(f"[sign]\nexpire_days = {expire}\n")
+    assert key_terms(settings, asked, path).retire_after == timedelta(days=days)
+    assert ("too short" in capsys.readouterr().err) == (asked != days)
+
+
+def test_queue_lifetime_counts_in_days(tmp_path: Path) -> None:
+    path = tmp_path / "main.cf"
+    path.write_text("maximal_queue_lifetime = 2\n")
+    assert maximal_queue_lifetime(path) == 2 * 86_400
+    path.write_text("")
+    assert maximal_queue_lifetime(path) == 5 * 86_400
+    assert key_terms(Settings(), 14, path).retire_after == timedelta(days=14)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from inalign.mail.fields import Field, parse_message
+from inalign.moving.translate import PROGRAMS
 from inalign.settings_page import sample
 from tests.arc.test_seal import add_set
 from tests.dkim.material import ED25519, PLAIN, RSA, sign_as
@@ -41,6 +43,7 @@ AGGREGATE_WORDS = (
     " <reason> <identifiers> <auth_results> <domain> <result> <report_metadata> <date_range> <policy_published> <p>"
     " <extension> <!-- --> <![CDATA[ ]]> <!DOCTYPE <!ENTITY <?xml ?> encoding= xmlns= &amp; &#0; & < > /> : shift_jis"
 )
+TABLE_WORDS = "% * @ : # ../ ./ /k.pem example.org ._domainkey. k a@* *@"
 MASTER_WORDS = r'$ORIGIN $TTL @ * IN TXT A AAAA MX CNAME SOA ( ) " \" ; \065 \# 192.0.2.1 2001:db8::1 example.org.'
 
 
@@ -193,6 +196,59 @@ def aggregate_reports() -> Iterator[bytes]:
     yield from (path.read_bytes() for path in sorted((VECTORS / "reports/aggregate/shown").rglob("*.xml")))
 
 
+def feedback_reports() -> Iterator[bytes]:
+    for path in sorted((VECTORS / "reports/failure/variants").glob("*.feedback")):
+        sample = path.with_suffix(".sample")
+        yield path.read_bytes() + (b"\n\n--\n" + sample.read_bytes() if sample.exists() else b"")
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/failure/shown").glob("*.eml")))
+
+
+def tls_reports() -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in sorted((VECTORS / "reports/tls/variants").glob("*.json")))
+
+
+def tables() -> Iterator[bytes]:
+    for kind in ("file", "refile", "csl"):
+        for case in tomllib.loads((VECTORS / "keys" / f"{kind}.toml").read_text("utf-8")).values():
+            texts = [text for text in case.values() if isinstance(text, str)] if isinstance(case, dict) else []
+            yield "\0".join(texts).encode()
+    talk = VECTORS / "keys" / "talk"
+    yield (talk / "SigningTable").read_bytes() + b"\0" + (talk / "KeyTable").read_bytes()
+    yield b"*@example.org k:@example.org\n* %\n\0k %:s:/keys/%/s.pem\n% %:s:/keys/%\n"
+
+
+def lists() -> Iterator[bytes]:
+    yield from (text.replace(b" ", b"=").replace(b"\n", b",") for text in tables())
+
+
+def key_rows() -> Iterator[bytes]:
+    yield from (b"example.org:s:/k.pem", b"%:s:/keys/%/s.pem", b"a:b:", b"::", RSA.private_key.to_pem())
+
+
+def rule_lines() -> Iterator[bytes]:
+    yield from (b'for = ["example.org", ".example.org", "*", "a@*"]\nalso = true\nidentity = "@%"\n', b"also = 1\n")
+    yield b'key_table = "csl:k=example.org:s:x"\nsigning_table = "refile:rules"\nfolder = "keys"\ncheck_dns = "off"\n'
+
+
+def key_files() -> Iterator[bytes]:
+    for key in (RSA.private_key, ED25519.private_key):
+        pem = key.to_pem()
+        yield from (pem, key.to_pem(b"open sesame"), b"".join(pem.split(b"\n")[1:-2]))
+    yield base64.b64encode(bytes(range(32)))
+
+
+def configurations() -> Iterator[bytes]:
+    names = sorted(PROGRAMS)
+    for path in sorted((VECTORS / "moving").glob("*.conf")):
+        yield from (
+            bytes((number,)) + path.read_bytes() for number, name in enumerate(names) if path.name.startswith(name)
+        )
+    for number, name in enumerate(names):
+        words = (VECTORS / "moving" / f"{name}.names").read_text().split()
+        equals = "=" if name == "policyd-spf" else " "
+        yield bytes((number,)) + "".join(f"{word}{equals}yes\n" for word in words).encode()
+
+
 SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "message": (messages, MAIL_WORDS),
     "author": (from_values, MAIL_WORDS),
@@ -220,6 +276,18 @@ SEEDS: dict[str, tuple[Callable[[], Iterable[bytes]], str]] = {
     "milter_session": (conversations, ""),
     "settings": (settings_files, "[milter] [dns] [log] = [ ] { } \" ' true 10 1e9 nan"),
     "aggregate": (aggregate_reports, AGGREGATE_WORDS),
+    "feedback_report": (
+        feedback_reports,
+        MAIL_WORDS + " " + RESULTS_WORDS + " Source-IP: Auth-Failure: IPv6: =?utf-8?q? ?=",
+    ),
+    "tls_report": (tls_reports, '{ } [ ] " : , null true 1e9 NaN \\ud800 policies policy summary failure-details'),
+    "data_set": (tables, TABLE_WORDS),
+    "csl": (lists, TABLE_WORDS + " , ="),
+    "key_table": (key_rows, TABLE_WORDS),
+    "rule_name": (domains, "*@ . @ * example.org"),
+    "sign_rules": (rule_lines, 'for also identity key_table folder database query [ ] " = true'),
+    "private_key": (key_files, "-----BEGIN -----END PRIVATE KEY----- ENCRYPTED RSA"),
+    "moving": (configurations, "Include Domain Selector KeyFile KeyTable refile: csl: dsn: yes no # HOSTNAME"),
 }
 
 

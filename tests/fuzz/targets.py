@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.fuzz import dns, mail, peers, policy, reports, signatures
+from tests.fuzz import dns, mail, operators, peers, policy, reports, signatures
 
 Target = Callable[[bytes], None]
 
@@ -35,4 +35,13 @@ TARGETS: dict[str, Target] = {
     "milter_session": peers.milter_session,
     "settings": peers.settings,
     "aggregate": reports.aggregate,
+    "feedback_report": reports.feedback_report,
+    "tls_report": reports.tls,
+    "data_set": operators.data_set,
+    "csl": operators.csl,
+    "key_table": operators.key_table,
+    "rule_name": operators.rule_name,
+    "sign_rules": operators.sign_rules,
+    "private_key": operators.private_key,
+    "moving": operators.moving,
 }

@@ -233,3 +233,33 @@ def test_check_says_where_keys_come_from_and_warns(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "finds signing keys in  1 rules" in result.output
     assert f"Warning: {path}:1: {tmp_path}/s.pem has 1024 bits" in result.output
+
+
+@pytest.mark.parametrize(
+    ("sign", "keys", "rules", "words"),
+    [
+        ("", "k a.example:s:/gone.pem", "*@a.example k", "KeyTable:2: /gone.pem: No such file or directory"),
+        ("", "k a.example:s:{folder}/open.pem", "*@a.example k", "KeyTable:2: {folder}/open.pem: mode 0644 is open"),
+        ("", "k a.example:s:{folder}/k.pem", "*@a.example m", "SigningTable:2: names the key 'm', which"),
+        ("", "k a.example:s:{folder}/k.pem", "*@a.example", "SigningTable:2: '*@a.example' has no key"),
+        ("", "k a.example:-s:{folder}/k.pem", "*@a.example k", "KeyTable:2: '-s'"),
+        ("", "k a.example::{folder}/k.pem", "*@a.example k", "KeyTable:2: the key 'k' has not the form"),
+        ('database = "gone.db"\nquery = "SELECT 1, 2, 3"\n', "", "", "inalign.toml:5: sign.query: {folder}/gone.db:"),
+        ('database = "keys.db"\nquery = "SELECT 1"\n', "", "", "inalign.toml:5: sign.query: gives 1 columns"),
+        ('database = "keys.db"\nquery = "SELECT * FROM gone"\n', "", "", "inalign.toml:5: sign.query: "),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_error_with_file_and_line(
+    tmp_path: Path, sign: str, keys: str, rules: str, words: str
+) -> None:
+    write_key(tmp_path / "k.pem")
+    write_key(tmp_path / "open.pem", mode=0o644)
+    database(tmp_path)
+    (tmp_path / "KeyTable").write_text("# keys\n" + keys.format(folder=tmp_path) + "\n")
+    (tmp_path / "SigningTable").write_text("# rules\n" + rules + "\n")
+    tables = f'key_table = "{tmp_path}/KeyTable"\nsigning_table = "refile:{tmp_path}/SigningTable"\n'
+    path = settings_file(tmp_path, f"[sign]\n{tables}{sign}")
+    result = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+    assert result.exit_code == 2
+    assert f"{tmp_path}/{words.format(folder=tmp_path)}" in result.output
+    assert len([line for line in result.output.splitlines() if "Warning" not in line]) == 1, result.output

@@ -16,7 +16,7 @@ TALK = FOLDER.parent / "keys" / "talk"
 def lay_out(folder: Path) -> Path:
     """All of it, with the place of the folder filled in."""
     for path in FOLDER.iterdir():
-        if path.suffix not in (".names", ".toml", ".md"):
+        if path.suffix not in (".names", ".looked-for", ".toml", ".md"):
             (folder / path.name).write_text(path.read_text().replace("FOLDER", str(folder)))
     for name in ("one", "example.net"):
         write_key(folder / f"{name}.pem")

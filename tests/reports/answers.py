@@ -18,6 +18,17 @@ Value = str | int | bool | None
 Row = tuple[Value, ...]
 BOUNDARY = b"=_report"
 
+GROUPS: dict[Group, tuple[str, str]] = {
+    "aggregate": ("Aggregate reports", "The XML itself, `tests/vectors/reports/aggregate/variants`."),
+    "mail": ("Mails, archives, compression", "Whole reports in odd packings, `tests/vectors/reports/mail/variants`."),
+    "tls": ("TLS reports", "The JSON itself, `tests/vectors/reports/tls/variants`."),
+    "failure": (
+        "Failure and abuse reports",
+        "Feedback part and reported message, in the same mail each; `tests/vectors/reports/failure/variants`.",
+    ),
+}
+"""Title and sentence of each."""
+
 
 class Told(Struct, frozen=True):
     """A report as both sides tell it: values by name, and rows that are compared as a multiset."""

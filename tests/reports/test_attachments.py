@@ -236,7 +236,7 @@ def test_what_is_called_a_report_and_is_none_is_told_beside_others() -> None:
         (picture, "image/png", "i.png"),
     )
     assert codes(read_reports(data)) == []
-    assert codes(read_reports(zipped(("r.xml", XML), ("lost.xml", b"<other/>")))) == ["malformed"]
+    assert codes(read_reports(zipped(("r.xml", XML), ("lost.xml", b"<other/>")))) == ["no_report"]
 
 
 def test_encrypted_mail_is_named() -> None:

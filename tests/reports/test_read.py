@@ -117,6 +117,7 @@ WHOLE = {
     "mail without the end of its multipart": mail((gzip.compress(XML), "application/gzip", "r.xml.gz")).rpartition(
         b"--\n"
     )[0],
+    "mail with bare LFs and one CRLF": mail((XML, "text/xml", "r.xml")) + b"\r\n",
     "mail from a mailbox file": b"From a@reporter.example Thu Nov 20 00:00:00 2025\n"
     + mail((XML, "text/xml", "r.xml")),
     "forwarded with message/rfc822": b'From: a@example.com\nContent-Type: multipart/mixed; boundary="b"\n\n--b\n'

@@ -19,7 +19,7 @@ class Elsewhere(Places):
     """A database that knows another network for each address."""
 
     def _find(self, address: str | None) -> Place:
-        return Place("", "", "JP", 64500, "Example")
+        return Place("", "", "JP", 64500, "Example", "AS64500")
 
 
 def digest(*portions: list[AggregateRecord], places: Places = PLACES) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
     "serve": "Take reports in and answer questions, without the milter.",
     "sign": "Sign a saved message.",
+    "store": "Back up the store, restore it, make it smaller, purge a domain from it.",
     "up": "Start all of Inalign and say what to add to the mail server.",
     "verify": "Authenticate saved messages and explain each step.",
 }

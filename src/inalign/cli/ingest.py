@@ -13,7 +13,6 @@ import msgspec
 from inalign.cli.configuration import config_option, load
 from inalign.flow.ingest import Item
 from inalign.inputs import Inputs
-from inalign.keeper import Folders
 from inalign.keeping import make_reader_options, processes
 from inalign.loading import ItemOutcome, Loader
 from inalign.receipt import Receipt, Refusing, receipt_of
@@ -21,7 +20,7 @@ from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import StoreBusy
 from inalign.store.spool import Delivery, Reason, Spool
-from inalign.store_access import open_store, store_folder
+from inalign.store_access import Folders, open_store, store_folder
 from inalign.transport.run import run
 
 EXIT_FINDING = 1

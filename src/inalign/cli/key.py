@@ -13,27 +13,28 @@ import msgspec
 
 from inalign.cli import key_text
 from inalign.cli.configuration import config_option, load
+from inalign.cli.key_by_hand import by_hand_lines
 from inalign.cli.key_options import (
     folder_option,
     json_option,
+    key_terms,
     open_folder,
     retire_option,
     script_option,
     update_options,
     update_way,
 )
+from inalign.cli.key_subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
 from inalign.cli.key_use import warn_unused
 from inalign.cli.now import now_option, read_now
 from inalign.dkim.algorithm import KeyType
-from inalign.dkim.publication import HARMLESS, Holds
+from inalign.dkim.publication import HARMLESS
 from inalign.errors import Error, ParseError
 from inalign.key_check import Checked, Subject, check_keys, check_zone_file
 from inalign.keys import durable
-from inalign.keys.fault import Fault
 from inalign.keys.key_folder import KeyFolder
-from inalign.keys.key_store import read_key
-from inalign.keys.life import QUEUE_DAYS, WANTED, Life, Terms
-from inalign.keys.options import KeyOptions, all_keys
+from inalign.keys.life import RETIRE_DAYS, Life, Terms
+from inalign.keys.options import KeyOptions
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.rotation import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
 from inalign.settings import Settings
@@ -101,8 +102,9 @@ def new(
     if way is None:
         click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
         return
-    found = asyncio.run(Rotation(folder, _zones(settings), Terms(), now).domain(name))
-    sys.exit(_tell(found, Terms(), as_script=as_script))
+    terms = key_terms(settings, RETIRE_DAYS)
+    found = asyncio.run(Rotation(folder, _zones(settings), terms, now).domain(name))
+    sys.exit(_tell(found, terms, as_script=as_script))
 
 
 def _make(
@@ -125,40 +127,58 @@ def _make(
 
 
 @command.command("list")
-@click.argument("domain", required=False)
+@click.argument("authors", metavar="[DOMAIN]...", nargs=-1)
 @json_option
 @folder_option
 @retire_option
 @config_option
 def show_list(
-    domain: str | None, *, as_json: bool, directory: Path | None, retire_days: float, config: Path | None
+    authors: tuple[str, ...], *, as_json: bool, directory: Path | None, retire_days: float, config: Path | None
 ) -> None:
-    """Show each key of the folder, where it is in its life, since when, and what comes next and when.
+    """Show each key, where it is in its life, since when, and what comes next and when.
+
+    Shown are the keys of the folder and all that the configuration names, KeyTable included; those of a database for
+    the domains, or addresses, that are named here.
 
     Example: inalign key list
     """
-    folder = open_folder(_options(config)[1], directory)
-    terms = Terms(timedelta(days=retire_days))
+    settings, options = _options(config)
+    folder = open_folder(options, directory)
+    terms = key_terms(settings, retire_days)
     lives: list[Life] = []
+    named: list[Subject] = []
     status = 0
-    for name in [parse_domain(domain)] if domain else folder.domains():
+    for name in [parse_author(author)[1] for author in authors] or folder.domains():
         try:
             lives += folder.lives(name)
         except Error as problem:
             click.echo(str(problem), err=True)
             status = EXIT_FAILED
+    for item in named_subjects(options, folder, authors):
+        if isinstance(item, Subject):
+            named.append(item)
+        else:
+            click.echo(item, err=True)
+            status = EXIT_FAILED
+    _note_database(options, authors)
     if as_json:
-        click.echo(msgspec.json.encode([key_text.life_json(life, terms) for life in lives]).decode())
-    elif lives:
-        for line in key_text.list_lines(lives, terms):
+        rows = [key_text.life_json(life, terms) for life in lives] + [key_text.named_json(one) for one in named]
+        click.echo(msgspec.json.encode(rows).decode())
+    elif lives or named:
+        for line in key_text.list_lines(lives, named, terms):
             click.echo(line)
     else:
         click.echo(f"There is no key below {folder.path}.", err=True)
     sys.exit(status)
 
 
+def _note_database(options: KeyOptions, authors: Sequence[str]) -> None:
+    if options.database and not authors:
+        click.echo(DATABASE_NOTE, err=True)
+
+
 @command.command("check")
-@click.argument("domain", required=False)
+@click.argument("authors", metavar="[DOMAIN]...", nargs=-1)
 @click.option(
     "--zone",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -167,10 +187,13 @@ def show_list(
 @json_option
 @folder_option
 @config_option
-def check(domain: str | None, *, zone: Path | None, as_json: bool, directory: Path | None, config: Path | None) -> None:
-    """Compare keys, of one domain or all, with what every authoritative server publishes for them.
+def check(
+    authors: tuple[str, ...], *, zone: Path | None, as_json: bool, directory: Path | None, config: Path | None
+) -> None:
+    """Compare keys, of these domains or all, with what every authoritative server publishes for them.
 
-    Checked are the keys of the folder and all that the configuration names, KeyTable included.
+    Checked are the keys of the folder and all that the configuration names, KeyTable included; those of a database for
+    the domains, or addresses, that are named here.
 
     Exit status: 0 in order, 1 something was found, 2 a key could not be read or a server gave no answer.
 
@@ -179,14 +202,15 @@ def check(domain: str | None, *, zone: Path | None, as_json: bool, directory: Pa
     settings, options = _options(config)
     subjects: list[Subject] = []
     unreadable = 0
-    for item in _subjects(options, open_folder(options, directory), parse_domain(domain) if domain else None):
+    for item in all_subjects(options, open_folder(options, directory), authors):
         if isinstance(item, Subject):
             subjects.append(item)
         else:
             click.echo(item, err=True)
             unreadable += 1
+    _note_database(options, authors)
     if not subjects and not unreadable:
-        raise Error(f"there is no key of {domain or 'any domain'}; see --directory and --config")
+        raise Error(f"there is no key of {', '.join(authors) or 'any domain'}; see --directory and --config")
     if zone is None:
         found = asyncio.run(check_keys(subjects, _zones(settings)))
     else:
@@ -209,31 +233,6 @@ def _check_file(subjects: Sequence[Subject], path: Path) -> list[Checked]:
         return check_zone_file(subjects, path, text)
     except ParseError as problem:
         raise Error(f"{path}: {problem}") from None
-
-
-def _subjects(options: KeyOptions, folder: KeyFolder, domain: DomainName | None) -> Iterator[Subject | str]:
-    """The keys to check, and what is wrong with those that cannot be read."""
-    for name in [domain] if domain else folder.domains():
-        try:
-            for life in folder.lives(name):
-                key, path = folder.key(life), str(folder.key_path(life))
-                if key is None and WANTED[life.state] is Holds.RECORD:
-                    yield f"{path}: there is no private key"
-                elif not life.is_over:
-                    yield Subject(path, name, life.selector, key, life)
-        except Error as problem:
-            yield str(problem)
-    for item in all_keys(options):
-        if isinstance(item, Fault):
-            yield str(item)
-            continue
-        place, source = item
-        is_in_folder = source.path is not None and source.path.parent.parent == folder.path
-        if not is_in_folder and domain in (None, source.domain):
-            try:
-                yield Subject(place, source.domain, source.selector, read_key(source, options.access).private_key)
-            except Error as problem:
-                yield f"{place}: {problem}"
 
 
 @command.command("rotate")
@@ -267,7 +266,8 @@ def rotate(
     """Begin to replace the keys of a domain, or lead on what has begun; safe to run from a timer.
 
     A new key is made, published, and signs when every server has it and caches have forgotten what was there before;
-    then the old one is kept in DNS, revoked and removed.
+    then the old one is kept in DNS, revoked and removed. This leads the keys of the folder; for a key that a line of
+    the configuration, of a table or of a database names, it says which line is to be changed, and to what.
 
     Exit status: 0 done, or waiting; 1 something keeps a key from going on; 2 it could not be tried.
 
@@ -278,20 +278,21 @@ def rotate(
     if is_all and update_server:
         raise click.UsageError("--update is for one DOMAIN; keys keep it.")
     settings, options = _options(config)
-    terms = Terms(timedelta(days=retire_days))
-    if retire_days < QUEUE_DAYS:
-        click.echo(f"Warning: mail may be under way for {QUEUE_DAYS} days, and fail when its key is gone", err=True)
-    folder = open_folder(options, directory)
+    folder, terms = open_folder(options, directory), key_terms(settings, retire_days)
     rotation = Rotation(folder, _zones(settings), terms, read_now(now_text))
     age = timedelta(days=every) if every is not None else None
     status = 0
     if domain is not None:
         start = timedelta(0) if age is None else age
         found = asyncio.run(rotation.domain(parse_domain(domain), every=start, way=update_way(update_server, tsig)))
-        if not found:
+        status = _tell(found, terms, as_script=as_script)
+        advice = list(by_hand_lines(options, folder, domain))
+        if not found and not advice:
             raise Error(f"there is no key of {domain}: `inalign key new {domain}` makes one")
         warn_unused(options, folder.path, parse_domain(domain))
-        sys.exit(_tell(found, terms, as_script=as_script))
+        for line in advice:
+            click.echo(line)
+        sys.exit(EXIT_FINDING if advice else status)
 
     def told(progress: Sequence[Progress]) -> None:
         nonlocal status

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from inalign.keys.key_folder import KeyFolder
-from inalign.keys.life import RETIRE_DAYS
+from inalign.keys.life import QUEUE_DAYS, RETIRE_DAYS, Terms
 from inalign.keys.options import KeyOptions
+from inalign.main_cf import MAIN_CF, maximal_queue_lifetime
 from inalign.rotation import UpdateWay
+from inalign.settings import Settings
 
 DEFAULT_FOLDER = Path("/etc/inalign/keys")
 
@@ -29,7 +32,8 @@ retire_option = click.option(
     type=click.FloatRange(0, 3650),
     default=RETIRE_DAYS,
     show_default=True,
-    help="How long a record stays after the last signature, and empty after that. 0 for a key that was stolen.",
+    help="How long a record stays after the last signature, and empty after that; at least sign.expire_days and the "
+    "queue lifetime of Postfix. 0 for a key that was stolen.",
 )
 
 
@@ -52,6 +56,24 @@ def update_way(server: str | None, tsig: Path | None) -> UpdateWay | None:
     if (server is None) != (tsig is None):
         raise click.UsageError("--update needs --tsig, and the other way round: a server takes no unsigned updates.")
     return UpdateWay(server, str(tsig.absolute())) if server is not None and tsig is not None else None
+
+
+def key_terms(settings: Settings, retire_days: float, main_cf: Path = MAIN_CF) -> Terms:
+    """How long a key that signs no more stays in DNS: no shorter than anybody may still look for it; 0 means at once.
+
+    A message waits in the queue of the MTA, and a signature counts until its x=.
+    """
+    queue = maximal_queue_lifetime(main_cf)
+    floors = {
+        f"{QUEUE_DAYS} days in the queue of an MTA": timedelta(days=QUEUE_DAYS),
+        f"maximal_queue_lifetime of {main_cf}": timedelta(seconds=queue or 0),
+        "sign.expire_days": timedelta(days=settings.sign.expire_days),
+    }
+    wanted, (why, longest) = timedelta(days=retire_days), max(floors.items(), key=lambda floor: floor[1])
+    if not retire_days or wanted >= longest:
+        return Terms(wanted)
+    click.echo(f"--retire-days {retire_days:g} is too short for {why}: {longest / timedelta(days=1):g} days", err=True)
+    return Terms(longest)
 
 
 def open_folder(options: KeyOptions, directory: Path | None) -> KeyFolder:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from inalign.dkim.record_text import Change, nsupdate_script, zone_text
-from inalign.key_check import Checked
+from inalign.key_check import Checked, Subject
 from inalign.keys.life import Life, Terms, due, next_step
 from inalign.rotation import Progress
 
+NAMED = "named"  # the state of a key that a line names, and nobody leads through a life
 ED25519_NOTE = """\
 Receivers that do not know Ed25519 yet, Gmail and Outlook among them, count its signature for nothing.
 Their reports show dkim=fail, neutral or permerror for {selector} beside the pass of the RSA key: that is no fault."""
@@ -25,15 +26,16 @@ def change_text(change: Change, *, as_script: bool, server: str | None = None) -
     return nsupdate_script((change,), server) if as_script else zone_text(change)
 
 
-def list_lines(lives: Sequence[Life], terms: Terms) -> Iterator[str]:
-    """The table of `list`."""
+def list_lines(lives: Sequence[Life], named: Sequence[Subject], terms: Terms) -> Iterator[str]:
+    """The table of `list`; `named` are keys that no life is kept for."""
     head = ("domain", "selector", "key", "state", "since (UTC)", "next")
     rows = [
         (life.domain, life.selector, f"{life.key_type}-{life.bits}", str(life.state), moment(life.since))
         for life in lives
-    ]
+    ] + [(one.domain, one.selector, _kind(one), NAMED, "") for one in named]
+    nexts = [next_step(life, terms) for life in lives] + [f"as long as {one.place} names it" for one in named]
     widths = [max(map(len, column)) for column in zip(head[:-1], *rows, strict=True)]
-    for row, last in zip((head[:-1], *rows), (head[-1], *(next_step(life, terms) for life in lives)), strict=True):
+    for row, last in zip((head[:-1], *rows), (head[-1], *nexts), strict=True):
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         yield "  ".join([*cells, last])
 
@@ -51,6 +53,22 @@ def life_json(life: Life, terms: Terms) -> dict[str, object]:
         "seen": life.seen,
         "next": next_step(life, terms),
         "next_at": due(life, terms),
+    }
+
+
+def _kind(subject: Subject) -> str:
+    return f"{subject.key.key_type}-{subject.key.bits}" if subject.key else ""
+
+
+def named_json(subject: Subject) -> dict[str, object]:
+    """A key that no life is kept for, for `list --json`."""
+    return {
+        "domain": subject.domain,
+        "selector": subject.selector,
+        "key_type": subject.key.key_type if subject.key else None,
+        "bits": subject.key.bits if subject.key else None,
+        "state": NAMED,
+        "place": subject.place,
     }
 
 

@@ -1,72 +1,94 @@
-"""`inalign reports`: what the reports say, as tables."""
+"""`inalign reports VIEW`: what the reports tell, as a table, JSON or CSV."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
-from inalign.asking import ask_store
+from inalign.asking import open_questions
 from inalign.cli.configuration import config_option, load
 from inalign.cli.rows import print_csv, print_json, print_table
 from inalign.errors import ParseError
 from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import MAX_ROWS, Filters
+from inalign.store.queries.filters import Filters
 
-EXIT_FINDING = 1
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command(epilog="Views: " + "; ".join(f"{view.name}: {view.about}" for view in VIEWS.values()))
-@click.argument("view", metavar="VIEW", type=click.Choice(list(VIEWS)))
-@click.option("--domain", default="", help="A domain, and the names below it.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
-@click.option("--source", default="", help="An address or a network.")
-@click.option("--reporter", default="", help="A reporter, as the table names it.")
-@click.option("--limit", type=click.IntRange(1, MAX_ROWS), default=1_000, show_default=True, help="Rows, at most.")
-@click.option("--after", default="", help="The cursor that the last answer ended with.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
+class _Listing(click.Command):
+    """A command whose help names the views."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Views"):
+            formatter.write_dl([(view.name, view.about) for view in VIEWS.values()])
+
+
+@click.command(cls=_Listing)
+@click.argument("view", type=click.Choice(list(VIEWS)), metavar="VIEW")
+@click.option("--domain", default="", help="A domain, and its subdomains with a record of their own.")
+@click.option("--since", type=_DAY, help="The first day, in UTC.")
+@click.option("--until", type=_DAY, help="The last day.")
+@click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
+@click.option("--reporter", default="", help="The domain of who reports.")
+@click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
+@click.option("--action", default="", help="What the milter did, for `evaluations`.")
+@click.option("--dmarc", default="", help="A result of DMARC, for `evaluations`.")
+@click.option("--limit", default=Filters().limit, show_default=True, help="So many rows.")
+@click.option("--after", default="", help="The rows behind those shown: what the last call named.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets, in UTF-8.")
 @config_option
 def command(
     view: str,
     *,
+    domain: str,
     since: datetime | None,
     until: datetime | None,
+    source: str,
+    reporter: str,
+    key: str,
+    action: str,
+    dmarc: str,
+    limit: int,
+    after: str,
     as_json: bool,
     as_csv: bool,
     config: Path | None,
-    **rest: str | int,
 ) -> None:
-    """Show what the reports say.
+    """Show what reports tell. Exit code 1 where nothing was found.
 
-    Exit status: 0 there are rows, 1 there are none.
-
-    Example: inalign reports reporters --domain example.com --since 2026-11-01
+    Example: inalign reports sources --domain example.com --since 2026-09-01
     """
-    settings, path = load(config)
-    asked = VIEWS[view]
-    filters = _filters({**rest, "since": since and since.date(), "until": until and until.date()})
-    answer = ask_store(settings, path, asked, filters)
-    if as_json:
-        print_json(answer.rows)
-    elif as_csv:
-        print_csv(answer.rows, asked.row)
-    elif answer.rows:
-        print_table(answer.rows, asked.row)
-    else:
-        click.echo("No rows. Reports come in once a day; `inalign ingest` reads those that are in files.", err=True)
-    if answer.after:
-        click.echo(f"There is more: --after {answer.after}", err=True)
-    sys.exit(0 if answer.rows else EXIT_FINDING)
-
-
-def _filters(values: Mapping[str, object]) -> Filters:
+    if as_json and as_csv:
+        raise click.UsageError("--json or --csv, not both")
+    question = VIEWS[view]
+    filters = Filters(
+        domain=domain,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        source=source,
+        reporter=reporter,
+        key=key,
+        action=action,
+        dmarc=dmarc,
+        limit=limit,
+        after=after,
+    )
     try:
-        return msgspec.convert({name: value for name, value in values.items() if value}, Filters)
-    except msgspec.ValidationError as problem:
-        raise ParseError(str(problem)) from None
+        question.check(filters)
+    except ParseError as problem:
+        raise click.UsageError(f"--{problem}") from None
+    with open_questions(*load(config)) as ask:
+        found = ask(question, filters)
+    if as_json:
+        print_json(found.rows)
+    elif as_csv:
+        print_csv(found.rows, question.row)
+    else:
+        print_table(found.rows, question.row)
+    if found.after:
+        click.echo(f"More rows: --after {found.after}", err=True)
+    if not found.rows:
+        raise SystemExit(1)

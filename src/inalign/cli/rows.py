@@ -12,8 +12,6 @@ from msgspec import Struct
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it Excel takes UTF-8 for the code page of the country."""
-GAP = 2
-"""Blanks between columns."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -41,33 +39,21 @@ def csv_cell(value: object) -> str:
 
 
 def print_table(rows: Sequence[Struct], kind: type[Struct]) -> None:
-    """As wide as the terminal: columns that do not fit are left out from the right, and it says so. Into a file or a
-    pipe goes all of it. Control characters are shown, not obeyed."""
-    from rich.cells import cell_len  # noqa: PLC0415 - slow to import, and JSON does not need it
-    from rich.console import Console  # noqa: PLC0415
+    """As wide as the terminal; control characters are shown, not obeyed."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and JSON does not need it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    names = [name.replace("_", " ") for name in kind.__struct_fields__]
-    lines = [[visible(_text(value)) for value in msgspec.structs.astuple(row)] for row in rows]
-    widths = [max(cell_len(text) for text in column) for column in zip(names, *lines, strict=True)]
-    console = Console(highlight=False)
-    room = console.width if console.is_terminal else sum(widths) + GAP * len(widths)
-    shown = len(names)
-    while shown > 1 and sum(widths[:shown]) + GAP * (shown - 1) > room:
-        shown -= 1
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    values = [msgspec.structs.astuple(row) for row in rows]
-    for place, name in enumerate(names[:shown]):
-        is_number = all(
-            isinstance(value[place], int | float) and not isinstance(value[place], bool) for value in values
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in kind.__struct_fields__:
+        numbers = all(
+            isinstance(getattr(row, name), int | float) and not isinstance(getattr(row, name), bool) for row in rows
         )
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=place > 0 or shown > 1)
-    for line in lines:
-        table.add_row(*map(Text, line[:shown]))
-    Console(highlight=False, width=max(room, 20)).print(table)
-    if shown < len(names):
-        click.echo(f"Not shown for want of room: {', '.join(names[shown:])} (--csv and --json have all).", err=True)
+        table.add_column(name.replace("_", " "), justify="right" if numbers and rows else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(visible(_text(value))) for value in msgspec.structs.astuple(row)])
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(table)
 
 
 def visible(text: str) -> str:

@@ -11,7 +11,7 @@ import binascii
 from dataclasses import dataclass
 
 from cryptography import __version__
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
@@ -150,11 +150,11 @@ def _read_private_key(octets: bytes, passphrase: bytes | None) -> object:
     except TypeError:  # how the library says that it is encrypted
         if passphrase is None:
             raise KeyDataError("the private key is encrypted, and no passphrase is given") from None
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, InternalError):  # the last for a seed of a wrong length
         raise KeyDataError("this is no private key in PEM or DER") from None
     try:
         return load(octets, passphrase, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         raise KeyDataError("the private key is encrypted, and the passphrase does not open it") from None
 
 

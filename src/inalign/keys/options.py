@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.sign import ADVISED_RSA_BITS
-from inalign.errors import SettingsError
+from inalign.errors import Error, SettingsError
 from inalign.flow.keys import KeyFinder
 from inalign.keys.chain import Chain
 from inalign.keys.database import open_database
@@ -20,7 +20,7 @@ from inalign.keys.key_store import KeySource, KeyStore, fitting_identity, read_k
 from inalign.keys.key_table import SENDER, KeyEntry
 from inalign.keys.opendkim import TableFinder, Tables
 from inalign.keys.rules import Rule, RuleFinder
-from inalign.keys.sql import SqlFinder, database_faults
+from inalign.keys.sql import SqlFinder, database_faults, database_signers
 from inalign.mail.domain import DomainName
 
 
@@ -95,6 +95,17 @@ def all_keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
         with suppress(SettingsError):  # `key_faults` tells of it
             tables = Tables(options.key_table, options.signing_table)
     yield from _keys(options, tables)
+
+
+def database_keys(options: KeyOptions, author: str) -> Iterator[tuple[str, KeySource] | Fault]:
+    """The keys that the database has for one author: nobody can list them all without knowing its tables."""
+    try:
+        found = database_signers(options.database, options.query, author)
+    except Error as problem:
+        yield Fault("sign.database", str(problem))
+        return
+    for signer in found:
+        yield signer.rule, signer.source
 
 
 def _keys(options: KeyOptions, tables: Tables | None) -> Iterator[tuple[str, KeySource] | Fault]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 
+POSTMASTER = "postmaster"  # whom every domain has
+
 
 def split_author(author: str) -> tuple[str, DomainName] | None:
     """Local part in lower case, and domain; None for what has none. Tables do not tell cases apart."""

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from inalign.errors import Error, ParseError
 from inalign.flow.keys import Choice, KeyLookupError
-from inalign.keys.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, open_database
+from inalign.keys.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, Rows, open_database
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource, KeyStore, Signer
 from inalign.keys.recent import Recent
-from inalign.keys.search import split_author
-from inalign.mail.domain import parse_domain
+from inalign.keys.search import POSTMASTER, split_author
+from inalign.mail.domain import DomainName, parse_domain
 
 MAX_ANSWERS = 10_000  # kept in memory
 
@@ -58,7 +58,7 @@ class SqlFinder:
         if split is None:
             return ()
         local, domain = split
-        parameters = {"domain": str(domain), "local": local, "address": f"{local}@{domain}"}
+        parameters = parameters_of(local, domain)
         name = parameters["address" if self._by_address else "domain"]
         signers = self._recent.get(name)
         if signers is None:
@@ -88,17 +88,25 @@ class SqlFinder:
             raise KeyLookupError(f"{self._database.name}: no answer within {self._patience:g} s") from None
         except DatabaseError as problem:
             raise KeyLookupError(str(problem)) from None
-        if len(answer.rows) > MAX_ROWS:
-            raise KeyLookupError(
-                f"{self._database.name}: more than {MAX_ROWS} rows for one author, and each would sign"
-            )
-        return self._recent.put(name, tuple(signer_of(row, self._database.name) for row in answer.rows))
+        return self._recent.put(name, signers_of(answer, self._database.name))
 
     async def aclose(self) -> None:
         """Close the database, without waiting for a query to end by itself."""
         await asyncio.to_thread(self._database.interrupt)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._database.close)
         self._thread.shutdown()
+
+
+def parameters_of(local: str, domain: DomainName) -> Parameters:
+    """What the query may ask by."""
+    return {"domain": str(domain), "local": local, "address": f"{local}@{domain}"}
+
+
+def signers_of(answer: Rows, database: str) -> Answer:
+    """What an answer asks for. Raises `KeyLookupError`."""
+    if len(answer.rows) > MAX_ROWS:
+        raise KeyLookupError(f"{database}: more than {MAX_ROWS} rows for one author, and each would sign")
+    return tuple(signer_of(row, database) for row in answer.rows)
 
 
 def signer_of(row: tuple[object, ...], database: str) -> Signer:
@@ -115,6 +123,20 @@ def signer_of(row: tuple[object, ...], database: str) -> Signer:
     return Signer(f"{database}: {source.name}", source, identity if isinstance(identity, str) else None)
 
 
+def database_signers(place: str, query: str, author: str) -> Answer:
+    """What the database asks for in the name of one author, outside of a service. Raises `Error`."""
+    split = split_author(author)
+    if split is None:
+        return ()
+    database = open_database(place)
+    try:
+        return signers_of(database.ask(query, parameters_of(*split)), database.name)
+    except KeyLookupError as problem:
+        raise DatabaseError(str(problem)) from None
+    finally:
+        database.close()
+
+
 def database_faults(place: str, query: str) -> Iterator[Fault]:
     """What is wrong with the database or the query, which is asked once."""
     try:
@@ -122,7 +144,7 @@ def database_faults(place: str, query: str) -> Iterator[Fault]:
     except Error as problem:
         yield Fault("sign.database", str(problem).removeprefix("sign.database: "))
         return
-    parameters = {"domain": "example.org", "local": "postmaster", "address": "postmaster@example.org"}
+    parameters = parameters_of(POSTMASTER, DomainName("example.org"))
     try:
         columns = database.ask(query, parameters).columns
     except DatabaseError as problem:

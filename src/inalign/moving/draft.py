@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from inalign.errors import SettingsError
+from inalign.errors import ParseError, SettingsError
 from inalign.keys.fault import Fault
 from inalign.moving.configuration import Line
 from inalign.moving.spelling import Name, networks
@@ -61,6 +61,7 @@ class Draft:
 
     def take(self, key: str, value: Value, origin: str) -> None:
         """Set what no program before has set otherwise; lists grow."""
+        toml(value)  # octets that are no text are refused where they stand
         held = self.taken.get(key)
         if held is None:
             self.taken[key] = Taken(value, [origin])
@@ -92,6 +93,8 @@ class Draft:
         """What it comes to. Raises `SettingsError` naming the lines that a setting comes from."""
         try:
             return parse_settings(self.toml(), "the new configuration")
+        except ParseError as problem:
+            raise SettingsError(str(problem)) from None
         except SettingsError as problem:
             key = next((key for key in self.taken if f" {key}:" in str(problem) or f" {key}[" in str(problem)), None)
             origin = self.taken[key].origins[0] + ": " if key else ""

@@ -81,11 +81,13 @@ def _take_domains(draft: Draft, source: Source, small: list[Line]) -> None:
 
 
 def _take_tables(draft: Draft, source: Source, tables: list[Line], signing_table: Line) -> None:
-    rules = data_set_name(signing_table.value, source.base)
+    named = {line: _table_name(draft, source, line) for line in (*tables, signing_table)}
+    if None in named.values():
+        return
+    rules, keys = named[signing_table] or "", named[tables[0]] or ""
     if len(tables) > 1:
         _rules_of_tables(draft, source, tables, read_data_set(rules))
         return
-    keys = data_set_name(tables[0].value, source.base)
     draft.take("sign.key_table", keys, source.origin(tables[0]))
     draft.take("sign.signing_table", rules, source.origin(signing_table))
     multiple = source.get("MultipleSignatures")
@@ -99,6 +101,17 @@ def _take_tables(draft: Draft, source: Source, tables: list[Line], signing_table
             draft.fault(
                 found.place(row.number), f"{path} begins at {begins} there, and at its table here; write it whole"
             )
+
+
+def _table_name(draft: Draft, source: Source, line: Line) -> str | None:
+    """The name of a table that can be read, or None, and a fault."""
+    try:
+        name = data_set_name(line.value, source.base)
+        read_data_set(name)
+    except SettingsError as problem:
+        draft.fault(line.place, f"{line.name}: {problem}")
+        return None
+    return name
 
 
 def _rules_of_tables(draft: Draft, source: Source, tables: list[Line], rules: DataSet) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inalign.errors import ParseError, SettingsError
 from inalign.moving import dkimpy_milter, openarc, opendkim, opendmarc, policyd_spf
-from inalign.moving.configuration import Line, read_configuration
+from inalign.moving.configuration import Configuration, Line, read_configuration
 from inalign.moving.draft import Draft, Left, origin_of
 from inalign.moving.options import options
 from inalign.moving.source import Program, Source
@@ -28,6 +28,7 @@ def translate(draft: Draft, name: str, path: Path) -> Source:
         configuration = read_configuration(path, program.dialect)
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
+    configuration = _readable(draft, program, configuration)
     source = Source(name, configuration, {option.lower(): row for option, row in options()[name].items()})
     known = {option if not program.dialect.ignores_case else option.lower() for option in options()[name]}
     lines = {option.lower(): translation for option, translation in program.lines.items()}
@@ -57,6 +58,19 @@ def translate(draft: Draft, name: str, path: Path) -> Source:
         if one is not None and not _is_mentioned(draft, one.place):
             draft.left.append(Left(source.origin(one), "not needed", "Beside the other lines it changes nothing."))
     return source
+
+
+def _readable(draft: Draft, program: Program, configuration: Configuration) -> Configuration:
+    """The lines that are text."""
+    lines = []
+    for line in configuration.lines:
+        try:
+            f"{line.name} {line.value}".encode()
+        except UnicodeEncodeError:
+            draft.fault(line.place, "holds octets that are not UTF-8")
+        else:
+            lines.append(line)
+    return Configuration(program.dialect, lines)
 
 
 def _is_mentioned(draft: Draft, place: str) -> bool:

@@ -25,17 +25,15 @@ from inalign.reports.zip_read import unzip, zip_entries
 _FEEDBACK_TYPES = ("message/feedback-report", "message/x-feedback-report")
 _SAMPLE_TYPES = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "text/rfc822", "message/global")
 _NOTIFICATIONS = ("message/delivery-status", "message/disposition-notification", "message/global-delivery-status")
-# In an archive, of its top folder alone: office documents are archives of XML files, too.
-_REPORT_NAME = re.compile(r"[^/\[][^/]*\.(?:xml|json|gz|zip|tgz|tar)", re.IGNORECASE)
 _UUENCODED = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
 
 
 class Payload(NamedTuple):
     """Something that seems to be a report."""
 
-    kind: Literal["xml", "json", "feedback", "words"]
+    kind: Literal["xml", "json", "feedback", "words", "none"]
     """`feedback` is the second part of an ARF mail; `words` are those of a mail without any report, which may say what
-    failed."""
+    failed; `none` is something else."""
     name: str
     """Of the file, for people."""
     pieces: Iterator[bytes]
@@ -121,7 +119,7 @@ class _Walk:
             self._measure(source, place)
             if not start.strip():
                 raise RefusedError(RefusalCode.NO_REPORT, place.what("file") + " is empty")
-            raise RefusedError(code_of_nothing(place.name), place.what("file") + " holds no report")
+            yield Payload("none", place.name, iter(()), place.mail)
 
     def _measure(self, source: Chunks, place: _Place) -> None:
         """Unpack a little of what is no report, so that a bomb is called one."""
@@ -165,7 +163,7 @@ class _Walk:
         words = _Words(mail)
         has_report = False
         for item in self._part(mail, place._replace(words=words), 0):
-            has_report = has_report or (isinstance(item, Payload) and item.kind != "words")
+            has_report = has_report or (isinstance(item, Payload) and item.kind not in ("words", "none"))
             yield item
         if not has_report:
             yield Payload("words", place.name, iter(words.texts), mail, sample=words.sample)
@@ -214,11 +212,6 @@ class _Walk:
                 yield from self._part(child, place, level + 1)
             except RefusedError as refused:
                 yield refused.refusal
-
-
-def code_of_nothing(name: str) -> RefusalCode:
-    """How it is told that something holds no report: what is called one is told even beside others that are read."""
-    return RefusalCode.MALFORMED if _REPORT_NAME.fullmatch(name) else RefusalCode.NO_REPORT
 
 
 def _is_feedback(part: Part) -> bool:

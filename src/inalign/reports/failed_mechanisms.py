@@ -14,6 +14,7 @@ from inalign.mail.results import MethodResult
 from inalign.reports.flaw import FlawCode, Flaws
 
 MECHANISMS = ("spf", "dkim", "dmarc")
+MAX_JUDGED = 16_384  # characters of all Authentication-Results of a report; one result has some 100
 
 _FAILED = frozenset(
     ["fail", "hardfail", "softfail", "neutral", "permerror", "temperror", "policy", "bestguessfail", "invalid", "error"]
@@ -33,7 +34,12 @@ _IDENTITIES = {"spf": ("mailfrom", "helo", "mfrom", "from"), "dkim": ("d", "i", 
 def read_results(values: Sequence[str], flaws: Flaws) -> list[MethodResult]:
     """The results of all Authentication-Results fields that can be read."""
     results: list[MethodResult] = []
+    room = MAX_JUDGED
     for value in values:
+        if len(value) > room:
+            flaws.tell(FlawCode.CUT, f"Authentication-Results, kept, but not judged: over {MAX_JUDGED} characters")
+            break
+        room -= len(value)
         try:
             results += parse_authentication_results(value.encode("utf-8", "replace"), lenient=True).results
         except ParseError as problem:
@@ -49,17 +55,20 @@ def failed_mechanisms(
     flaws: Flaws,
 ) -> tuple[str, ...]:
     """What failed, in the order of `MECHANISMS`."""
-    failed: dict[str, bool] = {_OF_FAILURE[word]: True for word in auth_failure if word in _OF_FAILURE}
+    failed: dict[str, bool] = {}
     for method in MECHANISMS:
         told = [result for result in results if result.method == method]
-        if method in failed or not told:
-            continue
         if any(result.result == "pass" and _is_aligned(result, header_from) for result in told):
             failed[method] = False
-        elif all(result.result in _FAILED for result in told):
+        elif told and all(result.result in _FAILED for result in told):
             failed[method] = True
+    has_failed = bool(failed.get("dmarc"))
+    for word in auth_failure:
+        # RFC 9991 section 4: `dmarc` is also written where only some mechanisms failed, so a result goes before it.
+        if word in _OF_FAILURE:
+            failed.setdefault(_OF_FAILURE[word], True)
     if identity_alignment is not None:
-        _take_alignment(failed, identity_alignment, flaws)
+        _take_alignment(failed, identity_alignment, flaws, has_failed=has_failed)
     return tuple(method for method in MECHANISMS if failed.get(method))
 
 
@@ -75,19 +84,19 @@ def _is_aligned(result: MethodResult, header_from: str) -> bool:
     return False
 
 
-def _take_alignment(failed: dict[str, bool], words: Sequence[str], flaws: Flaws) -> None:
+def _take_alignment(failed: dict[str, bool], words: Sequence[str], flaws: Flaws, *, has_failed: bool) -> None:
     """Settle what is open by `Identity-Alignment`, in the sense that contradicts nothing that is known."""
     listed = {word for word in words if word in {"spf", "dkim"}}
     open_ones = [method for method in ("spf", "dkim") if method not in failed]
     if not open_ones or not (listed or "none" in words):
         return
     known = [method for method in ("spf", "dkim") if method in failed]
-    if failed.get("dmarc"):  # then nothing was aligned, so a list of what was has to be empty
+    if has_failed or not listed:  # where DMARC failed nothing was aligned, so a list of what was has to be empty
         is_old = not listed
+    elif known:
+        is_old = (known[0] in listed) != failed[known[0]]
     else:
-        is_old = bool(known) and (known[0] in listed) != failed[known[0]]
-    flaws.tell(
-        FlawCode.GUESSED, f"Identity-Alignment was taken for a list of what {'was aligned' if is_old else 'failed'}"
-    )
+        is_old = False
+        flaws.tell(FlawCode.GUESSED, "Identity-Alignment was taken for a list of what failed, as RFC 9991 has it")
     for method in open_ones:
         failed[method] = (method in listed) != is_old

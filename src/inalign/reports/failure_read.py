@@ -119,6 +119,7 @@ class _Reading:
         mail_from = path(self.fields.one("original-mail-from"))
         fields = self.fields
         self._require("User-Agent", "Version")
+        fields.one("version")
         return AbuseReport(
             feedback_type=kind,
             source_ip=self._source_ip(),

@@ -15,6 +15,7 @@ from inalign.reports.header_text import fields_of, unfolded
 from inalign.reports.limits import FeedbackLimits
 
 MAX_PORT = 65_535
+MAX_WORDS = 1000  # characters of a list of words; all that there are make some 50
 
 _ALIASES = {"received-date": "arrival-date"}  # RFC 5965 section 3.2: older writers call it so
 _BETWEEN = re.compile(r"[ \t,;\[\]()<>]+")
@@ -91,22 +92,21 @@ def path(text: str | None) -> str | None:
 
 def words(text: str) -> tuple[str, ...]:
     """The words of a list, in lower case."""
-    return tuple(dict.fromkeys(word.lower() for word in _BETWEEN.split(without_comments(text)) if word))
+    return tuple(dict.fromkeys(word.lower() for word in _BETWEEN.split(without_comments(text[:MAX_WORDS])) if word))
 
 
 def without_comments(text: str) -> str:
     """The text without its comments (RFC 5322 section 3.2.2)."""
-    start = text.find("(")
     parts: list[str] = []
-    while start >= 0:
+    position = 0
+    while (start := text.find("(", position)) >= 0:
         try:
             end = end_of_comment(text, start)
         except ParseError:
             break
-        parts.append(text[:start])
-        text = text[end:]
-        start = text.find("(")
-    return " ".join([*parts, text]).strip()
+        parts.append(text[position:start])
+        position = end
+    return " ".join([*parts, text[position:]]).strip()
 
 
 def source_address(text: str, flaws: Flaws) -> str | None:

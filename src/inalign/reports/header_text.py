@@ -23,28 +23,25 @@ _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
-def lines_of(block: bytes) -> list[bytes]:
-    """The lines, without their ends."""
-    return _LINE_END.split(block)
-
-
 def fields_of(block: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and value of each field of a header; folds are LF and the blanks behind it.
 
     A line that is no field is given with an empty name. Empty lines are passed over.
     """
-    name, value = "", b""
-    for line in lines_of(block):
-        field = _FIELD.match(line)
-        if line[:1] in (b" ", b"\t") and (name or value):
-            if line.strip():
-                value += b"\n" + line
+    name = ""
+    value: list[bytes] = []
+    for line in _LINE_END.split(block):
+        if not line.strip():
             continue
-        if name or value:
-            yield name, value
-        name, value = (field[1].decode("ascii"), line[field.end() :]) if field else ("", line.strip())
-    if name or value:
-        yield name, value
+        if value and line[:1] in (b" ", b"\t"):
+            value.append(line)
+            continue
+        if value:
+            yield name, b"\n".join(value)
+        field = _FIELD.match(line)
+        name, value = (field[1].decode("ascii"), [line[field.end() :]]) if field else ("", [line.strip()])
+    if value:
+        yield name, b"\n".join(value)
 
 
 def shown(value: bytes, flaws: Flaws) -> str:

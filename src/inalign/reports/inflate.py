@@ -16,6 +16,27 @@ _INPUT = 16_384  # packed octets at a time: a damaged place costs at most the oc
 _HEADER_LIMIT = 131_072  # of a gzip member: two names, and an extra field of up to 65,535 octets
 
 
+class Measure:
+    """Counts and sums up what one stream unpacks to, and ends it where it is a bomb."""
+
+    def __init__(self, meter: Meter, origin: Origin, what: str) -> None:
+        self._meter, self._origin, self._what = meter, origin, what
+        self.crc = 0
+        self.size = 0
+
+    def count(self, piece: bytes) -> bytes:
+        """Take a piece into account. Raises `RefusedError`."""
+        self.crc = zlib.crc32(piece, self.crc)
+        self.size += len(piece)
+        self._meter.unpacked(len(piece))
+        limits = self._meter.limits
+        if self.size > limits.ratio_free_bytes and self.size > limits.ratio * self._origin.taken:
+            raise RefusedError(RefusalCode.BOMB, f"{self._what}: more than {limits.ratio} times its packed size")
+        if self.size > limits.payload_bytes:
+            raise RefusedError(RefusalCode.TOO_LARGE, f"{self._what}: more than {limits.payload_bytes} octets")
+        return piece
+
+
 class Inflater:
     """One deflate stream from `source`; what it did not take stays there."""
 
@@ -25,8 +46,7 @@ class Inflater:
         self._origin = origin
         self._is_outermost = is_outermost
         self._what = what
-        self.crc = 0
-        self.size = 0
+        self.measure = Measure(meter, origin, what)
         self.is_whole = False
 
     def pieces(self) -> Iterator[bytes]:
@@ -44,25 +64,14 @@ class Inflater:
                 try:
                     piece = stream.decompress(packed, PIECE)
                 except zlib.error:
-                    yield self._count(_salvage(before, packed))
+                    yield self.measure.count(_salvage(before, packed))
                     self._meter.flaw(FlawCode.DAMAGED, f"{self._what}: the packed data are damaged, the rest was read")
                     return
                 packed = stream.unconsumed_tail
                 if piece:
-                    yield self._count(piece)
+                    yield self.measure.count(piece)
         self.is_whole = True
         self._source.put_back(stream.unused_data)
-
-    def _count(self, piece: bytes) -> bytes:
-        self.crc = zlib.crc32(piece, self.crc)
-        self.size += len(piece)
-        self._meter.unpacked(len(piece))
-        limits = self._meter.limits
-        if self.size > limits.ratio_free_bytes and self.size > limits.ratio * self._origin.taken:
-            raise RefusedError(RefusalCode.BOMB, f"{self._what}: more than {limits.ratio} times its packed size")
-        if self.size > limits.payload_bytes:
-            raise RefusedError(RefusalCode.TOO_LARGE, f"{self._what}: more than {limits.payload_bytes} octets")
-        return piece
 
 
 def _salvage(stream: zlib._Decompress, packed: bytes) -> bytes:
@@ -93,7 +102,9 @@ def gunzip(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, 
         trailer = source.take(8)
         if len(trailer) < 8:  # all the data are there
             return
-        if trailer != stream.crc.to_bytes(4, "little") + (stream.size & 0xFFFFFFFF).to_bytes(4, "little"):
+        if trailer != stream.measure.crc.to_bytes(4, "little") + (stream.measure.size & 0xFFFFFFFF).to_bytes(
+            4, "little"
+        ):
             meter.flaw(FlawCode.DAMAGED, f"{what}: its checksum is another")
         source.skip_zeros()
 

@@ -57,8 +57,10 @@ FEEDBACK_LIMITS = FeedbackLimits()
 class TlsLimits:
     """Of one TLS report, unpacked."""
 
-    octets: int = 1 << 25
+    octets: int = 1 << 24
     """One of `failure-details` has some 300 octets, and a report of a day few of them."""
+    containers: int = 400_000
+    """Objects and lists of the JSON, since an empty one takes 30 times its octets as a value."""
     policies: int = 10_000
     """A report is of one domain, but some reporters send all that a host serves in one."""
     failures: int = 100_000

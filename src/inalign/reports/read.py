@@ -5,11 +5,12 @@ What something is, its octets say: labels and names of mails and archives are hi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import parseaddr
 
 from inalign.reports.aggregate_read import AggregateReader
-from inalign.reports.attachments import Payload, code_of_nothing, payloads
+from inalign.reports.attachments import Payload, payloads
 from inalign.reports.chunks import Chunks, Meter, RefusedError
 from inalign.reports.failure_plain import read_plain_failure
 from inalign.reports.failure_read import read_feedback
@@ -23,6 +24,10 @@ Sink = Callable[[Sequence[AggregateRecord]], None]
 MakeSink = Callable[[], Sink]
 Found = tuple[Report, Sink | None]
 """A report, and the sink that its records went to."""
+
+# In an archive, of its top folder alone: office documents are archives of XML files, too.
+_REPORT_NAME = re.compile(r"[^/\[][^/]*\.(?:xml|json|gz|zip|tgz|tar)", re.IGNORECASE)
+_NONE = Refusal(RefusalCode.NO_REPORT.value, "no report is in it")
 
 
 def read_reports(data: bytes, name: str | None = None) -> ReadOutcome:
@@ -67,24 +72,32 @@ class _Reader:
         self._limits = limits
         self.found: list[Found] = []
         self._refused: list[Refusal] = []
+        self._nothing: Refusal | None = None
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Note a refusal; the same one once."""
-        if refusal not in self._refused and len(self._refused) < self._limits.outcomes:
+    def refuse(self, refusal: Refusal, name: str = "") -> None:
+        """Note a refusal, the same one once. What is no report, and is not called one, counts only where nothing else
+        can be told: mails have texts and pictures beside their reports."""
+        if refusal.code == RefusalCode.NO_REPORT.value and not _REPORT_NAME.fullmatch(name):
+            self._nothing = refusal
+        elif refusal not in self._refused and len(self._refused) < self._limits.outcomes:
             self._refused.append(refusal)
 
     def told(self, name: str) -> tuple[Refusal, ...]:
-        """What was refused. That something is no report is told only where nothing else can be, and once: mails have
-        texts and pictures beside their reports. The mail around them comes last."""
-        others = [refusal for refusal in self._refused if refusal.code != RefusalCode.NO_REPORT.value]
-        if others or self.found:
-            return tuple(others)
-        return tuple(self._refused[-1:]) or (Refusal(RefusalCode.NO_REPORT.value, f"{name}: no report is in it"[:200]),)
+        """What was refused, and at least one thing where nothing was read."""
+        if self._refused or self.found:
+            return tuple(self._refused)
+        return (self._nothing or Refusal(RefusalCode.NO_REPORT.value, f"{name}: no report is in it"[:200]),)
 
     def read(self, payload: Payload) -> None:
         """Read a payload; what is wrong with it costs nothing else."""
         try:
-            read = {"xml": self._xml, "json": self._json, "feedback": self._feedback, "words": self._words}
+            read = {
+                "xml": self._xml,
+                "json": self._json,
+                "feedback": self._feedback,
+                "words": self._words,
+                "none": _none,
+            }
             refusal = read[payload.kind](payload)
         except RefusedError as refused:
             refusal = refused.refusal
@@ -94,7 +107,19 @@ class _Reader:
             refusal = Refusal(RefusalCode.INTERNAL.value, repr(problem))
         if refusal is not None:
             name = f"{payload.name}: " if payload.name and payload.name not in refusal.detail else ""
-            self.refuse(Refusal(refusal.code, (name + refusal.detail)[:200]))
+            self.refuse(Refusal(refusal.code, (name + refusal.detail)[:200]), payload.name)
+
+    def _read(self, payload: Payload) -> Refusal | None:
+        match payload.kind:
+            case "xml":
+                return self._xml(payload)
+            case "json":
+                return self._json(payload)
+            case "feedback":
+                return self._feedback(payload)
+            case "words":
+                return self._words(payload)
+        return _NONE
 
     def _xml(self, payload: Payload) -> Refusal | None:
         sink = self._make_sink() if self._make_sink is not None else None
@@ -103,8 +128,7 @@ class _Reader:
             reader.feed(piece)
         report = reader.close()
         if isinstance(report, Refusal):
-            is_none = report.code == RefusalCode.NO_REPORT.value
-            return Refusal(code_of_nothing(payload.name).value, report.detail) if is_none else report
+            return report
         self.found.append((report, sink))
         return None
 
@@ -114,7 +138,7 @@ class _Reader:
         if isinstance(reports, Refusal):
             return reports
         if reports is None:
-            return Refusal(code_of_nothing(payload.name).value, "JSON without a report")
+            return _NONE
         self.found += [(report, None) for report in reports]
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from inalign.reports.aggregate_head import MOST_OF_A_DAY
 from inalign.reports.flaw import Flaw, FlawCode, Flaws, RefusalCode
 from inalign.reports.limits import TLS_LIMITS, TlsLimits
 from inalign.reports.report import Refusal, TlsFailure, TlsPolicy, TlsReport
@@ -30,10 +31,9 @@ RESULT_TYPES = frozenset(
         "sts-webpki-invalid",
     ]
 )
-MOST_OF_A_DAY = timedelta(hours=24, seconds=1)
+MAX_REPORTS = 1000  # in one list; RFC 8460 has one report
 
 _MARKS = ("organization-name", "policies", "report-id", "date-range", "contact-info")
-_MOST_REPORTS = 1000  # in one list; RFC 8460 has one report
 
 
 def read_tls(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> TlsReport | Refusal | None:
@@ -59,6 +59,8 @@ def read_tls_reports(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> tuple[Tl
     text = decoded(data, flaws)
     if not text.startswith(("{", "[")):
         return None
+    if text.count("{") + text.count("[") > limits.containers:
+        return Refusal(RefusalCode.TOO_MANY.value, f"more than {limits.containers} objects and lists")
     try:
         value = parse(text, flaws)
     except RecursionError:
@@ -71,8 +73,8 @@ def read_tls_reports(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> tuple[Tl
         return None
     if isinstance(value, list):
         flaws.tell(FlawCode.SHAPE, "a list of reports, where one should stand")
-    if len(found) > _MOST_REPORTS:
-        return Refusal(RefusalCode.TOO_MANY.value, f"more than {_MOST_REPORTS} reports")
+    if len(found) > MAX_REPORTS:
+        return Refusal(RefusalCode.TOO_MANY.value, f"more than {MAX_REPORTS} reports")
     common = flaws.told()
     return tuple(_Reading(each, limits, common).report() for each in found if isinstance(each, dict))
 
@@ -125,7 +127,7 @@ class _Reading:
             policy_type=self._word(policy, "policy-type", POLICY_TYPES),
             policy_domain=values.text(policy, "policy-domain", needed=True),
             policy_string=values.texts(policy, "policy-string", lines=True),
-            # RFC 8460 appendix B has it as one text; drafts and some reporters call it a pattern.
+            # RFC 8460 section B has it as one text; drafts and some reporters call it a pattern.
             mx_host=values.texts(policy, "mx-host", "mx-host-pattern"),
             successful=successful,
             failed=failed,

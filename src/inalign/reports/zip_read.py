@@ -7,19 +7,21 @@ overlaps another is a bomb.
 
 from __future__ import annotations
 
-import zlib
+import bz2
+import lzma
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from inalign.reports.chunks import PIECE, Chunks, Meter, Origin, RefusedError
 from inalign.reports.flaw import FlawCode, RefusalCode
-from inalign.reports.inflate import Inflater
+from inalign.reports.inflate import Inflater, Measure
 
 _LOCAL = b"PK\x03\x04"
 _CENTRAL = b"PK\x01\x02"
 _END = b"PK\x05\x06"
-_STORED, _DEFLATED = 0, 8
-_METHODS = {1: "shrunk", 6: "imploded", 9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstandard", 95: "xz", 98: "PPMd"}
+_STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14
+MAX_DICTIONARY = 64 << 20  # of LZMA, held in memory; the strongest setting of common programs takes as much
+_METHODS = {1: "shrunk", 6: "imploded", 9: "deflate64", 93: "zstandard", 95: "xz", 98: "PPMd"}
 _ALL_ONES = 0xFFFFFFFF
 
 
@@ -52,23 +54,55 @@ def unzip(data: bytes, entry: Entry, meter: Meter, origin: Origin, *, is_outermo
         raise RefusedError(RefusalCode.ENCRYPTED, f"{what}: a password is needed")
     end = len(data) if entry.size is None else min(entry.start + entry.size, len(data))
     packed = Chunks(data[place : min(place + PIECE, end)] for place in range(entry.start, end, PIECE))
+    measure, is_whole = Measure(meter, origin, what), True
     if entry.method == _DEFLATED:
         stream = Inflater(packed, meter, origin, is_outermost=is_outermost, what=what)
         yield from stream.pieces()
-        crc, is_whole = stream.crc, stream.is_whole
+        measure, is_whole = stream.measure, stream.is_whole
     elif entry.method == _STORED:
-        crc, is_whole = 0, True
+        origin.take(end - entry.start)
         for piece in packed.pieces():
-            crc = zlib.crc32(piece, crc)
-            meter.unpacked(len(piece))
-            yield piece
+            yield measure.count(piece)
         if entry.size is not None and entry.start + entry.size > len(data):
             meter.flaw(FlawCode.TRUNCATED, f"{what}: the archive ends early, the rest was read")
+    elif entry.method in (_BZIP2, _LZMA):
+        origin.take(end - entry.start)
+        for piece in _rare(packed, entry.method, what):
+            yield measure.count(piece)
     else:
         method = _METHODS.get(entry.method, str(entry.method))
         raise RefusedError(RefusalCode.UNSUPPORTED, f"{what}: packed with {method}")
-    if is_whole and entry.crc is not None and crc != entry.crc:
+    if is_whole and entry.crc is not None and measure.crc != entry.crc:
         meter.flaw(FlawCode.DAMAGED, f"{what}: its checksum is another")
+
+
+def _rare(packed: Chunks, method: int, what: str) -> Iterator[bytes]:
+    """What bzip2 or LZMA unpack to, as far as the data are whole."""
+    stream = bz2.BZ2Decompressor() if method == _BZIP2 else _lzma(packed, what)
+    while not stream.eof:
+        octets = packed.take(PIECE) if stream.needs_input else b""
+        if stream.needs_input and not octets:
+            return
+        try:
+            piece = stream.decompress(octets, PIECE)
+        except (OSError, EOFError, lzma.LZMAError, ValueError):
+            return  # the checksum tells
+        if piece:
+            yield piece
+
+
+def _lzma(packed: Chunks, what: str) -> lzma.LZMADecompressor:
+    """APPNOTE section 5.8: version, size of the properties, and those: one octet, and the size of the dictionary."""
+    head = packed.take(9)
+    dictionary, properties = int.from_bytes(head[5:9], "little"), head[4] if len(head) == 9 else 255
+    if properties >= 225 or dictionary > MAX_DICTIONARY:
+        raise RefusedError(RefusalCode.UNSUPPORTED, f"{what}: LZMA with a dictionary of {dictionary} octets")
+    lc, rest = properties % 9, properties // 9
+    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": max(dictionary, 4096), "lc": lc, "lp": rest % 5, "pb": rest // 5}]
+    try:
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+    except (lzma.LZMAError, ValueError):
+        raise RefusedError(RefusalCode.UNSUPPORTED, f"{what}: LZMA with odd properties") from None
 
 
 def _by_directory(data: bytes, meter: Meter) -> list[Entry] | None:

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from inalign.errors import SettingsError
-from inalign.store.columns import OF_A_REPORT, REPORTS, TABLES, Table
+from inalign.store.columns import REPORTS, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreError, count, used
 from inalign.store.migrations import CLICKHOUSE, VERSION
 
@@ -143,9 +143,6 @@ class ClickHouseEngine:
             names = ", ".join(f"`{name}`" for name in table.columns)
             with (folder / f"{table.name}.parquet").open("rb") as file:
                 self._ask(f"INSERT INTO {table.name} ({names}) FORMAT Parquet", {}, file, is_long=True)
-        for table in OF_A_REPORT:  # of reports that came while the copy was made
-            if table is not REPORTS:
-                self.delete(table, "report_key <> '' AND report_key NOT IN (SELECT report_key FROM reports)")
 
     def compact(self) -> None:
         """Merge what is to be merged now, and not in a while."""

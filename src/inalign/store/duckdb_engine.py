@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import CONFLICTS, EVALUATIONS, FAILURES, NAMES, RAW, TABLES, Table
+from inalign.store.columns import CONFLICTS, EVALUATIONS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
@@ -19,11 +19,8 @@ from inalign.store.store_lock import StoreLock
 
 STORAGE_VERSION = "v1.2.0"
 """So that a site can go back to an older DuckDB."""
-MAX_LINE_OCTETS = 128 << 20
-"""Of one line: a raw report of 64 MiB in base64 is the longest."""
-LINE_OCTETS = 16 << 20
-"""Of a line of most tables. DuckDB takes twice as much memory at once, however short the lines are."""
-LONG_LINES = (RAW, FAILURES)
+LEAST_OBJECT_OCTETS = 4 << 20
+"""DuckDB takes a buffer of twice the longest line for each thread that reads."""
 EXCHANGE_SECONDS = 60.0
 """How long `compact` waits for queries to end, and queries for the file to be exchanged."""
 
@@ -36,6 +33,7 @@ _OF_THE_ROWS = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
     duckdb.OutOfRangeException,
+    duckdb.OutOfMemoryException,  # a line longer than a sixth of the memory that the settings allow
 )
 
 
@@ -220,9 +218,8 @@ class _Transaction:
         if not files:
             return
         names = ", ".join(f'"{name}"' for name in table.columns)
-        source = (
-            f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {_longest(table, files)})"
-        )
+        longest = max(LEAST_OBJECT_OCTETS, *map(_longest_line, files))
+        source = f"read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = {longest + 1})"
         types = {name: kind.value[0] for name, kind in table.columns.items()}
         paths = [_literal(file) for file in files]
         keys = ", ".join(table.key)
@@ -281,6 +278,16 @@ class _Gate:
                 self._state.notify_all()
 
 
+def _longest_line(path: Path) -> int:
+    try:
+        if path.stat().st_size <= LEAST_OBJECT_OCTETS:
+            return 0
+        with path.open("rb") as file:
+            return max(map(len, file))
+    except OSError as problem:
+        raise StoreError(f"{path}: {problem.strerror}") from None
+
+
 def _translate(sql: str) -> str:
     return PARAMETER.sub(r"$\g<name>", sql)
 
@@ -292,12 +299,6 @@ def _wal(path: Path) -> Path:
 def _quoted(path: Path) -> str:
     text = str(path).replace("'", "''")
     return f"'{text}'"
-
-
-def _longest(table: Table, files: Sequence[Path]) -> int:
-    """What a line may have; a file of long lines is not longer than itself."""
-    longest = max(file.stat().st_size for file in files) if table in LONG_LINES else 0
-    return min(max(longest, LINE_OCTETS), MAX_LINE_OCTETS)
 
 
 def _literal(path: Path) -> str:

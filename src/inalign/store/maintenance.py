@@ -58,18 +58,22 @@ def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None
         if engine.is_atomic:
             _merge_rollups(engine, first, folder)
         _delete_before(engine, RECORDS, first)
-    for table, days, kinds in (
-        (ROLLUPS, keep.rollups, "'aggregate'"),
-        (FAILURES, keep.failures, "'failure', 'abuse'"),
-        (TLS_POLICIES, keep.tls, "'tls'"),
-        (TLS_FAILURES, keep.tls, ""),
-        (EVALUATIONS, keep.evaluations, ""),
+    for table, days in (
+        (ROLLUPS, keep.rollups),
+        (FAILURES, keep.failures),
+        (TLS_POLICIES, keep.tls),
+        (TLS_FAILURES, keep.tls),
+        (EVALUATIONS, keep.evaluations),
     ):
         if days:
-            first = today - timedelta(days=days)
-            _delete_before(engine, table, first)
-            if kinds:
-                _delete(engine, REPORTS, f"kind IN ({kinds}) AND day < :first", {"first": first})
+            _delete_before(engine, table, today - timedelta(days=days))
+    for kinds, days in (
+        ("'aggregate'", max(keep.rollups, keep.records) if keep.rollups and keep.records else 0),
+        ("'failure', 'abuse'", keep.failures),
+        ("'tls'", keep.tls),
+    ):
+        if days:
+            _delete(engine, REPORTS, f"kind IN ({kinds}) AND day < :first", {"first": today - timedelta(days=days)})
     if keep.raw:
         oldest = int((now - timedelta(days=keep.raw)).timestamp())
         for table in (RAW, CONFLICTS):

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -102,14 +103,17 @@ class Lines:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: list[bytes] = []
+        """Several lines each, ends and all."""
         self._octets = 0
         self._path: Path | None = None
         self.count = 0
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """JSON objects. Raises `OSError`."""
-        self._kept.extend(lines)
-        self._octets += sum(map(len, lines))
+        """JSON objects, without line ends. Raises `OSError`."""
+        if not lines:
+            return
+        self._kept.append(b"\n".join([*lines, b""]))
+        self._octets += len(self._kept[-1])
         self.count += len(lines)
         if self._octets > MEMORY_OCTETS:
             if self._path is None:
@@ -117,18 +121,23 @@ class Lines:
                 os.close(descriptor)
                 self._path = Path(name)
             with self._path.open("ab") as file:
-                file.writelines([line + b"\n" for line in self._kept])
+                file.writelines(self._kept)
             self._kept, self._octets = [], 0
 
     def with_head(self, head: bytes) -> Iterator[bytes]:
-        """Each line with the members of `head`, a JSON object, before its own. Raises `OSError`."""
+        """The lines, several at a time, with the members of `head`, a JSON object, before the own ones of each.
+        Raises `OSError`."""
         start = head[:-1] + b","
+        for lines in self._all():
+            # Within JSON there is no end of a line, so each of them is one.
+            yield start + lines[1:].replace(b"\n{", b"\n" + start)
+
+    def _all(self) -> Iterator[bytes]:
         if self._path is not None:
             with self._path.open("rb") as file:
-                for line in file:
-                    yield start + line[1:-1]
-        for line in self._kept:
-            yield start + line[1:]
+                while lines := file.read(MEMORY_OCTETS):
+                    yield lines + file.readline()
+        yield from self._kept
 
     def close(self) -> None:
         """Delete the file."""
@@ -150,34 +159,18 @@ class AggregateRows:
 
     def __call__(self, records: Sequence[AggregateRecord]) -> None:
         """Take records."""
-        find, update, kept = self._places.find, self.digest.update, []
-        for number, record in enumerate(records, self.lines.count):
-            place = find(record.source_ip)
+        find = self._places.find
+        places = [find(record.source_ip) for record in records]
+        contents = list(map(_content, records))
+        for record, place in zip(records, places, strict=True):
             self._sum(record, place)
-            content = self._content(record)
-            # What is known of an address changes with the databases; the same report stays the same.
-            update(content)
-            kept.append(b'{"row":%d,%b,%b' % (number, _members(place), content[1:]))
-        self.lines.add(kept)
-
-    def _content(self, record: AggregateRecord) -> bytes:
-        dkim, spf = record.dkim_aligned, record.spf_aligned
-        return encode(
-            RecordRow(
-                record.source_ip or "",
-                record.count,
-                record.disposition[:MAX_TEXT],
-                _word(dkim),
-                _word(spf),
-                "pass" if dkim or spf else "" if dkim is None and spf is None else "fail",
-                record.header_from[:MAX_TEXT],
-                (record.envelope_from or "")[:MAX_TEXT],
-                (record.envelope_to or "")[:MAX_TEXT],
-                _dkim(record.dkim),
-                _spf(record.spf),
-                _reasons(record.reasons),
-                encode(record.extensions).decode() if record.extensions else "",
-            )
+        # What is known of an address changes with the databases; the same report stays the same.
+        self.digest.update(b"".join(contents))
+        self.lines.add(
+            [
+                b'{"row":%d,%b,%b' % (number, _members(place), content[1:])
+                for number, place, content in zip(count(self.lines.count), places, contents, strict=False)
+            ]
         )
 
     def _sum(self, record: AggregateRecord, place: Place) -> None:
@@ -196,6 +189,27 @@ class AggregateRows:
     def totals(self) -> list[int]:
         """The counters over all groups."""
         return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * (len(COUNTERS) + 1)
+
+
+def _content(record: AggregateRecord) -> bytes:
+    dkim, spf = record.dkim_aligned, record.spf_aligned
+    return encode(
+        RecordRow(
+            record.source_ip or "",
+            record.count,
+            record.disposition[:MAX_TEXT],
+            _word(dkim),
+            _word(spf),
+            "pass" if dkim or spf else "" if dkim is None and spf is None else "fail",
+            record.header_from[:MAX_TEXT],
+            (record.envelope_from or "")[:MAX_TEXT],
+            (record.envelope_to or "")[:MAX_TEXT],
+            _dkim(record.dkim),
+            _spf(record.spf),
+            _reasons(record.reasons),
+            encode(record.extensions).decode() if record.extensions else "",
+        )
+    )
 
 
 @lru_cache(maxsize=CACHED)

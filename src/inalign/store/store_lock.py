@@ -11,6 +11,10 @@ from pathlib import Path
 from inalign.store.engine import StoreBusy, StoreError
 
 MAX_COMMAND = 200
+HINT = (
+    "where that is `inalign serve` or `inalign up`, `inalign ingest` and `inalign reports` go through it; "
+    "`inalign store` needs it stopped"
+)
 _held: set[str] = set()
 _guard = threading.Lock()
 
@@ -31,7 +35,7 @@ class StoreLock:
             except OSError:
                 holder = os.read(self._descriptor, 4 * MAX_COMMAND).decode("utf-8", "replace").strip()
                 os.close(self._descriptor)
-                raise StoreBusy(f"{path.parent}: open in another process: {holder or 'unknown'}") from None
+                raise StoreBusy(f"{path.parent}: open in another process: {holder or 'unknown'}; {HINT}") from None
             _held.add(self._name)
         command = " ".join(sys.argv)[:MAX_COMMAND].encode("utf-8", "backslashreplace")
         try:

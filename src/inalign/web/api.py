@@ -6,34 +6,36 @@ The OpenAPI description is made of the same types that the answers are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inalign import __version__
 from inalign.errors import Error, ParseError
-from inalign.store.engine import Engine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.single import whole_report
-from inalign.store.queries.views import AFTER, View
+from inalign.store.queries.view import AFTER, Answer, View
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+Ask = Callable[[View, Filters], Answer[Struct]]
+"""Blocks; it is called in a thread."""
 
-def routes(engine: Engine) -> list[Route]:
+
+def routes(ask: Ask) -> list[Route]:
     """The questions and their description."""
 
     def view_route(view: View) -> Route:
         async def answer(request: Request) -> Response:
             try:
-                filters = read_filters(request.query_params)
-                found = await run_in_threadpool(view.ask, engine, filters)
+                filters = read_filters(request.query_params.multi_items())
+                found = await run_in_threadpool(ask, view, filters)
             except ParseError as problem:
                 return problem_response(400, str(problem))
             except Error as problem:
@@ -46,34 +48,24 @@ def routes(engine: Engine) -> list[Route]:
     async def description(_request: Request) -> Response:
         return JSONResponse(openapi())
 
-    async def one(request: Request) -> Response:
-        try:
-            found = await run_in_threadpool(whole_report, engine, request.path_params["key"])
-        except ParseError as problem:
-            return problem_response(400, str(problem))
-        except Error as problem:
-            return problem_response(503, str(problem))
-        if found is None:
-            return problem_response(404, "there is no such report")
-        return Response(msgspec.json.encode(found), media_type="application/json")
-
-    return [
-        Route("/api/v1/openapi.json", description, methods=["GET"]),
-        Route("/api/v1/report/{key}", one, methods=["GET"]),
-        *map(view_route, VIEWS.values()),
-    ]
+    return [Route("/api/v1/openapi.json", description, methods=["GET"]), *map(view_route, VIEWS.values())]
 
 
-def read_filters(parameters: Mapping[str, str]) -> Filters:
+def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
     """The filters of a query string; raises `ParseError` naming the parameter."""
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name in given:
+            raise ParseError(f"{name[:100]!r} is there twice")
+        given[name] = value
     try:
-        return msgspec.convert({key: value for key, value in parameters.items() if value}, Filters, strict=False)
-    except msgspec.ValidationError as problem:
+        return msgspec.convert({name: value for name, value in given.items() if value}, Filters, strict=False)
+    except (msgspec.ValidationError, OverflowError) as problem:
         raise ParseError(str(problem)) from None
 
 
 def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error, as a problem document."""
+    """An error, for programs and people."""
     return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
 
 
@@ -81,10 +73,7 @@ def openapi() -> Mapping[str, Any]:
     """The description, for machines."""
     rows = [view.row for view in VIEWS.values()]
     schemas, components = msgspec.json.schema_components([*rows, Filters], ref_template="#/components/schemas/{name}")
-    filters = components["Filters"]["properties"]
-    parameters = [
-        {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in filters.items()
-    ]
+    filters = components.pop("Filters")["properties"]
     problem = {
         "description": "What is wrong with the question, or that the store cannot be reached",
         "content": {"application/problem+json": {"schema": {"type": "object"}}},
@@ -93,7 +82,10 @@ def openapi() -> Mapping[str, Any]:
         f"/api/v1/{view.name}": {
             "get": {
                 "summary": view.about,
-                "parameters": parameters,
+                "parameters": [
+                    {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
+                    for name in (*view.filters, "limit", "after")
+                ],
                 "responses": {
                     "200": {
                         "description": "The rows",

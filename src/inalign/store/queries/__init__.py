@@ -1,36 +1,53 @@
-"""The questions that the store answers: one function each, by name."""
+"""The questions by name: pages, the API and `inalign reports` ask the same ones."""
 
 from __future__ import annotations
 
-from inalign.store.queries import single, summaries
-from inalign.store.queries.views import View
+from inalign.store.queries import events, headlines, health, reports, sources
+from inalign.store.queries.view import View
+
+_SPAN = ("domain", "since", "until", "reporter")
+_ALL = (*_SPAN, "source")
+_MESSAGES = ("domain", "since", "until", "source", "action", "dmarc")
 
 VIEWS = {
     view.name: view
     for view in (
-        View("domains", "Domains: messages, what passes, what became of them", summaries.DomainRow, summaries.domains),
+        View("reporters", "Who reports, how much and how late", headlines.ReporterRow, _ALL, headlines.reporters),
+        View("sources", "The addresses that send as the domains", sources.SourceRow, _ALL, sources.sources),
         View(
-            "reporters", "Reporters: messages, none / quarantine / reject", summaries.ReporterRow, summaries.reporters
+            "sources-groups",
+            "The same by AS, else by network",
+            sources.SourceGroupRow,
+            _ALL,
+            sources.source_groups,
         ),
-        View("sources", "Addresses that send in the name of the domains", summaries.SourceRow, summaries.sources),
-        View("networks", "The same by network", summaries.NetworkRow, summaries.networks),
-        View("subdomains", "From domains, known and unknown", summaries.SubdomainRow, summaries.subdomains),
-        View("days", "Days, in UTC", summaries.DayRow, summaries.days),
-        View("overrides", "Why dispositions were not the policy", summaries.OverrideRow, summaries.overrides),
-        View("reports", "Reports, the newest first", single.ReportRow, single.reports),
+        View("domains", "The domains that reports are about", headlines.DomainRow, _ALL, headlines.domains),
         View(
-            "conflicts",
-            "Other contents of reports that are there; they do not count",
-            single.ConflictRow,
-            single.conflicts,
+            "subdomains",
+            "From domains below them, also those without a record of their own",
+            headlines.SubdomainRow,
+            _ALL,
+            headlines.subdomains,
         ),
-        View("forged", "Forged reports; they do not count", single.ReportRow, single.forged),
-        View("failures", "Failure reports in groups", single.FailureGroup, single.failure_groups),
-        View("failure-reports", "Failure and abuse reports, the newest first", single.FailureRow, single.failures),
-        View("tls", "TLS sessions by result", single.TlsRow, single.tls),
-        View("health", "Reporters and their rhythm; silent ones first", single.HealthRow, single.health),
+        View("days", "Messages by day", headlines.DayRow, _ALL, headlines.days),
+        View("overrides", "Why reporters did not do what the policy asks", health.OverrideRow, _ALL, health.overrides),
+        View("reports", "The reports of all kinds, newest first", reports.ReportRow, _SPAN, reports.reports),
+        View("report", "One report with its records, by key", reports.ReportDetail, ("key",), reports.report),
+        View("raw", "What was delivered, of one report, by key", reports.RawRow, ("key",), reports.raw),
+        View("failures", "Failure reports, grouped", events.FailureGroupRow, _ALL, events.failures),
         View(
-            "evaluations", "Messages that the milter judged, the newest first", single.EvaluationRow, single.evaluations
+            "failure-reports",
+            "Failure reports one by one, newest first",
+            events.FailureRow,
+            _ALL,
+            events.failure_reports,
+        ),
+        View("tls", "TLS sessions by domain, policy and result", events.TlsRow, _SPAN, events.tls),
+        View("health", "How regularly reporters report", health.HealthRow, _SPAN, health.health),
+        View("conflicts", "Other contents under the key of a report", reports.ConflictRow, _SPAN, reports.conflicts),
+        View("forged", "Reports in forged mail, which do not count", reports.ReportRow, _SPAN, reports.forged),
+        View(
+            "evaluations", "What the milter judged, newest first", events.EvaluationRow, _MESSAGES, events.evaluations
         ),
     )
 }

@@ -1,81 +1,80 @@
 """What every question may be narrowed to: domain, span of days, source, reporter; and how far it goes.
 
-One builder makes the conditions, so that nothing is compared in two ways. Values are always parameters. A question
-that cannot heed a filter refuses it.
+One builder makes the conditions, so that nothing is compared in two ways. Values are always parameters. Tables are
+called `t` in every question, so that no name of an answer hides one of their columns.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import ip_address, ip_network
-from typing import Annotated
+from typing import NamedTuple
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from inalign.errors import ParseError
 from inalign.store.engine import Parameter
 
-MAX_ROWS = 10_000
-"""In one answer; more are had by the cursor."""
-MAX_CURSOR = 4_096
-"""Characters: the sort keys of one row."""
-
-Text = Annotated[str, Meta(max_length=1_000)]
+MAX_PAGE_ROWS = 10_000
+"""In one answer; more are had by the cursor. A page of rows for a person is far shorter."""
 
 
 class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked for; empty is everything."""
 
-    domain: Text = ""
-    """A domain, and the names below it that have records of their own."""
+    domain: str = ""
+    """A domain: its reports, and those of its subdomains with a record of their own."""
     since: date | None = None
     until: date | None = None
-    """Days, both included; a report belongs to the day of the middle of its span, in UTC."""
-    source: Text = ""
+    """Days, both included; a report belongs to the day of the midpoint of its span."""
+    source: str = ""
     """An address, or a network in CIDR form."""
-    reporter: Text = ""
-    limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = 1_000
-    after: Annotated[str, Meta(max_length=MAX_CURSOR)] = ""
+    reporter: str = ""
+    key: str = ""
+    """The key of one report."""
+    action: str = ""
+    """What the milter did."""
+    dmarc: str = ""
+    """A result of DMARC."""
+    limit: int = 1_000
+    after: str = ""
     """The cursor of the last answer: rows behind it."""
 
 
-NARROWING = ("domain", "since", "until", "source", "reporter")
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after"))
 
 
-class Condition(Struct, frozen=True):
+class Condition(NamedTuple):
     """A condition in SQL and its parameters."""
 
     sql: str
-    parameters: Mapping[str, Parameter]
+    parameters: dict[str, Parameter]
 
 
-def condition(filters: Filters, *heeded: str) -> Condition:
-    """The rows that are meant, by the filters that the question heeds, of `NARROWING`.
+def condition(filters: Filters, *, clock: str = "") -> Condition:
+    """The rows of `t` that are meant. `clock` is a column of seconds that stands for the day where there is none.
 
-    Raises `ParseError` for any other one that is set, and for a source that is neither address nor network.
+    Raises `ParseError` for a source that is neither address nor network.
     """
-    for name in NARROWING:
-        if name not in heeded and getattr(filters, name):
-            raise ParseError(f"{name}: this question cannot be narrowed to that")
     parts, parameters = ["1 = 1"], dict[str, Parameter]()
     if filters.domain:
         domain = filters.domain.lower().rstrip(".")
         # Not LIKE: domain names have underscores, and the engines differ in how these are escaped.
-        parts.append("(domain = :domain OR right(domain, :below_length) = :below)")
+        parts.append("(t.domain = :domain OR right(t.domain, :below_length) = :below)")
         parameters |= {"domain": domain, "below": f".{domain}", "below_length": len(domain) + 1}
     if filters.since is not None:
-        parts.append("day >= :since")
-        parameters["since"] = filters.since
+        parts.append(f"t.{clock} >= :since" if clock else "t.day >= :since")
+        parameters["since"] = _seconds(filters.since) if clock else filters.since
     if filters.until is not None:
-        parts.append("day <= :until")
-        parameters["until"] = filters.until
-    if filters.reporter:
-        parts.append("reporter = :reporter")
-        parameters["reporter"] = filters.reporter.lower()
+        parts.append(f"t.{clock} < :until" if clock else "t.day <= :until")
+        parameters["until"] = _seconds(filters.until, days=1) if clock else filters.until
+    for name in ("reporter", "action", "dmarc"):
+        if value := getattr(filters, name):
+            parts.append(f"t.{name} = :{name}")
+            parameters[name] = value.lower()
+    if filters.key:
+        parts.append("t.report_key = :key")
+        parameters["key"] = filters.key
     if filters.source:
         sql, more = _source(filters.source)
         parts.append(sql)
@@ -83,35 +82,26 @@ def condition(filters: Filters, *heeded: str) -> Condition:
     return Condition(" AND ".join(parts), parameters)
 
 
-def _source(text: str) -> tuple[str, Mapping[str, Parameter]]:
+def _seconds(day: date, *, days: int = 0) -> int:
+    return int(
+        (datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days)).total_seconds()
+    )
+
+
+def _source(text: str) -> tuple[str, dict[str, Parameter]]:
     try:
+        if "/" not in text:
+            return "t.source_key = :source_from", {"source_from": _source_key(text)}
         network = ip_network(text, strict=False)
     except ValueError:
         raise ParseError(f"source: {text[:100]!r} is neither an address nor a network") from None
-    return "(source_key >= :source_from AND source_key <= :source_to)", {
-        "source_from": source_key(str(network[0])),
-        "source_to": source_key(str(network[-1])),
+    return "(t.source_key >= :source_from AND t.source_key <= :source_to)", {
+        "source_from": _source_key(str(network[0])),
+        "source_to": _source_key(str(network[-1])),
     }
 
 
-def source_key(address: str) -> str:
+def _source_key(address: str) -> str:
     """An address as text that sorts as its number does: the version, then hexadecimal digits."""
     number = ip_address(address)
     return f"{number.version}{number.packed.hex()}"
-
-
-def encode_cursor(keys: Sequence[Parameter]) -> str:
-    """The sort keys of the last row as a word that fits a URL."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(keys)).decode().rstrip("=")
-
-
-def decode_cursor(text: str, kinds: tuple[type, ...]) -> list[str | int]:
-    """The sort keys again; raises `ParseError` for what is no cursor of this question."""
-    try:
-        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        keys = msgspec.json.decode(octets, type=list[str | int])
-    except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise ParseError("after: no cursor of an answer") from None
-    if [type(key) for key in keys] != list(kinds):
-        raise ParseError("after: a cursor of another question")
-    return keys

@@ -1,0 +1,65 @@
+"""What a person changes to rotate a key that a line names: of the configuration, of a KeyTable, of a database.
+
+Files of an operator, with his comments and his order, are not written by a program. The successor is made and led by
+the folder of keys; when it may sign, one line is exchanged, and this says which and for what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inalign.cli.key_subjects import named_subjects, parse_author
+from inalign.dkim.crypto import PrivateKey
+from inalign.errors import Error
+from inalign.key_check import Subject
+from inalign.keys.data_set import data_set_path
+from inalign.keys.key_folder import KeyFolder
+from inalign.keys.life import Life, State
+from inalign.keys.options import KeyOptions
+
+
+def by_hand_lines(options: KeyOptions, folder: KeyFolder, author: str) -> Iterator[str]:
+    """For each key of a domain that a line names."""
+    domain = parse_author(author)[1]
+    lives = folder.lives(domain)
+    for item in named_subjects(options, folder, [author]):
+        if not isinstance(item, Subject):
+            yield item
+        elif item.key is not None:
+            yield f"{item.name}: named by {item.place}, which only you change"
+            yield f"  {_next(options, folder, item, item.key, lives)}"
+
+
+def _next(options: KeyOptions, folder: KeyFolder, subject: Subject, key: PrivateKey, lives: tuple[Life, ...]) -> str:
+    """What to do next about it."""
+    same = [life for life in lives if life.key_type is key.key_type and not life.is_over]
+    ready = [life for life in same if life.state is State.ACTIVE]
+    if ready:
+        return (
+            f"now: {_line(options, folder, subject, ready[-1])}; keep the record of {subject.selector} "
+            f"in DNS for 14 days more, then publish it with an empty p="
+        )
+    if same:
+        return (
+            f"wait for {same[-1].selector}, which is {same[-1].state}; `inalign key rotate {subject.domain}` leads it"
+        )
+    return f"`inalign key new {subject.domain}` makes its successor in {folder.path}, which `inalign key rotate` leads"
+
+
+def _line(options: KeyOptions, folder: KeyFolder, subject: Subject, life: Life) -> str:
+    path = folder.key_path(life)
+    table = _key_table(options)
+    if table and subject.place.startswith(table):
+        return f"write {life.domain}:{life.selector}:{path} behind the name in {subject.place}"
+    if any(rule.place == subject.place for rule in options.rules):
+        return f'write selector = "{life.selector}" and file = "{path}" in {subject.place}'
+    return f"set selector {life.selector} and key {path} in the row of {subject.place}"
+
+
+def _key_table(options: KeyOptions) -> str:
+    """How the places of its rows begin."""
+    try:
+        path = data_set_path(options.key_table) if options.key_table else None
+    except Error:
+        return ""
+    return f"{path}:" if path else "csl:" if options.key_table else ""

@@ -1,0 +1,153 @@
+"""What reports tell one by one: failure reports, TLS sessions, and what our own milter judged."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from inalign.store.engine import Engine
+from inalign.store.queries.filters import Filters, condition
+from inalign.store.queries.view import Answer, Order, Question, R, page
+
+
+class FailureGroupRow(Struct, frozen=True):
+    """Failure reports that say the same of the same sender."""
+
+    domain: str
+    source_ip: str
+    country: str
+    as_name: str
+    auth_failure: str
+    header_from: str
+    reports: int
+    incidents: int
+    reporters: int
+    first_day: date
+    last_day: date
+
+
+def failures(engine: Engine, filters: Filters) -> Answer[FailureGroupRow]:
+    """Failure reports by domain, source, what failed, and From domain."""
+    where, parameters = condition(filters)
+    sql = (
+        "SELECT t.domain AS domain, t.source_ip AS source_ip, max(t.country) AS country, max(t.as_name) AS as_name, "
+        "t.auth_failure AS auth_failure, t.header_from AS header_from, count(*) AS reports, "
+        "sum(t.incidents) AS incidents, count(DISTINCT t.reporter) AS reporters, min(t.day) AS first_day, "
+        f"max(t.day) AS last_day FROM failures AS t WHERE {where} "
+        "GROUP BY t.domain, t.source_ip, t.auth_failure, t.header_from"
+    )
+    keys = (Order("domain"), Order("source_ip"), Order("auth_failure"), Order("header_from"))
+    return page(engine, filters, Question(sql, parameters, FailureGroupRow, (Order("incidents", True), *keys)))
+
+
+class FailureRow(Struct, frozen=True):
+    """A failure report, or an abuse report (by its kind)."""
+
+    report_key: str
+    kind: str
+    domain: str
+    day: date
+    arrived_at: datetime | None
+    reporter: str
+    source_ip: str
+    country: str
+    as_name: str
+    auth_failure: str
+    failed: str
+    delivery_result: str
+    header_from: str
+    envelope_from: str
+    display_name: str
+    subject: str
+    message_id: str
+    incidents: int
+    sample: str
+    """Header of the reported message."""
+
+
+def failure_reports(engine: Engine, filters: Filters) -> Answer[FailureRow]:
+    """Failure reports one by one, newest first."""
+    return _single(engine, filters, "failures", FailureRow, ("arrived_at", "report_key"))
+
+
+class TlsRow(Struct, frozen=True):
+    """Sessions with the mail servers of a domain."""
+
+    domain: str
+    policy_type: str
+    result_type: str
+    """successful, a word of RFC 8460 section 4.3, or unexplained: a failure without details."""
+    sessions: int
+    reports: int
+    reporters: int
+    first_day: date
+    last_day: date
+
+
+def tls(engine: Engine, filters: Filters) -> Answer[TlsRow]:
+    """TLS sessions by domain, policy and result."""
+    where, parameters = condition(filters)
+    kept = "t.domain AS domain, t.policy_type AS policy_type"
+    rest = "t.report_key AS report_key, t.reporter AS reporter, t.day AS day"
+    of_policies = f"FROM tls_policies AS t WHERE {where}"
+    of_failures = f"FROM tls_failures AS t WHERE {where}"
+    sql = (
+        "SELECT u.domain AS domain, u.policy_type AS policy_type, u.result_type AS result_type, "
+        "sum(u.sessions) AS sessions, count(DISTINCT u.report_key) AS reports, "
+        "count(DISTINCT u.reporter) AS reporters, min(u.day) AS first_day, max(u.day) AS last_day FROM ("
+        f"SELECT {kept}, 'successful' AS result_type, t.successful AS sessions, {rest} {of_policies} "
+        f"UNION ALL SELECT {kept}, t.result_type AS result_type, t.sessions AS sessions, {rest} {of_failures} "
+        f"UNION ALL SELECT {kept}, 'unexplained' AS result_type, t.failed AS sessions, {rest} {of_policies} "
+        f"UNION ALL SELECT {kept}, 'unexplained' AS result_type, -t.sessions AS sessions, {rest} {of_failures}"
+        ") AS u GROUP BY u.domain, u.policy_type, u.result_type HAVING sum(u.sessions) > 0"
+    )
+    keys = (Order("domain"), Order("policy_type"), Order("result_type"))
+    return page(engine, filters, Question(sql, parameters, TlsRow, (Order("sessions", True), *keys)))
+
+
+class EvaluationRow(Struct, frozen=True):
+    """A message that our milter judged."""
+
+    id: str
+    seen_at: datetime | None
+    day: date
+    host: str
+    queue_id: str
+    source_ip: str
+    country: str
+    as_name: str
+    domain: str
+    header_from: str
+    envelope_from: str
+    helo: str
+    spf: tuple[tuple[str, str, str], ...]
+    """Domain, scope, result."""
+    dkim: tuple[tuple[str, str, str], ...]
+    """Domain, selector, result."""
+    arc: str
+    dmarc: str
+    dmarc_reason: str
+    policy: str
+    applied_policy: str
+    disposition: str
+    dkim_aligned: str
+    spf_aligned: str
+    action: str
+    rule: str
+    octets: int
+    total_ms: float
+    held_ms: float
+
+
+def evaluations(engine: Engine, filters: Filters) -> Answer[EvaluationRow]:
+    """What the milter judged, newest first."""
+    return _single(engine, filters, "evaluations", EvaluationRow, ("seen_at", "id"))
+
+
+def _single(engine: Engine, filters: Filters, table: str, kind: type[R], keys: tuple[str, str]) -> Answer[R]:
+    where, parameters = condition(filters)
+    columns = ", ".join(f"t.{name} AS {name}" for name in kind.__struct_fields__)
+    sql = f"SELECT {columns} FROM {table} AS t WHERE {where}"
+    order = (Order("day", True), Order(keys[0], True), Order(keys[1]))
+    return page(engine, filters, Question(sql, parameters, kind, order))

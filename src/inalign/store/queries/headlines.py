@@ -1,0 +1,234 @@
+"""Headline questions: who reports, which domains, which days. Sums come from reports and rollups; where a source is
+asked for, from the records. Messages are the sum of the counts of records that count, in each of them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inalign.store.columns import COUNTERS
+from inalign.store.engine import Engine
+from inalign.store.queries.filters import Condition, Filters, condition
+from inalign.store.queries.view import Answer, Order, Question, page
+
+COUNTED = "t.is_counted AND t.kind = 'aggregate'"
+PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"
+SUMS_OF_RECORDS = (
+    "sum(t.count) AS messages, "
+    f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed, "
+    "sum(CASE WHEN t.disposition NOT IN ('quarantine', 'reject') THEN t.count ELSE 0 END) AS none, "
+    "sum(CASE WHEN t.disposition = 'quarantine' THEN t.count ELSE 0 END) AS quarantine, "
+    "sum(CASE WHEN t.disposition = 'reject' THEN t.count ELSE 0 END) AS reject"
+)
+_BY_ALIGNMENT = {
+    name: (dkim, spf) for name, dkim, spf in (("by_both", "=", "="), ("by_dkim", "=", "<>"), ("by_spf", "<>", "="))
+} | {"by_neither": ("<>", "<>")}
+
+
+def percent(part: str, whole: str = "messages") -> str:
+    """Of columns of an answer; 0 of nothing."""
+    return f"CASE WHEN {whole} = 0 THEN 0.0 ELSE 100.0 * {part} / {whole} END"
+
+
+PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "none", "quarantine", "reject"))
+
+
+class ReporterRow(Struct, frozen=True):
+    """A reporter."""
+
+    reporter: str
+    reports: int
+    messages: int
+    passed: int
+    passed_percent: float
+    none: int
+    none_percent: float
+    quarantine: int
+    quarantine_percent: float
+    reject: int
+    reject_percent: float
+    flaws: int
+    delay_hours: float
+    """Mean time from the end of a span to the arrival of its report."""
+    first_day: date
+    last_day: date
+
+
+def reporters(engine: Engine, filters: Filters) -> Answer[ReporterRow]:
+    """Who reports, how much and how late."""
+    table, parameters = _reports(filters)
+    sql = (
+        "SELECT *, CASE WHEN timed = 0 THEN 0.0 ELSE late / 3600.0 / timed END AS delay_hours, "
+        f"{PERCENTS} FROM (SELECT t.reporter AS reporter, count(*) AS reports, sum(t.flaw_count) AS flaws, "
+        f"{_SUMS_OF_REPORTS}, sum(CASE WHEN t.end_at > 0 THEN 1 ELSE 0 END) AS timed, "
+        "sum(CASE WHEN t.end_at > 0 THEN t.received_at - t.end_at ELSE 0 END) AS late, "
+        f"min(t.day) AS first_day, max(t.day) AS last_day FROM {table} GROUP BY t.reporter) AS summed"
+    )
+    return page(engine, filters, Question(sql, parameters, ReporterRow, (Order("messages", True), Order("reporter"))))
+
+
+class DomainRow(Struct, frozen=True):
+    """A domain with a policy record."""
+
+    domain: str
+    org_domain: str
+    policy: str
+    """p as the newest report has it."""
+    subdomain_policy: str
+    reports: int
+    reporters: int
+    messages: int
+    passed: int
+    passed_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    first_day: date
+    last_day: date
+
+
+def domains(engine: Engine, filters: Filters) -> Answer[DomainRow]:
+    """The domains that reports are about."""
+    table, parameters = _reports(filters)
+    sql = (
+        f"SELECT *, {PERCENTS}, '' AS policy, '' AS subdomain_policy FROM ("
+        "SELECT t.domain AS domain, max(t.org_domain) AS org_domain, count(*) AS reports, "
+        f"count(DISTINCT t.reporter) AS reporters, {_SUMS_OF_REPORTS}, "
+        f"min(t.day) AS first_day, max(t.day) AS last_day FROM {table} GROUP BY t.domain) AS summed"
+    )
+    answer = page(engine, filters, Question(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
+    published = _published(engine, filters)
+    rows = []
+    for row in answer.rows:
+        p, sp = published.get(row.domain, ("", ""))
+        rows.append(replace(row, policy=p, subdomain_policy=sp or p))
+    return Answer(rows, answer.after)
+
+
+class SubdomainRow(Struct, frozen=True):
+    """A From domain below the one whose policy applies to it."""
+
+    header_from: str
+    domain: str
+    """Whose record applies."""
+    policy: str
+    messages: int
+    passed: int
+    passed_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    first_day: date
+    last_day: date
+
+
+def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
+    """Names below the domains, those without a record of their own among them."""
+    where, parameters = condition(filters)
+    below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
+    sql = (
+        f"SELECT *, {PERCENTS}, '' AS policy FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
+        f"{_sums(filters)}, min(t.day) AS first_day, max(t.day) AS last_day "
+        f"FROM {_table(filters)} AS t WHERE {where} AND {below} GROUP BY t.header_from, t.domain) AS summed"
+    )
+    order = (Order("messages", True), Order("header_from"), Order("domain"))
+    answer = page(engine, filters, Question(sql, parameters, SubdomainRow, order))
+    published = _published(engine, filters)
+    rows = []
+    for row in answer.rows:
+        p, sp = published.get(row.domain, ("", ""))
+        rows.append(replace(row, policy=p if row.header_from == row.domain else sp or p))
+    return Answer(rows, answer.after)
+
+
+class DayRow(Struct, frozen=True):
+    """A day."""
+
+    day: date
+    messages: int
+    passed: int
+    passed_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    by_both: int
+    """Aligned by DKIM and SPF; the next ones by one of them alone, or by neither."""
+    by_dkim: int
+    by_spf: int
+    by_neither: int
+
+
+def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
+    """Messages by day."""
+    where, parameters = condition(filters)
+    sql = (
+        f"SELECT *, {PERCENTS} FROM (SELECT t.day AS day, {_sums(filters)}, {_alignments(filters)} "
+        f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.day) AS summed"
+    )
+    return page(engine, filters, Question(sql, parameters, DayRow, (Order("day"),)))
+
+
+_SUMS_OF_REPORTS = ", ".join(
+    f"sum(t.{name}) AS {name}" for name in ("messages", "passed", "none", "quarantine", "reject")
+)
+
+
+def _reports(filters: Filters) -> Condition:
+    """Reports with their sums as table `t` and its condition; with a source, the sums of its records alone."""
+    where, parameters = condition(filters)
+    if not filters.source:
+        return Condition(f"reports AS t WHERE {COUNTED} AND {where}", parameters)
+    keep = ["domain", "org_domain", "reporter", "day", "end_at", "received_at", "flaw_count"]
+    return Condition(
+        f"(SELECT {', '.join(f'r.{name} AS {name}' for name in keep)}, s.messages AS messages, s.passed AS passed, "
+        "s.none AS none, s.quarantine AS quarantine, s.reject AS reject FROM reports AS r JOIN "
+        f"(SELECT t.report_key AS report_key, {SUMS_OF_RECORDS} FROM records AS t WHERE {where} GROUP BY t.report_key) "
+        "AS s ON r.report_key = s.report_key) AS t",
+        parameters,
+    )
+
+
+def _table(filters: Filters) -> str:
+    return "records" if filters.source else "rollups"
+
+
+def _sums(filters: Filters) -> str:
+    if filters.source:
+        return SUMS_OF_RECORDS
+    of = {
+        "messages": COUNTERS,
+        "passed": COUNTERS[:9],
+        "none": COUNTERS[::3],
+        "quarantine": COUNTERS[1::3],
+        "reject": COUNTERS[2::3],
+    }
+    return ", ".join(f"sum({_plus(counters)}) AS {name}" for name, counters in of.items())
+
+
+def _alignments(filters: Filters) -> str:
+    if not filters.source:
+        return ", ".join(
+            f"sum({_plus(COUNTERS[3 * place : 3 * place + 3])}) AS {name}" for place, name in enumerate(_BY_ALIGNMENT)
+        )
+    return ", ".join(
+        f"sum(CASE WHEN t.dkim_aligned {dkim} 'pass' AND t.spf_aligned {spf} 'pass' THEN t.count ELSE 0 END) AS {name}"
+        for name, (dkim, spf) in _BY_ALIGNMENT.items()
+    )
+
+
+def _plus(counters: tuple[str, ...]) -> str:
+    return " + ".join(f"t.{name}" for name in counters)
+
+
+def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
+    """p and sp of each domain as the newest report has them."""
+    where, parameters = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until))
+    found = engine.query(
+        f"SELECT t.domain, t.p, t.sp, max(t.end_at) AS newest FROM reports AS t WHERE {COUNTED} AND {where} "
+        "GROUP BY t.domain, t.p, t.sp ORDER BY newest, t.p, t.sp",
+        parameters,
+    )
+    return {str(domain): (str(p), str(sp)) for domain, p, sp, _ in found}

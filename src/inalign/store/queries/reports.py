@@ -1,0 +1,210 @@
+"""Reports one by one: those that were stored, one of them whole, what was delivered, conflicts, and forged ones."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inalign.store.engine import Engine, Parameter
+from inalign.store.intake import raw_content
+from inalign.store.queries.filters import Filters, condition
+from inalign.store.queries.view import Answer, Order, Question, moment, page
+
+Pairs = tuple[tuple[str, str], ...]
+Triples = tuple[tuple[str, str, str], ...]
+
+
+class ReportRow(Struct, frozen=True):
+    """A report."""
+
+    report_key: str
+    kind: str
+    reporter: str
+    org_name: str
+    report_id: str
+    domain: str
+    begin_at: datetime | None
+    end_at: datetime | None
+    day: date
+    received_at: datetime | None
+    messages: int
+    """Of a TLS report: sessions."""
+    passed: int
+    none: int
+    quarantine: int
+    reject: int
+    flaw_count: int
+    carrier: str
+    """Whether the mail that carried it is genuine, unverified or forged; empty: no mail did."""
+    carrier_reason: str
+    source: str
+
+
+class RecordRow(Struct, frozen=True):
+    """A record of an aggregate report."""
+
+    row: int
+    source_ip: str
+    country: str
+    as_name: str
+    count: int
+    disposition: str
+    dkim_aligned: str
+    spf_aligned: str
+    header_from: str
+    envelope_from: str
+    envelope_to: str
+    dkim: Triples
+    """Domain, selector, result."""
+    spf: Triples
+    """Domain, scope, result."""
+    reasons: Pairs
+    """Type, comment."""
+
+
+class ConflictRow(Struct, frozen=True):
+    """Another content under the key of a report."""
+
+    report_key: str
+    content_digest: str
+    raw_digest: str
+    reporter: str
+    domain: str
+    report_id: str
+    received_at: datetime | None
+    messages: int
+    source: str
+    carrier: str
+    carrier_reason: str
+
+
+class ReportDetail(Struct, frozen=True):
+    """A report whole: what it says of itself, the policy that it saw, its records."""
+
+    report_key: str
+    kind: str
+    reporter: str
+    org_name: str
+    email: str
+    extra_contact_info: str
+    report_id: str
+    domain: str
+    begin_at: datetime | None
+    end_at: datetime | None
+    day: date
+    received_at: datetime | None
+    is_counted: bool
+    is_rfc9990: bool
+    version: str
+    generator: str
+    p: str
+    sp: str
+    np: str
+    adkim: str
+    aspf: str
+    fo: str
+    pct: int
+    """-1: not told."""
+    testing: str
+    discovery_method: str
+    errors: tuple[str, ...]
+    messages: int
+    passed: int
+    none: int
+    quarantine: int
+    reject: int
+    flaws: Pairs
+    """Code and detail of what was mended."""
+    carrier: str
+    carrier_reason: str
+    carrier_detail: str
+    source: str
+    raw_digest: str
+    records: int
+    rows: tuple[RecordRow, ...] = ()
+    """As many of them as the limit allows; after: those behind it."""
+    conflicts: tuple[ConflictRow, ...] = ()
+
+
+def reports(engine: Engine, filters: Filters) -> Answer[ReportRow]:
+    """The reports, newest first."""
+    return _reports(engine, filters, "t.is_counted")
+
+
+def forged(engine: Engine, filters: Filters) -> Answer[ReportRow]:
+    """Reports whose mail was forged: kept, not counted."""
+    return _reports(engine, filters, "NOT t.is_counted")
+
+
+def _reports(engine: Engine, filters: Filters, which: str) -> Answer[ReportRow]:
+    where, parameters = condition(filters)
+    columns = ", ".join(f"t.{name} AS {name}" for name in ReportRow.__struct_fields__)
+    sql = f"SELECT {columns} FROM reports AS t WHERE {which} AND {where}"
+    order = (Order("day", True), Order("end_at", True), Order("report_key"))
+    return page(engine, filters, Question(sql, parameters, ReportRow, order))
+
+
+def report(engine: Engine, filters: Filters) -> Answer[ReportDetail]:
+    """One report: its row, records, flaws and conflicts. No row where the key is of none."""
+    one: dict[str, Parameter] = {"key": filters.key}
+    names = [name for name in ReportDetail.__struct_fields__ if name not in ("rows", "conflicts")]
+    columns = ", ".join(f"t.{name} AS {name}" for name in names)
+    sql = f"SELECT {columns}, '' AS rows, '' AS conflicts FROM reports AS t WHERE t.report_key = :key"
+    found = page(engine, Filters(limit=1), Question(sql, one, ReportDetail, (Order("report_key"),))).rows
+    if not found:
+        return Answer(())
+    (detail,) = found
+    span = " AND t.day = :day AND t.domain = :domain"  # how records are sorted
+    columns = ", ".join(f"t.{name} AS {name}" for name in RecordRow.__struct_fields__)
+    sql = f"SELECT {columns} FROM records AS t WHERE t.report_key = :key{span}"
+    where_it_is: dict[str, Parameter] = {**one, "day": detail.day, "domain": detail.domain}
+    records = page(engine, filters, Question(sql, where_it_is, RecordRow, (Order("row"),)))
+    others = conflicts(engine, Filters(key=filters.key))
+    whole = replace(detail, rows=tuple(records.rows), conflicts=tuple(others.rows))
+    return Answer((whole,), records.after)
+
+
+class RawRow(Struct, frozen=True):
+    """What was delivered: a mail, or a file."""
+
+    report_key: str
+    raw_digest: str
+    name: str
+    source: str
+    received_at: datetime | None
+    octets: int
+    text: str
+    """The content where it is UTF-8."""
+    content: bytes
+    """The content where it is not; in JSON as base64."""
+
+
+def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
+    """What was delivered, of one report; no row where it is not kept any more."""
+    found = engine.query(
+        "SELECT t.raw_digest, t.name, t.source, t.received_at, t.octets, t.form, t.content FROM raw AS t "
+        "WHERE t.raw_digest IN (SELECT r.raw_digest FROM reports AS r WHERE r.report_key = :key)",
+        {"key": filters.key},
+    )
+    rows = []
+    for digest, name, source, received, octets, form, packed in found[:1]:
+        content = raw_content(str(form), str(packed))
+        try:
+            text, content = content.decode(), b""
+        except UnicodeDecodeError:
+            text = ""
+        rows.append(
+            RawRow(filters.key, str(digest), str(name), str(source), moment(received), int(str(octets)), text, content)
+        )
+    return Answer(rows)
+
+
+def conflicts(engine: Engine, filters: Filters) -> Answer[ConflictRow]:
+    """Other contents under the key of a stored report: not counted."""
+    where, parameters = condition(filters, clock="received_at")
+    columns = ", ".join(f"t.{name} AS {name}" for name in ConflictRow.__struct_fields__)
+    sql = f"SELECT {columns} FROM conflicts AS t WHERE {where}"
+    order = (Order("received_at", True), Order("report_key"), Order("content_digest"))
+    return page(engine, filters, Question(sql, parameters, ConflictRow, order))
