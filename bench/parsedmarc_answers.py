@@ -10,6 +10,7 @@ import logging
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any  # what the peer returns has no types
 
@@ -19,7 +20,7 @@ import parsedmarc
 def main() -> None:
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
-        print(json.dumps(answer(Path(line.rstrip("\n")))), flush=True)
+        print(json.dumps(answer(Path(line.rstrip("\n"))), default=str), flush=True)
 
 
 def answer(path: Path) -> dict[str, object]:
@@ -39,8 +40,8 @@ def aggregate(report: Any) -> dict[str, object]:
     single = []
     for one in report["records"]:
         row = (
-            one["source"]["ip_address"],
-            one["policy_evaluated"]["disposition"],
+            address(one["source"]["ip_address"]),
+            word(one["policy_evaluated"]["disposition"]),
             one["alignment"]["dkim"],
             one["alignment"]["spf"],
             one["identifiers"]["header_from"],
@@ -59,7 +60,7 @@ def aggregate(report: Any) -> dict[str, object]:
             "domain": policy["domain"],
             "begin": time(head["begin_date"]),
             "end": time(head["end_date"]),
-            "p": policy["p"],
+            "p": word(policy["p"]),
         },
         "rows": rows,
         "messages": sum(row[1] for row in rows),
@@ -69,7 +70,11 @@ def aggregate(report: Any) -> dict[str, object]:
 def tls(report: Any) -> dict[str, object]:
     policies = report["policies"]
     rows = [
-        [one["policy_type"], one["policy_domain"], one["successful_session_count"], one["failed_session_count"]]
+        [
+            one["policy_type"],
+            one["policy_domain"],
+            *map(plain, sessions(one)),
+        ]
         for one in policies
     ]
     return {
@@ -80,12 +85,15 @@ def tls(report: Any) -> dict[str, object]:
             "id": report["report_id"],
             "begin": time(report["begin_date"]),
             "end": time(report["end_date"]),
-            "hosts": " ".join(host for one in policies for host in one.get("mx_host_patterns") or ()),
             "failures": sum(len(one.get("failure_details") or ()) for one in policies),
         },
         "rows": rows,
-        "messages": sum(int(row[2] or 0) + int(row[3] or 0) for row in rows),
+        "messages": sum(whole(row[2]) + whole(row[3]) for row in rows),
     }
+
+
+def sessions(policy: Any) -> tuple[Any, Any]:
+    return policy["successful_session_count"], policy["failed_session_count"]
 
 
 def failure(report: Any) -> dict[str, object]:
@@ -98,17 +106,45 @@ def failure(report: Any) -> dict[str, object]:
             "domain": report["reported_domain"],
             "arrival": time(report["arrival_date_utc"]),
             "failure": " ".join(report["auth_failure"]),
-            "recipients": recipients if isinstance(recipients, str) else " ".join(recipients),
+            "recipients": (recipients if isinstance(recipients, str) else " ".join(recipients)).strip("<>"),
         },
         "rows": [],
         "messages": 1,
     }
 
 
+def word(text: str | None) -> str | None:
+    """Case is no difference."""
+    return text.lower() if text is not None else None
+
+
+def address(text: str | None) -> str | None:
+    """Nor is the form of an address that is one."""
+    try:
+        return str(ip_address(text or ""))
+    except ValueError:
+        return text
+
+
+def whole(number: object) -> int:
+    """What it counts, as far as that is a number."""
+    try:
+        return int(float(str(number)))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def plain(number: object) -> object:
+    """10.0 is 10; what is no number of JSON is text."""
+    if isinstance(number, float):
+        return int(number) if number.is_integer() else str(number)
+    return number
+
+
 def time(text: str | None) -> str | None:
     """As ISO 8601 in UTC; what is none stays as it is."""
     try:
-        found = datetime.fromisoformat(text or "")
+        found = datetime.fromisoformat(str(text).upper())
     except ValueError:
         return text
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

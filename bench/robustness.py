@@ -100,11 +100,13 @@ def compare(ours: Answer, theirs: Answer | None) -> tuple[str, str]:
     if not theirs.reports:
         return REFUSED, said
     found = theirs.reports[0]
+    reports = [one for place, one in enumerate(ours.reports) if one not in ours.reports[:place]]
+    messages = sum(one.messages for one in reports)
     same = next((one for one in ours.reports if (one.kind, one.id) == (found.kind, found.id)), ours.reports[0])
-    if found.messages < sum(one.messages for one in ours.reports):
-        return LESS, f"{found.messages} of {sum(one.messages for one in ours.reports)} messages"
-    if len(ours.reports) > 1:
-        return LESS, f"1 of {len(ours.reports)} reports"
+    if found.messages < messages:
+        return LESS, f"{found.messages} of {messages} messages"
+    if len(reports) > 1:
+        return LESS, f"1 of {len(reports)} reports"
     others = list(_others(same, found))
     return (OTHER, "; ".join(others)) if others else (SAME, "")
 
@@ -123,7 +125,7 @@ def _others(ours: Told, theirs: Told) -> Iterable[str]:
         if len(mine) == len(hers) == 1:
             yield "; ".join(f"{_shown(b)}, ours {_shown(a)}" for a, b in zip(mine[0], hers[0], strict=True) if a != b)
         else:
-            yield f"{len(hers)} of {len(theirs.rows)} rows"
+            yield f"{len(theirs.rows)} row{'s' * (len(theirs.rows) != 1)}, ours {len(ours.rows)}"
 
 
 def _shown(value: object) -> str:

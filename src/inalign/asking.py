@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,11 +13,15 @@ from urllib.parse import urlencode
 import msgspec
 
 from inalign.errors import ParseError
+from inalign.flow.judge import Judging
+from inalign.flow.judged_views import all_views
+from inalign.judging import make_judging
 from inalign.settings import Settings
-from inalign.store.engine import StoreBusy, StoreError
+from inalign.store.control import Control
+from inalign.store.engine import Engine, StoreBusy, StoreError
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.view import AFTER, Answer, View
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store_access import Folders, become_owner, open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""
@@ -31,17 +35,31 @@ Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
 
 
 @contextmanager
-def open_questions(settings: Settings, path: Path | None) -> Iterator[Ask]:
-    """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`."""
+def open_questions(settings: Settings, path: Path | None, *, offline: bool = False) -> Iterator[Ask]:
+    """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`.
+
+    `offline`: DNS is asked nothing for judging.
+    """
+    folders = Folders(base=store_folder(settings, path))
+    become_owner(folders.base)
     try:
         engine = open_store(settings, path)
     except StoreBusy:
-        yield partial(ask_keeper, Folders(base=store_folder(settings, path)).socket)
+        yield partial(ask_keeper, folders.socket)
         return
-    try:
-        yield lambda view, filters: view.ask(engine, filters)
-    finally:
-        engine.close()
+    with ExitStack() as stack:
+        stack.callback(engine.close)
+        made: list[Judging] = []
+
+        def judging(asked: Engine) -> Judging:
+            if not made:
+                control = Control(folders.control)
+                stack.callback(control.close)
+                made.append(make_judging(settings, path, asked, control, offline=offline))
+            return made[0]
+
+        views = all_views(judging)
+        yield lambda view, filters: views[view.name].ask(engine, filters)
 
 
 def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Struct]:

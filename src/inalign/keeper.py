@@ -27,13 +27,16 @@ from inalign.flow.ingest import spooled_item
 from inalign.intake.source import Source
 from inalign.intake.sources import Sources
 from inalign.loading import ItemOutcome, Loader
+from inalign.naming import NameLimits, resolve_names
 from inalign.receipt import receipt_of
+from inalign.resolver import Resolver
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.maintenance import Retention, forget
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
+from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders
 
 log = logging.getLogger("inalign")
@@ -47,6 +50,8 @@ RECORDS_SECONDS = 2.0
 RETRY_SECONDS = (1.0, 60.0)
 """After the store failed: at first, and at most."""
 UPKEEP_SECONDS = 3_600.0
+NAMES_SECONDS = 60.0
+"""Between two runs of the look-ups of reverse names."""
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
 
@@ -64,6 +69,8 @@ class Keeper:
     sources: Sequence[Source] = ()
     retention: Retention = field(default_factory=Retention)
     refused_days: int = 90
+    resolver: Resolver | None = None
+    """For reverse names; None: they are not looked up."""
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,7 +82,10 @@ class Keeper:
         sources = Sources(self.sources, self.accept, self.control)
         # The intake ends first, then the loading of what it took, as far as that comes.
         intake = [asyncio.ensure_future(work) for work in (sources.run(), *self.serve(self))]
-        work = [asyncio.ensure_future(each(ends)) for each in (self._load_reports, self._load_records, self._upkeep)]
+        work = [
+            asyncio.ensure_future(each(ends))
+            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names)
+        ]
         end = asyncio.ensure_future(ends.wait())
         try:
             done, _ = await asyncio.wait((*intake, *work, end), return_when=asyncio.FIRST_COMPLETED)
@@ -168,9 +178,24 @@ class Keeper:
                 log.error("what is old cannot be deleted: %s", problem)
             await _pause(ends, UPKEEP_SECONDS)
 
+    async def _find_names(self, ends: asyncio.Event) -> None:
+        """Never on the way of a report: what takes long takes long here."""
+        if self.resolver is None:
+            return
+        while not ends.is_set():
+            await _pause(ends, NAMES_SECONDS)
+            if ends.is_set():
+                return
+            try:
+                work = self.folders.work
+                await resolve_names(self.engine, self.resolver, NameLimits(), now=datetime.now(UTC), folder=work)
+            except (Error, OSError) as problem:
+                log.error("reverse names cannot be looked up: %s", problem)
+
     def tidy(self) -> None:
         """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
+        move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
         forget(self.engine, self.retention, now, self.folders.work)
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)

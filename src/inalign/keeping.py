@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from inalign.errors import Error, SettingsError
+from inalign.flow.judged_views import all_views
 from inalign.intake.secret import FORM, read_secret
+from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.milterd.listen import listen, parse_address
@@ -94,10 +96,10 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
-            serve=partial(_servers, settings),
+            serve=partial(_servers, settings, path),
         )
         try:
-            asyncio.run(run_until_told(keeper))
+            asyncio.run(_run(keeper, settings))
         finally:
             loader.close()
             control.close()
@@ -105,7 +107,15 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
         engine.close()
 
 
-def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
+async def _run(keeper: Keeper, settings: Settings) -> None:
+    if not settings.store.reverse_names:
+        await run_until_told(keeper)
+        return
+    async with _live_resolver(settings) as keeper.resolver:
+        await run_until_told(keeper)
+
+
+def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -113,9 +123,10 @@ def _servers(settings: Settings, keeper: Keeper) -> list[Awaitable[None]]:
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
+    views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
     servers = [
         WebServer(
-            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters))),
+            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),
             [bind_local(keeper.folders.socket)],
         )
     ]
@@ -132,6 +143,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
     try:
         make_sources(settings, path)
         make_trust(settings)
+        make_directory(settings, path)
         push = settings.intake.push
         if push.listen:
             parse_address(push.listen)

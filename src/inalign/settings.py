@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
 from inalign.settings_store import EvaluationsSettings, StoreSettings
 
@@ -466,4 +467,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluations: EvaluationsSettings = field(default_factory=EvaluationsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    insight: InsightSettings = field(default_factory=InsightSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)

@@ -58,6 +58,13 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(ge=0, le=256, description="Processes that read reports. 0: one a core; they rest when there are none."),
     ] = 0
+    reverse_names: Annotated[
+        bool,
+        Meta(
+            description="Look up the reverse names of the addresses that send most, in the background; they tell who "
+            "sends."
+        ),
+    ] = True
     asn_database: Annotated[
         str,
         Meta(

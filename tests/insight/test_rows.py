@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
+
+import msgspec
 
 from inalign.insight.rows import plan_row, source_rows
 from tests.insight.stories import stories
+
+
+def built(value: object) -> Any:  # Any: JSON
+    """As JSON has it."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
 
 STORIES = {story.name: story for story in stories()}
 
 
 def test_sources_have_the_words_of_the_interface() -> None:
-    rows = list(source_rows(STORIES["own: a rental server and its neighbours"].judge()))
-    assert json.loads(json.dumps(rows)) == rows
+    rows = built(list(source_rows(STORIES["own: a rental server and its neighbours"].judge())))
     (own,) = [row for row in rows if row["source_ip"] == "183.90.238.10"]
     assert own["class"] == "own"
     assert own["service"] == "Xserver"
@@ -25,8 +32,7 @@ def test_sources_have_the_words_of_the_interface() -> None:
 
 
 def test_a_plan_has_the_words_of_the_interface() -> None:
-    row = plan_row(STORIES["approved: a selector without a key"].plan())
-    assert json.loads(json.dumps(row)) == row
+    row = built(plan_row(STORIES["approved: a selector without a key"].plan()))
     assert row["next"] == {
         "step": "fix",
         "record": None,
@@ -60,7 +66,7 @@ def test_a_plan_has_the_words_of_the_interface() -> None:
 def test_a_parked_domain_gets_all_its_records() -> None:
     story = STORIES["plan: parked"]
     told = {**story.told, "zone": {**story.told["zone"], "sumire.example": {"TXT": ["v=spf1 -all"]}}}
-    row = plan_row(type(story)("parked", told).plan())
+    row = built(plan_row(type(story)("parked", told).plan()))
     assert row["next"] == {
         "step": "park",
         "record": "v=DMARC1; p=reject; rua=mailto:d@sumire.example",

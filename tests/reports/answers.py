@@ -119,7 +119,6 @@ def _report(report: Report) -> Told:
                 "id": report.report_id,
                 "begin": _time(report.begin),
                 "end": _time(report.end),
-                "hosts": " ".join(host for one in report.policies for host in one.mx_host),
                 "failures": sum(len(one.failures) for one in report.policies),
             },
             rows,

@@ -22,6 +22,7 @@ COMMANDS = {
     "reports": "Show what the reports say.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
     "serve": "Take reports in and answer questions, without the milter.",
+    "sender": "Say for good what a source is: ours, a service, a forwarder, a spoofer.",
     "sign": "Sign a saved message.",
     "store": "Back up the store, restore it, make it smaller, purge a domain from it.",
     "up": "Start all of Inalign and say what to add to the mail server.",

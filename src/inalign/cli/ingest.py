@@ -18,9 +18,11 @@ from inalign.loading import ItemOutcome, Loader
 from inalign.receipt import Receipt, Refusing, receipt_of
 from inalign.sourcing import try_source
 from inalign.store.control import Control
-from inalign.store.engine import StoreBusy
+from inalign.store.engine import Engine, StoreBusy
 from inalign.store.spool import Delivery, Reason, Spool
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store.surroundings import move_hosts
+from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.surroundings import Surrounding, read_surrounding
 from inalign.transport.run import run
 
 EXIT_FINDING = 1
@@ -29,6 +31,7 @@ MAX_OCTETS = 512 << 20
 """Of one file that is handed to a keeper, which takes it whole; larger ones are read with the keeper stopped."""
 
 Advance = Callable[[int], None]
+_PLACE = click.Path(path_type=Path, exists=True)
 
 
 @click.command()
@@ -36,14 +39,28 @@ Advance = Callable[[int], None]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--offline", is_flag=True, help="Look nothing up: the mails that carried reports are not verified anew.")
 @click.option("--test-source", metavar="NAME", help="Look at a source of the settings without taking anything.")
+@click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging; nothing is looked up.")
+@click.option("--ptr", "hosts", multiple=True, type=_PLACE, help="Reverse names: a line has address, tab, name.")
+@click.option(
+    "--reputation", "words", multiple=True, type=_PLACE, help="Addresses: a line has address, tab, dynamic or listed."
+)
 @config_option
 def command(
-    paths: tuple[str, ...], *, as_json: bool, offline: bool, test_source: str | None, config: Path | None
+    paths: tuple[str, ...],
+    *,
+    as_json: bool,
+    offline: bool,
+    test_source: str | None,
+    zones: tuple[Path, ...],
+    hosts: tuple[Path, ...],
+    words: tuple[Path, ...],
+    config: Path | None,
 ) -> None:
     """Read reports into the store: files, folders, mbox, Maildir, or `-` for standard input.
 
     Safe to interrupt and to repeat: what is there already is counted as a duplicate. What holds no report goes to
-    quarantine, with the reason.
+    quarantine, with the reason. --zone, --ptr and --reputation may be repeated and may name folders; what they tell
+    is kept for judging (docs/insight.md).
 
     Exit status: 0 all was read, 1 something was refused or could not be read.
 
@@ -54,10 +71,13 @@ def command(
         for line in run(try_source(settings, path, test_source)):
             click.echo(line)
         return
-    if not paths:
+    surrounding = read_surrounding(zones, hosts, words)
+    if not paths and not (zones or hosts or words):
         raise click.UsageError("name a file or a folder, or - for standard input")
     begun = time.monotonic()
     folders = Folders(base=store_folder(settings, path))
+    become_owner(folders.base)
+    _keep(surrounding, folders)
     inputs = Inputs(paths, folders.base)
     total = Receipt()
     with click.progressbar(
@@ -68,11 +88,12 @@ def command(
         except StoreBusy:
             _hand_over(inputs, folders, total, bar.update)
         else:
-            options = make_reader_options(settings, path, offline=offline)
+            options = make_reader_options(settings, path, offline=offline or bool(zones))
             loader = Loader(engine, folders.work, options, processes=processes(settings))
             spool = Spool(folders.spool)
             try:
                 _load(inputs, loader, spool, total, bar.update)
+                _move(engine, folders)
             finally:
                 loader.close()
                 engine.close()
@@ -84,6 +105,22 @@ def command(
     else:
         _tell(total)
     sys.exit(EXIT_FINDING if total.refused else 0)
+
+
+def _keep(surrounding: Surrounding, folders: Folders) -> None:
+    control = Control(folders.control)
+    try:
+        surrounding.keep(control, now=time.time())
+    finally:
+        control.close()
+
+
+def _move(engine: Engine, folders: Folders) -> None:
+    control = Control(folders.control)
+    try:
+        move_hosts(engine, control, now=time.time(), folder=folders.work)
+    finally:
+        control.close()
 
 
 def _load(inputs: Inputs, loader: Loader, spool: Spool, total: Receipt, advance: Advance) -> None:

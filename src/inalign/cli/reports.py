@@ -6,13 +6,17 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from inalign.asking import open_questions
 from inalign.cli.configuration import config_option, load
+from inalign.cli.judged import in_words, language_of
 from inalign.cli.rows import print_csv, print_json, print_table
 from inalign.errors import ParseError
-from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import Filters
+from inalign.flow.judged_views import QUESTIONS
+from inalign.insight.texts import LANGUAGES
+from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
+from inalign.store.queries.view import Answer
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -22,11 +26,11 @@ class _Listing(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Views"):
-            formatter.write_dl([(view.name, view.about) for view in VIEWS.values()])
+            formatter.write_dl([(view.name, view.about) for view in QUESTIONS.values()])
 
 
 @click.command(cls=_Listing)
-@click.argument("view", type=click.Choice(list(VIEWS)), metavar="VIEW")
+@click.argument("view", type=click.Choice(list(QUESTIONS)), metavar="VIEW")
 @click.option("--domain", default="", help="A domain, and its subdomains with a record of their own.")
 @click.option("--since", type=_DAY, help="The first day, in UTC.")
 @click.option("--until", type=_DAY, help="The last day.")
@@ -35,10 +39,12 @@ class _Listing(click.Command):
 @click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
 @click.option("--action", default="", help="What the milter did, for `evaluations`.")
 @click.option("--dmarc", default="", help="A result of DMARC, for `evaluations`.")
-@click.option("--limit", default=Filters().limit, show_default=True, help="So many rows.")
+@click.option("--limit", type=int, help=f"So many rows. Default: all with --json or --csv, else {Filters().limit}.")
 @click.option("--after", default="", help="The rows behind those shown: what the last call named.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets, in UTF-8.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of sentences. Default: as LANG says.")
+@click.option("--offline", is_flag=True, help="Ask DNS nothing, for `sources` and `plan`.")
 @config_option
 def command(
     view: str,
@@ -51,10 +57,12 @@ def command(
     key: str,
     action: str,
     dmarc: str,
-    limit: int,
+    limit: int | None,
     after: str,
     as_json: bool,
     as_csv: bool,
+    lang: str | None,
+    offline: bool,
     config: Path | None,
 ) -> None:
     """Show what reports tell. Exit code 1 where nothing was found.
@@ -63,7 +71,8 @@ def command(
     """
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
-    question = VIEWS[view]
+    question = QUESTIONS[view]
+    wants_all = limit is None and (as_json or as_csv)
     filters = Filters(
         domain=domain,
         since=since.date() if since else None,
@@ -73,21 +82,24 @@ def command(
         key=key,
         action=action,
         dmarc=dmarc,
-        limit=limit,
+        limit=limit if limit is not None else MAX_PAGE_ROWS if wants_all else Filters().limit,
         after=after,
     )
     try:
         question.check(filters)
     except ParseError as problem:
         raise click.UsageError(f"--{problem}") from None
-    with open_questions(*load(config)) as ask:
+    settings, path = load(config)
+    with open_questions(settings, path, offline=offline) as ask:
         found = ask(question, filters)
+        while wants_all and found.after:
+            more = ask(question, replace(filters, after=found.after))
+            found = Answer([*found.rows, *more.rows], more.after)
     if as_json:
         print_json(found.rows)
-    elif as_csv:
-        print_csv(found.rows, question.row)
     else:
-        print_table(found.rows, question.row)
+        row, lines = in_words(question.row, found.rows, language_of(lang, settings))
+        (print_csv if as_csv else print_table)(lines, row)
     if found.after:
         click.echo(f"More rows: --after {found.after}", err=True)
     if not found.rows:

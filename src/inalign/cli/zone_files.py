@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,8 +11,7 @@ import msgspec
 
 from inalign.errors import ParseError
 from inalign.resolver import ZoneResolver
-
-MAX_ZONE_BYTES = 256 << 20  # unpacked; a zone file is test data, and a gzip bomb must not fill the memory
+from inalign.surroundings import files_of, zone_octets
 
 
 def read_zones(paths: Sequence[Path]) -> ZoneResolver:
@@ -22,9 +20,9 @@ def read_zones(paths: Sequence[Path]) -> ZoneResolver:
     A file that begins with `{` is JSON (design: names to records), any other an RFC 1035 master file.
     """
     zones = []
-    for path in _files(paths):
+    for path in files_of(paths):
         try:
-            octets = _octets(path)
+            octets = zone_octets(path)
             if octets.lstrip()[:1] == b"{":
                 zones.append(ZoneResolver.from_json(msgspec.json.decode(octets, type=dict[str, dict[str, object]])))
             else:
@@ -32,21 +30,3 @@ def read_zones(paths: Sequence[Path]) -> ZoneResolver:
         except (ParseError, msgspec.DecodeError, OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
             raise click.UsageError(f"--zone {path}: {problem}") from None
     return ZoneResolver.merge(*zones)
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
-        else:
-            yield path
-
-
-def _octets(path: Path) -> bytes:
-    if path.suffix != ".gz":
-        return path.read_bytes()
-    with gzip.open(path) as file:
-        octets = file.read(MAX_ZONE_BYTES + 1)
-    if len(octets) > MAX_ZONE_BYTES:
-        raise ParseError(f"unpacks to more than {MAX_ZONE_BYTES >> 20} MiB")
-    return octets

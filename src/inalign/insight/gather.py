@@ -18,10 +18,10 @@ from inalign.insight.facts import (
     SourceFacts,
     SpfIdentity,
 )
-from inalign.insight.names import judged_domain
+from inalign.insight.names import judged_domain, reporter_of
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
 
-_Look = tuple[str, bool, bool, tuple[Signature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
+Look = tuple[str, bool, bool, tuple[Signature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
 _WORDS = {
     "hardfail": "fail",
     "unknown": "permerror",
@@ -32,11 +32,18 @@ _WORDS = {
 _REASONS = {"forwarded": FORWARDED, "mailing_list": MAILING_LIST, "trusted_forwarder": TRUSTED}
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
+    """A published record as far as it is compared: `Published` without its days."""
+
     p: str
     testing: bool
     adkim: str
     aspf: str
+
+
+def seen_policy(p: str, testing: str, pct: int | None, adkim: str, aspf: str) -> Seen:
+    """A published record as far as it is compared."""
+    return Seen(p, testing == "y" or pct == 0, adkim or "r", aspf or "r")
 
 
 def report_day(report: AggregateReport) -> int | None:
@@ -46,38 +53,121 @@ def report_day(report: AggregateReport) -> int | None:
     return (report.begin + (report.end - report.begin) / 2).toordinal()
 
 
+class Sums:
+    """Sums of rows by domain, source, look and day, from wherever they come; facts are made of them."""
+
+    def __init__(self) -> None:
+        self._same: dict[Look, Look] = {}
+        self._counts: dict[str, dict[tuple[str, Look], dict[int, int]]] = defaultdict(dict)
+        self._source_reporters: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._reporters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._days: dict[str, set[int]] = defaultdict(set)
+        self._published: dict[str, dict[Seen, list[int]]] = defaultdict(dict)
+        self._rfc9990: dict[str, int] = defaultdict(int)
+
+    def one(self, look: Look) -> Look:
+        """The look that is kept for all that are equal to it."""
+        return self._same.setdefault(look, look)
+
+    def add_policy(self, domain: str, seen: Seen, first: int, last: int) -> None:
+        """A record was seen from one day to another."""
+        span = self._published[domain].setdefault(seen, [first, last])
+        span[0], span[1] = min(span[0], first), max(span[1], last)
+
+    def add_day(self, domain: str, day: int) -> None:
+        """A day has a report."""
+        self._days[domain].add(day)
+
+    def add_reporter(self, domain: str, reporter: str, messages: int, rfc9990: int) -> None:
+        """Who reported how many messages, and how many of them in the form of RFC 9990."""
+        self._reporters[domain][reporter] += messages
+        self._rfc9990[domain] += rfc9990
+
+    def add_source_reporter(self, domain: str, address: str, reporter: str) -> None:
+        """Who saw a source."""
+        self._source_reporters[domain][address].add(reporter)
+
+    def add_mail(self, domain: str, address: str, look: Look, day: int, count: int) -> None:
+        """Messages of a day; `look` as `one` gave it."""
+        counts = self._counts[domain]
+        by_day = counts.get((address, look))
+        if by_day is None:
+            by_day = counts[address, look] = {}
+        by_day[day] = by_day.get(day, 0) + count
+
+    def facts(self) -> dict[str, DomainFacts]:
+        """By the domain with which each policy domain is judged (`judged_domain`)."""
+        domains = set(self._days)
+        families: dict[str, list[str]] = defaultdict(list)
+        for domain in sorted(domains):
+            families[judged_domain(domain, domains)].append(domain)
+        return {domain: self._facts(domain, family) for domain, family in families.items()}
+
+    def _facts(self, domain: str, family: list[str]) -> DomainFacts:
+        together: dict[tuple[str, Look], dict[int, int]] = {}
+        source_reporters: dict[str, set[str]] = defaultdict(set)
+        reporters: dict[str, int] = defaultdict(int)
+        for member in family:
+            for key, days in self._counts[member].items():
+                known = together.get(key)
+                together[key] = days if known is None else _sum(known, days)
+            for address, names in self._source_reporters[member].items():
+                source_reporters[address] |= names
+            for name, count in self._reporters[member].items():
+                reporters[name] += count
+        mails: dict[str, list[Mail]] = defaultdict(list)
+        for (address, look), days in together.items():
+            mails[address].append(Mail(*look, tuple(sorted(days.items()))))
+        spans = [Published(*seen, *days) for seen, days in self._published[domain].items()]
+        return DomainFacts(
+            domain=domain,
+            sources=tuple(
+                SourceFacts(address, tuple(sorted(mails[address], key=_order)), frozenset(source_reporters[address]))
+                for address in sorted(mails)
+            ),
+            reporters=tuple(sorted(reporters.items())),
+            days=tuple(sorted(set().union(*(self._days[member] for member in family)))),
+            published=tuple(sorted(spans, key=lambda span: (span.first_day, span.last_day, repr(span)))),
+            messages_rfc9990=sum(self._rfc9990[member] for member in family),
+        )
+
+
+def _sum(some: dict[int, int], more: dict[int, int]) -> dict[int, int]:
+    found = dict(some)
+    for day, count in more.items():
+        found[day] = found.get(day, 0) + count
+    return found
+
+
+def _order(mail: Mail) -> tuple[object, ...]:
+    """One order of the mail of a source, wherever the facts come from: by its days, the rest only parts equals."""
+    return mail.days, repr(mail)
+
+
 class Gathering:
     """Takes records in, gives facts out. Records of a report may come in pieces, as `reports` reads them."""
 
     def __init__(self) -> None:
-        self._looks: dict[tuple[object, ...], _Look] = {}
-        self._same: dict[_Look, _Look] = {}
-        self._counts: dict[str, dict[tuple[str, _Look], dict[int, int]]] = defaultdict(dict)
-        self._source_reporters: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._reporters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self._days: dict[str, set[int]] = defaultdict(set)
-        self._published: dict[str, dict[_Seen, list[int]]] = defaultdict(dict)
-        self._rfc9990: dict[str, int] = defaultdict(int)
+        self._looks: dict[tuple[object, ...], Look] = {}
+        self._sums = Sums()
 
     def add(self, report: AggregateReport, records: Iterable[AggregateRecord] | None = None) -> None:
         """A report, or some of its records where they went to a sink. A report without a span says nothing here."""
         day = report_day(report)
         if day is None:
             return
-        domain = report.domain.lower().rstrip(".")
-        reporter = (report.email.rpartition("@")[2] or report.org_name).lower()
+        domain = report.domain.strip().lower().rstrip(".")
+        reporter = reporter_of(report.email, report.org_name)
         policy = report.policy
-        seen = _Seen(policy.p, policy.testing == "y" or policy.pct == 0, policy.adkim or "r", policy.aspf or "r")
-        span = self._published[domain].setdefault(seen, [day, day])
-        span[0], span[1] = min(span[0], day), max(span[1], day)
-        self._days[domain].add(day)
+        self._sums.add_policy(
+            domain, seen_policy(policy.p, policy.testing, policy.pct, policy.adkim, policy.aspf), day, day
+        )
+        self._sums.add_day(domain, day)
         total = self._add_records(domain, reporter, day, report.records if records is None else records)
-        self._reporters[domain][reporter] += total
-        if report.rfc9990:
-            self._rfc9990[domain] += total
+        self._sums.add_reporter(domain, reporter, total, total if report.rfc9990 else 0)
 
     def _add_records(self, domain: str, reporter: str, day: int, records: Iterable[AggregateRecord]) -> int:
-        counts, looks, reporters = self._counts[domain], self._looks, self._source_reporters[domain]
+        looks, sums = self._looks, self._sums
         total = 0
         for record in records:
             if record.source_ip is None:
@@ -89,52 +179,19 @@ class Gathering:
                 record.dkim,
                 record.spf,
                 record.reasons,
-                record.envelope_from if not record.spf else None,
+                None if any(found.domain for found in record.spf) else record.envelope_from,
             )
             look = looks.get(raw)
             if look is None:
-                made = _look(record)
-                look = looks[raw] = self._same.setdefault(made, made)
-            key = (record.source_ip, look)
-            by_day = counts.get(key)
-            if by_day is None:
-                by_day = counts[key] = {}
-            by_day[day] = by_day.get(day, 0) + record.count
-            reporters[record.source_ip].add(reporter)
+                look = looks[raw] = sums.one(look_of_record(record))
+            sums.add_mail(domain, record.source_ip, look, day, record.count)
+            sums.add_source_reporter(domain, record.source_ip, reporter)
             total += record.count
         return total
 
     def facts(self) -> dict[str, DomainFacts]:
         """By the domain with which each policy domain is judged (`judged_domain`)."""
-        domains = set(self._days)
-        families: dict[str, list[str]] = defaultdict(list)
-        for domain in sorted(domains):
-            families[judged_domain(domain, domains)].append(domain)
-        return {domain: self._facts(domain, family) for domain, family in families.items()}
-
-    def _facts(self, domain: str, family: list[str]) -> DomainFacts:
-        mails: dict[str, list[Mail]] = defaultdict(list)
-        source_reporters: dict[str, set[str]] = defaultdict(set)
-        reporters: dict[str, int] = defaultdict(int)
-        for member in family:
-            for (address, look), days in self._counts[member].items():
-                mails[address].append(Mail(*look, tuple(sorted(days.items()))))
-            for address, names in self._source_reporters[member].items():
-                source_reporters[address] |= names
-            for name, count in self._reporters[member].items():
-                reporters[name] += count
-        spans = [Published(*seen, *days) for seen, days in self._published[domain].items()]
-        return DomainFacts(
-            domain=domain,
-            sources=tuple(
-                SourceFacts(address, tuple(mails[address]), frozenset(source_reporters[address]))
-                for address in sorted(mails)
-            ),
-            reporters=tuple(sorted(reporters.items())),
-            days=tuple(sorted(set().union(*(self._days[member] for member in family)))),
-            published=tuple(sorted(spans, key=lambda span: (span.first_day, span.last_day))),
-            messages_rfc9990=sum(self._rfc9990[member] for member in family),
-        )
+        return self._sums.facts()
 
 
 def facts_from_reports(reports: Iterable[AggregateReport]) -> dict[str, DomainFacts]:
@@ -145,7 +202,8 @@ def facts_from_reports(reports: Iterable[AggregateReport]) -> dict[str, DomainFa
     return gathering.facts()
 
 
-def _look(record: AggregateRecord) -> _Look:
+def look_of_record(record: AggregateRecord) -> Look:
+    """What a record looks like but for its source, day and count."""
     return (
         record.header_from.lower().rstrip("."),
         record.dkim_aligned is True,

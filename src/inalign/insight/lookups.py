@@ -1,7 +1,8 @@
 """What a domain publishes, made of DNS answers that were looked up before.
 
 The answers come as a plain mapping, name -> type -> values, as `--zone` files have it: `TXT` and addresses are lists of
-texts, `MX` a list of [preference, host]. A name that is not there, and has nothing below it, does not exist.
+texts, `MX` a list of [preference, host], `CNAME` a text. A name that is not there, and has nothing below it, does not
+exist; one with an `error` and nothing else could not be looked up.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from inalign.spf.record import SpfRecord, is_spf_record, parse_spf_record
 from inalign.spf.terms import A, All, Include, Ip4, Ip6, Mx, Qualifier
 
 Answers = Mapping[str, Mapping[str, object]]
+MAX_ALIASES = 8  # CNAMEs in a row
 MAX_SPF_RECORDS = 100  # a tree is ended by RFC 7208 section 4.6.4 at ten lookups; broken ones are read a little further
 
 
@@ -57,6 +59,8 @@ class DomainLookups:
     """Names below that have a DMARC record of their own."""
     names: frozenset[str] = frozenset()
     """Names that exist."""
+    unanswered: frozenset[str] = frozenset()
+    """Names that were asked for without an answer."""
 
     @property
     def denies_sending(self) -> bool:
@@ -80,7 +84,7 @@ class DomainLookups:
 
     def exists(self, name: str) -> bool | None:
         """Whether a name exists; None where it was not looked up."""
-        if not self.known:
+        if not self.known or name in self.unanswered:
             return None
         # RFC 4592 section 3.3.1 lets a wildcard answer for names that are not there
         return name in self.names or any("*." + above in self.names for above in _with_ancestors(name))
@@ -90,14 +94,17 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     """Read the answers for a domain; None is a domain that was not looked up."""
     if answers is None:
         return DomainLookups(domain, organization(domain))
-    reader = _Reader({name.lower().rstrip("."): listed for name, listed in answers.items()})
+    named = {name.lower().rstrip("."): listed for name, listed in answers.items()}
+    unanswered = frozenset(name for name, listed in named.items() if listed.get("error") and len(listed) == 1)
+    reader = _Reader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
     spf = reader.spf(domain)
     direct, included = reader.spf_tree(domain)
     exchanges = reader.exchanges(domain)
+    dmarc = reader.dmarc(domain)
     return DomainLookups(
         domain=domain,
         organization=organization(domain),
-        known=domain in reader.names,
+        known=domain in reader.names and not reader.misses_policy,
         spf=spf,
         direct=Networks(direct),
         included=tuple(included),
@@ -110,23 +117,35 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         exchanges=tuple(host for host in exchanges if host),
         exchange_addresses=Networks(span for host in exchanges for span in reader.spans(host, 32, 128)),
         null_mx=exchanges == [""],
-        dmarc=reader.dmarc(domain),
+        dmarc=dmarc,
         keys=frozenset(reader.keys()),
         key_targets=frozenset(reader.key_targets()),
         own_records=frozenset(reader.own_records(domain)),
         names=reader.names,
+        unanswered=unanswered,
     )
 
 
 class _Reader:
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, unanswered: frozenset[str]) -> None:
         self._answers = answers
+        self._unanswered = unanswered
+        self.misses_policy = False
+        """Whether a policy or SPF record could not be looked up: then nothing is concluded from what is not there."""
         self.named = sorted(answers)
         # a name exists when something below it does (RFC 8020 section 2)
         self.names = frozenset(above for name in answers for above in _with_ancestors(name))
         self._left = MAX_SPF_RECORDS
 
     def _values(self, name: str, kind: str) -> Sequence[object]:
+        for _ in range(MAX_ALIASES):
+            listed = self._answers.get(name, {})
+            alias = listed.get("CNAME")
+            if kind in listed or not isinstance(alias, str):
+                break
+            name = alias.lower().rstrip(".")
+        if kind == "TXT" and name in self._unanswered:
+            self.misses_policy = True
         values = self._answers.get(name, {}).get(kind)
         if isinstance(values, str):
             return (values,)

@@ -39,13 +39,21 @@ def network_of(address: str) -> str:
 
 
 def judged_domain(domain: str, domains: frozenset[str] | set[str]) -> str:
-    """The domain with which `domain` is judged: the highest one above it that has reports of its own.
+    """The domain with which `domain` is judged: the highest one of its organisation that has reports of its own.
 
-    A subdomain with a record of its own has its own reports, but its senders are those of the owner above.
+    A subdomain with a record of its own has its own reports, but its senders are those of the owner above. A report
+    about a public suffix, which anybody can send, brings no strangers together.
     """
-    labels = domain.split(".")
-    for i in range(len(labels) - 1):
-        above = ".".join(labels[i:])
+    highest = organization(domain)
+    found = above = domain
+    while above != highest:
+        above = above.partition(".")[2]
         if above in domains:
-            domain = above
-    return domain
+            found = above
+    return found
+
+
+def reporter_of(address: str, name: str) -> str:
+    """Who reports: the domain of the address, else the name as written, in lower case."""
+    domain = address.strip().strip("<>").rpartition("@")[2].strip().lower().rstrip(".")
+    return domain if "." in domain else name.strip().lower()

@@ -1,91 +1,167 @@
-"""Judgement and plan as plain values: what `inalign reports sources|plan --json` prints and the API gives."""
+"""Judgement and plan as plain rows: what `inalign reports sources|plan --json` prints and the API gives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
+from msgspec import UNSET, Struct, UnsetType
+
 from inalign.insight.judge import Judgement
-from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Why
+from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Value, Why
 
-Row = dict[str, object]
+Code = Mapping[str, Value]
+"""`code`, and its values by name."""
 
 
-def source_rows(judgement: Judgement) -> Iterator[Row]:
-    """One row a source, the largest first. `classes` is there where an address carries several kinds of mail."""
+class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
+    """An address that sent in the name of a domain."""
+
+    domain: str
+    source_ip: str
+    source_class: str
+    service: str | None
+    sender: str
+    """The group it belongs to: a service, else an organisation or network."""
+    evidence: tuple[Code, ...]
+    messages: int
+    failing: int
+    classes: Mapping[str, int] | UnsetType = UNSET
+    """Messages by class, where the address carries several kinds of mail."""
+
+
+class RecordRow(Struct, frozen=True):
+    """A record to publish beside the DMARC record."""
+
+    name: str
+    type: str
+    value: str
+
+
+class NextRow(Struct, frozen=True):
+    """What to do, and why or why not yet."""
+
+    step: str
+    record: str | None
+    records: tuple[RecordRow, ...]
+    why: tuple[Code, ...]
+
+
+class BlockingRow(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
+    """A sender that stands in the way."""
+
+    source: str
+    service: str | None
+    source_class: str
+    header_from: str
+    messages: int
+    failing: int
+    addresses: tuple[str, ...]
+    remedy: str
+    selectors: tuple[str, ...]
+    page: str | None
+
+
+class QuietRow(Struct, frozen=True):
+    """A sender of the owner that is silent."""
+
+    source: str
+    last_day: date
+    quiet_days: int
+
+
+class ConfidenceRow(Struct, frozen=True, kw_only=True):
+    """How far the data carries."""
+
+    days: int
+    reporters: int
+    largest_reporter_percent: float
+    rfc7489_percent: float
+    quiet_senders: tuple[QuietRow, ...]
+
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+class PlanRow(Struct, frozen=True, kw_only=True):
+    """The plan of a domain; `policies` are failing messages by policy and class."""
+
+    domain: str
+    ready: bool
+    parked: bool
+    next: NextRow
+    policies: Counts
+    policies_last30: Counts
+    blocking: tuple[BlockingRow, ...]
+    confidence: ConfidenceRow
+
+
+def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
+    """One row a source, the largest first."""
     for source in judgement.sources:
-        row: Row = {
-            "domain": judgement.facts.domain,
-            "source_ip": source.source_ip,
-            "class": str(source.source_class),
-            "service": source.service,
-            "sender": source.sender,
-            "evidence": _codes(source.evidence),
-            "messages": source.messages,
-            "failing": source.failing,
-        }
         classes: dict[str, int] = {}
         for judged in source.mails:
             name = str(judged.source_class)
             classes[name] = classes.get(name, 0) + judged.mail.messages
-        if len(classes) > 1:
-            row["classes"] = classes
-        yield row
+        yield JudgedSource(
+            domain=judgement.facts.domain,
+            source_ip=source.source_ip,
+            source_class=str(source.source_class),
+            service=source.service,
+            sender=source.sender,
+            evidence=_codes(source.evidence),
+            messages=source.messages,
+            failing=source.failing,
+            classes=classes if len(classes) > 1 else UNSET,
+        )
 
 
-def plan_row(plan: Plan) -> Row:
+def plan_row(plan: Plan) -> PlanRow:
     """The plan of a domain."""
     confidence = plan.confidence
-    return {
-        "domain": plan.domain,
-        "ready": plan.ready,
-        "parked": plan.parked,
-        "next": {
-            "step": str(plan.step),
-            "record": plan.record,
-            "records": [{"name": name, "type": kind, "value": value} for name, kind, value in plan.more_records],
-            "why": _codes(plan.why),
-        },
-        "policies": _counts(plan.policies),
-        "policies_last30": _counts(plan.policies_last30),
-        "blocking": [_blocking(found) for found in plan.blocking],
-        "confidence": {
-            "days": confidence.days,
-            "reporters": confidence.reporters,
-            "largest_reporter_percent": confidence.largest_reporter_percent,
-            "rfc7489_percent": confidence.rfc7489_percent,
-            "quiet_senders": [
-                {
-                    "source": quiet.sender,
-                    "last_day": date.fromordinal(quiet.last_day).isoformat(),
-                    "quiet_days": quiet.quiet_days,
-                }
+    return PlanRow(
+        domain=plan.domain,
+        ready=plan.ready,
+        parked=plan.parked,
+        next=NextRow(
+            str(plan.step), plan.record, tuple(RecordRow(*each) for each in plan.more_records), _codes(plan.why)
+        ),
+        policies=_counts(plan.policies),
+        policies_last30=_counts(plan.policies_last30),
+        blocking=tuple(map(_blocking, plan.blocking)),
+        confidence=ConfidenceRow(
+            days=confidence.days,
+            reporters=confidence.reporters,
+            largest_reporter_percent=confidence.largest_reporter_percent,
+            rfc7489_percent=confidence.rfc7489_percent,
+            quiet_senders=tuple(
+                QuietRow(quiet.sender, date.fromordinal(quiet.last_day), quiet.quiet_days)
                 for quiet in confidence.quiet_senders
-            ],
-        },
-    }
+            ),
+        ),
+    )
 
 
-def _codes(found: Iterable[Evidence | Why]) -> list[Mapping[str, object]]:
-    return [{"code": str(each.code), **each.values} for each in found]
+def _codes(found: Iterable[Evidence | Why]) -> tuple[Code, ...]:
+    return tuple({"code": str(each.code), **each.values} for each in found)
 
 
-def _counts(policies: PolicyCounts) -> Row:
+def _counts(policies: PolicyCounts) -> Counts:
     return {
         str(question): {str(name): count for name, count in by_class.items()} for question, by_class in policies.items()
     }
 
 
-def _blocking(found: Blocking) -> Row:
-    return {
-        "source": found.sender,
-        "service": found.service,
-        "class": str(found.source_class),
-        "header_from": found.header_from,
-        "messages": found.messages,
-        "failing": found.failing,
-        "addresses": list(found.addresses),
-        "remedy": str(found.remedy),
-        "selectors": list(found.selectors),
-        "page": found.page,
-    }
+def _blocking(found: Blocking) -> BlockingRow:
+    return BlockingRow(
+        source=found.sender,
+        service=found.service,
+        source_class=str(found.source_class),
+        header_from=found.header_from,
+        messages=found.messages,
+        failing=found.failing,
+        addresses=found.addresses,
+        remedy=str(found.remedy),
+        selectors=found.selectors,
+        page=found.page,
+    )

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -24,7 +25,16 @@ _STEPS = {
         "CREATE TABLE sources (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
         "CREATE TABLE receipts (id TEXT PRIMARY KEY, at REAL NOT NULL, outcome BLOB NOT NULL)",
         "CREATE INDEX receipts_at ON receipts (at)",
-    )
+    ),
+    2: (
+        "CREATE TABLE answers (origin TEXT, name TEXT, answer BLOB NOT NULL, at REAL NOT NULL, "
+        "PRIMARY KEY (origin, name))",
+        "CREATE INDEX answers_name ON answers (name)",
+        "CREATE TABLE hosts (address TEXT PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE reputation (address TEXT PRIMARY KEY, word TEXT NOT NULL)",
+        "CREATE TABLE overrides (domain TEXT, source TEXT, class TEXT NOT NULL, service TEXT NOT NULL, "
+        "at REAL NOT NULL, PRIMARY KEY (domain, source))",
+    ),
 }
 
 
@@ -48,7 +58,7 @@ class Control:
             self._connection.execute("PRAGMA synchronous = NORMAL")
         except (OSError, sqlite3.Error) as problem:
             raise ControlError(f"{path}: {problem}") from None
-        with self._change() as connection:
+        with self.change() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise ControlError(f"{path}: written by a newer Inalign (form {version}, this one knows {VERSION})")
@@ -58,7 +68,8 @@ class Control:
                 connection.execute(f"PRAGMA user_version = {step:d}")
 
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Changes that come into force together, or not at all. Raises `ControlError`."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -72,7 +83,8 @@ class Control:
             except sqlite3.Error as problem:
                 raise ControlError(f"{self._path}: {problem}") from None
 
-    def _ask(self, sql: str, values: Sequence[str | float] = ()) -> list[tuple[str, bytes]]:
+    def ask(self, sql: str, values: Sequence[str | float] = ()) -> list[Any]:  # Any: what columns hold is SQL's word
+        """The rows of a question. Raises `ControlError`."""
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
@@ -100,26 +112,26 @@ class Control:
 
     def read_source(self, name: str) -> SourceRecord | None:
         """What was written last of a source."""
-        found = self._ask("SELECT name, record FROM sources WHERE name = ?", [name])
+        found = self.ask("SELECT name, record FROM sources WHERE name = ?", [name])
         return msgspec.json.decode(found[0][1], type=SourceRecord) if found else None
 
     def write_source(self, record: SourceRecord) -> None:
         """Keep this in place of what was there of that name."""
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?)", (record.name, msgspec.json.encode(record))
             )
 
     def sources(self) -> list[SourceRecord]:
         """All, by name."""
-        rows = self._ask("SELECT name, record FROM sources ORDER BY name")
+        rows = self.ask("SELECT name, record FROM sources ORDER BY name")
         return [msgspec.json.decode(record, type=SourceRecord) for _, record in rows]
 
     # What became of items of the spool
 
     def write_receipts(self, outcomes: Mapping[str, bytes], now: float) -> None:
         """Outcomes (JSON) by the names of items; old ones are forgotten."""
-        with self._change() as connection:
+        with self.change() as connection:
             connection.execute("DELETE FROM receipts WHERE at < ?", (now - RECEIPT_SECONDS,))
             connection.executemany(
                 "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)",
@@ -132,5 +144,5 @@ class Control:
         for start in range(0, len(names), 500):
             some = names[start : start + 500]
             marks = ", ".join("?" * len(some))
-            found |= dict(self._ask(f"SELECT id, outcome FROM receipts WHERE id IN ({marks})", some))
+            found |= dict(self.ask(f"SELECT id, outcome FROM receipts WHERE id IN ({marks})", some))
         return found

@@ -20,6 +20,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from inalign.insight.names import reporter_of
 from inalign.reports.flaw import Flaw
 from inalign.reports.report import (
     AbuseReport,
@@ -271,12 +272,6 @@ def rows_of(
     return _failure(report, places, organization, received, records.folder)
 
 
-def reporter_of(address: str, name: str) -> str:
-    """Who reports: the domain of the address, else the name as written, in lower case."""
-    domain = address.strip().strip("<>").rpartition("@")[2].strip().lower().rstrip(".")
-    return (domain if "." in domain else name.strip().lower())[:MAX_TEXT]
-
-
 def report_key(*parts: str | int) -> str:
     """The key of a report from what makes it one and the same."""
     return hashlib.blake2b(encode(parts), digest_size=16).hexdigest()
@@ -328,7 +323,7 @@ _NOTHING_TOLD: dict[str, str | int | bool] = {
 def _aggregate(
     report: AggregateReport, records: AggregateRows, organization: Organizations, received: datetime
 ) -> ReportRows:
-    reporter = reporter_of(report.email, report.org_name)
+    reporter = reporter_of(report.email, report.org_name)[:MAX_TEXT]
     domain = report.domain.strip().lower().rstrip(".")[:MAX_TEXT]
     org_domain = organization(domain)
     begin, end = _seconds(report.begin), _seconds(report.end)
@@ -391,7 +386,7 @@ def _counted(sums: Sequence[int]) -> dict[str, int]:
 
 
 def _tls(report: TlsReport, organization: Organizations, received: datetime, folder: Path) -> ReportRows:
-    reporter = reporter_of(report.contact_info, report.organization_name)
+    reporter = reporter_of(report.contact_info, report.organization_name)[:MAX_TEXT]
     domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
     domain = domain[:MAX_TEXT]
     begin, end = _seconds(report.begin), _seconds(report.end)
@@ -465,7 +460,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
 def _failure(
     report: FailureReport | AbuseReport, places: Places, organization: Organizations, received: datetime, folder: Path
 ) -> ReportRows:
-    reporter = reporter_of(report.reporter, report.user_agent)
+    reporter = reporter_of(report.reporter, report.user_agent)[:MAX_TEXT]
     domain = (report.reported_domain or report.header_from).lower().rstrip(".")[:MAX_TEXT]
     place = places.find(report.source_ip)
     arrived = report.arrival_date or received

@@ -28,7 +28,7 @@ Ask = Callable[[View, Filters], Answer[Struct]]
 """Blocks; it is called in a thread."""
 
 
-def routes(ask: Ask) -> list[Route]:
+def routes(ask: Ask, views: Mapping[str, View] = VIEWS) -> list[Route]:
     """The questions and their description."""
 
     def view_route(view: View) -> Route:
@@ -46,9 +46,9 @@ def routes(ask: Ask) -> list[Route]:
         return Route(f"/api/v1/{view.name}", answer, methods=["GET"])
 
     async def description(_request: Request) -> Response:
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(views))
 
-    return [Route("/api/v1/openapi.json", description, methods=["GET"]), *map(view_route, VIEWS.values())]
+    return [Route("/api/v1/openapi.json", description, methods=["GET"]), *map(view_route, views.values())]
 
 
 def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
@@ -69,9 +69,9 @@ def problem_response(status: int, detail: str, headers: Mapping[str, str] | None
     return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
 
 
-def openapi() -> Mapping[str, Any]:
+def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
     """The description, for machines."""
-    rows = [view.row for view in VIEWS.values()]
+    rows = [view.row for view in views.values()]
     schemas, components = msgspec.json.schema_components([*rows, Filters], ref_template="#/components/schemas/{name}")
     filters = components.pop("Filters")["properties"]
     problem = {
@@ -97,7 +97,7 @@ def openapi() -> Mapping[str, Any]:
                 },
             }
         }
-        for view, schema in zip(VIEWS.values(), schemas, strict=False)
+        for view, schema in zip(views.values(), schemas, strict=False)
     }
     return {
         "openapi": "3.1.0",

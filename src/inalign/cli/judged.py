@@ -1,0 +1,96 @@
+"""Judgements in words, for tables and spreadsheets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from msgspec import UNSET, Struct
+
+from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.texts import Catalogue, catalogue
+from inalign.settings import Settings
+
+
+class SourceLine(Struct, frozen=True):
+    """A source as a line of a table or of CSV."""
+
+    domain: str
+    source_ip: str
+    source_class: str
+    service: str
+    messages: int
+    failing: int
+    evidence: str
+
+
+class PlanLine(Struct, frozen=True):
+    """A plan as a line."""
+
+    domain: str
+    ready: bool
+    next: str
+    why: str
+    record: str
+    blocking: str
+    days: int
+    reporters: int
+
+
+def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
+    """What is shown of rows, where they are judgements: lines in words. Others are shown as they are."""
+    if kind not in _LINES:
+        return kind, rows
+    line, make = _LINES[kind]
+    words = catalogue(language)
+    return line, [make(row, words) for row in rows]
+
+
+def language_of(given: str | None, settings: Settings) -> str:
+    """As asked for, as set, or as the environment says."""
+    if given or settings.insight.language:
+        return given or settings.insight.language
+    return next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "en")
+
+
+def source_line(row: JudgedSource, words: Catalogue) -> SourceLine:
+    """In words; an address with several kinds of mail has them all."""
+    classes = words.say("class", row.source_class)
+    if row.classes is not UNSET and isinstance(row.classes, dict):
+        shares = sorted(row.classes.items(), key=lambda each: -each[1])
+        classes = ", ".join(f"{words.say('class', name)} {count}" for name, count in shares)
+    return SourceLine(
+        row.domain,
+        row.source_ip,
+        classes,
+        row.service or "",
+        row.messages,
+        row.failing,
+        words.say_all("evidence", row.evidence),
+    )
+
+
+def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
+    """In words."""
+    return PlanLine(
+        row.domain,
+        row.ready,
+        words.say("step", row.next.step),
+        words.say_all("why", row.next.why),
+        row.next.record or "",
+        "\n".join(
+            f"{each.service or each.source}: "
+            + words.say("remedy", each.remedy, {"selectors": ", ".join(each.selectors)})
+            for each in row.blocking
+        ),
+        row.confidence.days,
+        row.confidence.reporters,
+    )
+
+
+_Make = Callable[[Struct, Catalogue], Struct]
+_LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
+    JudgedSource: (SourceLine, cast("_Make", source_line)),
+    PlanRow: (PlanLine, cast("_Make", plan_line)),
+}

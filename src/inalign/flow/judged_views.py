@@ -1,0 +1,98 @@
+"""The questions whose answer is a judgement: `sources` and `plan`, as the others are asked (`store.queries`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
+
+from inalign.errors import ParseError
+from inalign.flow.judge import Judging
+from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
+from inalign.store.engine import Engine
+from inalign.store.facts import EVER, Span
+from inalign.store.queries import VIEWS
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
+
+SOURCES, PLAN = "sources", "plan"
+
+
+def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
+    """Every question by name; `judging` is what judges what is asked of a store. Sums alone are `addresses`."""
+    judged = (
+        View(
+            SOURCES,
+            "Who sends in the name of the domains: class and evidence",
+            JudgedSource,
+            ("domain", "since", "until", "source"),
+            lambda engine, filters: ask_sources(judging(engine), filters),
+        ),
+        View(
+            PLAN,
+            "What to do next on the way to p=reject, and why",
+            PlanRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
+    )
+    return {view.name: view for view in judged}
+
+
+def _nothing(_: Engine) -> Judging:
+    raise AssertionError("these are there to be shown and named, not to be asked")
+
+
+QUESTIONS = all_views(_nothing)
+"""Every question by name, for what it tells and its rows."""
+
+
+def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
+    """By domain, the largest first; a cursor goes on within a domain."""
+    is_meant = _meant(filters.source)
+    domain, behind = "", (0, "")
+    if filters.after:
+        name, messages, address = decode_cursor(filters.after, JudgedSource, (str, int, str))
+        domain, behind = str(name), (-int(str(messages)), str(address))
+    rows: list[JudgedSource] = []
+    for at, found in _judged_from(judging, filters, domain):
+        for row in found:
+            if not is_meant(row.source_ip) or (at == domain and (-row.messages, row.source_ip) <= behind):
+                continue
+            if len(rows) == filters.limit:
+                last = rows[-1]
+                return Answer(rows, encode_cursor(JudgedSource, [last.domain, last.messages, last.source_ip]))
+            rows.append(row)
+    return Answer(rows)
+
+
+def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
+    """By domain."""
+    (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
+    rows: list[PlanRow] = []
+    for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
+        if len(rows) == filters.limit:
+            return Answer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
+        rows.append(plan_row(judging.plan(judgement)))
+    return Answer(rows)
+
+
+def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
+    """Domains from one on, with their sources."""
+    for judgement in judging.judgements(filters.domain or None, _span(filters), since=domain):
+        yield judgement.facts.domain, source_rows(judgement)
+
+
+def _span(filters: Filters) -> Span:
+    return Span(filters.since or EVER.since, filters.until or EVER.until)
+
+
+def _meant(source: str) -> Callable[[str], bool]:
+    """Whether an address is meant by the filter. Raises `ParseError`."""
+    if not source:
+        return lambda _: True
+    try:
+        network = ip_network(source, strict=False)
+    except ValueError:
+        raise ParseError(f"source: {source[:100]!r} is neither an address nor a network") from None
+    return lambda address: ip_address(address) in network

@@ -1,0 +1,58 @@
+"""Sentences: each code has one in each language, with the same values."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import pytest
+
+from inalign.insight.directory import Kind, own_directory
+from inalign.insight.plan import plan_domain
+from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step, WhyCode
+from inalign.insight.rows import plan_row, source_rows
+from inalign.insight.texts import LANGUAGES, catalogue
+from tests.insight.stories import Story, scenarios, stories
+
+KINDS: dict[str, type[StrEnum]] = {
+    "class": SourceClass,
+    "evidence": EvidenceCode,
+    "step": Step,
+    "why": WhyCode,
+    "remedy": Remedy,
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_code_has_its_sentence_and_no_other_has(kind: str, language: str) -> None:
+    assert set(catalogue(language).texts[kind]) == set(KINDS[kind])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_is_there(language: str) -> None:
+    words = {*Kind, "listed", "dynamic", "forwarded", "mailing_list", "trusted_forwarder", "arc"}
+    assert set(catalogue(language).texts["word"]) == words
+
+
+def test_both_languages_tell_the_same_values() -> None:
+    one, other = (catalogue(language).texts for language in LANGUAGES)
+    for kind, texts in one.items():
+        for code, text in texts.items():
+            assert set(re.findall(r"\{(\w+)\}", text)) == set(re.findall(r"\{(\w+)\}", other[kind][code])), code
+
+
+@pytest.mark.parametrize("story", [pytest.param(story, id=story.name) for story in (*scenarios(), *stories())])
+def test_no_value_is_missing_in_a_sentence(story: Story) -> None:
+    english = catalogue("en_GB.UTF-8")
+    judgement = story.judge()
+    for row in source_rows(judgement):
+        assert "?" not in english.say_all("evidence", row.evidence)
+    plan = plan_row(plan_domain(judgement, own_directory()))
+    assert "?" not in english.say_all("why", plan.next.why)
+
+
+def test_an_unknown_language_is_english_and_an_unknown_code_itself() -> None:
+    assert catalogue("xx").say("class", "own") == "own"
+    assert catalogue("ja_JP.UTF-8").say("class", "own") == "自社"
+    assert catalogue("ja").say("why", "new_code") == "new_code"
