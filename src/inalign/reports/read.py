@@ -91,14 +91,7 @@ class _Reader:
     def read(self, payload: Payload) -> None:
         """Read a payload; what is wrong with it costs nothing else."""
         try:
-            read = {
-                "xml": self._xml,
-                "json": self._json,
-                "feedback": self._feedback,
-                "words": self._words,
-                "none": _none,
-            }
-            refusal = read[payload.kind](payload)
+            refusal = self._read(payload)
         except RefusedError as refused:
             refusal = refused.refusal
         except OSError:
