@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Literal, NamedTuple
 
 from inalign.reports.chunks import Chunks, Meter, Origin, RefusedError
@@ -81,12 +82,16 @@ class _Place(NamedTuple):
 class _Walk:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        self._held = 0
 
     def walk(self, source: Chunks, place: _Place) -> Iterator[Payload | Refusal]:
+        held = self._held
         try:
             yield from self._walk(source, place)
         except RefusedError as refused:
             yield refused.refusal
+        finally:
+            self._held = held
 
     def _walk(self, source: Chunks, place: _Place) -> Iterator[Payload | Refusal]:
         if place.depth > self._meter.limits.depth:
@@ -101,8 +106,8 @@ class _Walk:
         elif kind is Kind.TAR:
             yield from self._tar(source, inner)
         elif kind is Kind.MAIL:
-            mail = read_part(source.everything(self._meter.limits.archive_bytes, place.what("mail")), self._meter)
-            yield from self._mail(mail, inner)
+            data = self._hold(source, place.what("mail"))
+            yield from self._mail(read_part(data, self._meter), inner)
         elif kind is Kind.XML:
             yield Payload("xml", place.name, source.pieces(), place.mail)
         elif kind is Kind.JSON:
@@ -110,7 +115,7 @@ class _Walk:
         elif kind is Kind.FEEDBACK:
             yield Payload("feedback", place.name, source.pieces(), place.mail)
         elif kind in (Kind.BASE64, Kind.QUOTED_PRINTABLE, Kind.UUENCODE):
-            octets = source.everything(self._meter.limits.archive_bytes, place.what("encoded text"))
+            octets = self._hold(source, place.what("encoded text"))
             yield from self.walk(Chunks([_decoded(kind, octets)]), inner)
         elif kind is Kind.OTHER_ARCHIVE:
             label = next(label for magic, label in OTHER_ARCHIVES.items() if start.startswith(magic))
@@ -139,7 +144,7 @@ class _Walk:
 
     def _zip(self, source: Chunks, place: _Place) -> Iterator[Payload | Refusal]:
         what = place.what("zip")
-        data = source.everything(self._meter.limits.archive_bytes, what)
+        data = self._hold(source, what)
         entries = zip_entries(data, self._meter, what)
         if not entries:
             raise RefusedError(RefusalCode.NO_REPORT, f"{what} has no files")
@@ -151,9 +156,15 @@ class _Walk:
             octets = unzip(data, entry, self._meter, origin, is_outermost=True, what=f"{what}, {entry.name!r}")
             yield from self.walk(Chunks(octets), place._replace(name=entry.name, origin=origin, is_packed=True))
 
+    def _hold(self, source: Chunks, what: str) -> bytes:
+        """All octets of something that has to stand in memory whole."""
+        limits = self._meter.limits
+        data = source.everything(min(limits.archive_bytes, limits.held_bytes - self._held), what)
+        self._held += len(data)
+        return data
+
     def _tar(self, source: Chunks, place: _Place) -> Iterator[Payload | Refusal]:
         for name, octets in untar(source, self._meter, place.what("tar")):
-            self._meter.entry()
             if not name.rsplit("/", 1)[-1].startswith("._"):
                 yield from self.walk(Chunks(octets), place._replace(name=name))
 
@@ -172,7 +183,10 @@ class _Walk:
         """The reports of a part that is no mail of its own."""
         if level > self._meter.limits.mime_depth:
             raise RefusedError(RefusalCode.TOO_DEEP, f"more than {level - 1} multiparts in one another")
-        children = [read_part(child.data, self._meter, child.start, child.end) for child in part.children()]
+        children = [
+            read_part(child.data, self._meter, child.start, child.end)
+            for child in part.children(self._meter.limits.entries + 1)
+        ]
         if any(child.type in _NOTIFICATIONS for child in children):
             raise RefusedError(
                 RefusalCode.NO_REPORT, "a delivery status notification; what it returns did not come as one"
@@ -189,25 +203,30 @@ class _Walk:
     def _note(self, part: Part, words: _Words) -> None:
         """Keep what a mail says in words, and the message that it speaks of."""
         if part.type in ("", "text/plain", "text/html"):
-            words.texts.append(part.text(self._meter.limits.words)[: self._meter.limits.words])
+            left = self._meter.limits.words - sum(len(text) for text in words.texts)
+            if left > 0:
+                words.texts.append(part.text(left)[:left])
         elif part.type in _SAMPLE_TYPES and words.sample is None:
             words.sample = part.text(self._meter.limits.archive_bytes)
 
     def _children(self, children: list[Part], place: _Place, level: int) -> Iterator[Payload | Refusal]:
         """Feedback reports, each with the texts in front and the message behind it; the rest one by one."""
         human = b""
+        feedback = [_is_feedback(child) for child in children]
         used: set[int] = set()
         for index, child in enumerate(children):
             if index in used:
                 continue
-            if _is_feedback(child):
-                sample = next((at for at in range(index + 1, len(children)) if _is_sample(children[at])), None)
+            if feedback[index]:
+                following = range(index + 1, len(children))
+                end = next((at for at in following if feedback[at]), len(children))
+                sample = next((at for at in range(index + 1, end) if _is_sample(children[at])), None)
                 used |= set() if sample is None else {sample}
                 message = None if sample is None else children[sample].text(self._meter.limits.archive_bytes)
                 yield Payload("feedback", child.name, child.content(), place.mail, human, message)
                 continue
             if child.type == "text/plain":
-                human += child.text(self._meter.limits.words)[: self._meter.limits.words]
+                human = (human + child.text(self._meter.limits.words))[: self._meter.limits.words]
             try:
                 yield from self._part(child, place, level + 1)
             except RefusedError as refused:
@@ -228,16 +247,15 @@ def _decoded(kind: Kind, octets: bytes) -> bytes:
     if kind is Kind.QUOTED_PRINTABLE:
         return binascii.a2b_qp(octets)
     begin = _UUENCODED.search(octets)
-    parts: list[bytes] = []
-    for line in octets[begin.end() if begin else 0 :].splitlines():
+    found = bytearray()
+    for line in BytesIO(octets[begin.end() if begin else 0 :]):
         if line.strip() == b"end":
             break
         try:
-            parts.append(binascii.a2b_uu(line))
+            found += binascii.a2b_uu(line)
         except binascii.Error:  # some writers count wrong
-            size = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
-            parts.append(_lenient_uu(line[:size]))
-    return b"".join(parts)
+            found += _lenient_uu(line[: (((line[0] - 32) & 63) * 4 + 5) // 3])
+    return bytes(found)
 
 
 def _lenient_uu(line: bytes) -> bytes:

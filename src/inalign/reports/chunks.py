@@ -22,66 +22,63 @@ class RefusedError(Error):
 
 
 class Chunks:
-    """Pieces of octets, in order, with a buffer to look ahead."""
+    """Pieces of octets, in order, with a buffer to look ahead. What was taken of the buffer is not moved."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self._buffer = b""
+        self._at = 0
 
     def peek(self, size: int) -> bytes:
-        """At least `size` octets from here, if there are as many, without taking them."""
-        if len(self._buffer) < size:
-            parts = [self._buffer]
-            have = len(self._buffer)
+        """The next `size` octets without taking them; fewer at the end."""
+        have = len(self._buffer) - self._at
+        if have < size:
+            parts = [self._buffer[self._at :]] if have else []
             while have < size:
                 piece = next(self._pieces, None)
                 if piece is None:
                     break
                 parts.append(piece)
                 have += len(piece)
-            self._buffer = parts[1] if len(parts) == 2 and not parts[0] else b"".join(parts)
-        return self._buffer
+            self._buffer, self._at = parts[0] if len(parts) == 1 else b"".join(parts), 0
+        return self._buffer[self._at : self._at + size]
 
     def take(self, size: int) -> bytes:
         """The next `size` octets; fewer at the end."""
-        found = self.peek(size)[:size]
-        self._buffer = self._buffer[size:]
+        found = self.peek(size)
+        self._at += len(found)
         return found
 
     def put_back(self, octets: bytes) -> None:
         """Let `octets`, which were taken last, come again."""
-        self._buffer = octets + self._buffer
+        if self._at >= len(octets) and self._buffer.endswith(octets, 0, self._at):
+            self._at -= len(octets)
+        else:
+            self._buffer, self._at = octets + self._buffer[self._at :], 0
 
     def skip_zeros(self) -> None:
         """Go behind the NUL octets that come next."""
-        while self._buffer or not self._is_at_end():
-            self._buffer = self._buffer.lstrip(b"\0")
-            if self._buffer:
+        while piece := self.take(PIECE):
+            rest = piece.lstrip(b"\0")
+            if rest:
+                self.put_back(rest)
                 return
 
     def pieces(self, size: int | None = None) -> Iterator[bytes]:
         """What is left, or the next `size` octets, in pieces of at most `PIECE`."""
         while size is None or size > 0:
-            if not self._buffer:
-                self._buffer = next(self._pieces, b"")
-                if not self._buffer:
-                    if self._is_at_end():
-                        return
-                    continue
-            whole, self._buffer = self._buffer, b""
-            end = len(whole) if size is None else min(size, len(whole))
-            for start in range(0, end, PIECE):
-                yield whole if end == len(whole) <= PIECE else whole[start : min(start + PIECE, end)]
-            if end < len(whole):
-                self._buffer = whole[end:]
+            piece = self.take(PIECE if size is None else min(PIECE, size))
+            if not piece:
+                return
             if size is not None:
-                size -= end
+                size -= len(piece)
+            yield piece
 
     def everything(self, limit: int, what: str) -> bytes:
-        """All that is left. Raises `RefusedError` beyond `limit` octets, unless it was in one piece already."""
-        parts: list[bytes] = [self._buffer]
-        have = len(self._buffer)
-        self._buffer = b""
+        """All that is left. Raises `RefusedError` beyond `limit` octets, unless it is in one piece already."""
+        parts: list[bytes] = [self._buffer[self._at :] if self._at else self._buffer]
+        have = len(parts[0])
+        self._buffer, self._at = b"", 0
         for piece in self._pieces:
             have += len(piece)
             if have > limit:
@@ -89,13 +86,6 @@ class Chunks:
             parts.append(piece)
         filled = [part for part in parts if part]
         return filled[0] if len(filled) == 1 else b"".join(filled)
-
-    def _is_at_end(self) -> bool:
-        for piece in self._pieces:
-            if piece:
-                self._buffer = piece
-                return False
-        return True
 
 
 class Meter:

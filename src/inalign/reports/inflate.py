@@ -87,14 +87,16 @@ def _salvage(stream: zlib._Decompress, packed: bytes) -> bytes:
 
 def gunzip(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, what: str) -> Iterator[bytes]:
     """The octets of all members of a gzip file."""
-    has_any = False
+    members = 0
     while source.peek(2)[:2] == b"\x1f\x8b":
         if not _skip_header(source):
-            if not has_any:
+            if not members:
                 raise RefusedError(RefusalCode.DAMAGED, f"{what}: nothing but a part of its header")
             meter.flaw(FlawCode.TRUNCATED, f"{what}: the packed data end in a header")
             return
-        has_any = True
+        members += 1
+        if members > meter.limits.members:
+            raise RefusedError(RefusalCode.TOO_MANY, f"{what}: more than {meter.limits.members} members")
         stream = Inflater(source, meter, origin, is_outermost=is_outermost, what=what)
         yield from stream.pieces()
         if not stream.is_whole:
@@ -118,10 +120,12 @@ def unzlib(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, 
 
 def _skip_header(source: Chunks) -> bool:
     """Go behind the header of a member (RFC 1952 section 2.3); False where it does not end."""
-    head = source.peek(_HEADER_LIMIT)[:_HEADER_LIMIT]
+    head = source.peek(10)
     if len(head) < 10:
         return False
     flags, place = head[3], 10
+    if flags & 28:
+        head = source.peek(_HEADER_LIMIT)
     if flags & 4:
         place += 2 + int.from_bytes(head[10:12], "little")
     for bit in (8, 16):  # the name and the comment, each with a zero behind
@@ -131,5 +135,4 @@ def _skip_header(source: Chunks) -> bool:
                 return False
     if flags & 2:
         place += 2
-    source.take(place)
-    return place < len(head)
+    return len(source.take(place)) == place and bool(source.peek(1))

@@ -88,6 +88,10 @@ class ContainerLimits:
     """What may be unpacked before the ratio counts: so little harms nobody, and small reports may be very regular."""
     archive_bytes: int = 64 << 20
     """A zip archive or a mail, which stand in memory whole. Mail servers take 25 to 50 MB."""
+    held_bytes: int = 160 << 20
+    """All that stands in memory whole at a time: a forwarded mail of 50 MB with a zip archive in it."""
+    members: int = 100_000
+    """Of one gzip file; those that are packed in blocks have one for each 64 kB."""
     depth: int = 10
     """Containers within one another; a forwarded mail with a gzip in a zip has 4."""
     mime_depth: int = 20

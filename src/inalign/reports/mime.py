@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from inalign.reports.chunks import PIECE, Meter, RefusedError
 from inalign.reports.flaw import Flaws, RefusalCode
@@ -17,7 +18,7 @@ from inalign.reports.header_text import unfolded
 from inalign.reports.mime_parameters import parameters
 from inalign.reports.sniff import PEEK, Kind, kind_of
 
-_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:((?:[^\r\n]|\r(?!\n)|\r?\n[ \t])*)(?:\r?\n|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\r\n]*+(?:(?:\r(?!\n)|\r?\n[ \t])[^\r\n]*+)*)(?:\r?\n|\Z)")
 _LEADING = re.compile(rb"(?:[ \t]*\r?\n)*(?:>?From [^\r\n]*\r?\n)?")
 _EMPTY_LINE = re.compile(rb"[ \t]*\r?\n")
 _GUESSED_BOUNDARY = re.compile(rb"^--([!-~][ -~]{0,199}?)[ \t]*\r?$", re.MULTILINE)
@@ -96,23 +97,24 @@ class Part:
         for place in range(self.start, self.end, PIECE):
             yield self.data[place : min(place + PIECE, self.end)]
 
-    def children(self) -> tuple[Part, ...]:
-        """The parts of a multipart; none where it is no multipart, or has no boundary line."""
+    def children(self, limit: int) -> tuple[Part, ...]:
+        """The parts of a multipart, at most `limit`; none where it is no multipart, or has no boundary line."""
         if not self.type.startswith("multipart/"):
             return ()
         boundary = self.parameter("boundary").encode("utf-8", "surrogateescape").rstrip()
-        places = list(self._boundaries(boundary)) if boundary else []
+        places = list(islice(self._boundaries(boundary), limit + 1)) if boundary else []
         if not places:
             guess = _GUESSED_BOUNDARY.search(self.data, self.start, self.end)
             if guess is None or guess[1].rstrip() == b"":
                 return ()
-            places = list(self._boundaries(guess[1].rstrip()))
+            places = list(islice(self._boundaries(guess[1].rstrip()), limit + 1))
         found: list[Part] = []
         for index, (_, start, is_last) in enumerate(places):
             if is_last:
                 break
             end = places[index + 1][0] if index + 1 < len(places) else self.end
-            found.append(Part(self.data, (), start, max(start, end)))
+            if len(found) < limit:
+                found.append(Part(self.data, (), start, max(start, end)))
         return tuple(found)
 
     def _boundaries(self, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
@@ -124,15 +126,15 @@ class Part:
         place = self.data.find(mark, self.start, self.end)
         while place >= 0:
             behind = place + len(mark)
-            is_last = self.data.startswith(b"--", behind)
-            line_end = self.data.find(b"\n", behind, self.end)
-            line_end = self.end if line_end < 0 else line_end + 1
-            rest = self.data[behind + 2 * is_last : min(line_end, behind + 200)]
-            is_line_start = place == self.start or self.data[place - 1 : place] == b"\n"
-            if is_line_start and not rest.strip():
-                before = place - 1 if self.data[place - 1 : place] == b"\n" else place
-                before -= self.data[before - 1 : before] == b"\r" and before < place
-                yield max(before, self.start), line_end, is_last
+            # Only there: a search for the end of the line at each of the others would be quadratic.
+            if place == self.start or self.data[place - 1 : place] == b"\n":
+                is_last = self.data.startswith(b"--", behind)
+                line_end = self.data.find(b"\n", behind, self.end)
+                line_end = self.end if line_end < 0 else line_end + 1
+                if not self.data[behind + 2 * is_last : min(line_end, behind + 200)].strip():
+                    before = place - 1 if self.data[place - 1 : place] == b"\n" else place
+                    before -= self.data[before - 1 : before] == b"\r" and before < place
+                    yield max(before, self.start), line_end, is_last
             place = self.data.find(mark, behind, self.end)
 
 
@@ -154,10 +156,11 @@ def read_part(data: bytes, meter: Meter, start: int = 0, end: int | None = None)
     place = leading.end() if leading and start == 0 else start
     head_start = place
     fields: list[tuple[str, bytes]] = []
-    while field := _FIELD.match(data, place, end):
+    most = head_start + meter.limits.header_bytes
+    while field := _FIELD.match(data, place, min(end, most + 1)):
         fields.append((field[1].decode("ascii").lower().replace("-", ""), field[2]))
         place = field.end()
-        if len(fields) > meter.limits.fields or place - head_start > meter.limits.header_bytes:
+        if len(fields) > meter.limits.fields or place > most:
             raise RefusedError(RefusalCode.TOO_LARGE, "a header with more than the limits allow")
     empty = _EMPTY_LINE.match(data, place, end)
     return Part(data, tuple(fields), empty.end() if empty else place, end, head_start)
@@ -187,6 +190,9 @@ def _from_quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         lines = rest + piece
         cut = lines.rfind(b"\n") + 1
+        if not cut:  # a line without end: up to where no code is cut
+            cut = max(0, len(lines) - 2)
+            cut = lines.find(b"=", cut) if b"=" in lines[cut:] else len(lines)
         yield binascii.a2b_qp(lines[:cut])
         rest = lines[cut:]
     if rest:

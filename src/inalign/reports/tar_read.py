@@ -12,6 +12,7 @@ from inalign.reports.sniff import is_tar_header
 def untar(source: Chunks, meter: Meter, what: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Name and octets of each file. The octets are to be read before the next file is asked for."""
     while is_tar_header(header := source.take(512)):
+        meter.entry()
         size = _number(header[124:136])
         if header[156:157] in (b"\0", b"0", b"7"):
             name = header[:100].split(b"\0")[0].decode("utf-8", "replace")
