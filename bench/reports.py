@@ -2,44 +2,34 @@
 
     python bench/reports.py [--peer /tmp/parsedmarc/bin/python] [--runs 3] [--quick]
 
-Writes build/bench/reports.jsonl and the figures of docs/benchmarks.md. The peer is parsedmarc in an environment of its
+Writes the figures of docs/benchmarks.md. The peer is parsedmarc in an environment of its
 own (`bench/README.md`); it parses a tenth of the corpus only, whose reports have the same mixture of sizes.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import gzip
-import io
 import json
-import math
 import os
 import platform
-import random
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from processes import Peak, launch
+from report_corpus import make
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: python bench/reports.py -->\n", "<!-- end of report figures -->\n"
-REPORTS, MEDIAN, SIGMA, MOST = 2_000, 5, 2.45, 20_000
-MAILS = 2_000
-MAIL_RECORDS = 5
-HUGE_OCTETS = 200_000_000
-BEGINNING = 1_780_272_000
-"""2026-06-01."""
 BUDGETS = {
     "parse": (60_000, 3_000),
     "huge": (25_000, None),
@@ -49,7 +39,7 @@ BUDGETS = {
 """Records and reports a second of design; of the huge report, 8 s for 200 MB."""
 
 PARSE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from inalign.reports.read import read_pieces
 number = 0
@@ -61,27 +51,29 @@ def pieces(path):
     with path.open("rb") as file:
         while piece := file.read(1 << 16):
             yield piece
-begun = time.perf_counter()
+begun, cpu = time.perf_counter(), time.process_time()
 for path in paths:
     read_pieces(pieces(path), None, lambda: sink)
 took = time.perf_counter() - begun
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"records": number, "reports": len(paths), "seconds": took, "mb": peak}))
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+told = {"records": number, "reports": len(paths), "seconds": took, "cpu": time.process_time() - cpu}
+print(json.dumps(told | {"mb": int(peak.split()[1]) / 1024}))
 """
 PEER_PARSE = """
-import json, logging, resource, sys, time
+import json, logging, sys, time
 from pathlib import Path
 logging.disable(logging.CRITICAL)
 import parsedmarc
 number = 0
 paths = sorted(Path(sys.argv[1]).iterdir())
-begun = time.perf_counter()
+begun, cpu = time.perf_counter(), time.process_time()
 for path in paths:
     found = parsedmarc.parse_report_file(str(path), offline=True, always_use_local_files=True)
     number += len(found["report"]["records"])
 took = time.perf_counter() - begun
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"records": number, "reports": len(paths), "seconds": took, "mb": peak}))
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+told = {"records": number, "reports": len(paths), "seconds": took, "cpu": time.process_time() - cpu}
+print(json.dumps(told | {"mb": int(peak.split()[1]) / 1024}))
 """
 
 
@@ -91,6 +83,8 @@ class Run(NamedTuple):
     records: int
     reports: int
     seconds: float
+    cpu: float
+    """Seconds of processor time of all its processes."""
     mb: float
 
 
@@ -103,118 +97,6 @@ class Case(NamedTuple):
     measure: Callable[[], Run]
 
 
-# The corpus
-
-
-def addresses(chance: random.Random) -> list[str]:
-    """A sixth of them IPv6."""
-    found = []
-    for _ in range(20_000):
-        if chance.random() < 1 / 6:
-            found.append(f"2001:db8:{chance.randrange(65_536):x}::{chance.randrange(1, 65_536):x}")
-        else:
-            octets = (chance.randrange(1, 224), chance.randrange(256), chance.randrange(256), chance.randrange(1, 255))
-            found.append(".".join(map(str, octets)))
-    return found
-
-
-def report(chance: random.Random, number: int, records: int, pool: list[str]) -> bytes:
-    """A report in the form that large receivers send, a day and a domain later each."""
-    domain, begin = f"brand{number % 40}.example", BEGINNING + number // 80 * 86_400
-    parts = [
-        '<?xml version="1.0" encoding="UTF-8"?>\n<feedback>\n  <version>1.0</version>\n  <report_metadata>\n'
-        f"    <org_name>Reporter {number % 10}</org_name>\n    <email>dmarc@reporter{number % 10}.example</email>\n"
-        f"    <report_id>{chance.getrandbits(60)}</report_id>\n    <date_range>\n      <begin>{begin}</begin>\n"
-        f"      <end>{begin + 86_399}</end>\n    </date_range>\n  </report_metadata>\n  <policy_published>\n"
-        f"    <domain>{domain}</domain>\n    <adkim>r</adkim>\n    <aspf>r</aspf>\n"
-        f"    <p>{chance.choice(('none', 'quarantine', 'reject'))}</p>\n    <sp>reject</sp>\n    <pct>100</pct>\n"
-        "  </policy_published>\n"
-    ]
-    parts += [_record(chance, domain, pool) for _ in range(records)]
-    return "".join([*parts, "</feedback>\n"]).encode()
-
-
-def _record(chance: random.Random, domain: str, pool: list[str]) -> str:
-    author = chance.choice(("", "", "", "mail.", "news.")) + domain
-    sender = f"sender{chance.randrange(12)}.example"
-    dkim = chance.choices(("pass", "fail", "neutral", "permerror"), (88, 8, 2, 2))[0]
-    spf = chance.choices(("pass", "softfail", "fail", "none"), (80, 8, 7, 5))[0]
-    disposition = chance.choices(("none", "quarantine", "reject"), (90, 6, 4))[0]
-    is_own = chance.random() < 0.5
-    signatures = _signature(domain, f"s{chance.randrange(4)}", dkim)
-    if chance.random() < 1 / 3:
-        signatures += _signature(sender, "k1", "pass")
-    reason = (
-        "        <reason>\n          <type>forwarded</type>\n          <comment></comment>\n        </reason>\n"
-        if chance.random() < 0.04
-        else ""
-    )
-    return (
-        f"  <record>\n    <row>\n      <source_ip>{pool[int(len(pool) * chance.random() ** 3)]}</source_ip>\n"
-        f"      <count>{max(1, int(math.exp(chance.gauss(0.7, 1.6))))}</count>\n      <policy_evaluated>\n"
-        f"        <disposition>{disposition}</disposition>\n"
-        f"        <dkim>{'pass' if dkim == 'pass' else 'fail'}</dkim>\n"
-        f"        <spf>{'pass' if spf == 'pass' and is_own else 'fail'}</spf>\n{reason}      </policy_evaluated>\n"
-        f"    </row>\n    <identifiers>\n      <header_from>{author}</header_from>\n    </identifiers>\n"
-        f"    <auth_results>\n{signatures}      <spf>\n        <domain>{author if is_own else sender}</domain>\n"
-        f"        <scope>mfrom</scope>\n        <result>{spf}</result>\n      </spf>\n    </auth_results>\n  </record>\n"
-    )
-
-
-def _signature(domain: str, selector: str, result: str) -> str:
-    return (
-        f"      <dkim>\n        <domain>{domain}</domain>\n        <selector>{selector}</selector>\n"
-        f"        <result>{result}</result>\n      </dkim>\n"
-    )
-
-
-def mail(number: int, data: bytes) -> bytes:
-    """As a reporter sends it."""
-    text = base64.encodebytes(data).decode()
-    return (
-        f"From: dmarc@reporter{number % 10}.example\r\nTo: reports@brand.example\r\nSubject: Report {number}\r\n"
-        f"Date: Tue, 02 Jun 2026 00:10:00 +0000\r\nMessage-ID: <{number}@reporter.example>\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nA report.\r\n'
-        f'--b\r\nContent-Type: application/gzip; name="r{number}.xml.gz"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-    ).encode() + f"{text}\n--b--\n".replace("\n", "\r\n").encode()
-
-
-def make(folder: Path, *, scale: float) -> int:
-    """Files of reports, mails, a tenth of both for the peer, and one huge report; returns the records of the files."""
-    chance = random.Random(1)
-    pool = addresses(chance)
-    for name in ("files", "files-tenth", "mails", "mails-tenth", "huge"):
-        (folder / name).mkdir(parents=True)
-    normal, reports = statistics.NormalDist(), int(REPORTS * scale)
-    sizes = [
-        min(MOST, max(1, round(MEDIAN * math.exp(SIGMA * normal.inv_cdf((place + 0.5) / reports)))))
-        for place in range(reports)
-    ]
-    tenth = set(range(5, reports, 10))  # of the sizes in their order, so of all sizes
-    for number, size in enumerate(sizes):
-        data = report(chance, number, size, pool)
-        packed = gzip.compress(data, mtime=0) if number % 5 < 3 else _zipped(data)
-        for name in ("files", *(["files-tenth"] if number in tenth else [])):
-            (folder / name / f"{number}{'.xml.gz' if number % 5 < 3 else '.zip'}").write_bytes(packed)
-    for number in range(int(MAILS * scale)):
-        data = mail(number, gzip.compress(report(chance, 100_000 + number, MAIL_RECORDS, pool), mtime=0))
-        for name in ("mails", *(["mails-tenth"] if number % 10 == 5 else [])):
-            (folder / name / f"{number}.eml").write_bytes(data)
-    sample = len(report(random.Random(7), 0, 2_000, pool)) / 2_000
-    (folder / "huge" / "huge.xml").write_bytes(report(chance, 200_000, int(HUGE_OCTETS * scale / sample), pool))
-    return sum(sizes)
-
-
-def _zipped(data: bytes) -> bytes:
-    octets = io.BytesIO()
-    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("report.xml", (2026, 6, 2, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
-    return octets.getvalue()
-
-
-# The measurements
-
-
 def parse(python: str, code: str, folder: Path) -> Run:
     """In one process that does nothing else; its own memory."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -222,6 +104,12 @@ def parse(python: str, code: str, folder: Path) -> Run:
         [python, "-c", code, str(folder)], capture_output=True, text=True, check=True, env=environment, timeout=1_200
     )
     return Run(**json.loads(done.stdout))
+
+
+def _cpu() -> float:
+    """Of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def ingest(folder: Path, work: Path) -> Run:
@@ -232,14 +120,14 @@ def ingest(folder: Path, work: Path) -> Run:
     log = work / "log"
     command = [sys.executable, "-m", "inalign", "ingest", "--json", "--offline"]
     os.environ["PYTHONPATH"] = str(ROOT / "src")
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), _cpu()
     process = launch([*command, "--config", str(work / "inalign.toml"), str(folder)], log)
     with Peak([process.pid]) as peak:
         process.wait(1_200)
     took = time.perf_counter() - begun
     told = json.loads(log.read_text().splitlines()[-1])
     assert process.returncode == 0, told
-    return Run(told["records"], told["reports"]["aggregate"], took, peak.mb)
+    return Run(told["records"], told["reports"]["aggregate"], took, _cpu() - cpu, peak.mb)
 
 
 def peer_command(python: str, folder: Path, work: Path) -> Run:
@@ -251,13 +139,14 @@ def peer_command(python: str, folder: Path, work: Path) -> Run:
         "silent = True\nn_procs = 2\n"
     )
     command = [str(Path(python).with_name("parsedmarc")), "-c", str(work / "peer.ini")]
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), _cpu()
     process = launch([*command, *map(str, sorted(folder.iterdir()))], work / "log")
     with Peak([process.pid]) as peak:
         process.wait(1_200)
     took = time.perf_counter() - begun
+    used = _cpu() - cpu
     stored = json.loads((work / "aggregate.json").read_text())
-    return Run(sum(len(one["records"]) for one in stored), len(stored), took, peak.mb)
+    return Run(sum(len(one["records"]) for one in stored), len(stored), took, used, peak.mb)
 
 
 def cases(folder: Path, peer: str | None) -> list[Case]:
@@ -315,8 +204,8 @@ def page(todo: list[Case], runs: dict[tuple[str, str], list[Run]], peer: str | N
         f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}"
         + (f", parsedmarc {_version(peer)}" if peer else "")
         + f".\nLoad average before the first run {busy[0]:.1f}, after each {after}.\n",
-        "| case | who | records/s | reports/s | seconds | peak MB | ratio | budget |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| case | who | records/s | reports/s | records a CPU second | seconds | peak MB | ratio | budget |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for case in todo:
         done, theirs = runs[case.name, case.who], runs.get((case.name, "parsedmarc"), [])
@@ -330,6 +219,7 @@ def page(todo: list[Case], runs: dict[tuple[str, str], list[Run]], peer: str | N
         lines.append(
             f"| {case.title} | {case.who} | {_rate([run.records / run.seconds for run in done])} "
             f"| {_rate([run.reports / run.seconds for run in done])} "
+            f"| {_rate([run.records / run.cpu for run in done])} "
             f"| {statistics.median(run.seconds for run in done):.1f} | {max(run.mb for run in done):.0f} "
             f"| {ratio} | {budget} |"
         )

@@ -41,6 +41,8 @@ def open_questions(settings: Settings, path: Path | None, *, offline: bool = Fal
     `offline`: DNS is asked nothing for judging.
     """
     folders = Folders(base=store_folder(settings, path))
+    if not settings.store.url and not folders.store.exists():
+        raise StoreError(f"{folders.store}: there is no store yet; `inalign ingest` makes it")
     become_owner(folders.base)
     try:
         engine = open_store(settings, path)

@@ -181,6 +181,7 @@ class Keeper:
     async def _find_names(self, ends: asyncio.Event) -> None:
         """Never on the way of a report: what takes long takes long here."""
         if self.resolver is None:
+            await ends.wait()  # whoever returns ends the keeper
             return
         while not ends.is_set():
             await _pause(ends, NAMES_SECONDS)

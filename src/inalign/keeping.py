@@ -6,9 +6,12 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
 from inalign.errors import Error, SettingsError
 from inalign.flow.judged_views import all_views
@@ -16,17 +19,22 @@ from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
-from inalign.milterd.listen import listen, parse_address
+from inalign.milterd.listen import Address, InetAddress, listen, parse_address
 from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.sourcing import make_sources, make_trust
+from inalign.store.accounts import Accounts
 from inalign.store.control import Control
 from inalign.store.maintenance import Retention
 from inalign.store.places import Places
+from inalign.store.queries.view import View
 from inalign.store.spool import Spool
 from inalign.store_access import Folders, open_store, store_folder
 from inalign.telemetry import configure_logging
 from inalign.transport.dns import LiveResolver
+
+if TYPE_CHECKING:
+    from inalign.web.server import WebServer
 
 log = logging.getLogger("inalign")
 
@@ -130,12 +138,42 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
             [bind_local(keeper.folders.socket)],
         )
     ]
+    servers += _pages(settings, keeper, views)
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
         route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
     return [server.run() for server in servers]
+
+
+def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
+    """Nobody but this host may read where nobody can sign in."""
+    from inalign.web.app import WebOptions, make_app  # noqa: PLC0415 - in the keeper alone
+    from inalign.web.server import WebServer  # noqa: PLC0415
+
+    if not settings.web.listen:
+        return []
+    address = parse_address(settings.web.listen)
+    options = WebOptions(url=settings.web.url, loopback=is_loopback(address), zone=settings.web.zone)
+    if not options.loopback and Accounts(keeper.control).none_yet():
+        log.error(
+            "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
+            address,
+        )
+        return []
+    app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
+    return [WebServer(app, [listen(address)])]
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether only this host reaches it."""
+    if not isinstance(address, InetAddress):
+        return True
+    try:
+        return ip_address(address.host).is_loopback
+    except ValueError:
+        return address.host == "localhost"
 
 
 def check_keeper(settings: Settings, path: Path | None) -> None:
@@ -145,6 +183,10 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_trust(settings)
         make_directory(settings, path)
         push = settings.intake.push
+        if settings.web.listen:
+            parse_address(settings.web.listen)
+        if settings.web.zone not in available_timezones():
+            raise SettingsError(f"{place(path, 'web.zone')}: web.zone: no time zone is called {settings.web.zone}")
         if push.listen:
             parse_address(push.listen)
             if not push.tokens:

@@ -37,13 +37,15 @@ from inalign.transport.run import run
 log = logging.getLogger("inalign")
 
 JOB_ITEMS = 40
-JOB_OCTETS = 4 << 20
+JOB_OCTETS = 1 << 20
 """Of one job of a process: enough that handing it over costs nothing, and little enough to share the work."""
 PARENT_SECONDS = 1.0
 """How often a reading process looks whether its parent is there."""
 BATCH_REPORTS = 4_000
+BATCH_RECORDS = 60_000
 BATCH_OCTETS = 64 << 20
-"""Of one transaction, as deliveries; what they unpack to is in files."""
+"""Of one transaction: large enough for the database, and small enough for memory, where rows wait for it; octets are
+those of the deliveries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,17 +146,18 @@ class Loader:
         reason: they are not done. Raises `StoreError`; what was not told of is to be loaded again."""
         missing: list[tuple[Item, str]] = []
         batch: list[ItemRead] = []
-        reports = octets = 0
+        reports = records = octets = 0
         for read in self._read(items):
             if isinstance(read, tuple):
                 missing.append(read)
                 continue
             batch.append(read)
             reports += len(read.reads)
+            records += sum(int(each.rows.row["records"]) for each in read.reads)
             octets += read.octets
-            if reports >= BATCH_REPORTS or octets >= BATCH_OCTETS:
+            if reports >= BATCH_REPORTS or records >= BATCH_RECORDS or octets >= BATCH_OCTETS:
                 self._store(batch, done)
-                batch, reports, octets = [], 0, 0
+                batch, reports, records, octets = [], 0, 0, 0
         self._store(batch, done)
         return missing
 

@@ -14,6 +14,7 @@ from msgspec import Meta, field
 from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
 from inalign.settings_store import EvaluationsSettings, StoreSettings
+from inalign.settings_web import WebSettings
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 DEFAULT_LISTEN = "inet:127.0.0.1:8899"
@@ -469,3 +470,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     insight: InsightSettings = field(default_factory=InsightSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    web: WebSettings = field(default_factory=WebSettings)

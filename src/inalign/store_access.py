@@ -21,6 +21,11 @@ class Folders:
     base: Path
 
     @property
+    def store(self) -> Path:
+        """The file of DuckDB."""
+        return self.base / "store.duckdb"
+
+    @property
     def spool(self) -> Path:
         return self.base / "spool"
 
@@ -94,7 +99,7 @@ def open_store(settings: Settings, path: Path | None) -> Engine:
         from inalign.store.duckdb_engine import DuckDbEngine  # noqa: PLC0415 - 40 MB that no other process needs
 
         engine = DuckDbEngine(
-            store_folder(settings, path) / "store.duckdb",
+            Folders(base=store_folder(settings, path)).store,
             memory_mb=settings.store.memory_mb,
             threads=settings.store.threads,
         )

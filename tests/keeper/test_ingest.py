@@ -140,6 +140,15 @@ def test_with_a_keeper_it_goes_through_the_spool(tmp_path: Path) -> None:
     assert messages(tmp_path) == 10
 
 
+def test_keeper_goes_on_without_reverse_names(tmp_path: Path) -> None:
+    served = Served(tmp_path, "reverse_names = false\n")
+    try:
+        time.sleep(1.5)
+        assert served.process.poll() is None
+    finally:
+        served.end()
+
+
 def test_second_keeper_says_who_has_the_store(tmp_path: Path) -> None:
     served = Served(tmp_path)
     try:
@@ -196,3 +205,29 @@ def test_report_waits_while_the_store_cannot_be_reached(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert b"clickhouse://127.0.0.1:9/x" in ended.stderr
     assert len(spool.waiting()) == 1
+
+
+def test_pipe_is_done_when_the_mail_is_in_the_spool_and_tried_again_else(tmp_path: Path) -> None:
+    settings = tmp_path / "inalign.toml"
+    settings.write_text('[store]\nfolder = "store"\n')
+    words = [sys.executable, "-m", "inalign", "ingest", "--config", str(settings), "--pipe", "-"]
+    assert subprocess.run(words, input=report_mail(1), check=False).returncode == 0
+    assert len(Spool(tmp_path / "store/spool").waiting()) == 1
+    settings.write_text('[store]\nfolder = "inalign.toml/below"\n')
+    refused = subprocess.run(words, input=report_mail(1), check=False, capture_output=True)
+    assert (refused.returncode, refused.stderr[:9]) == (75, b"try again")
+
+
+def test_who_finds_the_store_busy_with_no_keeper_loads_it_in_the_end(tmp_path: Path) -> None:
+    write_reports(tmp_path / "in", range(3), messages=2)
+    (tmp_path / "store").mkdir(mode=0o700)
+    file = tmp_path / "store" / "store.duckdb"
+    holder = (
+        "import time; from pathlib import Path; from inalign.store.duckdb_engine import DuckDbEngine; "
+        f"engine = DuckDbEngine(Path({str(file)!r})); engine.migrate(); time.sleep(5)"
+    )
+    busy = subprocess.Popen([sys.executable, "-c", holder])
+    time.sleep(1.5)
+    told = ingest(tmp_path, str(tmp_path / "in"))
+    busy.wait(20)
+    assert told["messages"] == 6

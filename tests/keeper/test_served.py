@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import smtplib
+import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,15 @@ exchange_timeout_seconds = 0.2
 def served(tmp_path: Path) -> Iterator[Everything]:
     made = Everything(tmp_path)
     wait_until(made.socket.exists, "the keeper", 20.0)
-    time.sleep(0.3)
+    for port in (made.push_port, made.lmtp_port):
+        wait_until(partial(answers, port), f"port {port}", 20.0)
     yield made
     made.end()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_reports_are_asked_of_the_keeper_as_of_the_store(served: Everything, tmp_path: Path) -> None:

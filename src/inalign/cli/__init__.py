@@ -17,6 +17,7 @@ COMMANDS = {
     "config": "Validate the configuration, or print the sample.",
     "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
     "ingest": "Read reports into the store.",
+    "intake": "Show how sources of reports stand; the quarantine and its replay.",
     "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "reports": "Show what the reports say.",
@@ -26,6 +27,7 @@ COMMANDS = {
     "sign": "Sign a saved message.",
     "store": "Back up the store, restore it, make it smaller, purge a domain from it.",
     "up": "Start all of Inalign and say what to add to the mail server.",
+    "user": "Who may use the pages: users, passwords, tokens.",
     "verify": "Authenticate saved messages and explain each step.",
 }
 

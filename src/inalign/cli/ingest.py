@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
-from inalign.flow.ingest import Item
+from inalign.errors import Error
+from inalign.flow.ingest import Item, spooled_item
 from inalign.inputs import Inputs
 from inalign.keeping import make_reader_options, processes
 from inalign.loading import ItemOutcome, Loader
 from inalign.receipt import Receipt, Refusing, receipt_of
+from inalign.settings import Settings
 from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
@@ -27,6 +31,8 @@ from inalign.transport.run import run
 
 EXIT_FINDING = 1
 POLL_SECONDS = 0.1
+TAKE_OVER_SECONDS = 2.0
+"""After so long it is looked whether the store is free: who had it open may have been no keeper."""
 MAX_OCTETS = 512 << 20
 """Of one file that is handed to a keeper, which takes it whole; larger ones are read with the keeper stopped."""
 
@@ -38,6 +44,11 @@ _PLACE = click.Path(path_type=Path, exists=True)
 @click.argument("paths", nargs=-1, metavar="PATH…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--offline", is_flag=True, help="Look nothing up: the mails that carried reports are not verified anew.")
+@click.option(
+    "--pipe",
+    is_flag=True,
+    help="For a mail server: put it into the spool for the keeper; exit 0 when it is there, 75 to be tried again.",
+)
 @click.option("--test-source", metavar="NAME", help="Look at a source of the settings without taking anything.")
 @click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging; nothing is looked up.")
 @click.option("--ptr", "hosts", multiple=True, type=_PLACE, help="Reverse names: a line has address, tab, name.")
@@ -50,6 +61,7 @@ def command(
     *,
     as_json: bool,
     offline: bool,
+    pipe: bool,
     test_source: str | None,
     zones: tuple[Path, ...],
     hosts: tuple[Path, ...],
@@ -66,6 +78,8 @@ def command(
 
     Example: inalign ingest /var/mail/dmarc reports/
     """
+    if pipe:
+        _pipe(config, paths)
     settings, path = load(config)
     if test_source is not None:
         for line in run(try_source(settings, path, test_source)):
@@ -86,7 +100,7 @@ def command(
         try:
             engine = open_store(settings, path)
         except StoreBusy:
-            _hand_over(inputs, folders, total, bar.update)
+            _hand_over(inputs, settings, path, total, bar.update)
         else:
             options = make_reader_options(settings, path, offline=offline or bool(zones))
             loader = Loader(engine, folders.work, options, processes=processes(settings))
@@ -151,8 +165,27 @@ def _delivery(item: Item) -> Delivery:
     return Delivery(content=content, name=item.name, source=item.source, received=item.received)
 
 
-def _hand_over(inputs: Inputs, folders: Folders, total: Receipt, advance: Advance) -> None:
-    """A keeper has the store open: put all into its spool, and wait for what it says."""
+def _pipe(config: Path | None, paths: tuple[str, ...]) -> NoReturn:
+    """What a mail server hands over is on the disk when it hears 0, and stays in its queue else."""
+    try:
+        folders = Folders(base=store_folder(*load(config)))
+        become_owner(folders.base)
+        spool = Spool(folders.spool)
+        inputs = Inputs(paths, folders.base)
+        for item in inputs:
+            spool.put(_delivery(item))
+        problem = "; ".join(f"{name}: {reason}" for name, reason in inputs.problems)
+    except (Error, OSError) as failure:
+        problem = str(failure)
+    if problem:
+        click.echo(f"try again: {problem}", err=True)
+    sys.exit(os.EX_TEMPFAIL if problem else 0)
+
+
+def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Receipt, advance: Advance) -> None:
+    """Another process has the store open: put all into the spool, and wait for what a keeper says of it. Where that
+    was no keeper, and ends, load it here."""
+    folders = Folders(base=store_folder(settings, path))
     spool, control = Spool(folders.spool), Control(folders.control)
     waiting: dict[str, int] = {}
     try:
@@ -162,11 +195,41 @@ def _hand_over(inputs: Inputs, folders: Folders, total: Receipt, advance: Advanc
                 continue
             waiting[spool.put(_delivery(item))] = item.length or 0
             _take_receipts(control, waiting, total, advance)
+        tried = time.monotonic()
         while waiting:
             time.sleep(POLL_SECONDS)
             _take_receipts(control, waiting, total, advance)
+            if waiting and time.monotonic() - tried > TAKE_OVER_SECONDS:
+                tried = time.monotonic()
+                try:
+                    engine = open_store(settings, path)
+                except StoreBusy:
+                    continue
+                load_spooled(engine, settings, path, list(waiting), total)
+                engine.close()
+                return
     finally:
         control.close()
+
+
+def load_spooled(engine: Engine, settings: Settings, path: Path | None, names: list[str], total: Receipt) -> None:
+    """Load items of the spool, of those that are still there."""
+    folders = Folders(base=store_folder(settings, path))
+    spool = Spool(folders.spool)
+    loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+
+    def done(outcome: ItemOutcome) -> None:
+        total.add(receipt_of(outcome))
+        if outcome.refused:
+            spool.refuse(outcome.item.spooled, [Reason(each.code, each.detail) for each in outcome.refused])
+        else:
+            spool.remove([outcome.item.spooled])
+
+    items = [spooled_item(spool.path(name), name) for name in names if spool.path(name).exists()]
+    try:
+        loader.load(items, done)
+    finally:
+        loader.close()
 
 
 def _take_receipts(control: Control, waiting: dict[str, int], total: Receipt, advance: Advance) -> None:

@@ -11,7 +11,7 @@ from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
 from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import Filters
+from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
 
 SOURCES, PLAN = "sources", "plan"
@@ -71,6 +71,8 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
     (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
     rows: list[PlanRow] = []
     for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
+        if not is_visible(filters, judgement.facts.domain):
+            continue
         if len(rows) == filters.limit:
             return Answer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
         rows.append(plan_row(judging.plan(judgement)))
@@ -80,7 +82,8 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
 def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
     """Domains from one on, with their sources."""
     for judgement in judging.judgements(filters.domain or None, _span(filters), since=domain):
-        yield judgement.facts.domain, source_rows(judgement)
+        if is_visible(filters, judgement.facts.domain):
+            yield judgement.facts.domain, source_rows(judgement)
 
 
 def _span(filters: Filters) -> Span:

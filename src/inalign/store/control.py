@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -34,6 +34,14 @@ _STEPS = {
         "CREATE TABLE reputation (address TEXT PRIMARY KEY, word TEXT NOT NULL)",
         "CREATE TABLE overrides (domain TEXT, source TEXT, class TEXT NOT NULL, service TEXT NOT NULL, "
         "at REAL NOT NULL, PRIMARY KEY (domain, source))",
+    ),
+    3: (
+        "CREATE TABLE users (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
+        "CREATE TABLE sessions (id TEXT PRIMARY KEY, user TEXT NOT NULL, at REAL NOT NULL, record BLOB NOT NULL)",
+        "CREATE INDEX sessions_user ON sessions (user)",
+        "CREATE TABLE tokens (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
+        "CREATE TABLE links (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
+        "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
 }
 

@@ -36,7 +36,7 @@ from inalign.reports.report import (
 from inalign.store.columns import COUNTERS
 from inalign.store.places import CACHED, Place, Places
 
-MEMORY_OCTETS = 1 << 20
+MEMORY_OCTETS = 1 << 18
 """Of a report's lines; more go to a temporary file."""
 MAX_TEXT = 1_000
 """Characters of a text that is a column of its own; the raw report has all of it."""

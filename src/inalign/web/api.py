@@ -40,8 +40,7 @@ def routes(ask: Ask, views: Mapping[str, View] = VIEWS) -> list[Route]:
                 return problem_response(400, str(problem))
             except Error as problem:
                 return problem_response(503, str(problem))
-            fields = {AFTER: found.after} if found.after else {}
-            return Response(msgspec.json.encode(found.rows), media_type="application/json", headers=fields)
+            return rows_response(found)
 
         return Route(f"/api/v1/{view.name}", answer, methods=["GET"])
 
@@ -51,12 +50,20 @@ def routes(ask: Ask, views: Mapping[str, View] = VIEWS) -> list[Route]:
     return [Route("/api/v1/openapi.json", description, methods=["GET"]), *map(view_route, views.values())]
 
 
+def rows_response(found: Answer[Struct]) -> Response:
+    """The rows as one array."""
+    fields = {AFTER: found.after} if found.after else {}
+    return Response(msgspec.json.encode(found.rows), media_type="application/json", headers=fields)
+
+
 def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
     """The filters of a query string; raises `ParseError` naming the parameter."""
     given: dict[str, str] = {}
     for name, value in parameters:
         if name in given:
             raise ParseError(f"{name[:100]!r} is there twice")
+        if name == "scope":
+            raise ParseError("scope: nobody chooses his own")
         given[name] = value
     try:
         return msgspec.convert({name: value for name, value in given.items() if value}, Filters, strict=False)

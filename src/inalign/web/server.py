@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 MAX_CONNECTIONS = 256
 """At a time; a further one is answered 503. A page needs a few, and report senders come one after the other."""
@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
 class WebServer:
     """One application on some sockets."""
 
-    def __init__(self, app: Starlette, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         self._sockets = list(sockets)
         self._server = _Server(
             uvicorn.Config(

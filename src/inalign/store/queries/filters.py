@@ -39,9 +39,18 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: int = 1_000
     after: str = ""
     """The cursor of the last answer: rows behind it."""
+    scope: tuple[str, ...] | None = None
+    """The domains, with all below them, that whoever asks may see; None: all. Set by the server alone, never read from
+    a question."""
 
 
-NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after"))
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", "scope"))
+
+
+def is_visible(filters: Filters, domain: str) -> bool:
+    """Whether a domain is in the scope: for answers that are not SQL's."""
+    scope = filters.scope
+    return scope is None or any(domain == name or domain.endswith(f".{name}") for name in scope)
 
 
 class Condition(NamedTuple):
@@ -62,6 +71,16 @@ def condition(filters: Filters, *, clock: str = "") -> Condition:
         # Not LIKE: domain names have underscores, and the engines differ in how these are escaped.
         parts.append("(t.domain = :domain OR right(t.domain, :below_length) = :below)")
         parameters |= {"domain": domain, "below": f".{domain}", "below_length": len(domain) + 1}
+    if filters.scope is not None:
+        seen = ["1 = 0"]
+        for place, name in enumerate(filters.scope):
+            seen.append(f"t.domain = :scope_{place} OR right(t.domain, :scope_length_{place}) = :scope_below_{place}")
+            parameters |= {
+                f"scope_{place}": name,
+                f"scope_below_{place}": f".{name}",
+                f"scope_length_{place}": len(name) + 1,
+            }
+        parts.append(f"({' OR '.join(seen)})")
     if filters.since is not None:
         parts.append(f"t.{clock} >= :since" if clock else "t.day >= :since")
         parameters["since"] = _seconds(filters.since) if clock else filters.since

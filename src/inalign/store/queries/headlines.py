@@ -225,7 +225,9 @@ def _plus(counters: tuple[str, ...]) -> str:
 
 def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
     """p and sp of each domain as the newest report has them."""
-    where, parameters = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until))
+    where, parameters = condition(
+        Filters(domain=filters.domain, since=filters.since, until=filters.until, scope=filters.scope)
+    )
     found = engine.query(
         f"SELECT t.domain, t.p, t.sp, max(t.end_at) AS newest FROM reports AS t WHERE {COUNTED} AND {where} "
         "GROUP BY t.domain, t.p, t.sp ORDER BY newest, t.p, t.sp",

@@ -151,8 +151,9 @@ def report(engine: Engine, filters: Filters) -> Answer[ReportDetail]:
     one: dict[str, Parameter] = {"key": filters.key}
     names = [name for name in ReportDetail.__struct_fields__ if name not in ("rows", "conflicts")]
     columns = ", ".join(f"t.{name} AS {name}" for name in names)
-    sql = f"SELECT {columns}, '' AS rows, '' AS conflicts FROM reports AS t WHERE t.report_key = :key"
-    found = page(engine, Filters(limit=1), Question(sql, one, ReportDetail, (Order("report_key"),))).rows
+    where, seen = condition(Filters(key=filters.key, scope=filters.scope))
+    sql = f"SELECT {columns}, '' AS rows, '' AS conflicts FROM reports AS t WHERE {where}"
+    found = page(engine, Filters(limit=1), Question(sql, seen, ReportDetail, (Order("report_key"),))).rows
     if not found:
         return Answer(())
     (detail,) = found
@@ -161,7 +162,7 @@ def report(engine: Engine, filters: Filters) -> Answer[ReportDetail]:
     sql = f"SELECT {columns} FROM records AS t WHERE t.report_key = :key{span}"
     where_it_is: dict[str, Parameter] = {**one, "day": detail.day, "domain": detail.domain}
     records = page(engine, filters, Question(sql, where_it_is, RecordRow, (Order("row"),)))
-    others = conflicts(engine, Filters(key=filters.key))
+    others = conflicts(engine, Filters(key=filters.key, scope=filters.scope))
     whole = replace(detail, rows=tuple(records.rows), conflicts=tuple(others.rows))
     return Answer((whole,), records.after)
 
@@ -182,7 +183,9 @@ class RawRow(Struct, frozen=True):
 
 
 def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
-    """What was delivered, of one report; no row where it is not kept any more."""
+    """What was delivered, of one report; no row where it is not kept, or whoever asks may not see all domains."""
+    if filters.scope is not None:
+        return Answer(())  # a mail may carry reports of other domains, too
     found = engine.query(
         "SELECT t.raw_digest, t.name, t.source, t.received_at, t.octets, t.form, t.content FROM raw AS t "
         "WHERE t.raw_digest IN (SELECT r.raw_digest FROM reports AS r WHERE r.report_key = :key)",

@@ -1,0 +1,235 @@
+"""`inalign intake`: how the sources of reports stand, the quarantine, and conflicts."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from inalign.cli.configuration import config_option, load
+from inalign.cli.ingest import load_spooled
+from inalign.cli.rows import print_json, visible
+from inalign.errors import Error
+from inalign.flow.ingest import Item, Tools, read_item
+from inalign.keeping import asn_database
+from inalign.receipt import Receipt
+from inalign.settings import Settings
+from inalign.sourcing import make_trust, try_source
+from inalign.store.control import Control
+from inalign.store.engine import Engine, StoreBusy
+from inalign.store.intake import Arrival, exchange, raw_content
+from inalign.store.places import Places
+from inalign.store.spool import Refused, Spool
+from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.transport.run import run
+
+EXIT_FINDING = 1
+
+
+@click.group()
+def command() -> None:
+    """Show how the sources of reports stand, and deal with what was refused or contradicts itself.
+
+    Example: inalign intake status
+    """
+
+
+@contextmanager
+def _opened(config: Path | None) -> Iterator[tuple[Settings, Path | None, Folders]]:
+    settings, path = load(config)
+    folders = Folders(base=store_folder(settings, path))
+    become_owner(folders.base)
+    yield settings, path, folders
+
+
+@command.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array of the sources.")
+@config_option
+def status(*, as_json: bool, config: Path | None) -> None:
+    """Each source: how it stands, when it ran last, what it took, its last error; and what waits.
+
+    Exit status: 0 all is well, 1 a source fails or something is in quarantine.
+
+    Example: inalign intake status
+    """
+    with _opened(config) as (_, _, folders):
+        control, spool = Control(folders.control), Spool(folders.spool)
+        records = control.sources()
+        control.close()
+    refused = list(spool.refused())
+    if as_json:
+        print_json(records)
+    else:
+        for each in records:
+            click.echo(
+                f"{each.name} ({each.kind}): {each.phase}, {each.taken} taken, last run {_time(each.last_run)}, "
+                f"last success {_time(each.last_success)}, next run {_time(each.next_run)}"
+            )
+            if each.last_error:
+                click.echo(f"  last error, {_time(each.last_error_at)}: {visible(each.last_error)}")
+        if not records:
+            click.echo("No source has run yet. They are set in [intake]; `inalign serve` or `inalign up` runs them.")
+        click.echo(f"{len(spool.waiting())} items wait to be loaded; {len(refused)} are in quarantine.")
+    is_failing = any(each.phase == "failed" for each in records)
+    sys.exit(EXIT_FINDING if is_failing or refused else 0)
+
+
+def _time(time: datetime | None) -> str:
+    return time.astimezone().isoformat(" ", "seconds") if time is not None else "-"
+
+
+@command.command("test")
+@click.argument("name")
+@config_option
+def test(name: str, config: Path | None) -> None:
+    """Look at one source without taking anything: log in, count, name the newest.
+
+    Example: inalign intake test reports
+    """
+    settings, path = load(config)
+    try:
+        seen = run(try_source(settings, path, name))
+    except OSError as problem:
+        raise click.ClickException(f"{name}: {problem}") from None
+    for line in seen:
+        click.echo(visible(line))
+
+
+@command.command("quarantine")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@config_option
+def quarantine(*, as_json: bool, config: Path | None) -> None:
+    """What was refused, oldest first, with the reasons.
+
+    Example: inalign intake quarantine
+    """
+    with _opened(config) as (_, _, folders):
+        refused = list(Spool(folders.spool).refused())
+    if as_json:
+        print_json(refused)
+        return
+    for each in refused:
+        click.echo(f"{each.id}  {_time(each.received)}  {each.octets} octets  {each.source}  {visible(each.name)}")
+        for reason in each.reasons:
+            click.echo(f"  {reason.code}: {visible(reason.detail)}")
+
+
+@command.command("replay")
+@click.argument("ids", nargs=-1, metavar="[ID]…")
+@click.option("--all", "everything", is_flag=True, help="All that is in quarantine.")
+@config_option
+def replay(ids: tuple[str, ...], *, everything: bool, config: Path | None) -> None:
+    """Try again to read what was refused, as after an upgrade.
+
+    Exit status: 0 all of it was read, 1 some was refused again.
+
+    Example: inalign intake replay --all
+    """
+    with _opened(config) as (settings, path, folders):
+        spool = Spool(folders.spool)
+        names = _chosen(spool, ids, everything=everything)
+        for name in names:
+            spool.replay(name)
+        try:
+            engine = open_store(settings, path)
+        except StoreBusy:
+            click.echo(f"{len(names)} items wait for the keeper, which has the store open.")
+            return
+        try:
+            total = Receipt()
+            load_spooled(engine, settings, path, names, total)
+        finally:
+            engine.close()
+    click.echo(
+        f"{len(names)} items: {msgspec.to_builtins(total.reports)} stored, {total.duplicates} were there already, "
+        f"{len(total.refused)} refused again"
+    )
+    sys.exit(EXIT_FINDING if total.refused else 0)
+
+
+def _chosen(spool: Spool, ids: tuple[str, ...], *, everything: bool) -> list[str]:
+    known: list[Refused] = list(spool.refused())
+    if everything:
+        return [each.id for each in known]
+    if not ids:
+        raise click.UsageError("name the items, as `inalign intake quarantine` does, or give --all")
+    names = {each.id for each in known}
+    for name in ids:
+        if name not in names:
+            raise click.UsageError(f"{name} is not in quarantine")
+    return list(ids)
+
+
+@command.command("discard")
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@config_option
+def discard(ids: tuple[str, ...], config: Path | None) -> None:
+    """Delete what was refused, for good.
+
+    Example: inalign intake discard 1795528027287777552-de0e76ba-3b7a2a7807763fe6
+    """
+    with _opened(config) as (_, _, folders):
+        spool = Spool(folders.spool)
+        for name in _chosen(spool, ids, everything=False):
+            spool.discard(name)
+
+
+@command.command("exchange")
+@click.argument("report_key")
+@click.argument("content_digest")
+@config_option
+def exchange_command(report_key: str, content_digest: str, config: Path | None) -> None:
+    """Let the other content of a report count, which `inalign reports conflicts` shows, in place of the first one.
+
+    The store of one machine is open in one process: stop `inalign serve` or `inalign up` first.
+
+    Example: inalign intake exchange 5b1f… 90ac…
+    """
+    with _opened(config) as (settings, path, folders):
+        engine = open_store(settings, path)
+        try:
+            tools = Tools(None, Places(asn_database(settings, path)), make_trust(settings), folders.work)
+            arrival = _conflict(engine, report_key, content_digest, tools)
+            exchange(engine, arrival, now=datetime.now(UTC), folder=folders.work)
+            arrival.rows.close()
+        finally:
+            engine.close()
+    click.echo(f"The content {content_digest} counts now.")
+
+
+class ConflictError(Error):
+    """The content cannot be exchanged."""
+
+
+def _conflict(engine: Engine, key: str, digest: str, tools: Tools) -> Arrival:
+    """The content as it came, read again."""
+    asked = {"key": key, "digest": digest}
+    found = engine.query(
+        "SELECT raw_digest, source, received_at, carrier, carrier_reason FROM conflicts"
+        " WHERE report_key = :key AND content_digest = :digest",
+        asked,
+    )
+    if not found:
+        raise ConflictError(f"there is no content {digest} of a report {key}; `inalign reports conflicts` lists them")
+    raw_digest, source, received_at, carrier, reason = found[0]
+    raw = engine.query("SELECT name, form, content FROM raw WHERE raw_digest = :raw", {"raw": raw_digest})
+    if not raw:
+        raise ConflictError("its delivery is not kept any more")
+    tools.folder.mkdir(mode=0o700, exist_ok=True)
+    received = datetime.fromtimestamp(int(str(received_at)), UTC)
+    with tempfile.NamedTemporaryFile(dir=tools.folder) as file:
+        file.write(raw_content(str(raw[0][1]), str(raw[0][2])))
+        file.flush()
+        item = Item(path=file.name, name=str(raw[0][0]), source=str(source), received=received)
+        read = run(read_item(item, tools, now=datetime.now(UTC)))
+    for each in read.reads:
+        if (each.rows.key, each.rows.digest) == (key, digest):
+            return Arrival(each.rows, str(source), received, str(raw_digest), str(carrier), str(reason), "")
+        each.rows.close()
+    raise ConflictError("its delivery holds another content now that it is read again; nothing was changed")

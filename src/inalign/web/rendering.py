@@ -1,0 +1,151 @@
+"""Templates become pages: always escaped, in the language and the zone of the visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from inalign.web import words
+from inalign.web.access import Visitor
+from inalign.web.assets import asset
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+ZONE_COOKIE = "inalign-zone"
+COOKIE_SECONDS = 365 * 86_400
+
+
+class Form(dict[str, str]):
+    """The fields of a form."""
+
+    def text(self, name: str) -> str:
+        """A field without blanks around it; empty where it is not there."""
+        return self.get(name, "").strip()
+
+
+class Place(NamedTuple):
+    """An entry of the menu."""
+
+    path: str
+    key: str
+
+
+class Renderer:
+    """Makes pages."""
+
+    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool) -> None:
+        self._menu = menu
+        self._zone = zone
+        self._https = https
+        self._environment = Environment(
+            loader=PackageLoader("inalign.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["asset"] = asset
+
+    def words(self, request: Request) -> words.Words:
+        """In the language of the visitor."""
+        kept = request.cookies.get(words.COOKIE, "")
+        return words.Words(words.choose(kept, request.headers.get("accept-language", "")))
+
+    def zone(self, request: Request) -> str:
+        """The one chosen, else that of the settings."""
+        kept = request.cookies.get(ZONE_COOKIE, "")
+        return kept if kept in available_timezones() else self._zone
+
+    def page(
+        self,
+        request: Request,
+        name: str,
+        visitor: Visitor | None,
+        values: Mapping[str, object] | None = None,
+        status: int = 200,
+    ) -> Response:
+        """The template of that name, filled in."""
+        chosen, zone = self.words(request), self.zone(request)
+        menu = [place for place in self._menu if visitor is not None]
+        context = {
+            "t": chosen,
+            "visitor": visitor,
+            "menu": menu,
+            "path": request.url.path,
+            "here": here(request),
+            "languages": words.LANGUAGES,
+            "zone": zone,
+            "form": Form(),
+            "show": Shower(chosen, ZoneInfo(zone)),
+            **(values or {}),
+        }
+        text = self._environment.get_template(f"{name}.html").render(context)
+        return HTMLResponse(text, status)
+
+    def keep(self, response: Response, name: str, value: str) -> None:
+        """A choice of the visitor, in a cookie."""
+        response.set_cookie(
+            name, value, max_age=COOKIE_SECONDS, path="/", secure=self._https, httponly=True, samesite="lax"
+        )
+
+
+class Shower:
+    """Values as text for a person."""
+
+    def __init__(self, chosen: words.Words, zone: ZoneInfo) -> None:
+        self._words = chosen
+        self._zone = zone
+
+    def __call__(self, value: object) -> str:
+        """Any value of a row."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return self._words("value.yes" if value else "value.no")
+        if isinstance(value, int):
+            return f"{value:,}"
+        if isinstance(value, float):
+            return f"{value:,.1f}"
+        if isinstance(value, datetime):
+            return f"{value.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        if isinstance(value, date):
+            return value.isoformat()
+        if isinstance(value, tuple | list | set | frozenset):
+            return ", ".join(self(each) for each in value)
+        return str(value)
+
+    def percent(self, value: float) -> str:
+        """A share: small ones are not nothing, large ones not all."""
+        if 0 < value < 1:
+            return "<1%"
+        return ">99%" if 99 < value < 100 else f"{value:.0f}%"
+
+    def moment(self, seconds: float) -> str:
+        """A time, in the zone."""
+        return f"{datetime.fromtimestamp(seconds, self._zone):%Y-%m-%d %H:%M}"
+
+
+def here(request: Request) -> str:
+    """The path with its query."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def local_path(text: str) -> str:
+    """A path of ours, or `/`: nobody is sent to another site by a link to this one."""
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    if not plain or not text.startswith("/") or text.startswith("//"):
+        return "/"
+    return text if ".." not in PurePosixPath(text.partition("?")[0]).parts else "/"
+
+
+def go(path: str, **query: str) -> Response:
+    """To that page of ours, by GET."""
+    return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)

@@ -1,0 +1,70 @@
+"""The words of the pages: the same keys in each language, each of them used, and the language that is asked for."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from inalign.web import tables, words
+from tests.house.citations import ROOT
+
+SOURCE = "\n".join(
+    path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
+)
+MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu")
+"""Tables of which pages make the keys."""
+
+
+def test_languages_have_the_same_keys() -> None:
+    assert list(words.catalogue("en")) == list(words.catalogue("ja"))
+
+
+@pytest.mark.parametrize("key", words.catalogue("en"))
+def test_every_key_is_used(key: str) -> None:
+    table, _, name = key.partition(".")
+    assert f'"{key}"' in SOURCE or (table in MADE_UP and re.search(rf'"{name}"|=\W?{name}\b', SOURCE + _names()))
+
+
+def _names() -> str:
+    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases()))
+
+
+def _phases() -> tuple[str, ...]:
+    return ("starting", "running", "waiting", "failed", "stopped")
+
+
+def test_every_column_has_a_word() -> None:
+    all_tables = [value for value in vars(tables).values() if isinstance(value, tables.Table)]
+    assert len(all_tables) > 10
+    for table in all_tables:
+        assert f"table.{table.view}" in words.catalogue("en")
+        assert {f"column.{name}" for name in table.columns} <= set(words.catalogue("en"))
+
+
+def test_translations_fill_in_the_same_names() -> None:
+    for key, text in words.catalogue("en").items():
+        names = [
+            sorted(name for _, name, _, _ in string.Formatter().parse(each) if name)
+            for each in (text, words.catalogue("ja")[key])
+        ]
+        assert names[0] == names[1], key
+
+
+@pytest.mark.parametrize(
+    ("kept", "accepted", "chosen"),
+    [
+        ("", "", "en"),
+        ("", "ja", "ja"),
+        ("", "ja-JP,en;q=0.5", "ja"),
+        ("", "fr,en;q=0.8,ja;q=0.9", "ja"),
+        ("", "ja;q=0,fr", "en"),
+        ("", "ja;q=nan", "en"),
+        ("en", "ja", "en"),
+        ("xx", "ja", "ja"),
+        ("", ",;q=," * 10_000, "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for(kept: str, accepted: str, chosen: str) -> None:
+    assert words.choose(kept, accepted) == chosen
