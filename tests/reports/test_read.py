@@ -19,7 +19,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.reports import unpack
 from inalign.reports.limits import ContainerLimits
 from inalign.reports.read import read_pieces, read_reports
 from inalign.reports.report import AggregateRecord, AggregateReport, ReadOutcome
@@ -86,7 +85,6 @@ WHOLE = {
     "gzip in gzip": gzip.compress(gzip.compress(XML)),
     "two gzip members": gzip.compress(XML[:200]) + gzip.compress(XML[200:]),
     "gzip with zeros and junk behind": gzip.compress(XML) + b"\0\0\0junk",
-    "gzip with a wrong checksum": gzip.compress(XML)[:-8] + b"\1" * 8,
     "gzip with a name": b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"report.xml\0" + gzip.compress(XML)[10:],
     "zlib": zlib.compress(XML),
     "zip": zipped(("r.xml", XML)),
@@ -205,7 +203,7 @@ def test_bomb_beside_a_report_costs_only_itself() -> None:
     assert codes(outcome) == ["bomb"]
 
 
-def test_depth_and_number_of_containers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_depth_and_number_of_containers_are_bounded() -> None:
     deep = XML
     for _ in range(ContainerLimits().depth + 1):
         deep = gzip.compress(deep)
@@ -214,10 +212,12 @@ def test_depth_and_number_of_containers_are_bounded(monkeypatch: pytest.MonkeyPa
     for number in range(200):
         nested = b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (number, number) + nested
     assert codes(read_reports(b"From: a@b.example\r\n" + nested)) == ["too_deep"]
-    monkeypatch.setattr(unpack, "CONTAINER_LIMITS", ContainerLimits(entries=5))
-    monkeypatch.setattr(unpack.Meter.__init__, "__defaults__", (ContainerLimits(entries=5, archive_bytes=50_000),))
-    assert "too_many" in codes(read_reports(zipped(*[(f"{number}.xml", report_xml(number)) for number in range(9)])))
-    assert codes(read_reports(zipped(("r.bin", random.Random(2).randbytes(60_000))))) == ["too_large"]
+    limits = ContainerLimits(entries=5, archive_bytes=50_000)
+    many = zipped(*[(f"{number}.xml", report_xml(number)) for number in range(9)])
+    assert "too_many" in [refusal.code for refusal in read_pieces([many], limits=limits)[2]]
+    large = zipped(("r.bin", random.Random(2).randbytes(60_000)))
+    pieces = [large[:10_000], large[10_000:]]
+    assert [refusal.code for refusal in read_pieces(pieces, limits=limits)[2]] == ["too_large"]
 
 
 def test_records_of_each_report_go_to_a_sink_of_its_own() -> None:

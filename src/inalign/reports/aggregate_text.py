@@ -15,7 +15,8 @@ BLOCK = 1 << 16
 MOST_UNDIVIDED = 1 << 18  # octets without a `>`, after which the text is divided anywhere
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}["']?\s{0,9}([A-Za-z][\w.:-]{0,39})""")
-_NODE = re.compile(rb"[^<>]*[\x80-\xff][^<>]*")
+# From its beginning on alone: a search at each place of a long text in ASCII would be quadratic.
+_NODE = re.compile(rb"(?<![^<>])[^<>\x80-\xff]*+[\x80-\xff][^<>]*+")
 _WIDE = frozenset({"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "iso2022_jp_2"})
 _SINGLE = "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 koi8-r koi8-u cp437 cp850 cp866 mac-roman"
 _SINGLE_OCTET = frozenset({*_SINGLE.split(), *(f"iso8859-{part}" for part in range(2, 17) if part != 12)})

@@ -83,13 +83,25 @@ class ContainerLimits:
     total_bytes: int = 2 << 30
     """All that one input unpacks to, at every level together; it bounds the time that an input takes."""
     ratio: int = 250
-    """Unpacked octets for each one of the input: reports of many equal records reach 60, a bomb 1,000."""
+    """Unpacked octets for each packed one, over all layers: reports of many equal records reach 60, a bomb 1,000."""
     ratio_free_bytes: int = 16 << 20
     """What may be unpacked before the ratio counts: so little harms nobody, and small reports may be very regular."""
     archive_bytes: int = 64 << 20
     """A zip archive or a mail, which stand in memory whole. Mail servers take 25 to 50 MB."""
+    held_bytes: int = 160 << 20
+    """All that stands in memory whole at a time: a forwarded mail of 50 MB with a zip archive in it."""
+    members: int = 100_000
+    """Of one gzip file; those that are packed in blocks have one for each 64 kB."""
     depth: int = 10
     """Containers within one another; a forwarded mail with a gzip in a zip has 4."""
+    mime_depth: int = 20
+    """Multiparts within one another in one mail; mail programs make 4."""
+    header_bytes: int = 1 << 20
+    """The header of a mail or part; servers take 100 kB."""
+    fields: int = 5_000
+    """Of a mail or part; as many as of a mail that passes the milter."""
+    words: int = 262_144
+    """Octets of a part for people that are looked through; as many as of a report in plain text."""
     entries: int = 2_000
     """MIME parts and archive entries of one input together; a mailbox exported as a zip has hundreds."""
     document_bytes: int = 32 << 20

@@ -1,6 +1,7 @@
-"""A mail as its parts, whatever is wrong with it: only what a reader of reports needs (RFC 2045, RFC 2046).
+"""A mail as parts (RFC 2045, RFC 2046), read as forgivingly as mail programs do, and bounded.
 
-Every part keeps its octets. What a part says of itself (type, name, encoding) is a hint, and may be wrong or missing.
+Parts are places in the octets of the whole mail; nothing is copied or decoded before it is asked for, and decoding goes
+piece by piece. Line ends may be CRLF or LF, also mixed.
 """
 
 from __future__ import annotations
@@ -8,107 +9,201 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from email.message import Message
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import islice
 
-from inalign.mail.fields import Field, parse_message
+from inalign.reports.chunks import PIECE, Meter, RefusedError
+from inalign.reports.flaw import Flaws, RefusalCode
+from inalign.reports.header_text import unfolded
+from inalign.reports.mime_parameters import parameters
+from inalign.reports.sniff import PEEK, Kind, kind_of
 
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
-
-
-class Part(NamedTuple):
-    """A mail, or a part of one: its header, and its body as it stands there."""
-
-    fields: tuple[Field, ...]
-    body: bytes
-    type: str
-    """In lower case; text/plain where it says nothing."""
-    name: str
-    boundary: bytes
-    """Of a multipart."""
-
-    def field(self, key: bytes) -> str:
-        """The first field of a name, unfolded; empty where there is none."""
-        for field in self.fields:
-            if field.key == key:
-                return " ".join(field.value.decode("utf-8", "replace").split())
-        return ""
-
-    def content(self) -> bytes:
-        """The body without its transfer encoding (RFC 2045 section 6); stray characters are left out."""
-        encoding = self.field(b"content-transfer-encoding").lower()
-        if encoding == "base64":
-            return decode_base64(self.body)
-        if encoding == "quoted-printable":
-            return binascii.a2b_qp(self.body)
-        if encoding in ("x-uuencode", "uuencode", "x-uue") or _UU_BEGIN.match(self.body):
-            return _decode_uu(self.body)
-        return self.body
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\r\n]*+(?:(?:\r(?!\n)|\r?\n[ \t])[^\r\n]*+)*)(?:\r?\n|\Z)")
+_LEADING = re.compile(rb"(?:[ \t]*\r?\n)*(?:>?From [^\r\n]*\r?\n)?")
+_EMPTY_LINE = re.compile(rb"[ \t]*\r?\n")
+_GUESSED_BOUNDARY = re.compile(rb"^--([!-~][ -~]{0,199}?)[ \t]*\r?$", re.MULTILINE)
+_TYPE = re.compile(r"\s*([\w!#$&^.+-]{1,80})\s*/\s*([\w!#$&^.+-]{1,80})", re.ASCII)
+_CODING = re.compile(r'[ \t"]*([a-z0-9-]+)')
+_BASE64_LETTERS = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
-def parse_part(octets: bytes, default_type: str = "text/plain") -> Part:
-    """Cut octets into header and body; nothing is raised."""
-    first = octets.find(b"\n")
-    if first >= 0 and octets[first - 1 : first] != b"\r":  # bare LFs, though a CRLF may stand somewhere
-        octets = octets.replace(b"\r\n", b"\n")
-    fields, body = parse_message(octets)
-    headers: Message[str, str] = Message()
-    for field in fields:
-        # `ContentType:`, as one gateway writes it, is none; and then the octets decide.
-        if field.key in (b"content-type", b"content-disposition"):
-            headers[field.key.decode()] = " ".join(field.value.decode("utf-8", "replace").split())
-    headers.set_default_type(default_type)
-    try:
-        return Part(
-            fields,
-            body,
-            headers.get_content_type(),
-            str(headers.get_filename("") or "")[:255],
-            str(headers.get_boundary("") or "").encode("utf-8", "replace"),
-        )
-    except (ValueError, TypeError, AttributeError, LookupError):  # parameters that the library stumbles over
-        return Part(fields, body, default_type, "", b"")
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A mail or a part of one."""
+
+    data: bytes
+    """Of the whole mail."""
+    fields: tuple[tuple[str, bytes], ...]
+    """Name in lower case, without hyphens, and value with its folds."""
+    start: int
+    end: int
+    """Where its body stands in `data`."""
+    head_start: int = 0
+
+    def value(self, name: str) -> str:
+        """The first field of this name, decoded; empty where there is none."""
+        return next((unfolded(value, Flaws()) for key, value in self.fields if key == name.replace("-", "")), "")
+
+    @property
+    def type(self) -> str:
+        """The media type in lower case; empty where none is told."""
+        found = _TYPE.match(self._written("contenttype"))
+        return f"{found[1]}/{found[2]}".lower() if found else ""
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the media type."""
+        return parameters(self._written("contenttype")).get(name, "")
+
+    @property
+    def name(self) -> str:
+        """The name of the file that it is said to be."""
+        disposition = parameters(self._written("contentdisposition"))
+        return disposition.get("filename", "") or self.parameter("name")
+
+    def _written(self, key: str) -> str:
+        return next((unfolded(value, Flaws()) for name, value in self.fields if name == key), "")
+
+    @property
+    def body(self) -> bytes:
+        """The body as it stands there."""
+        return self.data[self.start : self.end]
+
+    @property
+    def header(self) -> bytes:
+        """The header as it stands there."""
+        return self.data[self.head_start : self.start]
+
+    def content(self) -> Iterator[bytes]:
+        """The decoded body in pieces. What is not encoded as it is said to be comes as it is."""
+        coding = _CODING.match(self._written("contenttransferencoding").lower())
+        start = self.data[self.start : min(self.start + PEEK, self.end)]
+        if coding and coding[1] == "base64" and not _is_bare(start):
+            return _from_base64(self._raw())
+        if coding and coding[1] == "quoted-printable" and not _is_packed(start):
+            return _from_quoted_printable(self._raw())
+        return self._raw()
+
+    def text(self, limit: int) -> bytes:
+        """The decoded body, up to about `limit` octets."""
+        parts: list[bytes] = []
+        for piece in self.content():
+            parts.append(piece)
+            limit -= len(piece)
+            if limit <= 0:
+                break
+        return b"".join(parts)
+
+    def _raw(self) -> Iterator[bytes]:
+        for place in range(self.start, self.end, PIECE):
+            yield self.data[place : min(place + PIECE, self.end)]
+
+    def children(self, limit: int) -> tuple[Part, ...]:
+        """The parts of a multipart, at most `limit`; none where it is no multipart, or has no boundary line."""
+        if not self.type.startswith("multipart/"):
+            return ()
+        boundary = self.parameter("boundary").encode("utf-8", "surrogateescape").rstrip()
+        places = list(islice(self._boundaries(boundary), limit + 1)) if boundary else []
+        if not places:
+            guess = _GUESSED_BOUNDARY.search(self.data, self.start, self.end)
+            if guess is None or guess[1].rstrip() == b"":
+                return ()
+            places = list(islice(self._boundaries(guess[1].rstrip()), limit + 1))
+        found: list[Part] = []
+        for index, (_, start, is_last) in enumerate(places):
+            if is_last:
+                break
+            end = places[index + 1][0] if index + 1 < len(places) else self.end
+            if len(found) < limit:
+                found.append(Part(self.data, (), start, max(start, end)))
+        return tuple(found)
+
+    def _boundaries(self, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
+        """Each boundary line: where the part before it ends, where the part behind it begins, whether it is the last.
+
+        RFC 2046 section 5.1.1: the line end in front belongs to the boundary.
+        """
+        mark = b"--" + boundary
+        place = self.data.find(mark, self.start, self.end)
+        while place >= 0:
+            behind = place + len(mark)
+            # Only there: a search for the end of the line at each of the others would be quadratic.
+            if place == self.start or self.data[place - 1 : place] == b"\n":
+                is_last = self.data.startswith(b"--", behind)
+                line_end = self.data.find(b"\n", behind, self.end)
+                line_end = self.end if line_end < 0 else line_end + 1
+                if not self.data[behind + 2 * is_last : min(line_end, behind + 200)].strip():
+                    before = place - 1 if self.data[place - 1 : place] == b"\n" else place
+                    before -= self.data[before - 1 : before] == b"\r" and before < place
+                    yield max(before, self.start), line_end, is_last
+            place = self.data.find(mark, behind, self.end)
 
 
-def split_parts(part: Part) -> Iterator[bytes]:
-    """The octets of the parts of a multipart (RFC 2046 section 5.1.1); the last one may lack its end."""
-    if not part.boundary:
-        return
-    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(part.boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
-    start: int | None = None
-    for found in line.finditer(part.body):
-        if start is not None:
-            yield _without_first_end(part.body[start : found.start()])
-        if found[1]:
-            return
-        start = found.end()
-    if start is not None:
-        yield _without_first_end(part.body[start:])
+def _is_bare(start: bytes) -> bool:
+    """Whether a body that is said to be base64 is none: no text of that alphabet begins like this."""
+    return _is_packed(start) or start.lstrip()[:1] in (b"<", b"{", b"[")
 
 
-def _without_first_end(octets: bytes) -> bytes:
-    """Without the end of the line of the boundary; a part without a header begins with an empty line."""
-    return octets.removeprefix(b"\r").removeprefix(b"\n")
+def _is_packed(start: bytes) -> bool:
+    return kind_of(start) in (Kind.GZIP, Kind.ZIP, Kind.ZLIB, Kind.TAR)
 
 
-def decode_base64(text: bytes) -> bytes:
-    """What the letters say, up to the padding; a last group that is not whole is left out."""
-    letters = text.partition(b"=")[0] if text.rstrip().endswith(b"=") else text
-    letters = letters.translate(None, _NOT_BASE64)
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+def read_part(data: bytes, meter: Meter, start: int = 0, end: int | None = None) -> Part:
+    """The mail or part that stands from `start` to `end`: its header, and where its body is."""
+    meter.entry()
+    end = len(data) if end is None else end
+    leading = _LEADING.match(data, start, end)
+    # A part without any header begins with an empty line; only a mail may have some in front.
+    place = leading.end() if leading and start == 0 else start
+    head_start = place
+    fields: list[tuple[str, bytes]] = []
+    most = head_start + meter.limits.header_bytes
+    while field := _FIELD.match(data, place, min(end, most + 1)):
+        fields.append((field[1].decode("ascii").lower().replace("-", ""), field[2]))
+        place = field.end()
+        if len(fields) > meter.limits.fields or place > most:
+            raise RefusedError(RefusalCode.TOO_LARGE, "a header with more than the limits allow")
+    empty = _EMPTY_LINE.match(data, place, end)
+    return Part(data, tuple(fields), empty.end() if empty else place, end, head_start)
 
 
-def _decode_uu(text: bytes) -> bytes:
-    begin = _UU_BEGIN.search(text)
-    lines = text[begin.end() :].splitlines() if begin else text.splitlines()
-    found = []
-    for line in lines:
-        if line.strip() == b"end":
-            break
-        try:
-            found.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            continue
-    return b"".join(found)
+def _from_base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Decoded octets; padding within, none at the end, and foreign characters do no harm."""
+    rest = b""
+    for piece in pieces:
+        clean = rest + _BASE64_LETTERS.sub(b"", piece)
+        if b"=" in clean:
+            done, rest = clean.rsplit(b"=", 1)
+            yield base64_octets(done)
+        else:
+            rest = clean
+        whole = len(rest) - len(rest) % 4
+        if whole:
+            yield binascii.a2b_base64(rest[:whole])
+            rest = rest[whole:]
+    if rest:
+        yield base64_octets(rest)
+
+
+def _from_quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Decoded octets, line by line, since a code and a soft line break must not be cut."""
+    rest = b""
+    for piece in pieces:
+        lines = rest + piece
+        cut = lines.rfind(b"\n") + 1
+        if not cut:  # a line without end: up to where no code is cut
+            cut = max(0, len(lines) - 2)
+            cut = lines.find(b"=", cut) if b"=" in lines[cut:] else len(lines)
+        yield binascii.a2b_qp(lines[:cut])
+        rest = lines[cut:]
+    if rest:
+        yield binascii.a2b_qp(rest)
+
+
+def base64_octets(raw: bytes) -> bytes:
+    """Decoded octets; whatever does not belong is left out, padding may be missing or stand within."""
+    parts: list[bytes] = []
+    for run in raw.split(b"="):
+        clean = _BASE64_LETTERS.sub(b"", run)
+        clean = clean[:-1] if len(clean) % 4 == 1 else clean
+        parts.append(binascii.a2b_base64(clean + b"=" * (-len(clean) % 4)))
+    return b"".join(parts)
