@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -127,10 +127,10 @@ def reports() -> list[Report]:
 
 
 @contextmanager
-def serve(folder: Path, options: WebOptions | None = None) -> Iterator[Site]:
+def serve(folder: Path, options: WebOptions | None = None, more: Sequence[Report] = ()) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
-    store(engine, folder, *reports())
+    store(engine, folder, *reports(), *more)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])
@@ -138,7 +138,7 @@ def serve(folder: Path, options: WebOptions | None = None) -> Iterator[Site]:
     site = Site(listener.getsockname()[1], control, spool)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
-        all_views(lambda asked: make_judging(Settings(), None, asked, control)),
+        all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True)),
         control,
         spool,
         options or WebOptions(),

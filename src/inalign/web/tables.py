@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from msgspec import Struct
+
+    from inalign.web.judged import Badge
 
 
 class Table(NamedTuple):
@@ -30,6 +32,14 @@ SOURCES = Table(
         "split", "reporters", "first_day", "last_day",
     ),
 )  # fmt: skip
+SENDERS = Table(
+    "addresses",
+    (
+        "source_ip", "source_class", "service", "as_name", "country", "messages", "passed_percent", "dkim_percent",
+        "spf_percent", "split", "reporters", "first_day", "last_day",
+    ),
+)  # fmt: skip
+"""Of one domain: `source_class` and `service` are judged, not counted (`judged_value`)."""
 SUBDOMAINS = Table("subdomains", ("header_from", "policy", "messages", "passed_percent", "split", "last_day"))
 DAYS = Table("days", ("day", "messages", "by_both", "by_dkim", "by_spf", "by_neither", "passed_percent"))
 REPORTERS = Table(
@@ -127,6 +137,18 @@ def value(row: Struct, column: str) -> object:
     if column in PAIRS:
         return [" ".join(filter(None, each)) for each in getattr(row, column)]
     return getattr(row, column)
+
+
+def judged_value(badges: Mapping[tuple[str, str], Badge]) -> Callable[[Struct, str], object]:
+    """`value`, with what is judged of an address beside what is counted of it."""
+
+    def found(row: Struct, column: str) -> object:
+        if column not in ("source_class", "service"):
+            return value(row, column)
+        badge = badges.get((str(value(row, "domain")), str(value(row, "source_ip"))))
+        return badge.service if badge and column == "service" else badge
+
+    return found
 
 
 def worst_first(rows: Sequence[Struct]) -> list[Struct]:

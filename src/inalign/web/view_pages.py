@@ -13,6 +13,8 @@ from msgspec.structs import asdict, replace
 from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
+from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.texts import catalogue
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
@@ -20,6 +22,7 @@ from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, openapi, read_filters, rows_response
 from inalign.web.endpoint import Endpoints, Work
+from inalign.web.judged import make_badges, make_card
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
 
@@ -167,7 +170,7 @@ class ViewPages:
             return go("/domains")
         own = self.part(request, tables.DOMAINS, replace(filters, after=""), rows=1_000)
         days = self.part(request, tables.DAYS, replace(filters, after=""), rows=1_000)
-        parts = [self.part(request, table, replace(filters, after="")) for table in (tables.SOURCES, tables.SUBDOMAINS)]
+        parts = [self.part(request, table, replace(filters, after="")) for table in (tables.SENDERS, tables.SUBDOMAINS)]
         reporters = self.part(request, tables.REPORTERS, replace(filters, after=""), rows=1_000)
         sums = {name: sum(getattr(row, name) for row in own.rows) for name in ("messages", "passed", "reports")}
         of_it = [row for row in own.rows if asdict(row)["domain"] == filters.domain.lower().rstrip(".")]
@@ -180,7 +183,18 @@ class ViewPages:
             "parts": [*parts, replace(reporters, rows=reporters.rows[:TOP_ROWS])],
             "fields": ("domain", "since", "until", "source", "reporter"),
         }
-        return self.show(request, visitor, "domain", filters, values)
+        return self.show(request, visitor, "domain", filters, values | self._judged(request, filters))
+
+    def _judged(self, request: Request, filters: Filters) -> dict[str, object]:
+        """The plan and the classes of the senders, from all that is known, whichever days are shown."""
+        say = catalogue(self._renderer.words(request).language)
+        meant = Filters(domain=filters.domain, scope=filters.scope, limit=MAX_PAGE_ROWS)
+        plans = self._ask(self._views["plan"], meant).rows
+        sources = self._ask(self._views["sources"], meant).rows if plans else ()
+        card = next((make_card(row, say) for row in plans if isinstance(row, PlanRow)), None)
+        badges = make_badges((row for row in sources if isinstance(row, JudgedSource)), say)
+        query = address(meant)
+        return {"card": card, "value": tables.judged_value(badges), "plan_json": f"/api/v1/plan?{query}"}
 
     def _report(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         filters = self.filters(request, visitor)
