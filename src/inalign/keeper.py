@@ -26,7 +26,7 @@ from inalign.errors import Error
 from inalign.flow.ingest import spooled_item
 from inalign.intake.source import Source
 from inalign.intake.sources import Sources
-from inalign.loading import ItemOutcome, Loader
+from inalign.loading import ItemOutcome, Loader, settle
 from inalign.naming import NameLimits, resolve_names
 from inalign.receipt import receipt_of
 from inalign.resolver import Resolver
@@ -73,7 +73,6 @@ class Keeper:
     """For reverse names; None: they are not looked up."""
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
-    loaded: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: str = ""
     """What keeps the store from taking anything; empty while it does."""
 
@@ -145,8 +144,8 @@ class Keeper:
         """The item is in the store, or goes to quarantine: only now it leaves the spool."""
         name = outcome.item.spooled
         self.control.write_receipts({name: msgspec.json.encode(receipt_of(outcome))}, time.time())
+        settle(self.spool, outcome)
         if outcome.refused:
-            self.spool.refuse(name, [Reason(each.code, each.detail) for each in outcome.refused])
             log.warning(
                 "refused=%s source=%s name=%s reason=%s",
                 name,
@@ -154,8 +153,6 @@ class Keeper:
                 outcome.item.name or "-",
                 "; ".join(f"{each.code}: {each.detail}" for each in outcome.refused),
             )
-        else:
-            self.spool.remove([name])
 
     async def _load_records(self, ends: asyncio.Event) -> None:
         load = partial(load_evaluations, self.engine, places=self.places, folder=self.folders.work)

@@ -22,16 +22,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from inalign.flow.carrier import History, judge_all
+from inalign.flow.carrier import FAILURES, CarrierReason, History, judge_all
 from inalign.flow.carrier_evidence import Trust
 from inalign.flow.ingest import Item, ItemRead, Tools, read_item
 from inalign.mail.domain import DomainName
 from inalign.reports.flaw import RefusalCode
 from inalign.reports.report import Refusal
 from inalign.resolver import Resolver
-from inalign.store.engine import Engine, Parameter, RowsRefused, count
+from inalign.store.engine import Engine, RowsRefused, count, domain_parameters, same_or_below
 from inalign.store.intake import Arrival, Outcome, Raw, load
 from inalign.store.places import Places
+from inalign.store.spool import Reason, Spool
 from inalign.transport.run import run
 
 log = logging.getLogger("inalign")
@@ -76,8 +77,17 @@ class ItemOutcome:
     """What in it holds no report."""
 
     @property
-    def has_reports(self) -> bool:
-        return bool(self.stored or self.forged or self.duplicates or self.conflicts)
+    def reasons(self) -> list[Reason]:
+        """What the quarantine says of it."""
+        return [Reason(each.code, each.detail) for each in self.refused]
+
+
+def settle(spool: Spool, outcome: ItemOutcome) -> None:
+    """An item of the spool is in the store, or goes to quarantine: only now it leaves what waits."""
+    if outcome.refused:
+        spool.refuse(outcome.item.spooled, outcome.reasons)
+    else:
+        spool.remove([outcome.item.spooled])
 
 
 _tools: Tools | None = None
@@ -305,19 +315,9 @@ def _count(outcome: ItemOutcome, row: dict[str, str | int | bool], result: Outco
 
 def history_of(engine: Engine, organization: DomainName) -> History:
     """What the store knows of the mails of a reporter."""
-    sql = (
-        "SELECT count(*) FROM reports WHERE (reporter = :name OR right(reporter, :below_length) = :below)"
-        " AND carrier_reason {}"
-    )
-    parameters: dict[str, Parameter] = {
-        "name": organization,
-        "below": f".{organization}",
-        "below_length": len(organization) + 1,
-    }
-    passed = count(engine, sql.format("= 'authenticated'"), parameters)
-    failed = count(
-        engine,
-        sql.format("IN ('broken_signature', 'no_signature', 'other_domain', 'not_authenticated')"),
-        parameters,
-    )
+    sql = f"SELECT count(*) FROM reports WHERE {same_or_below('reporter')} AND carrier_reason IN "  # noqa: S608 - ours
+    parameters = domain_parameters(organization)
+    passed = count(engine, f"{sql} ('{CarrierReason.AUTHENTICATED}')", parameters)
+    failures = ", ".join(f"'{reason}'" for reason in sorted(FAILURES))
+    failed = count(engine, f"{sql} ({failures})", parameters)
     return History(passed, failed)

@@ -6,9 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from inalign.intake.source import Desk, MemoryState, Source
+from inalign.intake.source import Desk, Source
 from inalign.store.source_record import SourceRecord
 from inalign.store.spool import Delivery
+
+
+class MemoryState:
+    """Records that end with the process."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, SourceRecord] = {}
+
+    def read_source(self, name: str) -> SourceRecord | None:
+        return self.records.get(name)
+
+    def write_source(self, record: SourceRecord) -> None:
+        self.records[record.name] = record
 
 
 class ListSpool:

@@ -15,12 +15,12 @@ from inalign.intake.folder import Folder, FolderOptions
 from inalign.intake.imap import Mailbox
 from inalign.intake.imap_session import ImapOptions
 from inalign.intake.listener import Listener, ListenerOptions
-from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, MemoryState, Source, delay_after
+from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, Source, delay_after
 from inalign.intake.sources import Sources
 from inalign.store.source_record import SourceRecord
 from inalign.store.spool import Delivery
 from tests.helpers import NOW
-from tests.intake.desk import ListSpool, until
+from tests.intake.desk import ListSpool, MemoryState, until
 
 
 class Scripted:

@@ -11,9 +11,9 @@ from inalign.flow.networks import Networks
 from inalign.intake.addresses import ReportAddresses
 from inalign.intake.gate import Gate, GateLimits
 from inalign.intake.session import Service, Session, _unstuffed
-from inalign.intake.source import Desk, MemoryState
+from inalign.intake.source import Desk
 from inalign.store.source_record import SourceRecord
-from tests.intake.desk import ListSpool
+from tests.intake.desk import ListSpool, MemoryState
 
 LINES = st.lists(
     st.lists(st.sampled_from([b".", b"..", b"\r", b"\n", b"a", b"\0", b" ", b"\xff", b"x" * 100]), max_size=6).map(

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,16 +15,16 @@ import msgspec
 
 from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
-from inalign.flow.ingest import Item, spooled_item
+from inalign.flow.ingest import delivery_of, spooled_item
 from inalign.inputs import Inputs
 from inalign.keeping import make_reader_options, processes
-from inalign.loading import ItemOutcome, Loader
+from inalign.loading import ItemOutcome, Loader, settle
 from inalign.receipt import Receipt, Refusing, receipt_of
 from inalign.settings import Settings
 from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
-from inalign.store.spool import Delivery, Reason, Spool
+from inalign.store.spool import Spool
 from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders, become_owner, open_store, store_folder
 from inalign.surroundings import Surrounding, read_surrounding
@@ -154,15 +155,8 @@ def _quarantine(spool: Spool, outcome: ItemOutcome) -> None:
     item = outcome.item
     if (item.length or 0) > MAX_OCTETS:
         return
-    name = spool.put(_delivery(item))
-    spool.refuse(name, [Reason(each.code, each.detail) for each in outcome.refused])
-
-
-def _delivery(item: Item) -> Delivery:
-    with Path(item.path).open("rb") as file:
-        file.seek(item.start)
-        content = file.read() if item.length is None else file.read(item.length)
-    return Delivery(content=content, name=item.name, source=item.source, received=item.received)
+    name = spool.put(delivery_of(item))
+    spool.refuse(name, outcome.reasons)
 
 
 def _pipe(config: Path | None, paths: tuple[str, ...]) -> NoReturn:
@@ -173,7 +167,7 @@ def _pipe(config: Path | None, paths: tuple[str, ...]) -> NoReturn:
         spool = Spool(folders.spool)
         inputs = Inputs(paths, folders.base)
         for item in inputs:
-            spool.put(_delivery(item))
+            spool.put(delivery_of(item))
         problem = "; ".join(f"{name}: {reason}" for name, reason in inputs.problems)
     except (Error, OSError) as failure:
         problem = str(failure)
@@ -193,7 +187,7 @@ def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Rec
             if (item.length or 0) > MAX_OCTETS:
                 inputs.problems.append((item.name, "too large to hand to the keeper; stop it, and read the file then"))
                 continue
-            waiting[spool.put(_delivery(item))] = item.length or 0
+            waiting[spool.put(delivery_of(item))] = item.length or 0
             _take_receipts(control, waiting, total, advance)
         tried = time.monotonic()
         while waiting:
@@ -205,8 +199,8 @@ def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Rec
                     engine = open_store(settings, path)
                 except StoreBusy:
                     continue
-                load_spooled(engine, settings, path, list(waiting), total)
-                engine.close()
+                with closing(engine):
+                    load_spooled(engine, settings, path, list(waiting), total)
                 return
     finally:
         control.close()
@@ -220,14 +214,12 @@ def load_spooled(engine: Engine, settings: Settings, path: Path | None, names: l
 
     def done(outcome: ItemOutcome) -> None:
         total.add(receipt_of(outcome))
-        if outcome.refused:
-            spool.refuse(outcome.item.spooled, [Reason(each.code, each.detail) for each in outcome.refused])
-        else:
-            spool.remove([outcome.item.spooled])
+        settle(spool, outcome)
 
     items = [spooled_item(spool.path(name), name) for name in names if spool.path(name).exists()]
     try:
-        loader.load(items, done)
+        for item, problem in loader.load(items, done):
+            total.refused.append(Refusing(item.name, f"unreadable: {problem}"))
     finally:
         loader.close()
 

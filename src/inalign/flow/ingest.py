@@ -189,9 +189,14 @@ def _mail(item: Item, taken: _Taken) -> Delivery | None:
     """The item as a delivery, if it may be a mail."""
     if taken.octets > MAX_MAIL or not _looks_like_mail(taken.start):
         return None
+    return delivery_of(item)
+
+
+def delivery_of(item: Item) -> Delivery:
+    """The item with its octets, all of them in memory. Raises `OSError`."""
     with Path(item.path).open("rb") as file:
         file.seek(item.start)
-        content = file.read(taken.octets)
+        content = file.read() if item.length is None else file.read(item.length)
     return Delivery(
         content=content,
         name=item.name,

@@ -40,19 +40,6 @@ class SourceState(Protocol):
         """Keep this record in place of the one with its name."""
 
 
-class MemoryState:
-    """Records that end with the process: for tests, and for trying a source out."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, SourceRecord] = {}
-
-    def read_source(self, name: str) -> SourceRecord | None:
-        return self.records.get(name)
-
-    def write_source(self, record: SourceRecord) -> None:
-        self.records[record.name] = record
-
-
 class Source(Protocol):
     """Something that reports come from."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 
@@ -22,6 +23,11 @@ class Kind(Enum):
     REAL = ("DOUBLE", "Float64")
     TRUTH = ("BOOLEAN", "Bool")
     DAY = ("DATE", "Date32")
+
+
+def source_key(address: IPv4Address | IPv6Address) -> str:
+    """An address as text that sorts as its number does: the version, then hexadecimal digits."""
+    return f"{address.version}{address.packed.hex()}"
 
 
 class Table(NamedTuple):

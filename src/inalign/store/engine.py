@@ -112,6 +112,20 @@ def typed(rows: Sequence[Row], kind: type[R]) -> list[R]:
     return [msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in rows]
 
 
+def same_or_below(column: str, name: str = "domain") -> str:
+    """That a column is a domain or below it; `domain_parameters` has the values.
+
+    Not LIKE: domain names have underscores, and the engines differ in how these are escaped. length() is characters
+    for DuckDB and octets for ClickHouse, and so is right().
+    """
+    return f"({column} = :{name} OR right({column}, length(:{name}_below)) = :{name}_below)"
+
+
+def domain_parameters(domain: str, name: str = "domain") -> dict[str, Parameter]:
+    """The parameters of `same_or_below`."""
+    return {name: domain, f"{name}_below": f".{domain}"}
+
+
 def in_list(keys: Iterable[str]) -> str:
     """Digests of ours as a list for IN. Raises `ValueError` for anything else: nothing foreign gets into SQL."""
     words = list(keys)

@@ -19,7 +19,7 @@ from inalign.insight.facts import DomainFacts
 from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
-from inalign.store.engine import Engine, Parameter, Row
+from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below
 
 SLICE_DAYS = 92
 """Of one answer about mail: a large domain has some hundred thousand rows in a quarter."""
@@ -71,14 +71,8 @@ def _facts(engine: Engine, name: str, family: frozenset[str], span: Span) -> Dom
     if not family:
         return None
     sums = Sums()
-    where = "(domain = :domain OR right(domain, :below_length) = :below) AND day >= :since AND day <= :until"
-    values: dict[str, Parameter] = {
-        "domain": name,
-        "below": f".{name}",
-        "below_length": len(name) + 1,
-        "since": span.since,
-        "until": span.until,
-    }
+    where = f"{same_or_below('domain')} AND day >= :since AND day <= :until"
+    values = domain_parameters(name) | {"since": span.since, "until": span.until}
     days = _add_reports(engine, sums, where, values, family)
     if not days:
         return None

@@ -27,7 +27,7 @@ from inalign.store.columns import (
     TLS_POLICIES,
     Table,
 )
-from inalign.store.engine import Engine, Parameter, Row, count, in_list
+from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
 
 KEYS_A_CHANGE = 1_000
 
@@ -124,17 +124,17 @@ def purge(engine: Engine, domain: str) -> int:
     interrupted and repeated. Raises `StoreError`.
     """
     name = domain.lower().strip(".")
-    below: dict[str, Parameter] = {"domain": name, "below": f".{name}"}
-    author = f"{_same_or_below('domain')} OR {_same_or_below('header_from')}"
-    found = engine.query(f"SELECT DISTINCT report_key FROM reports WHERE {_same_or_below('domain')}", below)
+    below = domain_parameters(name)
+    author = f"{same_or_below('domain')} OR {same_or_below('header_from')}"
+    found = engine.query(f"SELECT DISTINCT report_key FROM reports WHERE {same_or_below('domain')}", below)
     keys = {str(key) for (key,) in found}
     digests: set[str] = set()
-    for table, condition in (("records", author), ("failures", author), ("tls_policies", _same_or_below("domain"))):
+    for table, condition in (("records", author), ("failures", author), ("tls_policies", same_or_below("domain"))):
         sql = f"SELECT DISTINCT report_key FROM {table} WHERE {condition}"
         for some in _in_parts(engine.query(sql, below)):
             digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM reports WHERE report_key IN ({in_list(some)})")
     for table in ("reports", "conflicts"):
-        digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM {table} WHERE {_same_or_below('domain')}", below)
+        digests |= _words(engine, f"SELECT DISTINCT raw_digest FROM {table} WHERE {same_or_below('domain')}", below)
     with engine.change() as change:
         for some in _in_parts([(digest,) for digest in sorted(digests - {""})]):
             change.delete(RAW, f"raw_digest IN ({in_list(some)})")
@@ -143,19 +143,14 @@ def purge(engine: Engine, domain: str) -> int:
             (ROLLUPS, author),
             (FAILURES, author),
             (EVALUATIONS, author),
-            (TLS_POLICIES, _same_or_below("domain")),
-            (TLS_FAILURES, _same_or_below("domain")),
-            (NAMES, _same_or_below("name")),
-            (CONFLICTS, _same_or_below("domain")),
+            (TLS_POLICIES, same_or_below("domain")),
+            (TLS_FAILURES, same_or_below("domain")),
+            (NAMES, same_or_below("name")),
+            (CONFLICTS, same_or_below("domain")),
         ):
             change.delete(table_, condition, below)
-        change.delete(REPORTS, _same_or_below("domain"), below)  # the last: by them the others are found
+        change.delete(REPORTS, same_or_below("domain"), below)  # the last: by them the others are found
     return len(keys)
-
-
-def _same_or_below(column: str) -> str:
-    # length() is characters for DuckDB and octets for ClickHouse, and so is right().
-    return f"({column} = :domain OR right({column}, length(:below)) = :below)"
 
 
 def _words(engine: Engine, sql: str, parameters: Mapping[str, Parameter] | None = None) -> set[str]:

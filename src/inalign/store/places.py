@@ -11,6 +11,7 @@ import iptocc
 import maxminddb
 
 from inalign.errors import SettingsError
+from inalign.store.columns import source_key
 
 CACHED = 100_000
 """Addresses; a large report repeats few, and a flood of one message each must not fill memory."""
@@ -55,7 +56,7 @@ class Places:
         near, far = (24, 16) if number.version == 4 else (64, 32)
         asn, name = self._as(address)
         return Place(
-            f"{number.version}{number.packed.hex()}",
+            source_key(number),
             _network(number, near),
             iptocc.country_code(address) or "",
             asn,

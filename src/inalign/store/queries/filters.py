@@ -14,7 +14,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from inalign.errors import ParseError
-from inalign.store.engine import Engine, Parameter
+from inalign.store.columns import source_key
+from inalign.store.engine import Engine, Parameter, domain_parameters, same_or_below
 
 MAX_PAGE_ROWS = 10_000
 """In one answer; more are had by the cursor. A page of rows for a person is far shorter."""
@@ -72,23 +73,18 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
     parts, parameters = ["1 = 1"], dict[str, Parameter]()
     if filters.domain:
         domain = filters.domain.lower().rstrip(".")
-        parameters |= {"domain": domain, "below": f".{domain}", "below_length": len(domain) + 1}
+        parameters |= domain_parameters(domain)
         if names:
             sql, more = one_of("t.domain", "domain", names)
             parts.append(sql)
             parameters |= more
         else:
-            # Not LIKE: domain names have underscores, and the engines differ in how these are escaped.
-            parts.append("(t.domain = :domain OR right(t.domain, :below_length) = :below)")
+            parts.append(same_or_below("t.domain"))
     if filters.scope is not None:
         seen = ["1 = 0"]
         for place, name in enumerate(filters.scope):
-            seen.append(f"t.domain = :scope_{place} OR right(t.domain, :scope_length_{place}) = :scope_below_{place}")
-            parameters |= {
-                f"scope_{place}": name,
-                f"scope_below_{place}": f".{name}",
-                f"scope_length_{place}": len(name) + 1,
-            }
+            seen.append(same_or_below("t.domain", f"scope_{place}"))
+            parameters |= domain_parameters(name, f"scope_{place}")
         parts.append(f"({' OR '.join(seen)})")
     if filters.since is not None:
         parts.append(f"t.{clock} >= :since" if clock else "t.day >= :since")
@@ -137,17 +133,11 @@ def _seconds(day: date, *, days: int = 0) -> int:
 def _source(text: str) -> tuple[str, dict[str, Parameter]]:
     try:
         if "/" not in text:
-            return "t.source_key = :source_from", {"source_from": _source_key(text)}
+            return "t.source_key = :source_from", {"source_from": source_key(ip_address(text))}
         network = ip_network(text, strict=False)
     except ValueError:
         raise ParseError(f"source: {text[:100]!r} is neither an address nor a network") from None
     return "(t.source_key >= :source_from AND t.source_key <= :source_to)", {
-        "source_from": _source_key(str(network[0])),
-        "source_to": _source_key(str(network[-1])),
+        "source_from": source_key(network[0]),
+        "source_to": source_key(network[-1]),
     }
-
-
-def _source_key(address: str) -> str:
-    """An address as text that sorts as its number does: the version, then hexadecimal digits."""
-    number = ip_address(address)
-    return f"{number.version}{number.packed.hex()}"
