@@ -31,6 +31,7 @@ from inalign.store.engine import Engine, Parameter, whole
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED
+from inalign.store.queries.unjudged import unjudged
 from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
 
 _DAY = 86_400
@@ -139,8 +140,12 @@ def _plans(engine: Engine, host: str, filters: Filters) -> Answer[KeptPlan]:
     return page(engine, filters, question)
 
 
-def kept_overview(engine: Engine, host: str, filters: Filters, *, today: date) -> Answer[OverviewRow]:
-    """Worst first. Counts are those of the days asked for; state and plan come from all that is known."""
+def kept_overview(
+    engine: Engine, host: str, filters: Filters, *, today: date, families: Mapping[str, object]
+) -> Answer[OverviewRow]:
+    """Worst first. Counts are those of the days asked for; state and plan come from all that is known. `families` are
+    the domains that are judged, in time.
+    """
     of_domains = replace(filters, since=None, until=None, after="", limit=MAX_DOMAINS)
     plans = _plans(engine, host, of_domains).rows
     where, parameters = _of(engine, host, filters, clock="slot")
@@ -149,7 +154,7 @@ def kept_overview(engine: Engine, host: str, filters: Filters, *, today: date) -
     until = filters.until.toordinal() if filters.until else None
     trends = _trends(engine, where, parameters, {row.domain: until or row.last_day.toordinal() for row in plans})
     reporters = _reporters(engine, filters, [row.domain for row in plans])
-    rows = []
+    rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans))
     for row in plans:
         counts, days = sums.get(row.domain, (ClassSums(), (row.first_day, row.last_day)))
         rows.append(
