@@ -112,7 +112,7 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
             if not clock:  # how rows lie together
                 parts.append(f"t.day {sign[0]}= :{name}_day")
                 parameters[f"{name}_day"] = datetime.fromtimestamp(bound, UTC).date()
-    for name in ("reporter", "action", "dmarc"):
+    for name in ("reporter", "action", "dmarc", "source_class"):
         if value := getattr(filters, name):
             parts.append(f"t.{name} = :{name}")
             parameters[name] = value.lower()

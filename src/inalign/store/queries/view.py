@@ -134,7 +134,9 @@ def _is_whole(hint: object) -> bool:
 
 
 def typed_rows(rows: Sequence[Row], kind: type[R], zone: Zone) -> list[R]:
-    """Rows as structs: a day is that of a slot, a time None where it was not told, a list is read from its JSON."""
+    """Rows as structs: a day is that of a slot (or one of UTC, as it is), a time None where it was not told, a list is
+    read from its JSON.
+    """
     hints = get_type_hints(kind)
     makers = [_maker(hints[name], zone) for name in kind.__struct_fields__]
     changed = [(place, make) for place, make in enumerate(makers) if make is not None]
@@ -149,7 +151,7 @@ def typed_rows(rows: Sequence[Row], kind: type[R], zone: Zone) -> list[R]:
 
 def _maker(hint: object, zone: Zone) -> Callable[[object], object] | None:
     if hint is date:
-        return lambda slot: zone.day(int(str(slot)))
+        return lambda slot: slot if isinstance(slot, date) else zone.day(int(str(slot)))
     if isinstance(hint, UnionType) and datetime in get_args(hint):
         return moment
     if get_origin(hint) is tuple:
