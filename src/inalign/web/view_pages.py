@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -19,6 +18,7 @@ from inalign.store.accounts import Role
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
+from inalign.store.zone import zone_of
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, openapi, read_filters, rows_response
@@ -94,12 +94,15 @@ class ViewPages:
 
     def today(self, request: Request) -> date:
         """Now, where the visitor is."""
-        zone = ZoneInfo(self._renderer.zone(request))
-        return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(zone).date()
+        zone = zone_of(self._renderer.zone(request))
+        return datetime.fromtimestamp(self._gate.clock(), zone.info).date()
 
     def filters(self, request: Request, visitor: Visitor) -> Filters:
-        """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says."""
+        """Those of the address; the last days where it names none, of the visitor's zone where it names no other. The
+        scope is the visitor's, whatever it says."""
         filters = read_filters(request.query_params.multi_items())
+        zone_of(filters.zone)
+        filters = replace(filters, zone=self._renderer.zone(request))
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return seen_by(visitor, filters)
@@ -204,8 +207,10 @@ class ViewPages:
         if not found.rows:
             return self._renderer.page(request, "problem", visitor, {"key": "problem.no_report", "detail": ""}, 404)
         detail = asdict(found.rows[0])
-        after = f"/report?{address(Filters(key=filters.key, after=found.after))}" if found.after else ""
-        query = address(Filters(key=filters.key))
+        after = (
+            f"/report?{address(Filters(key=filters.key, zone=filters.zone, after=found.after))}" if found.after else ""
+        )
+        query = address(Filters(key=filters.key, zone=filters.zone))
         part = Part(tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}")
         return self.show(request, visitor, "report", filters, {"report": detail, "parts": [part], "query": query})
 
@@ -265,13 +270,15 @@ def fit(view: View, filters: Filters) -> Filters:
 def address(filters: Filters) -> str:
     """The query of an address; the scope is never in it."""
     chosen = {name: getattr(filters, name) for name in (*NARROWING, "after")}
+    if filters.zone != Filters().zone:
+        chosen["zone"] = filters.zone
     return urlencode({name: value for name, value in chosen.items() if value})
 
 
 def link(row: Struct, column: str, filters: Filters) -> str:
     """Where a cell leads."""
     found = getattr(row, column, "")
-    kept = Filters(since=filters.since, until=filters.until)
+    kept = Filters(since=filters.since, until=filters.until, zone=filters.zone)
     if not found:
         return ""
     if column == "domain":
@@ -280,4 +287,4 @@ def link(row: Struct, column: str, filters: Filters) -> str:
         return f"/reports?{address(replace(kept, reporter=found))}"
     if column == "source_ip":
         return f"/sources?{address(replace(kept, source=found))}"
-    return f"/report?{address(Filters(key=found))}" if column == "report_key" else ""
+    return f"/report?{address(Filters(key=found, zone=filters.zone))}" if column == "report_key" else ""
