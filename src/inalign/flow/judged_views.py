@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
+from inalign.flow.country_views import CountryRow, ask_countries
 from inalign.flow.judge import Judging
-from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
+from inalign.flow.record_views import LookedUpRow, ask_findings, ask_records
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
 from inalign.store.queries import VIEWS
@@ -33,6 +35,27 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             PlanRow,
             ("domain", "since", "until"),
             lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        View(
+            "records",
+            "What the domains publish, as it was looked up",
+            LookedUpRow,
+            ("domain",),
+            lambda engine, filters: ask_records(judging(engine), filters),
+        ),
+        View(
+            "findings",
+            "What reports say about these records",
+            FindingRow,
+            ("domain",),
+            lambda engine, filters: ask_findings(judging(engine), filters),
+        ),
+        View(
+            "countries",
+            "Where mail in the name of the domains comes from, by country",
+            CountryRow,
+            ("domain", "since", "until", "reporter", "source"),
+            lambda engine, filters: ask_countries(judging(engine), filters),
         ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )
