@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 
@@ -11,15 +11,17 @@ from msgspec import Struct
 
 from inalign.dmarc.record import is_dmarc_record
 from inalign.errors import ParseError
+from inalign.flow.country_views import CountryRow, ask_countries
 from inalign.flow.judge import Judging
 from inalign.insight.names import judged_domain
 from inalign.insight.rows import FindingRow, finding_rows
 from inalign.spf.record import is_spf_record, parse_spf_record
 from inalign.spf.terms import Include
 from inalign.store.control import Control
+from inalign.store.engine import Engine
 from inalign.store.facts import judged_domains
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.view import Answer, page_of
+from inalign.store.queries.view import Answer, View, page_of
 from inalign.store.surroundings import Kept, kept_answers
 
 MAX_INCLUDES = 100
@@ -131,3 +133,30 @@ def _included(kept: Kept | None) -> list[str]:
         found += [str(term.target) for term in record.mechanisms if isinstance(term, Include)]
         found += [str(record.redirect.target)] if record.redirect is not None else []
     return [name.lower().rstrip(".") for name in found]
+
+
+def record_views(judging: Callable[[Engine], Judging]) -> tuple[View, ...]:
+    """These questions, and where mail comes from."""
+    return (
+        View(
+            "records",
+            "What the domains publish, as it was looked up",
+            LookedUpRow,
+            ("domain",),
+            lambda engine, filters: ask_records(judging(engine), filters),
+        ),
+        View(
+            "findings",
+            "What reports say about these records",
+            FindingRow,
+            ("domain",),
+            lambda engine, filters: ask_findings(judging(engine), filters),
+        ),
+        View(
+            "countries",
+            "Where mail in the name of the domains comes from, by country",
+            CountryRow,
+            ("domain", "since", "until", "reporter", "source"),
+            lambda engine, filters: ask_countries(judging(engine), filters),
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Figures drawn on the server: stacked days, sparklines, and the map. Geometry alone; colours are classes of the CSS."""
+"""Figures drawn on the server: stacked days, sparklines, and the map; geometry alone, colours are of the CSS."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from inalign.insight.rows import JudgedSource
 from inalign.insight.texts import Catalogue
 
+
 class Badge(Struct, frozen=True):
     """The class of a sender, and what spoke for it."""
 
