@@ -22,7 +22,7 @@ from inalign.web.access import Visitor
 from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
 from inalign.web.judged import make_badges
-from inalign.web.readiness import make_card, sentence
+from inalign.web.readiness import REACHED, make_card, sentence
 from inalign.web.records import TAGS, Shown, changes, shown
 from inalign.web.rendering import Form, Renderer, go
 from inalign.web.view_pages import TOP_ROWS, Part, ViewPages, address
@@ -95,6 +95,8 @@ class DomainPage:
             "published": published,
             "looked_up": looked_up,
             "tags": TAGS,
+            "impact": tuple(REACHED),
+            "plain": tables.value,
             "findings": self._findings(request, meant, say),
             "subdomains": self._pages.part(request, tables.SUBDOMAINS, filters),
             "reporters": replace(reporters, rows=reporters.rows[:TOP_ROWS]),

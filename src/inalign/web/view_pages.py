@@ -131,7 +131,12 @@ class ViewPages:
         shown = {
             "filters": filters,
             "spans": [
-                (days, address(replace(filters, since=today - timedelta(days), until=None, after=""))) for days in SPANS
+                (
+                    days,
+                    address(replace(filters, since=today - timedelta(days), until=None, after="")),
+                    filters.since == today - timedelta(days) and filters.until is None,
+                )
+                for days in SPANS
             ],
             "value": tables.value,
             "bars": tables.BARS,
