@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import SLOT_SECONDS, Look, Sums, look_of_record, seen_policy
+from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
 from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below
@@ -29,7 +29,6 @@ _WHOLE = "begin_at <> 0 AND end_at <> 0 AND source_ip <> ''"
 _SUMS = "sum(count), " + ", ".join(
     f"sum(CASE WHEN disposition = '{word}' THEN count ELSE 0 END)" for word in ("quarantine", "reject")
 )
-_SLOT = f"CAST(floor((begin_at + (end_at - begin_at) / 2) / {SLOT_SECONDS}) AS BIGINT) * {SLOT_SECONDS}"
 
 
 class Span(Struct, frozen=True):
@@ -141,7 +140,7 @@ def _add_mail(engine: Engine, sums: Sums, where: str, values: Mapping[str, Param
     envelope = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
     look = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {envelope}"
     asked = engine.query(
-        f"SELECT domain, source_ip, {_SLOT} AS slot, {_SUMS}, {look} "
+        f"SELECT domain, source_ip, slot, {_SUMS}, {look} "
         f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, slot, {look}",
         values,
     )

@@ -23,7 +23,7 @@ from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
 from inalign.web.judged import make_badges
 from inalign.web.readiness import REACHED, make_card, sentence
-from inalign.web.records import TAGS, Shown, changes, shown
+from inalign.web.records import Shown, changes, shown
 from inalign.web.rendering import Form, Renderer, go
 from inalign.web.view_pages import TOP_ROWS, Part, ViewPages, address
 from inalign.web.words import Words
@@ -94,7 +94,6 @@ class DomainPage:
             "records": records,
             "published": published,
             "looked_up": looked_up,
-            "tags": TAGS,
             "impact": tuple(REACHED),
             "plain": tables.value,
             "findings": self._findings(request, meant, say),

@@ -74,8 +74,13 @@ class HomePage:
             "total": len(rows),
             "more": _address(filters, state, search, start + SHOWN) if start + SHOWN < len(chosen) else "",
             "limited": visitor.domains is not None,
+            "ever": bool(rows) or bool(self._pages.part(request, tables.DOMAINS, _ever(filters), rows=1).rows),
         }
         return self._pages.show(request, visitor, "domains", filters, values)
+
+
+def _ever(filters: Filters) -> Filters:
+    return Filters(scope=filters.scope)
 
 
 def _chosen(parameters: Mapping[str, str]) -> tuple[str, str]:
@@ -97,7 +102,7 @@ def _count(rows: list[OverviewRow], state: DomainState) -> int:
 def _summary(rows: list[OverviewRow], t: Words) -> str:
     """One line about all of them."""
     told = [t.number(f"summary.{state}", count) for state in DomainState if (count := _count(rows, state))]
-    return f"{t.number('home.domains', len(rows))} {t('summary.between').join(told)}{t('summary.end')}"
+    return t.number("home.domains", len(rows)) + " " + t("summary.between").join(told) + t("summary.end")
 
 
 def _address(filters: Filters, state: str, search: str, start: int = 0) -> str:

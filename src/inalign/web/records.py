@@ -12,7 +12,6 @@ from inalign.errors import ParseError
 from inalign.flow.record_views import LookedUpRow
 from inalign.store.queries.published import PublishedRow
 
-TAGS = ("p", "sp", "np", "adkim", "aspf", "testing", "pct")
 LATE_DAYS = 7
 """What no reporter saw for so long before the last report is a record of the past."""
 MIN_REPORTERS = 2
@@ -25,7 +24,13 @@ class Seen(Struct, frozen=True):
     row: PublishedRow
     status: str
     """same, differs or earlier; empty where DNS is not known."""
-    differing: frozenset[str]
+    differing: tuple[str, ...]
+    """Tags."""
+
+    @property
+    def text(self) -> str:
+        """The record in short."""
+        return as_text(self.row)
 
 
 class Shown(Struct, frozen=True):
@@ -110,11 +115,11 @@ def _dmarc(name: str, rows: Sequence[LookedUpRow]) -> DmarcRecord | None:
 
 def _seen(row: PublishedRow, dmarc: DmarcRecord | None, latest: date, *, known: bool) -> Seen:
     if row.last_day < latest - timedelta(LATE_DAYS):
-        return Seen(row, "earlier", frozenset())
+        return Seen(row, "earlier", ())
     if not known:
-        return Seen(row, "", frozenset())
+        return Seen(row, "", ())
     if dmarc is None:
-        return Seen(row, "differs", frozenset({"p"}))
+        return Seen(row, "differs", ("p",))
     now = {
         "p": str(dmarc.domain_policy or ""),
         "sp": str(dmarc.subdomain_policy or ""),
@@ -123,5 +128,7 @@ def _seen(row: PublishedRow, dmarc: DmarcRecord | None, latest: date, *, known: 
         "aspf": str(dmarc.aspf),
         "testing": "y" if dmarc.testing else "n",
     }
-    differing = frozenset(name for name, value in now.items() if getattr(row, name) not in ("", value))
+    differing = tuple(
+        "t" if name == "testing" else name for name, value in now.items() if getattr(row, name) not in ("", value)
+    )
     return Seen(row, "differs" if differing else "same", differing)

@@ -136,7 +136,9 @@ class Shower:
         """A share where tenths matter."""
         if 0 < value < 1:
             return "<1%"
-        return ">99.9%" if 99.95 <= value < 100 else f"{value:.1f}%"
+        if value in (0, 100):
+            return f"{value:.0f}%"
+        return ">99.9%" if value >= 99.95 else f"{value:.1f}%"
 
     def moment(self, seconds: float) -> str:
         """A time, in the zone."""

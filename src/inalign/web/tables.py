@@ -18,7 +18,8 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
 
 
-OVERVIEW = Table("overview", ("domain", "state", "messages"))
+OVERVIEW = Table("overview", ())
+DOMAINS = Table("domains", ())
 CLASS_DAYS = Table(
     "classes",
     (
@@ -27,12 +28,13 @@ CLASS_DAYS = Table(
     ),
 )  # fmt: skip
 OUTCOME_DAYS = Table("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
-PUBLISHED = Table("published", ("p", "sp", "np", "adkim", "aspf", "testing", "pct", "first_day", "last_day"))
-LOOKED_UP = Table("records", ("kind", "name", "value", "asked_at", "origin"))
-FINDINGS = Table("findings", ("code",))
-COUNTRIES = Table("countries", ("country", "messages", "own", "approved", "forwarded", "unwanted", "addresses"))
+PUBLISHED = Table("published", ())
+LOOKED_UP = Table("records", ())
+FINDINGS = Table("findings", ())
+COUNTRIES = Table("countries", ())
 PLAN = Table("plan", ())
 JUDGED = Table("sources", ())
+"""Those without columns are shown in another form than a table of theirs."""
 SOURCES = Table(
     "addresses",
     (
@@ -122,8 +124,7 @@ NUMBERS = frozenset(
     {
         "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours", "records",
         "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "authenticated",
-        "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine", "unwanted_reject", "own",
-        "approved", "addresses",
+        "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine", "unwanted_reject",
     }
 )  # fmt: skip
 
