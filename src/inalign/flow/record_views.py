@@ -11,16 +11,18 @@ from msgspec import Struct
 
 from inalign.dmarc.record import is_dmarc_record
 from inalign.errors import ParseError
-from inalign.flow.country_views import CountryRow, ask_countries
 from inalign.flow.judge import Judging
+from inalign.flow.standing import settle
 from inalign.insight.names import judged_domain
-from inalign.insight.rows import FindingRow, finding_rows
+from inalign.insight.rows import FindingRow
 from inalign.spf.record import is_spf_record, parse_spf_record
 from inalign.spf.terms import Include
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.facts import judged_domains
+from inalign.store.queries.countries import CountryRow, kept_countries
 from inalign.store.queries.filters import Filters, is_visible
+from inalign.store.queries.judged import kept_findings
 from inalign.store.queries.view import Answer, View, page_of
 from inalign.store.surroundings import Kept, kept_answers
 
@@ -45,26 +47,30 @@ class LookedUpRow(Struct, frozen=True, kw_only=True):
 
 def ask_records(judging: Judging, filters: Filters) -> Answer[LookedUpRow]:
     """By domain and name. Nothing is asked of DNS here: the rows tell when it was."""
-    rows = [row for name in _meant(judging, filters) for row in _records_of(judging.control, name)]
+    rows = [row for name in families_of_question(judging, filters) for row in _records_of(judging.control, name)]
     return page_of(rows, lambda row: (row.domain, row.kind, row.name, row.value), LookedUpRow, filters)
 
 
 def ask_findings(judging: Judging, filters: Filters) -> Answer[FindingRow]:
-    """By domain, in the order in which insight tells them."""
-    rows: list[FindingRow] = []
-    for name in _meant(judging, filters):
-        for judgement in judging.judgements(name):
-            rows += finding_rows(judgement)
-    return page_of(rows, lambda row: (row.domain, row.number), FindingRow, filters)
+    """By domain."""
+    settle(judging, filters.domain)
+    return kept_findings(judging.engine, judging.host, filters)
 
 
-def _meant(judging: Judging, filters: Filters) -> list[str]:
-    """The judged domains of a question, as far as its scope goes."""
+def ask_countries(judging: Judging, filters: Filters) -> Answer[CountryRow]:
+    """The largest first."""
+    settle(judging, filters.domain)
+    families = families_of_question(judging, filters)
+    return kept_countries(judging.engine, judging.host, filters, families)
+
+
+def families_of_question(judging: Judging, filters: Filters) -> dict[str, list[str]]:
+    """The judged domains of a question as far as its scope goes, with the policy domains that belong to them."""
     families = judged_domains(judging.engine)
     if filters.domain:
         name = judged_domain(filters.domain.lower().rstrip("."), frozenset(families))
         families = {name: families[name]} if name in families else {}
-    return [name for name in families if is_visible(filters, name)]
+    return {name: family for name, family in families.items() if is_visible(filters, name)}
 
 
 def _records_of(control: Control, domain: str) -> Iterator[LookedUpRow]:

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from inalign.flow.country_views import CountryRow
 from inalign.flow.record_views import LookedUpRow
 from inalign.insight.overview import OverviewRow
 from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
+from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.published import PublishedRow
 from inalign.web import tables
