@@ -14,7 +14,7 @@ from inalign.store.queries.headlines import PASSED
 from inalign.store.queries.view import Answer, Order, Question, page
 
 
-class CountryRow(Struct, frozen=True, kw_only=True):
+class CountryRow(Struct, frozen=True):
     """A country, by the registry of addresses. Mail counts with the class that its address has as a whole."""
 
     country: str
