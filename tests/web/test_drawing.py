@@ -26,7 +26,7 @@ def test_days_without_a_row_are_empty_columns() -> None:
         (3, (0, 0)),
         (4, (0, 8)),
     ]
-    assert plot.ticks[0] == (8, 0.0)
+    assert plot.ticks[0] == (8.0, 0.0)
     assert plot.columns[3].bars == (Bar("b", 0.0, 100.0),)
     assert plot.days == (DAY, DAY.replace(day=3), DAY.replace(day=4))
 
