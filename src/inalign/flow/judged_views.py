@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
+from inalign.flow.record_views import record_views
 from inalign.flow.standing import settle
 from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
@@ -52,6 +53,7 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain", "since", "until"),
             lambda engine, filters: ask_classes(judging(engine), filters),
         ),
+        *record_views(judging),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )
     return {view.name: view for view in judged}
