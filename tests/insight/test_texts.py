@@ -12,6 +12,7 @@ from inalign.insight.plan import plan_domain
 from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step, WhyCode
 from inalign.insight.rows import plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
+from inalign.insight.watch import WatchCode
 from tests.insight.stories import Story, scenarios, stories
 
 KINDS: dict[str, type[StrEnum]] = {
@@ -20,6 +21,8 @@ KINDS: dict[str, type[StrEnum]] = {
     "step": Step,
     "why": WhyCode,
     "remedy": Remedy,
+    "watch": WatchCode,
+    "watch_over": WatchCode,
 }
 
 

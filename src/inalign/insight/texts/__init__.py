@@ -33,9 +33,13 @@ class Catalogue:
 
     def _worded(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """Values that are words of ours, in the language."""
-        words = self.texts["word"]
+        words, classes = self.texts["word"], self.texts["class"]
         return {
-            name: words.get(str(value), value) if name in {"kind", "listed", "reason"} else value
+            name: words.get(str(value), value)
+            if name in {"kind", "listed", "reason"}
+            else classes.get(str(value), value)
+            if name == "class"
+            else value
             for name, value in values.items()
         }
 
