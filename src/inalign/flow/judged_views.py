@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
+from inalign.flow.alert_views import IncidentRow, ask_incidents
 from inalign.flow.judge import Judging
 from inalign.insight.gather import day_of
 from inalign.insight.overview import (
@@ -27,7 +28,7 @@ from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor, page_of
 
-SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
+SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
 
 
 def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
@@ -60,6 +61,13 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ClassDayRow,
             ("domain", "since", "until"),
             lambda engine, filters: ask_classes(judging(engine), filters),
+        ),
+        View(
+            INCIDENTS,
+            "What alerts found: what changed for the worse, and whether it is over",
+            IncidentRow,
+            ("domain",),
+            lambda engine, filters: ask_incidents(judging(engine).control, filters),
         ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )

@@ -43,7 +43,16 @@ _STEPS = {
         "CREATE TABLE links (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
         "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
-    4: (),
+    4: (
+        "CREATE TABLE incidents (number INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, domain TEXT NOT NULL, "
+        "subject TEXT NOT NULL, closed REAL NOT NULL, record BLOB NOT NULL)",
+        "CREATE UNIQUE INDEX incidents_open ON incidents (code, domain, subject) WHERE closed = 0",
+        "CREATE INDEX incidents_closed ON incidents (closed)",
+        "CREATE TABLE watched (domain TEXT PRIMARY KEY, at REAL NOT NULL, known BLOB NOT NULL)",
+        "CREATE TABLE outbox (channel TEXT, incident INTEGER, event TEXT, at REAL NOT NULL, "
+        "PRIMARY KEY (channel, incident, event))",
+        "CREATE TABLE channels (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
+    ),
     5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
 }
 
