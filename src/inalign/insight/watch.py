@@ -166,7 +166,8 @@ def sift(
     What is firm at the first look, or on old data, is no news; what was told stays told while it is found.
     """
     keys = {each.key for each in conditions}
-    stands = {key for key in standing if key in keys} if is_fresh else keys - set(is_open)
+    firm = {each.key for each in conditions if each.firm}
+    stands = {key for key in standing if key in keys} if is_fresh else firm - set(is_open)
     found = [each for each in conditions if each.key not in stands]
     if not is_fresh:
         found = [replace(each, firm=False) for each in found]
