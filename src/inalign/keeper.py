@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from inalign.errors import Error
+from inalign.flow.alert import Alerts
 from inalign.flow.ingest import spooled_item
 from inalign.intake.source import Source
 from inalign.intake.sources import Sources
@@ -52,6 +53,10 @@ RETRY_SECONDS = (1.0, 60.0)
 UPKEEP_SECONDS = 3_600.0
 NAMES_SECONDS = 60.0
 """Between two runs of the look-ups of reverse names."""
+TELL_SECONDS = 15.0
+"""Between two looks for alerts to tell; these wait for minutes, so that several go together."""
+INTAKE_SECONDS = 600.0
+"""Between two looks at how reports come."""
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
 
@@ -73,6 +78,8 @@ class Keeper:
     """For reverse names; None: they are not looked up."""
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
+    alerts: Alerts | None = None
+    """None: nothing is watched."""
     trouble: str = ""
     """What keeps the store from taking anything; empty while it does."""
 
@@ -83,7 +90,7 @@ class Keeper:
         intake = [asyncio.ensure_future(work) for work in (sources.run(), *self.serve(self))]
         work = [
             asyncio.ensure_future(each(ends))
-            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names)
+            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names, self._alert)
         ]
         end = asyncio.ensure_future(ends.wait())
         try:
@@ -189,6 +196,24 @@ class Keeper:
                 await resolve_names(self.engine, self.resolver, NameLimits(), now=datetime.now(UTC), folder=work)
             except (Error, OSError) as problem:
                 log.error("reverse names cannot be looked up: %s", problem)
+
+    async def _alert(self, ends: asyncio.Event) -> None:
+        """Look at the intake now and then, and tell what is due; what is judged is looked at where it is judged."""
+        if self.alerts is None:
+            await ends.wait()
+            return
+        looked = 0.0
+        await _pause(ends, TELL_SECONDS)
+        while not ends.is_set():
+            try:
+                if time.monotonic() - looked >= INTAKE_SECONDS or not looked:
+                    looked = time.monotonic()
+                    await asyncio.to_thread(self.alerts.look_at_intake, self.engine, self.trouble)
+                    await asyncio.to_thread(self.alerts.tidy)
+                await self.alerts.deliver()
+            except (Error, OSError) as problem:
+                log.error("alerts: %s", problem)
+            await _pause(ends, TELL_SECONDS)
 
     def tidy(self) -> None:
         """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from inalign.alerting import check_alerts, make_alerts
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judged_views import all_views
 from inalign.intake.secret import FORM, read_secret
@@ -106,6 +107,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
             serve=partial(_servers, settings, path),
+            alerts=make_alerts(settings, path, control),
         )
         try:
             asyncio.run(_run(keeper, settings))
@@ -190,6 +192,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_trust(settings)
         make_directory(settings, path)
         check_mail(settings, path)
+        check_alerts(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import cast
 
 from msgspec import UNSET, Struct
 
+from inalign.flow.alert_views import IncidentRow
+from inalign.flow.alert_words import clean_values, where_of
 from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
@@ -36,6 +39,17 @@ class PlanLine(Struct, frozen=True):
     blocking: str
     days: int
     reporters: int
+
+
+class IncidentLine(Struct, frozen=True):
+    """An incident as a line."""
+
+    number: int
+    state: str
+    domain: str
+    incident: str
+    opened_at: datetime | None
+    closed_at: datetime | None
 
 
 def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
@@ -89,8 +103,15 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
     )
 
 
+def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
+    """In words."""
+    sentence = words.say("watch", row.code, clean_values(dict(row.values)))
+    return IncidentLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
+
+
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
     JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
+    IncidentRow: (IncidentLine, cast("_Make", incident_line)),
 }
