@@ -20,6 +20,7 @@ from inalign.web.access import Gate
 from inalign.web.api import Ask
 from inalign.web.endpoint import Endpoints
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
+from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
@@ -75,6 +76,7 @@ def make_app(
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
+        *IncidentsPage(gate, renderer, endpoints, control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 
