@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from inalign.errors import Error, ParseError, SettingsError
 from inalign.flow.alert import Alerts, Channel, PartlyToldError
-from inalign.flow.alert_hook import alert_body, test_body
-from inalign.flow.alert_mail import MailHead, alert_mail, test_mail
+from inalign.flow.alert_hook import alert_body, trial_body
+from inalign.flow.alert_mail import MailHead, alert_mail, trial_mail
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.intake.secret import read_secret
 from inalign.mail.domain import parse_domain
@@ -90,9 +90,9 @@ async def try_channels(settings: Settings, path: Path | None, names: Sequence[st
         say = _words(settings, told)
         try:
             if told.mail:
-                await _send(settings, path, told, partial(test_mail, say=say))
+                await _send(settings, path, told, partial(trial_mail, say=say))
             else:
-                await post(read_secret(told.url), test_body(told.form, _url(settings), say))
+                await post(read_secret(told.url), trial_body(told.form, _url(settings), say))
         except Error as problem:
             tried.append(Tried(told.name, _to(told), str(problem)))
         else:

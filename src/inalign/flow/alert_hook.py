@@ -36,7 +36,7 @@ def alert_body(told: Sequence[Waiting], form: Form, url: str, say: Catalogue) ->
     return _shaped(subject, lines, form, url, say)
 
 
-def test_body(form: Form, url: str, say: Catalogue) -> bytes:
+def trial_body(form: Form, url: str, say: Catalogue) -> bytes:
     """A body that tells nothing but that messages arrive."""
     subject = say.say("alert", "test")
     if form == "json":

@@ -39,7 +39,7 @@ def alert_mail(told: Sequence[Waiting], head: MailHead, say: Catalogue) -> bytes
     return _mail(subject_of(lines, say), _text(lines, head.url, say), _html(lines, head.url, say), head, say)
 
 
-def test_mail(head: MailHead, say: Catalogue) -> bytes:
+def trial_mail(head: MailHead, say: Catalogue) -> bytes:
     """A message that tells nothing but that messages arrive."""
     text = say.say("alert", "test")
     return _mail(text, text + "\n", _page(f"<p>{html.escape(text)}</p>", say), head, say)
@@ -55,9 +55,9 @@ def _mail(subject: str, text: str, page: str, head: MailHead, say: Catalogue) ->
     mail["Message-ID"] = f"<{head.message_id}>"
     mail["List-Id"] = f"Inalign <alerts.inalign.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = say.language
     mail.set_content(text)
     mail.add_alternative(page, subtype="html")
+    mail["Content-Language"] = say.language  # set before, it would move into the first part
     return mail.as_bytes()
 
 
