@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from inalign import __version__
 from inalign.alerting import make_alerts
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.judge import Judge, Judging, NoLookUps
@@ -77,7 +78,7 @@ def _directory(settings: Settings, path: Path | None) -> tuple[Directory, str]:
 
 
 def _digest(found: Iterable[str]) -> str:
-    made = hashlib.blake2b(digest_size=8)
+    made = hashlib.blake2b(__version__.encode(), digest_size=8)
     for text in found:
         made.update(text.encode("utf-8", "surrogateescape") + b"\0")
     return made.hexdigest()

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +32,11 @@ from inalign.loading import ItemOutcome, Loader, settle
 from inalign.naming import NameLimits, resolve_names
 from inalign.receipt import receipt_of
 from inalign.resolver import Resolver
+from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
+from inalign.store.judged import sweep
 from inalign.store.maintenance import Retention, forget
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
@@ -57,6 +60,8 @@ TELL_SECONDS = 15.0
 """Between two looks for alerts to tell; these wait for minutes, so that several go together."""
 INTAKE_SECONDS = 600.0
 """Between two looks at how reports come."""
+JUDGE_SECONDS = 10.0
+"""Between two looks for what is to be judged."""
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
 
@@ -80,6 +85,10 @@ class Keeper:
     """The servers of its sockets, which run until they are cancelled."""
     alerts: Alerts | None = None
     """None: nothing is watched."""
+    judge: Callable[[], int] | None = None
+    """Judges what is stale, and returns how many domains that were; None: they are judged when somebody asks."""
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set when work is to end, for what does not look at the loop."""
     trouble: str = ""
     """What keeps the store from taking anything; empty while it does."""
 
@@ -90,7 +99,14 @@ class Keeper:
         intake = [asyncio.ensure_future(work) for work in (sources.run(), *self.serve(self))]
         work = [
             asyncio.ensure_future(each(ends))
-            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names, self._alert)
+            for each in (
+                self._load_reports,
+                self._load_records,
+                self._upkeep,
+                self._find_names,
+                self._judge,
+                self._alert,
+            )
         ]
         end = asyncio.ensure_future(ends.wait())
         try:
@@ -99,6 +115,7 @@ class Keeper:
                 task.result()  # a bug, or a socket that cannot be had: better replaced than lame
         finally:
             ends.set()
+            self.ending.set()
             for task in intake:
                 task.cancel()
             await asyncio.gather(*intake, *work, return_exceptions=True)
@@ -215,11 +232,30 @@ class Keeper:
                 log.error("alerts: %s", problem)
             await _pause(ends, TELL_SECONDS)
 
+    async def _judge(self, ends: asyncio.Event) -> None:
+        """Never on the way of a report, nor of a page."""
+        if self.judge is None:
+            await ends.wait()
+            return
+        while not ends.is_set():
+            try:
+                await asyncio.to_thread(self.judge)
+            except Exception as failure:
+                if not isinstance(failure, Error | OSError):
+                    log.exception("a domain cannot be judged")
+                elif not ends.is_set():
+                    log.error("domains cannot be judged: %s", failure)
+                await _pause(ends, RETRY_SECONDS[1])
+            await _pause(ends, JUDGE_SECONDS)
+
     def tidy(self) -> None:
         """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
-        forget(self.engine, self.retention, now, self.folders.work)
+        for domain in forget(self.engine, self.retention, now, self.folders.work):
+            with self.control.change() as change:
+                note(change, Changed.RECORDS, domain)
+        sweep(self.engine, now.timestamp())
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)
 

@@ -108,6 +108,8 @@ class Alerts:
                 log.warning("alerts to %s wait, after %d attempts: %s", name, record.tries, problem)
             else:
                 note_sent(self.control, name, waiting, now)
+                told = ",".join(f"{each.incident.number}:{each.event}" for each in waiting)
+                log.info("alerts=%d channel=%s incidents=%s", len(waiting), name, told)
 
     def _tell(self, changed: Sequence[Changed], now: float) -> None:
         for incident, event in changed:

@@ -23,7 +23,7 @@ class IncidentRow(Struct, frozen=True, kw_only=True):
     code: str
     domain: str
     """Empty: of all domains, such as the intake of reports."""
-    subject: str
+    about: str
     """What it is about: a sender, a selector, a name, a record."""
     state: str
     """open, acknowledged, muted or closed."""
@@ -55,7 +55,7 @@ def _row(each: Incident, now: float) -> IncidentRow:
         number=each.number,
         code=str(each.code),
         domain=each.domain,
-        subject=each.subject,
+        about=each.subject,
         state=each.state(now),
         values=each.values,
         opened_at=moment(each.opened),

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from inalign.errors import ParseError
 from inalign.insight.names import is_same_or_below
 from inalign.insight.result import Value
-from inalign.insight.watch import Finding, WatchCode
+from inalign.insight.watch import EVENT_DAYS, Finding, WatchCode
 from inalign.store.control import Control
 
 _K = TypeVar("_K", bound=Struct)
@@ -114,7 +114,8 @@ def close_calm(control: Control, now: float) -> list[Changed]:
     changed = []
     with control.change() as change:
         for each in _decoded(change.execute(f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0")):
-            if each.calm and now - each.calm >= _calm_seconds(each):
+            is_past = each.code.is_event and now - each.seen > EVENT_DAYS * DAY  # and nobody looked since
+            if is_past or (each.calm and now - each.calm >= _calm_seconds(each)):
                 changed.append(Changed(replace(each, closed=now), Event.CLOSED))
                 _write(change, changed[-1].incident)
         change.execute("DELETE FROM incidents WHERE closed > 0 AND closed < ?", (now - KEEP_SECONDS,))
