@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inalign.summary.parts import Chart
 
-WIDTH, HEIGHT = 720, 210
+WIDTH, HEIGHT = 720, 190
 _LEFT, _TOP, _BOTTOM = 62, 8, 24
 """For the numbers of the lines, for their upper half, and for the days."""
 _LABELS = 8

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inalign.insight.summary import DomainSummary, Figures, Summary
+from inalign.insight.summary import DomainSummary, Figures, Share, Summary
 from inalign.summary.figures import cards, figures_table, headline
-from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Section, Table, Tone
+from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
 from inalign.summary.todo import to_do
 from inalign.summary.words import Words, count, rate, share, signed
 
@@ -92,17 +92,19 @@ def _points(now: Figures, before: Figures, words: Words) -> str:
 
 
 def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
+    period = summary.period
+    lead = Lead(headline(found.now, found.before, period, words), TONES.get(found.state, Tone.PLAIN))
+    todo = Lines(words.of_period(period, "period.next"), to_do(found, words), numbered=True)
+    if not found.now.messages:
+        return Section(found.domain, words(f"state.{found.state}"), (lead, todo))
     parts: list[Iterable[Block]] = [
-        (Lead(headline(found.now, found.before, summary.period, words), TONES.get(found.state, Tone.PLAIN)),),
-        (cards(found.now, found.before, summary.period, words, reporters=found.reporter_count),),
-        (Lines(words.of_period(summary.period, "period.next"), to_do(found, words), numbered=True),),
+        (lead, cards(found.now, found.before, period, words, reporters=found.reporter_count), todo),
         _days(found, words),
-        (figures_table(found.now, found.before, summary.period, words),),
+        (figures_table(found.now, found.before, period, words),),
         _plan(found, words),
         _blocking(found, words),
         _new(found, words),
-        _unwanted(found, words),
-        _reporters(found, words),
+        _shares(found, words),
     ]
     return Section(found.domain, words(f"state.{found.state}"), tuple(block for part in parts for block in part))
 
@@ -122,15 +124,14 @@ def _days(found: DomainSummary, words: Words) -> Iterable[Block]:
 def _plan(found: DomainSummary, words: Words) -> Iterable[Block]:
     say = words.insight
     published = words("text.published", record=found.record) if found.record else words("text.no_record")
-    lines = [published] if found.now.messages or found.record else []
+    lines = [published]
     records: tuple[Record, ...] = ()
     if found.next is not None:
         lines.append(words("text.next", step=say.say("step", found.next.step)))
         if found.next.why:
             lines.append(words("text.why", why=say.say_all("why", found.next.why)))
         records = records_of(found)
-    if lines:
-        yield Notes(tuple(lines), words("section.plan"))
+    yield Notes(tuple(lines), words("section.plan"))
     if records:
         yield Notes((words("text.publish"),))
         yield from records
@@ -165,7 +166,7 @@ def _blocking(found: DomainSummary, words: Words) -> Iterable[Block]:
         _columns(words, "sender", "class", "messages", "failing", "remedy"),
         tuple(
             (
-                each.service or each.source,
+                words.sender(each.service or each.source),
                 say.say("class", each.source_class),
                 count(each.messages),
                 f"{count(each.failing)} ({share(each.failing, each.messages)})",
@@ -186,7 +187,7 @@ def _new(found: DomainSummary, words: Words) -> Iterable[Block]:
         _columns(words, "sender", "class", "messages", "first_day"),
         tuple(
             (
-                each.sender,
+                words.sender(each.sender),
                 words.insight.say("class", each.source_class),
                 count(each.messages),
                 words.day(each.first_day, "short"),
@@ -203,32 +204,22 @@ def _rest(number: int, words: Words) -> Iterable[Block]:
         yield Notes((words("text.more", count=count(number - MAX_SENDERS)),))
 
 
-def _unwanted(found: DomainSummary, words: Words) -> Iterable[Block]:
-    title = words("section.unwanted")
-    for kind, shares in (("country", found.countries), ("network", found.networks)):
-        if shares:
-            rows = []
-            for each in shares:
-                name = words.country(each.name) if kind == "country" else each.name or words("text.unknown_place")
-                rows.append((name, count(each.messages), share(each.messages, found.now.unwanted)))
-            yield Table(title, _columns(words, kind, "messages", "share"), tuple(rows), numbers=(1, 2))
-            title = ""
+def _shares(found: DomainSummary, words: Words) -> Iterable[Block]:
+    """Where unwanted mail came from, and who told, side by side."""
+    tables = [
+        _share_table("country", found.countries, found.now.unwanted, words),
+        _share_table("network", found.networks, found.now.unwanted, words),
+        _share_table("reporter", found.reporters, found.now.messages, words, number=found.reporter_count),
+    ]
+    if shown := tuple(each for each in tables if each.rows):
+        yield Row(shown)
 
 
-def _reporters(found: DomainSummary, words: Words) -> Iterable[Block]:
-    if found.reporters:
-        yield Notes(
-            (words("text.of_reporters", count=count(found.reporter_count)),),
-            words("section.reporters"),
-        )
-        yield Table(
-            "",
-            _columns(words, "reporter", "messages", "share"),
-            tuple(
-                (each.name, count(each.messages), share(each.messages, found.now.messages)) for each in found.reporters
-            ),
-            numbers=(1, 2),
-        )
+def _share_table(kind: str, shares: Sequence[Share], whole: int, words: Words, *, number: int = 0) -> Table:
+    name = words.country if kind == "country" else lambda text: text or words("text.unknown_place")
+    rows = tuple((name(each.name), count(each.messages), share(each.messages, whole)) for each in shares)
+    title = words(f"section.{kind}", count=count(number))
+    return Table(title, _columns(words, kind, "messages", "share"), rows, numbers=(1, 2))
 
 
 def _columns(words: Words, *names: str) -> Sequence[str]:

@@ -56,7 +56,8 @@ def cards(now: Figures, before: Figures, period: Period, words: Words, *, report
         return (words("card.change", before=when, value=value),) if before.messages else ()
 
     heard = () if reporters is None else (words("card.reporters", count=count(reporters)),)
-    stopped = words("card.stopped", stopped=count(now.stopped), delivered=count(now.delivered))
+    stopped = words("card.stopped", stopped=count(now.stopped))
+    delivered = words("card.delivered", delivered=count(now.delivered))
     return Cards(
         (
             Card(words("card.own"), rate(now.own_percent), against(rate(before.own_percent))),
@@ -65,7 +66,7 @@ def cards(now: Figures, before: Figures, period: Period, words: Words, *, report
                 count(now.own_failed),
                 (words("card.of_own", own=count(now.own)), *against(count(before.own_failed))),
             ),
-            Card(words("card.unwanted"), count(now.unwanted), (stopped, *against(count(before.unwanted)))),
+            Card(words("card.unwanted"), count(now.unwanted), (stopped, delivered, *against(count(before.unwanted)))),
             Card(words("card.messages"), count(now.messages), (*heard, *against(count(before.messages)))),
         )
     )

@@ -63,6 +63,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Narrow tables side by side, where there is room."""
+
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """An entry of a list."""
 
@@ -97,7 +104,7 @@ class Notes:
     title: str = ""
 
 
-Block = Lead | Cards | Chart | Table | Lines | Record | Notes
+Block = Lead | Cards | Chart | Table | Row | Lines | Record | Notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from inalign.summary.document import Document
-from inalign.summary.parts import Block, Cards, Chart, Lead, Lines, Notes, Record, Section, Table
+from inalign.summary.parts import Block, Cards, Chart, Lead, Lines, Notes, Record, Row, Section, Table
 
 WIDTH = 76
 """Columns of a terminal or of quoted mail; letters of East Asia take two."""
@@ -48,6 +48,9 @@ def _block(block: Block) -> Iterator[str]:
         case Table():
             yield from _title(block.title) if block.title else [""]
             yield from _table(block)
+        case Row():
+            for table in block.tables:
+                yield from _block(table)
         case Lines():
             yield from _title(block.title)
             for place, line in enumerate(block.lines, 1):
@@ -116,5 +119,5 @@ def _broken(text: str, indent: str) -> Sequence[str]:
     return [*lines, line]
 
 
-_NOT_FIRST = "、。,.・)」)]:;!?ー%ぁぃぅぇぉっゃゅょ"
+_NOT_FIRST = "、。,.・)」）]:：;!?ー%ぁぃぅぇぉっゃゅょ"
 """Letters that begin no line."""

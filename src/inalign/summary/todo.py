@@ -31,7 +31,7 @@ def _senders(found: DomainSummary, words: Words) -> Iterator[Line]:
         remedy = words.insight.say("remedy", each.remedy, {"selectors": ", ".join(each.selectors)})
         text = words(
             "text.fix",
-            source=each.service or each.source,
+            source=words.sender(each.service or each.source),
             remedy=remedy,
             failing=count(each.failing),
             messages=count(each.messages),
@@ -57,10 +57,10 @@ def _watch(found: DomainSummary, words: Words) -> Iterator[Line]:
             yield Line(
                 words(
                     "text.confirm_new",
-                    source=sender.sender,
+                    source=words.sender(sender.sender),
                     messages=count(sender.messages),
                     day=words.day(sender.first_day, "short"),
                 )
             )
     for quiet in found.quiet:
-        yield Line(words("text.quiet", source=quiet.source, days=quiet.quiet_days))
+        yield Line(words("text.quiet", source=words.sender(quiet.source), days=quiet.quiet_days))

@@ -11,6 +11,9 @@ from importlib.resources import files
 from inalign.insight.period import Period, PeriodKind
 from inalign.insight.texts import LANGUAGES, Catalogue, catalogue
 
+_OWN_SERVERS = "own servers "
+"""How insight names servers of the owner that no service is known for."""
+
 
 class Words:
     """Those of a language."""
@@ -51,6 +54,11 @@ class Words:
             return self("period.month", month=month, year=period.since.year)
         week = period.since.isocalendar().week
         return self("period.week", since=self.day(period.since), until=self.day(period.until), week=week)
+
+    def sender(self, name: str) -> str:
+        """A sender by the name that insight gave it."""
+        network = name.removeprefix(_OWN_SERVERS)
+        return name if network == name else self("text.own_servers", network=network)
 
     def country(self, code: str) -> str:
         """A country by its code; one that has no word stands for itself."""
