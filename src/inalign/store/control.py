@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 3
+VERSION = 5
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -43,6 +43,8 @@ _STEPS = {
         "CREATE TABLE links (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
         "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
+    4: (),
+    5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
 }
 
 

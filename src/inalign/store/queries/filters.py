@@ -34,6 +34,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str = ""
     """An address, or a network in CIDR form."""
     reporter: str = ""
+    source_class: str = ""
+    """The class that a source was judged to be of."""
     key: str = ""
     """The key of one report."""
     action: str = ""
@@ -46,9 +48,13 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: tuple[str, ...] | None = None
     """The domains, with all below them, that whoever asks may see; None: all. Set by the server alone, never read from
     a question."""
+    personal: bool = False
+    """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
 
 
-NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", "scope"))
+GIVEN = ("scope", "personal")
+"""Set by the server alone: what a question says of them is refused."""
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", *GIVEN))
 
 
 def is_visible(filters: Filters, domain: str) -> bool:
