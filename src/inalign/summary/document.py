@@ -137,12 +137,7 @@ def _plan(found: DomainSummary, words: Words) -> Iterable[Block]:
         yield from records
     if found.changes:
         changes = (
-            words(
-                "text.changed" if each.before else "text.changed_first",
-                day=words.day(each.day),
-                before=each.before,
-                after=each.after,
-            )
+            words("text.changed", day=words.day(each.day), before=each.before, after=each.after)
             for each in found.changes
         )
         yield Lines(words("section.reached"), tuple(Line(each) for each in changes))
