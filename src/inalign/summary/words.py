@@ -42,6 +42,11 @@ class Words:
         """Terms and what they mean."""
         return tuple(self._own["glossary"].items())
 
+    @property
+    def letters(self) -> frozenset[str]:
+        """All that its words are written with, as far as they are shown."""
+        return frozenset(letter for table in self._own.values() for text in table.values() for letter in text)
+
     def day(self, day: date, form: str = "day") -> str:
         """A day, for a person."""
         month = self("period.months").split()[day.month - 1]
