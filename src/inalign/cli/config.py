@@ -10,6 +10,7 @@ from inalign import daemon
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
 from inalign.mailing import check_mail
+from inalign.posting import check_summaries
 from inalign.settings import Settings
 from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
@@ -34,6 +35,7 @@ def check(config: Path | None) -> None:
     refuse(faults)
     sources = make_sources(settings, path)
     check_mail(settings, path)
+    check_summaries(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
