@@ -23,7 +23,7 @@ from inalign.store.summaries import SentSummary, read_sent, write_sent
 from inalign.summary.document import Document
 from inalign.summary.mail import make_mail
 from inalign.summary.pdf import PdfError, make_pdf
-from inalign.transport.smtp import MailProblem
+from inalign.transport.smtp import MailError
 
 log = logging.getLogger("inalign")
 
@@ -156,7 +156,7 @@ def due(sent: str, kind: PeriodKind, today: date) -> Iterator[Period]:
 
 def _after_failure(record: SentSummary, problem: Exception, now: float) -> SentSummary:
     first, most = RETRY_SECONDS
-    wait = most if isinstance(problem, MailProblem) and problem.is_final else min(most, first * 2.0**record.failures)
+    wait = most if isinstance(problem, MailError) and problem.is_final else min(most, first * 2.0**record.failures)
     return replace(
         record, problem=str(problem) or repr(problem), failures=min(record.failures + 1, 30), due_at=now + wait
     )

@@ -48,6 +48,7 @@ MENU = (
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
     Place("/tls", "menu.tls"),
+    Place("/summary", "menu.summary"),
     Place("/intake", "menu.intake"),
     Place("/milter", "menu.milter"),
 )
