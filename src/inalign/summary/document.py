@@ -12,7 +12,7 @@ from inalign.insight.summary import DomainSummary, Figures, Share, Summary
 from inalign.summary.figures import cards, figures_table, headline
 from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
 from inalign.summary.todo import to_do
-from inalign.summary.words import Words, count, rate, share, signed
+from inalign.summary.words import Words, count, rate, share, shortened, signed
 
 MAX_DOMAINS = 30
 """With a part of their own; a report of hundreds of pages is read by nobody. The table has all."""
@@ -211,7 +211,7 @@ def _shares(found: DomainSummary, words: Words) -> Iterable[Block]:
 
 
 def _share_table(kind: str, shares: Sequence[Share], whole: int, words: Words, *, number: int = 0) -> Table:
-    name = words.country if kind == "country" else lambda text: text or words("text.unknown_place")
+    name = words.country if kind == "country" else lambda text: shortened(text) or words("text.unknown_place")
     rows = tuple((name(each.name), count(each.messages), share(each.messages, whole)) for each in shares)
     title = words(f"section.{kind}", count=count(number))
     return Table(title, _columns(words, kind, "messages", "share"), rows, numbers=(1, 2))

@@ -12,8 +12,8 @@ from inalign.summary.chart import COLOURS, draw, widths
 from inalign.summary.document import Document
 from inalign.summary.parts import Chart, Lead, Section, Tone
 
-BAR_PIXELS = 330
-"""Of the longest day in a mail of 600 pixels."""
+BAR_PIXELS = 220
+"""Of the longest day in a mail: with name and number it fits on a telephone."""
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,8 @@ from importlib.resources import files
 from inalign.insight.period import Period, PeriodKind
 from inalign.insight.texts import LANGUAGES, Catalogue, catalogue
 
+MAX_NAME = 60
+"""Letters of a name that a reporter or a sender gave itself."""
 _OWN_SERVERS = "own servers "
 """How insight names servers of the owner that no service is known for."""
 
@@ -63,11 +65,16 @@ class Words:
     def sender(self, name: str) -> str:
         """A sender by the name that insight gave it."""
         network = name.removeprefix(_OWN_SERVERS)
-        return name if network == name else self("text.own_servers", network=network)
+        return shortened(name) if network == name else self("text.own_servers", network=network)
 
     def country(self, code: str) -> str:
         """A country by its code; one that has no word stands for itself."""
         return self._countries.get(code, code) if code else self("text.unknown_place")
+
+
+def shortened(name: str) -> str:
+    """A name of others, as long as a table has room for."""
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def count(number: int) -> str:
@@ -98,7 +105,7 @@ def signed(number: float, form: str = ",") -> str:
     """A change, with its sign; a true minus, as wide as the plus."""
     text = f"{abs(number):{form}}"
     if not text.strip("0.,"):
-        return f"±{text}"
+        return "±0"
     return f"+{text}" if number > 0 else f"−{text}"
 
 
