@@ -31,19 +31,14 @@ def history(rows: Iterable[PublishedRow], period: Period) -> tuple[str, tuple[Re
         if before and after != before and period.since <= row.first_day <= period.until:
             changes.append(RecordChange(row.first_day, before, after))
     now: dict[str, str] = {}
-    for row in sorted(found, key=lambda row: (row.last_day, row.reports)):
+    for row in sorted(seen, key=lambda row: (row.last_day, row.reports)):
         now |= _told(row)
     return in_short(now), tuple(changes)
 
 
 def _is_late(row: PublishedRow, other: PublishedRow) -> bool:
     """Whether a reporter still had an old record in its cache while others had the new one all the time."""
-    return (
-        (row.p, row.sp) != (other.p, other.sp)
-        and other.first_day <= row.first_day
-        and row.last_day <= other.last_day
-        and (other.first_day, other.last_day) != (row.first_day, row.last_day)
-    )
+    return (row.p, row.sp) != (other.p, other.sp) and other.first_day <= row.first_day and row.last_day < other.last_day
 
 
 def _told(row: PublishedRow) -> Mapping[str, str]:

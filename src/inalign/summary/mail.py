@@ -33,11 +33,11 @@ def make_mail(
     message["Message-ID"] = f"<{_identity(document, recipient, period)}@{domain}>"
     message["List-Id"] = f"<summary.inalign.{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: nobody's vacation notice answers it
-    message["Content-Language"] = document.language
     message.set_content(as_text(document), cte="base64")
     message.add_alternative(for_mail(document), subtype="html", cte="base64")
     if pdf is not None:
         message.add_attachment(pdf, maintype="application", subtype="pdf", filename=f"inalign-{period}.pdf")
+    message["Content-Language"] = document.language  # last: whoever sets a content takes such fields away
     return message.as_bytes()
 
 

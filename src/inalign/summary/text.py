@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -108,16 +109,17 @@ def wrapped(text: str, *, hanging: int = 0) -> Iterable[str]:
 
 
 def _broken(text: str, indent: str) -> Sequence[str]:
-    lines, line, used = [], "", 0
-    for letter in text:
-        wide = width_of(letter)
-        if used + wide > WIDTH and letter not in _NOT_FIRST:
+    lines, line = [], ""
+    for part in _PARTS.findall(text):
+        if width_of(line + part) > WIDTH and line.strip() and part not in _NOT_FIRST:
             lines.append(line)
-            line, used = indent, len(indent)
-        line += letter
-        used += wide
+            line = indent + part.lstrip()
+        else:
+            line += part
     return [*lines, line]
 
 
+_PARTS = re.compile(r"[!-~]+|.", re.DOTALL)
+"""What is not broken: words and numbers in ASCII; else each letter."""
 _NOT_FIRST = "、。,.・)」）]:：;!?ー%ぁぃぅぇぉっゃゅょ"
 """Letters that begin no line."""
