@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from importlib.util import find_spec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from inalign.summaries import Summaries, Wanted
     from inalign.summary.document import Document
 
+_ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
+"""Enough to notice a slip; whether it exists, the relay says."""
 _KINDS = {"weekly": PeriodKind.WEEK, "monthly": PeriodKind.MONTH}
 
 
@@ -32,6 +35,9 @@ def check_summaries(settings: Settings, path: Path | None) -> None:
         where = place(path, "summaries")
         if not each.to:
             raise SettingsError(f"{where}: summaries.to: somebody must get it")
+        for address in each.to:
+            if not _ADDRESS.fullmatch(address):
+                raise SettingsError(f"{where}: summaries.to: {address[:100]!r} is no address of mail")
         if not settings.mail.host:
             raise SettingsError(f"{where}: summaries: mail.host: it is required to send mail")
         if each.pdf and find_spec("weasyprint") is None:

@@ -172,7 +172,7 @@ def test_a_crash_of_a_library_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_process_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inalign.summary.pdf.SECONDS", 0.25)
+    monkeypatch.setattr("inalign.summary.pdf_process.SECONDS", 0.25)
     assert "timed out" in broken(tmp_path, "import time; time.sleep(60)", monkeypatch)
 
 

@@ -271,6 +271,7 @@ def test_settings_that_could_never_send_are_refused(monkeypatch: pytest.MonkeyPa
         return str(told.value)
 
     assert "summaries.to" in refused(SummarySettings())
+    assert "'a b@c.example'" in refused(SummarySettings(to=["a b@c.example"]))
     assert "mail.host" in refused(SummarySettings(to=["a@example.com"]), MailSettings())
     monkeypatch.setattr("inalign.posting.find_spec", lambda _: None)
     assert "inalign[pdf]" in refused(SummarySettings(to=["a@example.com"], pdf=True))

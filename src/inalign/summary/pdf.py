@@ -13,9 +13,10 @@ import threading
 import msgspec
 
 from inalign.errors import Error
+from inalign.summary import pdf_process
 from inalign.summary.document import Document
 from inalign.summary.html import whole
-from inalign.summary.pdf_process import FONTS, LIBRARIES, SECONDS, WEASYPRINT
+from inalign.summary.pdf_process import FONTS, LIBRARIES, WEASYPRINT
 from inalign.summary.words import words_of
 
 INSTALL = {
@@ -46,7 +47,7 @@ def make_pdf(document: Document) -> bytes:
                 [sys.executable, "-m", "inalign.summary.pdf_process"],
                 input=page,
                 capture_output=True,
-                timeout=2 * SECONDS,
+                timeout=2 * pdf_process.SECONDS,
                 check=False,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
