@@ -83,7 +83,7 @@ class _Questions:
 
     def rows(self, name: str, kind: type[R], filters: Filters) -> list[R]:
         """All rows, as far as `MAX_PAGES` go."""
-        wanted = replace(filters, scope=self._scope, limit=MAX_PAGE_ROWS)
+        wanted = replace(filters, zone=self._zone, scope=self._scope, limit=MAX_PAGE_ROWS)
         found: list[Struct] = []
         for _ in range(MAX_PAGES):
             answer = self._ask(name, wanted)
