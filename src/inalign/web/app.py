@@ -27,6 +27,7 @@ from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
 from inalign.web.sign_in import SignIn
+from inalign.web.summary_page import SummaryPage
 from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
 
@@ -81,6 +82,7 @@ def make_app(
         *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
         *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 
