@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import cast
 
 from msgspec import UNSET, Struct
+from msgspec.structs import asdict
 
 from inalign.flow.alert_views import IncidentRow
 from inalign.flow.alert_words import clean_values, where_of
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
 
@@ -39,6 +40,13 @@ class PlanLine(Struct, frozen=True):
     blocking: str
     days: int
     reporters: int
+
+
+class FindingLine(Struct, frozen=True):
+    """What reports say about a record, as a line."""
+
+    domain: str
+    finding: str
 
 
 class IncidentLine(Struct, frozen=True):
@@ -103,6 +111,11 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
     )
 
 
+def finding_line(row: FindingRow, words: Catalogue) -> FindingLine:
+    """In words."""
+    return FindingLine(row.domain, words.say("finding", row.code, asdict(row)))
+
+
 def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
     """In words."""
     sentence = words.say("watch", row.code, clean_values(dict(row.values)))
@@ -113,5 +126,6 @@ _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
     JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
+    FindingRow: (FindingLine, cast("_Make", finding_line)),
     IncidentRow: (IncidentLine, cast("_Make", incident_line)),
 }

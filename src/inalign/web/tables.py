@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,13 +18,23 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
 
 
-DOMAINS = Table(
-    "domains",
+OVERVIEW = Table("overview", ())
+DOMAINS = Table("domains", ())
+CLASS_DAYS = Table(
+    "classes",
     (
-        "domain", "policy", "subdomain_policy", "messages", "passed_percent", "split", "reports", "reporters",
-        "last_day",
+        "day", "messages", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none",
+        "unwanted_quarantine", "unwanted_reject",
     ),
 )  # fmt: skip
+OUTCOME_DAYS = Table("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
+PUBLISHED = Table("published", ())
+LOOKED_UP = Table("records", ())
+FINDINGS = Table("findings", ())
+COUNTRIES = Table("countries", ())
+PLAN = Table("plan", ())
+JUDGED = Table("sources", ())
+"""Those without columns are shown in another form than a table of theirs."""
 SOURCES = Table(
     "addresses",
     (
@@ -41,7 +51,6 @@ SENDERS = Table(
 )  # fmt: skip
 """Of one domain: `source_class` and `service` are judged, not counted (`judged_value`)."""
 SUBDOMAINS = Table("subdomains", ("header_from", "policy", "messages", "passed_percent", "split", "last_day"))
-DAYS = Table("days", ("day", "messages", "by_both", "by_dkim", "by_spf", "by_neither", "passed_percent"))
 REPORTERS = Table(
     "reporters",
     (
@@ -114,8 +123,8 @@ SHARES = frozenset({"none_percent", "quarantine_percent", "reject_percent"})
 NUMBERS = frozenset(
     {
         "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours", "records",
-        "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "by_both", "by_dkim",
-        "by_spf", "by_neither",
+        "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "authenticated",
+        "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine", "unwanted_reject",
     }
 )  # fmt: skip
 
@@ -149,8 +158,3 @@ def judged_value(badges: Mapping[tuple[str, str], Badge]) -> Callable[[Struct, s
         return badge.service if badge and column == "service" else badge
 
     return found
-
-
-def worst_first(rows: Sequence[Struct]) -> list[Struct]:
-    """Domains by how many of their messages did not pass."""
-    return sorted(rows, key=lambda row: row.passed - row.messages)  # type: ignore[attr-defined]  # rows of domains

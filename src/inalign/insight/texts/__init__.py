@@ -19,7 +19,7 @@ class Catalogue:
     """The sentences of a language."""
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]], language: str = "en") -> None:
-        """`texts` by kind (class, evidence, step, why, remedy) and code."""
+        """`texts` by kind (class, evidence, step, why, remedy, finding, watch) and code."""
         self.texts = texts
         self.language = language
 
