@@ -288,7 +288,7 @@ def test_keeper_looks_and_tells(
             running = SimpleNamespace(alerts=make_alerts(settings, None, control), engine=engine, trouble="")
             ends = asyncio.Event()
             task = asyncio.ensure_future(keeper.Keeper._alert(cast("keeper.Keeper", running), ends))
-            while not mails.taken:
+            while not mails.taken:  # noqa: ASYNC110 - what is waited for is another program
                 await asyncio.sleep(0.05)
             ends.set()
             await task
