@@ -35,6 +35,9 @@ class _Listing(click.Command):
 @click.option("--since", type=_DAY, help="The first day, in UTC.")
 @click.option("--until", type=_DAY, help="The last day.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
+@click.option("--class", "source_class", default="", help="A class, such as `unknown`, for `senders` and its like.")
+@click.option("--sender", default="", help="A sender by its name, for `senders` and its like.")
+@click.option("--search", default="", help="What is in a name or an address, for `senders` and its like.")
 @click.option("--reporter", default="", help="The domain of who reports.")
 @click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
 @click.option("--action", default="", help="What the milter did, for `evaluations`.")
@@ -53,6 +56,9 @@ def command(
     since: datetime | None,
     until: datetime | None,
     source: str,
+    source_class: str,
+    sender: str,
+    search: str,
     reporter: str,
     key: str,
     action: str,
@@ -78,6 +84,9 @@ def command(
         since=since.date() if since else None,
         until=until.date() if until else None,
         source=source,
+        source_class=source_class,
+        sender=sender,
+        search=search,
         reporter=reporter,
         key=key,
         action=action,

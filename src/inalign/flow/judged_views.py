@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
+from inalign.flow.senders import SenderAddressRow, SenderRow, ask_addresses, ask_senders
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
@@ -33,6 +35,20 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             PlanRow,
             ("domain", "since", "until"),
             lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        View(
+            "senders",
+            "The same put together: class and sender, with what is counted of them",
+            SenderRow,
+            ("domain", "since", "until", "source", "source_class", "sender", "search"),
+            lambda engine, filters: ask_senders(engine, partial(ask_sources, judging(engine)), filters),
+        ),
+        View(
+            "sender-addresses",
+            "The addresses of senders, network by network",
+            SenderAddressRow,
+            ("domain", "since", "until", "source", "source_class", "sender", "search"),
+            lambda engine, filters: ask_addresses(engine, partial(ask_sources, judging(engine)), filters),
         ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )

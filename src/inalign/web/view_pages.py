@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from inalign.errors import ParseError
 from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.texts import catalogue
-from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
 from inalign.web import tables
@@ -258,7 +258,7 @@ def fit(view: View, filters: Filters) -> Filters:
 
 def address(filters: Filters) -> str:
     """The query of an address; the scope is never in it."""
-    chosen = {name: getattr(filters, name) for name in (*NARROWING, "after")}
+    chosen = {SPELLED[name]: getattr(filters, name) for name in (*NARROWING, "after")}
     return urlencode({name: value for name, value in chosen.items() if value})
 
 

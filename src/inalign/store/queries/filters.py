@@ -23,7 +23,7 @@ MAX_NAMES = 100
 """Below a domain that are asked for one by one."""
 
 
-class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source_class": "class"}):
     """What is asked for; empty is everything."""
 
     domain: str = ""
@@ -34,6 +34,12 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str = ""
     """An address, or a network in CIDR form."""
     reporter: str = ""
+    source_class: str = ""
+    """The class of a source."""
+    sender: str = ""
+    """A sender, as it is judged."""
+    search: str = ""
+    """What occurs in the name of a sender, in an address, a network, a reverse name."""
     key: str = ""
     """The key of one report."""
     action: str = ""
@@ -48,6 +54,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     a question."""
 
 
+SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))
+"""How each filter is called in addresses, parameters and options."""
 NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", "scope"))
 
 
