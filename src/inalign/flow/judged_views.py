@@ -8,10 +8,12 @@ from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
+from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
 from inalign.flow.senders import SenderAddressRow, SenderRow, ask_addresses, ask_senders
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
+from inalign.store.overrides import OverrideRow
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
@@ -50,6 +52,20 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain", "since", "until", "source", "source_class", "sender", "search"),
             lambda engine, filters: ask_addresses(engine, partial(ask_sources, judging(engine)), filters),
         ),
+        View(
+            "source",
+            "One address whole: class and evidence, names, reporters, days, what to do",
+            SourceDetail,
+            ("domain", "since", "until", "source"),
+            lambda engine, filters: _ask_source(judging(engine), filters),
+        ),
+        View(
+            "sender-overrides",
+            "Classes that were set by hand",
+            OverrideRow,
+            ("domain",),
+            lambda engine, filters: ask_overrides(judging(engine).control, filters),
+        ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )
     return {view.name: view for view in judged}
@@ -61,6 +77,11 @@ def _nothing(_: Engine) -> Judging:
 
 QUESTIONS = all_views(_nothing)
 """Every question by name, for what it tells and its rows."""
+
+
+def _ask_source(judging: Judging, filters: Filters) -> Answer[SourceDetail]:
+    sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
+    return ask_source(judging.engine, sources, plans, judging.directory, filters)
 
 
 def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:

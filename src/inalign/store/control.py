@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 3
+VERSION = 7
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -43,6 +43,10 @@ _STEPS = {
         "CREATE TABLE links (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
         "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
+    4: (),
+    5: (),
+    6: (),
+    7: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
 }
 
 
