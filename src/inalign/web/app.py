@@ -23,6 +23,7 @@ from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
+from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
 from inalign.web.view_pages import MENU, ViewPages
 
@@ -71,6 +72,7 @@ def make_app(
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
+        *SenderPages(gate, pages, endpoints, control).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)

@@ -98,7 +98,6 @@ EVALUATIONS = Table(
 )  # fmt: skip
 
 PAGES: dict[str, tuple[Table, ...]] = {
-    "sources": (SOURCES,),
     "reporters": (REPORTERS, OVERRIDES),
     "reports": (REPORTS,),
     "failures": (FAILURE_GROUPS, FAILURES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -25,6 +25,7 @@ from inalign.web.endpoint import Endpoints, Work
 from inalign.web.judged import make_badges, make_card
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
+from inalign.web.words import Words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -96,9 +97,26 @@ class ViewPages:
         zone = ZoneInfo(self._renderer.zone(request))
         return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(zone).date()
 
-    def filters(self, request: Request, visitor: Visitor) -> Filters:
-        """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says."""
-        filters = read_filters(request.query_params.multi_items())
+    def words(self, request: Request) -> Words:
+        """In the language of the visitor."""
+        return self._renderer.words(request)
+
+    def ask(self, name: str, filters: Filters) -> Answer[Struct]:
+        """The answer of a question; filters that it does not have are left away."""
+        view = self._views[name]
+        return self._ask(view, fit(view, filters))
+
+    def problem(self, request: Request, visitor: Visitor, key: str) -> Response:
+        """What is asked for is not there."""
+        return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
+
+    def filters(self, request: Request, visitor: Visitor, *, but: Container[str] = ()) -> Filters:
+        """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says.
+
+        `but` are names of the address that a page keeps for itself.
+        """
+        given = request.query_params.multi_items()
+        filters = read_filters([each for each in given if each[0] not in but])
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return replace(filters, scope=visitor.domains)
