@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from inalign.errors import Error, SettingsError
+from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judged_views import all_views
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
+from inalign.mailing import check_mail
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
 from inalign.settings import Settings
 from inalign.settings_file import place
@@ -162,8 +163,14 @@ def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> lis
             address,
         )
         return []
+    try:
+        listener = listen(address)
+    except TransportError as problem:
+        # Reports and mail go on; a port that another program has is no reason to stop them.
+        log.error("no pages: %s; choose another address as web.listen", problem)
+        return []
     app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
-    return [WebServer(app, [listen(address)])]
+    return [WebServer(app, [listener])]
 
 
 def is_loopback(address: Address) -> bool:
@@ -182,6 +189,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_sources(settings, path)
         make_trust(settings)
         make_directory(settings, path)
+        check_mail(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

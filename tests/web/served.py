@@ -20,6 +20,7 @@ from inalign.settings import Settings
 from inalign.store.accounts import Accounts, Role, User
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.intake import Arrival
 from inalign.store.spool import Delivery, Reason, Spool
 from inalign.web.app import WebOptions, make_app
 from inalign.web.passwords import hash_password
@@ -127,10 +128,15 @@ def reports() -> list[Report]:
 
 
 @contextmanager
-def serve(folder: Path, options: WebOptions | None = None, more: Sequence[Report] = ()) -> Iterator[Site]:
+def serve(
+    folder: Path,
+    options: WebOptions | None = None,
+    more: Sequence[Report | Arrival] = (),
+    raws: Sequence[bytes] = (),
+) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
-    store(engine, folder, *reports(), *more)
+    store(engine, folder, *reports(), *more, raws=raws)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])

@@ -7,13 +7,14 @@ import string
 
 import pytest
 
+from inalign.insight.result import SourceClass
 from inalign.web import tables, words
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
 )
-MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu")
+MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice")
 """Tables of which pages make the keys."""
 
 
@@ -28,7 +29,7 @@ def test_every_key_is_used(key: str) -> None:
 
 
 def _names() -> str:
-    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases()))
+    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases(), *SourceClass))
 
 
 def _phases() -> tuple[str, ...]:

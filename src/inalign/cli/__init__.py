@@ -21,6 +21,7 @@ COMMANDS = {
     "key": "Make signing keys, check them against DNS and rotate them.",
     "milter": "Serve Postfix or Sendmail as a milter.",
     "reports": "Show what the reports say.",
+    "sample": "Make a folder with made-up reports, for a first look.",
     "selftest": "Run the bundled conformance vectors on this host, as a table.",
     "serve": "Take reports in and answer questions, without the milter.",
     "sender": "Say for good what a source is: ours, a service, a forwarder, a spoofer.",

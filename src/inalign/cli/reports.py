@@ -35,7 +35,7 @@ class _Listing(click.Command):
 @click.option("--since", type=_DAY, help="The first day, in UTC.")
 @click.option("--until", type=_DAY, help="The last day.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
-@click.option("--class", "source_class", default="", help="A class, such as `unknown`, for `senders` and its like.")
+@click.option("--class", "source_class", default="", help="A class of senders: own, approved, forwarder, ...")
 @click.option("--sender", default="", help="A sender by its name, for `senders` and its like.")
 @click.option("--search", default="", help="What is in a name or an address, for `senders` and its like.")
 @click.option("--reporter", default="", help="The domain of who reports.")
@@ -47,7 +47,7 @@ class _Listing(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets, in UTF-8.")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Language of sentences. Default: as LANG says.")
-@click.option("--offline", is_flag=True, help="Ask DNS nothing, for `sources` and `plan`.")
+@click.option("--offline", is_flag=True, help="Ask DNS nothing, for what is judged.")
 @config_option
 def command(
     view: str,

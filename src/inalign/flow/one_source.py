@@ -73,9 +73,11 @@ Plans = Callable[[Filters], Answer[PlanRow]]
 def ask_source(
     engine: Engine, judge: Judge, plans: Plans, directory: Directory, filters: Filters
 ) -> Answer[SourceDetail]:
-    """One row, or none where nothing was seen of the address. Raises `ParseError` where it is not named."""
-    if not filters.domain or not filters.source or "/" in filters.source:
-        raise ParseError("source: name a domain and one address")
+    """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
+    if "/" in filters.source:
+        raise ParseError("source: one address, not a network")
+    if not filters.domain or not filters.source:
+        return Answer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)
     judged = next(iter(judge(of_it).rows), None)
     rows = ask_addresses(engine, judge, filters).rows

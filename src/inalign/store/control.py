@@ -44,7 +44,7 @@ _STEPS = {
         "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
     4: (),
-    5: (),
+    5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
     6: (),
     7: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
 }

@@ -25,6 +25,7 @@ from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
 from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
+from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def make_app(
     hosts = LOOPBACK_HOSTS if not options.url else LOOPBACK_HOSTS | {_host(where.hostname or "")}
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
     loopback = options.loopback and not options.url
-    gate = Gate(Accounts(control), loopback=loopback, https=https, clock=clock)
+    accounts = Accounts(control)
+    ask = Veil(accounts.kept_secret("veil")).over(ask)
+    gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https)
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from inalign.errors import ParseError
 from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.texts import catalogue
+from inalign.store.accounts import Role
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
@@ -119,7 +120,7 @@ class ViewPages:
         filters = read_filters([each for each in given if each[0] not in but])
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
-        return replace(filters, scope=visitor.domains)
+        return seen_by(visitor, filters)
 
     def part(self, request: Request, table: Table, filters: Filters, *, rows: int = TOP_ROWS) -> Part:
         """A table filled with what the question answers; filters that it does not have are left away.
@@ -241,7 +242,7 @@ class ViewPages:
 
     def _json(self, view: View) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
-            filters = replace(read_filters(request.query_params.multi_items()), scope=visitor.domains)
+            filters = seen_by(visitor, read_filters(request.query_params.multi_items()))
             return rows_response(self._ask(view, filters))
 
         return work
@@ -263,6 +264,11 @@ class ViewPages:
                 return
             filters = replace(filters, after=found.after)
         raise ParseError(f"{view.name}: more than {MAX_CSV_ROWS:,} rows; choose fewer days, or one domain")
+
+
+def seen_by(visitor: Visitor, filters: Filters) -> Filters:
+    """With what the visitor may see, whatever the question said: nothing else makes them his."""
+    return replace(filters, scope=visitor.domains, personal=visitor.role.may(Role.EDITOR))
 
 
 def fit(view: View, filters: Filters) -> Filters:

@@ -35,7 +35,7 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     """An address, or a network in CIDR form."""
     reporter: str = ""
     source_class: str = ""
-    """The class of a source."""
+    """The class that a source was judged to be of."""
     sender: str = ""
     """A sender, as it is judged."""
     search: str = ""
@@ -52,11 +52,15 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     scope: tuple[str, ...] | None = None
     """The domains, with all below them, that whoever asks may see; None: all. Set by the server alone, never read from
     a question."""
+    personal: bool = False
+    """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
 
 
 SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))
 """How each filter is called in addresses, parameters and options."""
-NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", "scope"))
+GIVEN = ("scope", "personal")
+"""Set by the server alone: what a question says of them is refused."""
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", *GIVEN))
 
 
 def is_visible(filters: Filters, domain: str) -> bool:

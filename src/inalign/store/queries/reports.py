@@ -176,6 +176,8 @@ class RawRow(Struct, frozen=True):
     source: str
     received_at: datetime | None
     octets: int
+    kinds: tuple[str, ...]
+    """Of the reports in it: failure reports tell of persons."""
     text: str
     """The content where it is UTF-8."""
     content: bytes
@@ -193,13 +195,28 @@ def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
     )
     rows = []
     for digest, name, source, received, octets, form, packed in found[:1]:
+        kinds = engine.query(
+            "SELECT DISTINCT t.kind FROM reports AS t WHERE t.raw_digest = :digest OR t.report_key IN "
+            "(SELECT c.report_key FROM conflicts AS c WHERE c.raw_digest = :digest) ORDER BY t.kind",
+            {"digest": str(digest)},
+        )
         content = raw_content(str(form), str(packed))
         try:
             text, content = content.decode(), b""
         except UnicodeDecodeError:
             text = ""
         rows.append(
-            RawRow(filters.key, str(digest), str(name), str(source), moment(received), int(str(octets)), text, content)
+            RawRow(
+                filters.key,
+                str(digest),
+                str(name),
+                str(source),
+                moment(received),
+                int(str(octets)),
+                tuple(str(kind) for (kind,) in kinds),
+                text,
+                content,
+            )
         )
     return Answer(rows)
 
