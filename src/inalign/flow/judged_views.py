@@ -11,6 +11,7 @@ from inalign.errors import ParseError
 from inalign.flow.judge import Judging
 from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
 from inalign.flow.senders import SenderAddressRow, SenderRow, ask_addresses, ask_senders
+from inalign.flow.subdomains import SubdomainAdviceRow, ask_subdomains
 from inalign.insight.gather import day_of
 from inalign.insight.overview import (
     ClassDayRow,
@@ -32,6 +33,7 @@ from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor, page_of
 
 SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
+SUBDOMAINS = "subdomains"
 
 
 def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
@@ -93,7 +95,18 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain", "since", "until"),
             lambda engine, filters: ask_classes(judging(engine), filters),
         ),
-        *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
+        *(
+            view._replace(name="addresses") if view.name == SOURCES else view
+            for view in VIEWS.values()
+            if view.name != SUBDOMAINS
+        ),
+        View(
+            SUBDOMAINS,
+            "From domains below them: whether DNS has them, which record reaches them, what would serve them better",
+            SubdomainAdviceRow,
+            VIEWS[SUBDOMAINS].filters,
+            lambda engine, filters: ask_subdomains(engine, judging(engine).control, filters),
+        ),
     )
     return {view.name: view for view in judged}
 

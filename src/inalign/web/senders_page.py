@@ -67,7 +67,7 @@ class SenderPages:
         ]
 
     def _sources(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self._views.filters(request, visitor, but=("page",))
+        filters = self._views.filters(request, visitor, own=("page",))
         words = self._views.words(request)
         say = catalogue(words.language)
         page = _page(request.query_params.get("page", "1"))
@@ -94,7 +94,7 @@ class SenderPages:
 
     def _source(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         done = request.query_params.get("done", "")
-        filters = self._views.filters(request, visitor, but=("done",))
+        filters = self._views.filters(request, visitor, own=("done",))
         row = next(iter(self._views.ask("source", filters).rows), None)
         if not isinstance(row, SourceDetail):
             return self._views.problem(request, visitor, "problem.no_source")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -111,13 +111,12 @@ class ViewPages:
         """What is asked for is not there."""
         return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
 
-    def filters(self, request: Request, visitor: Visitor, *, but: Container[str] = ()) -> Filters:
+    def filters(self, request: Request, visitor: Visitor, own: Collection[str] = ()) -> Filters:
         """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says.
 
-        `but` are names of the address that a page keeps for itself.
+        `own` are parameters that are the page's, not the question's.
         """
-        given = request.query_params.multi_items()
-        filters = read_filters([each for each in given if each[0] not in but])
+        filters = read_filters([each for each in request.query_params.multi_items() if each[0] not in own])
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return seen_by(visitor, filters)

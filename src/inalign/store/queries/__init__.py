@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inalign.store.queries import events, headlines, health, reports, sources
+from inalign.store.queries import events, headlines, health, quality, reports, sources
 from inalign.store.queries.view import View
 
 _SPAN = ("domain", "since", "until", "reporter")
@@ -13,6 +13,13 @@ VIEWS = {
     view.name: view
     for view in (
         View("reporters", "Who reports, how much and how late", headlines.ReporterRow, _ALL, headlines.reporters),
+        View(
+            "reporter-quality",
+            "The same, with why they did not follow the policy and how good their reports are",
+            quality.ReporterQualityRow,
+            _ALL,
+            quality.reporter_quality,
+        ),
         View("sources", "The addresses that send as the domains", sources.SourceRow, _ALL, sources.sources),
         View(
             "sources-groups",
