@@ -13,8 +13,8 @@ from inalign.insight.lookups import DomainLookups, domain_lookups
 from inalign.insight.names import organization
 from inalign.store.control import Control
 from inalign.store.engine import Engine
-from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.headlines import COUNTED, SubdomainRow, subdomains
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.headlines import NewestRecord, SubdomainRow, newest_records, subdomains
 from inalign.store.queries.view import Answer
 from inalign.store.surroundings import answers_below
 
@@ -51,27 +51,20 @@ class SubdomainAdviceRow(Struct, frozen=True, kw_only=True):
     last_day: date
 
 
-class _Record(Struct, frozen=True):
-    p: str = ""
-    sp: str = ""
-    np: str = ""
-    discovery_method: str = ""
-
-
 def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> Answer[SubdomainAdviceRow]:
     """In the order of `subdomains`."""
     found = subdomains(engine, filters)
-    records = _records(engine, filters)
+    records = newest_records(engine, filters)
 
     @cache
     def lookups(name: str) -> DomainLookups:
         return domain_lookups(name, answers_below(control, name) or None)
 
-    rows = [_advice(row, records.get(row.domain, _Record()), lookups) for row in found.rows]
+    rows = [_advice(row, records.get(row.domain, NewestRecord()), lookups) for row in found.rows]
     return Answer(rows, found.after)
 
 
-def _advice(row: SubdomainRow, record: _Record, lookups: Callable[[str], DomainLookups]) -> SubdomainAdviceRow:
+def _advice(row: SubdomainRow, record: NewestRecord, lookups: Callable[[str], DomainLookups]) -> SubdomainAdviceRow:
     exists = lookups(organization(row.domain)).exists(row.header_from)
     policy_from, policy = _policy(row, record, exists)
     of_row = {name: value for name, value in asdict(row).items() if name != "policy"}
@@ -85,7 +78,7 @@ def _advice(row: SubdomainRow, record: _Record, lookups: Callable[[str], DomainL
     )
 
 
-def _policy(row: SubdomainRow, record: _Record, exists: bool | None) -> tuple[str, str]:
+def _policy(row: SubdomainRow, record: NewestRecord, exists: bool | None) -> tuple[str, str]:
     """The tag of the record that reaches the name, and its value (RFC 9989 section 4.7)."""
     if row.header_from == row.domain:
         return OWN_RECORD, record.p
@@ -99,20 +92,3 @@ def _suggestion(row: SubdomainRow, policy: str, policy_from: str, exists: bool |
         return "make" if row.passed >= ENOUGH else "np"
     fails = row.messages >= ENOUGH and row.passed_percent < PASSES
     return OWN_RECORD if exists and fails and policy_from != OWN_RECORD else "nothing"
-
-
-def _records(engine: Engine, filters: Filters) -> dict[str, _Record]:
-    """Of each domain as the newest report has it, and how the newest that tells it found it."""
-    where, parameters = condition(
-        Filters(domain=filters.domain, since=filters.since, until=filters.until, scope=filters.scope)
-    )
-    sql = (
-        "SELECT t.domain, t.p, t.sp, t.np, t.discovery_method, max(t.end_at) AS newest FROM reports AS t "
-        f"WHERE {COUNTED} AND {where} GROUP BY t.domain, t.p, t.sp, t.np, t.discovery_method ORDER BY newest"
-    )
-    found: dict[str, _Record] = {}
-    for domain, p, sp, np, method, _ in engine.query(sql, parameters):
-        before = found.get(str(domain), _Record())
-        # Reporters by RFC 7489 tell no np and no method: what others said stays.
-        found[str(domain)] = _Record(str(p), str(sp), str(np) or before.np, str(method) or before.discovery_method)
-    return found

@@ -45,6 +45,7 @@ MAX_CSV_ROWS = 100_000
 MENU = (
     Place("/domains", "menu.domains"),
     Place("/sources", "menu.sources"),
+    Place("/subdomains", "menu.subdomains"),
     Place("/reporters", "menu.reporters"),
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
@@ -85,7 +86,6 @@ class ViewPages:
             route("/", lambda _request, _visitor, _form: go("/domains")),
             route("/domains", self._domains),
             route("/domain", self._domain),
-            route("/report", self._report),
             route("/raw", self._raw),
             *(route(f"/{name}", self._tables(name, parts)) for name, parts in tables.PAGES.items()),
             *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in self._views.values() if view.name != "raw"),
@@ -95,12 +95,19 @@ class ViewPages:
 
     def today(self, request: Request) -> date:
         """Now, where the visitor is."""
-        zone = ZoneInfo(self._renderer.zone(request))
-        return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(zone).date()
+        return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(self.zone(request)).date()
 
     def words(self, request: Request) -> Words:
         """In the language of the visitor."""
         return self._renderer.words(request)
+
+    def zone(self, request: Request) -> ZoneInfo:
+        """That of the visitor."""
+        return ZoneInfo(self._renderer.zone(request))
+
+    def narrowing(self, table: Table) -> tuple[str, ...]:
+        """What the question of a table can be narrowed by, for a form."""
+        return tuple(name for name in self._views[table.view].filters if name != "key")
 
     def ask(self, name: str, filters: Filters) -> Answer[Struct]:
         """The answer of a question; filters that it does not have are left away."""
@@ -152,7 +159,7 @@ class ViewPages:
             "spans": [
                 (days, address(replace(filters, since=today - timedelta(days), until=None, after=""))) for days in SPANS
             ],
-            "value": tables.value,
+            "value": tables.worded(self.words(request)),
             "bars": tables.BARS,
             "shares": tables.SHARES,
             "numbers": tables.NUMBERS,
@@ -213,18 +220,6 @@ class ViewPages:
         badges = make_badges((row for row in sources if isinstance(row, JudgedSource)), say)
         query = address(meant)
         return {"card": card, "value": tables.judged_value(badges), "plan_json": f"/api/v1/plan?{query}"}
-
-    def _report(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        view = self._views["report"]
-        found = self._ask(view, fit(view, replace(filters, limit=ROWS)))
-        if not found.rows:
-            return self._renderer.page(request, "problem", visitor, {"key": "problem.no_report", "detail": ""}, 404)
-        detail = asdict(found.rows[0])
-        after = f"/report?{address(Filters(key=filters.key, after=found.after))}" if found.after else ""
-        query = address(Filters(key=filters.key))
-        part = Part(tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}")
-        return self.show(request, visitor, "report", filters, {"report": detail, "parts": [part], "query": query})
 
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         """As a file, never as a page: it is what strangers wrote."""

@@ -43,7 +43,7 @@ class ReporterQualityRow(Struct, frozen=True, kw_only=True):
     quarantine_percent: float
     reject: int
     reject_percent: float
-    reasons: tuple[tuple[str, int], ...]
+    override_reasons: tuple[tuple[str, int], ...]
     """Why it did not do what the policy asks, the most frequent first, with messages."""
     delay_hours: float
     flaws: int
@@ -74,7 +74,7 @@ def reporter_quality(engine: Engine, filters: Filters) -> Answer[ReporterQuality
         name = row.reporter
         reasons = sorted(why.get(name, {}).items(), key=lambda item: (-item[1], item[0]))
         quality = ReporterQualityRow(
-            reasons=tuple(reasons[:MAX_REASONS]),
+            override_reasons=tuple(reasons[:MAX_REASONS]),
             duplicates=twice.get(name, 0),
             odd_spans=odd.get(name, 0),
             disagreements=apart.get(name, 0),
@@ -123,12 +123,12 @@ def _disagreements(engine: Engine, filters: Filters) -> dict[str, int]:
         "GROUP BY t.domain, t.source_key, t.reporter"
     )
     of_all = (
-        "SELECT e.domain AS domain, e.source_key AS source_key, sum(e.messages) AS messages, sum(e.passed) AS passed "
-        f"FROM ({sql}) AS e GROUP BY e.domain, e.source_key"
+        "SELECT e.domain AS domain, e.source_key AS source_key, count(*) AS reporters, sum(e.messages) AS messages, "
+        f"sum(e.passed) AS passed FROM ({sql}) AS e GROUP BY e.domain, e.source_key"
     )
     rest, rest_passed = "(a.messages - o.messages)", "(a.passed - o.passed)"
     # Where the others differ among themselves, an address has mail of several kinds.
-    agreed = f"(10 * {rest_passed} <= {rest} OR 10 * {rest_passed} >= 9 * {rest})"
+    agreed = f"a.reporters > 2 AND (10 * {rest_passed} <= {rest} OR 10 * {rest_passed} >= 9 * {rest})"
     apart = f"{agreed} AND abs(100.0 * o.passed / o.messages - 100.0 * {rest_passed} / {rest}) >= {APART}"
     compared = (
         f"SELECT o.reporter, count(*) FROM ({sql}) AS o JOIN ({of_all}) AS a "
