@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
 from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
-from inalign.flow.senders import SenderAddressRow, SenderRow, ask_addresses, ask_senders
+from inalign.flow.senders import sender_views
 from inalign.flow.standing import settle
 from inalign.flow.subdomains import SubdomainAdviceRow, ask_subdomains
 from inalign.insight.overview import ClassDayRow, OverviewRow
@@ -44,20 +44,7 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain", "since", "until"),
             lambda engine, filters: ask_plans(judging(engine), filters),
         ),
-        View(
-            "senders",
-            "The same put together: class and sender, with what is counted of them",
-            SenderRow,
-            ("domain", "since", "until", "source", "source_class", "sender", "search"),
-            lambda engine, filters: ask_senders(engine, partial(ask_sources, judging(engine)), filters),
-        ),
-        View(
-            "sender-addresses",
-            "The addresses of senders, network by network",
-            SenderAddressRow,
-            ("domain", "since", "until", "source", "source_class", "sender", "search"),
-            lambda engine, filters: ask_addresses(engine, partial(ask_sources, judging(engine)), filters),
-        ),
+        *sender_views(judging),
         View(
             "source",
             "One address whole: class and evidence, names, reporters, days, what to do",
@@ -112,7 +99,7 @@ QUESTIONS = all_views(_nothing)
 
 def _ask_source(judging: Judging, filters: Filters) -> Answer[SourceDetail]:
     sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
-    return ask_source(judging.engine, sources, plans, judging.directory, filters)
+    return ask_source(judging, sources, plans, filters)
 
 
 def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from inalign.errors import ParseError
-from inalign.flow.senders import Judge, SenderAddressRow, ask_addresses
-from inalign.insight.directory import Directory
-from inalign.insight.rows import BlockingRow, Code, PlanRow
+from inalign.flow.judge import Judging
+from inalign.insight.rows import BlockingRow, Code, JudgedSource, PlanRow
 from inalign.store.control import Control
-from inalign.store.engine import Engine
 from inalign.store.overrides import OverrideRow, overrides
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.one_source import (
@@ -25,6 +23,7 @@ from inalign.store.queries.one_source import (
     ReportOfRow,
     told_of,
 )
+from inalign.store.queries.senders import SenderAddressRow, ask_addresses
 from inalign.store.queries.view import Answer, page_of
 
 
@@ -66,13 +65,13 @@ class SourceDetail(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     reports: tuple[ReportOfRow, ...]
 
 
+Judge = Callable[[Filters], Answer[JudgedSource]]
+"""Asks `sources`."""
 Plans = Callable[[Filters], Answer[PlanRow]]
 """Asks `plan`."""
 
 
-def ask_source(
-    engine: Engine, judge: Judge, plans: Plans, directory: Directory, filters: Filters
-) -> Answer[SourceDetail]:
+def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -> Answer[SourceDetail]:
     """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
     if "/" in filters.source:
         raise ParseError("source: one address, not a network")
@@ -80,43 +79,40 @@ def ask_source(
         return Answer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)
     judged = next(iter(judge(of_it).rows), None)
-    rows = ask_addresses(engine, judge, filters).rows
-    counted = next((row for row in rows if judged is None or row.domain == judged.domain), None)
-    if counted is None and judged is None:
+    counted = ask_addresses(judging.engine, judging.host, filters).rows
+    ever = counted or ask_addresses(judging.engine, judging.host, of_it).rows
+    if not ever:
         return Answer(())
-    ever = counted or next(iter(ask_addresses(engine, judge, of_it).rows), None)
-    if ever is None:
-        return Answer(())
-    told = told_of(engine, filters)
     planned = plans(Filters(domain=filters.domain, scope=filters.scope)).rows if judged else ()
     service = judged.service if judged else None
+    first = ever[0]
     found = SourceDetail(
-        page=next((each.page for each in directory.services if each.name == service and each.page), ""),
+        domain=judged.domain if judged else first.domain,
+        **{name: getattr(first, name) for name in ("source_ip", "network", "host", "country", "as_name")},
+        source_class=judged.source_class if judged else "",
+        sender=judged.sender if judged else "",
+        service=service or "",
+        page=next((each.page for each in judging.directory.services if each.name == service and each.page), ""),
         evidence=judged.evidence if judged else (),
         classes=judged.classes if judged and isinstance(judged.classes, dict) else {},
-        blocking=tuple(each for plan in planned for each in plan.blocking if ever.source_ip in each.addresses),
-        **(_numbers(counted) if counted else _nothing(ever)),  # type: ignore[arg-type]  # the columns of the same names
-        **asdict(told),
+        blocking=tuple(each for plan in planned for each in plan.blocking if first.source_ip in each.addresses),
+        **_numbers(counted),  # type: ignore[arg-type]  # the columns of the same names
+        **asdict(told_of(judging.engine, filters)),
     )
     return Answer((found,))
 
 
-_SHARED = tuple(
-    name
-    for name in SenderAddressRow.__struct_fields__
-    if name in SourceDetail.__struct_fields__ and name != "reporters"
-)
-
-
-def _numbers(row: SenderAddressRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in _SHARED}
-
-
-def _nothing(row: SenderAddressRow) -> dict[str, object]:
-    """Seen, but not on these days."""
-    none = dict.fromkeys(("messages", "passed", "none", "quarantine", "reject"), 0)
-    shares = {f"{name}_percent": 0.0 for name in ("passed", "dkim", "spf")}
-    return _numbers(row) | none | shares | {"first_day": None, "last_day": None}
+def _numbers(rows: Sequence[SenderAddressRow]) -> dict[str, object]:
+    """Of an address in the name of several policy domains, together."""
+    messages = sum(row.messages for row in rows)
+    found: dict[str, object] = {
+        name: sum(getattr(row, name) for row in rows) for name in ("messages", "passed", "none", "quarantine", "reject")
+    }
+    for name in ("passed_percent", "dkim_percent", "spf_percent"):
+        found[name] = sum(getattr(row, name) * row.messages for row in rows) / messages if messages else 0.0
+    found["first_day"] = min((row.first_day for row in rows), default=None)
+    found["last_day"] = max((row.last_day for row in rows), default=None)
+    return found
 
 
 def ask_overrides(control: Control, filters: Filters) -> Answer[OverrideRow]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inalign.flow.senders import LISTED, UNTOLD, SenderAddressRow, SenderRow
 from inalign.insight.texts import Catalogue
-from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.senders import UNTOLD, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer
 from inalign.web.drawing import spark
 from inalign.web.tables import Dispositions
 from inalign.web.words import Words
 
-TOP = 8
-"""Senders of a class where all classes are shown."""
 PAGE = 50
-"""The same where one class is."""
+"""Senders where one class is shown."""
 ADDRESSES = 100
 """Of a sender on a page."""
 Questions = Callable[[str, Filters], Answer[Struct]]
@@ -60,7 +57,6 @@ class Tree(Struct, frozen=True):
 
     groups: tuple[Group, ...]
     messages: int
-    senders: int
     whole: str
     """The page of the senders of this domain, where they are filtered and searched."""
     csv: str
@@ -69,55 +65,35 @@ class Tree(Struct, frozen=True):
     """The page with the senders that follow, where one class is shown."""
 
 
-def make_tree(ask: Questions, filters: Filters, words: Words, say: Catalogue, page: int = 1) -> Tree:
-    """The tree of what the filters mean; `page` counts within one class."""
-    found = ask("senders", replace(filters, limit=MAX_PAGE_ROWS, after=""))
-    rows = [row for row in found.rows if isinstance(row, SenderRow)]
-    messages = sum(row.messages for row in rows)
-    groups = []
-    for name in LISTED:
-        of_class = [row for row in rows if row.source_class == name]
-        if of_class:
-            groups.append(_group(of_class, messages, filters, _Ways(words, say, page)))
+def make_tree(ask: Questions, filters: Filters, words: Words, say: Catalogue) -> Tree:
+    """The tree of what the filters mean; of one class alone all senders, `filters.after` behind others."""
+    classes = [row for row in ask("sender-classes", replace(filters, after="")).rows if isinstance(row, ClassRow)]
+    whole = sum(row.messages for row in classes)
     query = query_of(filters)
-    has_more = bool(filters.source_class) and len(rows) > page * PAGE
-    return Tree(
-        tuple(groups),
-        messages,
-        len(rows),
-        f"/sources?{query}",
-        f"/csv/senders.csv?{query}",
-        f"/api/v1/senders?{query}",
-        f"/sources?{query}&page={page + 1}" if has_more else "",
-    )
-
-
-class _Ways(NamedTuple):
-    """How it is shown."""
-
-    words: Words
-    say: Catalogue
-    page: int
-
-    def word(self, name: str) -> str:
-        return self.say.say("class", name) if name != UNTOLD else self.words("senders.untold")
-
-
-def _group(rows: Sequence[SenderRow], whole: int, filters: Filters, ways: _Ways) -> Group:
-    name, alone = rows[0].source_class, bool(filters.source_class)
-    shown = rows[(ways.page - 1) * PAGE : ways.page * PAGE] if alone else rows[:TOP]
-    messages = sum(row.messages for row in rows)
-    return Group(
-        name,
-        ways.word(name),
-        len(rows),
-        messages,
-        share_of(messages, whole),
-        share_of(sum(row.passed for row in rows), messages),
-        tuple(_line(row, whole, filters, ways.words) for row in shown),
-        "" if alone or not name else f"/sources?{query_of(filters, source_class=name)}",
-        len(rows) - len(shown),
-    )
+    after = ""
+    groups = []
+    for row in classes:
+        shown: Sequence[SenderRow] = row.top
+        if filters.source_class:
+            found = ask("senders", replace(filters, limit=PAGE))
+            shown, after = [each for each in found.rows if isinstance(each, SenderRow)], found.after
+        to = "" if filters.source_class or not row.source_class else query_of(filters, source_class=row.source_class)
+        groups.append(
+            Group(
+                row.source_class,
+                say.say("class", row.source_class) if row.source_class != UNTOLD else words("senders.untold"),
+                row.senders,
+                row.messages,
+                share_of(row.messages, whole),
+                row.passed_percent,
+                tuple(_line(each, whole, filters, words) for each in shown),
+                f"/sources?{to}" if to else "",
+                row.senders - len(shown),
+            )
+        )
+    more = f"/sources?{query}&{urlencode({'after': after})}" if after else ""
+    view = "senders" if filters.source_class else "sender-classes"
+    return Tree(tuple(groups), whole, f"/sources?{query}", f"/csv/senders.csv?{query}", f"/api/v1/{view}?{query}", more)
 
 
 OWN_SERVERS = "own servers "
@@ -135,11 +111,11 @@ def _line(row: SenderRow, whole: int, filters: Filters, words: Words) -> Line:
     return Line(sender_name(row.sender, words), row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
 
 
-def address_lines(rows: Sequence[SenderAddressRow], filters: Filters, page: int = 1) -> list[tuple[str, list[Line]]]:
-    """Addresses by network, in their order, one page of them."""
+def address_lines(rows: Sequence[SenderAddressRow], filters: Filters) -> list[tuple[str, list[Line]]]:
+    """Addresses by network, in their order."""
     whole = sum(row.messages for row in rows)
     networks: dict[str, list[Line]] = {}
-    for row in rows[(page - 1) * ADDRESSES : page * ADDRESSES]:
+    for row in rows:
         query = query_of(Filters(domain=row.domain, source=row.source_ip, since=filters.since, until=filters.until))
         to = f"/source?{query}" if row.source_ip else ""
         line = Line(row.source_ip, row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from inalign.errors import ParseError
 from inalign.flow.one_source import SourceDetail
-from inalign.flow.senders import SenderAddressRow
 from inalign.insight.names import network_of
 from inalign.insight.result import SourceClass
 from inalign.insight.rows import JudgedSource
@@ -18,7 +17,8 @@ from inalign.insight.texts import Catalogue, catalogue
 from inalign.store.accounts import Role
 from inalign.store.control import Control
 from inalign.store.overrides import OverrideRow, remove_override, write_override
-from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters, is_visible
+from inalign.store.queries.filters import Filters, is_visible
+from inalign.store.queries.senders import SenderAddressRow
 from inalign.web.access import Gate, Visitor
 from inalign.web.drawing import stack
 from inalign.web.endpoint import Endpoints
@@ -67,26 +67,25 @@ class SenderPages:
         ]
 
     def _sources(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self._views.filters(request, visitor, own=("page",))
+        filters = self._views.filters(request, visitor)
         words = self._views.words(request)
         say = catalogue(words.language)
-        page = _page(request.query_params.get("page", "1"))
         values: dict[str, object] = {"classes": _classes(say)}
         if filters.sender:
-            values |= self._addresses(filters, words, say, page)
+            values |= self._addresses(filters, words, say)
         else:
-            values["tree"] = make_tree(self._views.ask, filters, words, say, page)
+            values["tree"] = make_tree(self._views.ask, filters, words, say)
         return self._views.show(request, visitor, "senders", filters, values)
 
-    def _addresses(self, filters: Filters, words: Words, say: Catalogue, page: int) -> dict[str, object]:
-        found = self._views.ask("sender-addresses", replace(filters, limit=MAX_PAGE_ROWS, after=""))
+    def _addresses(self, filters: Filters, words: Words, say: Catalogue) -> dict[str, object]:
+        found = self._views.ask("sender-addresses", replace(filters, limit=ADDRESSES))
         rows = [row for row in found.rows if isinstance(row, SenderAddressRow)]
         query = query_of(filters)
         return {
-            "networks": address_lines(rows, filters, page),
+            "networks": address_lines(rows, filters),
             "name": (rows[0].service if rows else "") or sender_name(filters.sender, words),
             "word": say.say("class", filters.source_class),
-            "after": f"/sources?{query}&page={page + 1}" if len(rows) > page * ADDRESSES else "",
+            "after": f"/sources?{query}&{urlencode({'after': found.after})}" if found.after else "",
             "up": query_of(filters, sender=""),
             "csv": f"/csv/sender-addresses.csv?{query}",
             "json": f"/api/v1/sender-addresses?{query}",
@@ -171,13 +170,6 @@ class SenderPages:
             if isinstance(row, JudgedSource) and filters.source:
                 return row
         raise ParseError("source: nothing is known of this address")
-
-
-def _page(text: str) -> int:
-    """Raises `ParseError`."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_PAGE_ROWS or len(text) > 5:
-        raise ParseError("page: a number from 1 on")
-    return int(text)
 
 
 def _classes(say: Catalogue) -> list[tuple[str, str]]:
