@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 
 import pytest
 
+from inalign.flow.ruling import Handling, Rule
 from inalign.insight.result import SourceClass
+from inalign.reports.flaw import FlawCode
 from inalign.web import tables, words
+from inalign.web.told_pages import FLAGS, PARTS
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
 )
-MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice")
+CODES = (
+    *Handling, *Rule, *FlawCode, *FLAGS, *PARTS, "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
+    "local_policy", "policy_test_mode", "other", "yes", "no", "unknown", "own_record", "np", "sp", "p", "make",
+    "nothing",
+)  # fmt: skip
+"""What is told in words by its code."""
+MADE_UP = (
+    "column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice", "told", "in_dns",
+    "policy_from", "suggestion", "flag", "about_flag", "reason", "action", "rule", "flaw",
+)  # fmt: skip
 """Tables of which pages make the keys."""
 
 
@@ -29,11 +42,20 @@ def test_every_key_is_used(key: str) -> None:
 
 
 def _names() -> str:
-    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases(), *SourceClass))
+    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases(), *SourceClass, *CODES))
 
 
 def _phases() -> tuple[str, ...]:
     return ("starting", "running", "waiting", "failed", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [("action", Handling), ("rule", Rule), ("flaw", FlawCode), ("about_class", SourceClass), ("told", PARTS)]
+    + [(table, FLAGS) for table in ("flag", "about_flag")],
+)
+def test_every_code_has_a_word(table: str, codes: Iterable[str]) -> None:
+    assert {f"{table}.{code}" for code in codes} <= set(words.catalogue("en"))
 
 
 def test_every_column_has_a_word() -> None:
