@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from msgspec import UNSET, Struct
+from msgspec.structs import asdict
 
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
 
@@ -36,6 +37,13 @@ class PlanLine(Struct, frozen=True):
     blocking: str
     days: int
     reporters: int
+
+
+class FindingLine(Struct, frozen=True):
+    """What reports say about a record, as a line."""
+
+    domain: str
+    finding: str
 
 
 def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
@@ -89,8 +97,14 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
     )
 
 
+def finding_line(row: FindingRow, words: Catalogue) -> FindingLine:
+    """In words."""
+    return FindingLine(row.domain, words.say("finding", row.code, asdict(row)))
+
+
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
     JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
+    FindingRow: (FindingLine, cast("_Make", finding_line)),
 }

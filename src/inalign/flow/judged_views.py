@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
 from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
+from inalign.flow.record_views import record_views
 from inalign.flow.senders import sender_views
 from inalign.flow.standing import settle
 from inalign.flow.subdomains import SubdomainAdviceRow, ask_subdomains
@@ -73,6 +74,7 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain", "since", "until"),
             lambda engine, filters: ask_classes(judging(engine), filters),
         ),
+        *record_views(judging),
         *(
             view._replace(name="addresses") if view.name == SOURCES else view
             for view in VIEWS.values()

@@ -18,7 +18,7 @@ from inalign.insight.judge import Judgement
 from inalign.insight.names import is_same_or_below, judged_domain
 from inalign.insight.overview import SlotSum, published_of, slot_sums
 from inalign.insight.result import Plan
-from inalign.insight.rows import plan_row, source_rows
+from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
@@ -108,6 +108,7 @@ def rows_of(judgement: Judgement, plan: Plan, told: Told) -> Rows:
         "first_day": date.fromordinal(judgement.first_day),
         "last_day": date.fromordinal(judgement.last_day),
         "plan": encode(plan_row(plan)).decode(),
+        "findings": encode(list(finding_rows(judgement))).decode(),
     }
     sources: list[dict[str, object]] = [
         {

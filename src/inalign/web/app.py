@@ -18,8 +18,10 @@ from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
 from inalign.web.api import Ask
+from inalign.web.domain_page import DomainPage
 from inalign.web.endpoint import Endpoints
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
+from inalign.web.home_page import HomePage
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
@@ -80,6 +82,8 @@ def make_app(
         *ReportPage(pages, endpoints).routes(),
         *ToldPages(pages, endpoints).routes(),
         *SenderPages(gate, pages, endpoints, control).routes(),
+        *HomePage(renderer, pages, endpoints).routes(),
+        *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)

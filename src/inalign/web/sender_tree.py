@@ -12,7 +12,7 @@ from inalign.insight.texts import Catalogue
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.senders import UNTOLD, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer
-from inalign.web.drawing import spark
+from inalign.web.columns import spark
 from inalign.web.tables import Dispositions
 from inalign.web.words import Words
 

@@ -20,7 +20,7 @@ from inalign.store.overrides import OverrideRow, remove_override, write_override
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.senders import SenderAddressRow
 from inalign.web.access import Gate, Visitor
-from inalign.web.drawing import stack
+from inalign.web.columns import stack
 from inalign.web.endpoint import Endpoints
 from inalign.web.rendering import Form, go
 from inalign.web.sender_tree import ADDRESSES, address_lines, make_tree, query_of, sender_name

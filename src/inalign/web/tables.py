@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,13 +19,23 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
 
 
-DOMAINS = Table(
-    "domains",
+OVERVIEW = Table("overview", ())
+DOMAINS = Table("domains", ())
+CLASS_DAYS = Table(
+    "classes",
     (
-        "domain", "policy", "subdomain_policy", "messages", "passed_percent", "split", "reports", "reporters",
-        "last_day",
+        "day", "messages", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none",
+        "unwanted_quarantine", "unwanted_reject",
     ),
 )  # fmt: skip
+OUTCOME_DAYS = Table("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
+PUBLISHED = Table("published", ())
+LOOKED_UP = Table("records", ())
+FINDINGS = Table("findings", ())
+COUNTRIES = Table("countries", ())
+PLAN = Table("plan", ())
+JUDGED = Table("sources", ())
+"""Those without columns are shown in another form than a table of theirs."""
 SOURCES = Table(
     "addresses",
     (
@@ -48,7 +58,6 @@ SUBDOMAINS = Table(
         "suggestion", "last_day",
     ),
 )  # fmt: skip
-DAYS = Table("days", ("day", "messages", "by_both", "by_dkim", "by_spf", "by_neither", "passed_percent"))
 REPORTERS = Table(
     "reporters",
     (
@@ -154,7 +163,8 @@ NUMBERS = frozenset(
         "records", "successful", "failed", "sending_addresses", "without", "errors", "accepted", "marked", "refused",
         "octets", "mean_held_us", "most_held_us", "held_us", "total_us", "held_ms", "flaw_count", "count",
         "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "by_both", "by_dkim", "by_spf",
-        "by_neither",
+        "by_neither", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine",
+        "unwanted_reject",
     }
 )  # fmt: skip
 
@@ -183,7 +193,7 @@ WORDED = {
     "policy_from": "policy_from",
     "suggestion": "suggestion",
     "rule": "rule",
-    "action": "action",
+    "action": "handling",
 }
 """Columns with codes, and the table of their words."""
 
@@ -215,8 +225,3 @@ def judged_value(badges: Mapping[tuple[str, str], Badge]) -> Callable[[Struct, s
         return badge.service if badge and column == "service" else badge
 
     return found
-
-
-def worst_first(rows: Sequence[Struct]) -> list[Struct]:
-    """Domains by how many of their messages did not pass."""
-    return sorted(rows, key=lambda row: row.passed - row.messages)  # type: ignore[attr-defined]  # rows of domains

@@ -17,7 +17,7 @@ from inalign.store.queries.reports import ReportDetail
 from inalign.store.queries.tls import TlsDayRow
 from inalign.web import tables
 from inalign.web.access import Visitor
-from inalign.web.drawing import Stack, stack
+from inalign.web.columns import Stack, stack
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form
 from inalign.web.sender_tree import query_of

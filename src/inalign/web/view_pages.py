@@ -13,8 +13,6 @@ from msgspec.structs import asdict, replace
 from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
-from inalign.insight.rows import JudgedSource, PlanRow
-from inalign.insight.texts import catalogue
 from inalign.store.accounts import Role
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
@@ -23,7 +21,6 @@ from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, openapi, read_filters, rows_response
 from inalign.web.endpoint import Endpoints, Work
-from inalign.web.judged import make_badges, make_card
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
 from inalign.web.words import Words
@@ -84,8 +81,6 @@ class ViewPages:
         route = self._endpoints.route
         return [
             route("/", lambda _request, _visitor, _form: go("/domains")),
-            route("/domains", self._domains),
-            route("/domain", self._domain),
             route("/raw", self._raw),
             *(route(f"/{name}", self._tables(name, parts)) for name, parts in tables.PAGES.items()),
             *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in self._views.values() if view.name != "raw"),
@@ -157,7 +152,12 @@ class ViewPages:
         shown = {
             "filters": filters,
             "spans": [
-                (days, address(replace(filters, since=today - timedelta(days), until=None, after=""))) for days in SPANS
+                (
+                    days,
+                    address(replace(filters, since=today - timedelta(days), until=None, after="")),
+                    filters.since == today - timedelta(days) and filters.until is None,
+                )
+                for days in SPANS
             ],
             "value": tables.worded(self.words(request)),
             "bars": tables.BARS,
@@ -181,45 +181,6 @@ class ViewPages:
             return self.show(request, visitor, "tables", filters, values)
 
         return work
-
-    def _domains(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        part = self.part(request, tables.DOMAINS, filters, rows=1_000)
-        part = replace(part, rows=tables.worst_first(part.rows))
-        values = {"key": "menu.domains", "parts": [part], "fields": self._views["domains"].filters}
-        return self.show(request, visitor, "tables", filters, values)
-
-    def _domain(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        if not filters.domain:
-            return go("/domains")
-        own = self.part(request, tables.DOMAINS, replace(filters, after=""), rows=1_000)
-        days = self.part(request, tables.DAYS, replace(filters, after=""), rows=1_000)
-        parts = [self.part(request, table, replace(filters, after="")) for table in (tables.SENDERS, tables.SUBDOMAINS)]
-        reporters = self.part(request, tables.REPORTERS, replace(filters, after=""), rows=1_000)
-        sums = {name: sum(getattr(row, name) for row in own.rows) for name in ("messages", "passed", "reports")}
-        of_it = [row for row in own.rows if asdict(row)["domain"] == filters.domain.lower().rstrip(".")]
-        values = {
-            "domain": filters.domain,
-            "policy": asdict(of_it[0])["policy"] if of_it else "",
-            "sums": sums,
-            "reporters": len(reporters.rows),
-            "days": days,
-            "parts": [*parts, replace(reporters, rows=reporters.rows[:TOP_ROWS])],
-            "fields": ("domain", "since", "until", "source", "reporter"),
-        }
-        return self.show(request, visitor, "domain", filters, values | self._judged(request, filters))
-
-    def _judged(self, request: Request, filters: Filters) -> dict[str, object]:
-        """The plan and the classes of the senders, from all that is known, whichever days are shown."""
-        say = catalogue(self._renderer.words(request).language)
-        meant = Filters(domain=filters.domain, scope=filters.scope, limit=MAX_PAGE_ROWS)
-        plans = self._ask(self._views["plan"], meant).rows
-        sources = self._ask(self._views["sources"], meant).rows if plans else ()
-        card = next((make_card(row, say) for row in plans if isinstance(row, PlanRow)), None)
-        badges = make_badges((row for row in sources if isinstance(row, JudgedSource)), say)
-        query = address(meant)
-        return {"card": card, "value": tables.judged_value(badges), "plan_json": f"/api/v1/plan?{query}"}
 
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         """As a file, never as a page: it is what strangers wrote."""

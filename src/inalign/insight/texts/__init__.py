@@ -19,7 +19,7 @@ class Catalogue:
     """The sentences of a language."""
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
-        """`texts` by kind (class, evidence, step, why, remedy) and code."""
+        """`texts` by kind (class, evidence, step, why, remedy, finding) and code."""
         self.texts = texts
 
     def say(self, kind: str, code: str, values: Mapping[str, Value] | None = None) -> str:

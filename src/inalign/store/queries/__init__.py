@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inalign.store.queries import events, headlines, health, milter, quality, reports, sources, tls
+from inalign.store.queries import events, headlines, health, milter, published, quality, reports, sources, tls
 from inalign.store.queries.view import View
 
 _SPAN = ("domain", "since", "until", "reporter")
@@ -38,6 +38,7 @@ VIEWS = {
         ),
         View("days", "Messages by day", headlines.DayRow, _ALL, headlines.days),
         View("overrides", "Why reporters did not do what the policy asks", health.OverrideRow, _ALL, health.overrides),
+        View("published", "DMARC records as reporters saw them", published.PublishedRow, _SPAN, published.published),
         View("reports", "The reports of all kinds, newest first", reports.ReportRow, _SPAN, reports.reports),
         View("report", "One report with its records, by key", reports.ReportDetail, ("key",), reports.report),
         View("raw", "What was delivered, of one report, by key", reports.RawRow, ("key",), reports.raw),

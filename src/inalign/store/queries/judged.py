@@ -26,7 +26,7 @@ from inalign.insight.overview import (
     overview_row,
     worst_first,
 )
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.store.engine import Engine, Parameter, whole
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Filters, condition
@@ -83,6 +83,7 @@ class KeptPlan(Struct, frozen=True):
 
 _read_plan = msgspec.json.Decoder(PlanRow).decode
 _read_evidence = msgspec.json.Decoder(tuple[Mapping[str, str | int | float], ...]).decode
+_read_findings = msgspec.json.Decoder(tuple[FindingRow, ...]).decode
 _read_classes = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -237,3 +238,11 @@ def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> It
 
 def _day(slot: int) -> date:
     return date.fromordinal(day_of(slot))
+
+
+def kept_findings(engine: Engine, host: str, filters: Filters) -> Answer[FindingRow]:
+    """By domain, in the order in which insight tells them."""
+    where, parameters = _of(engine, host, filters)
+    asked = engine.query(f"SELECT t.findings FROM judged_domains AS t WHERE {where} AND t.findings <> '[]'", parameters)
+    rows = [row for (text,) in asked for row in _read_findings(str(text))]
+    return page_of(rows, lambda row: (row.domain, row.number), FindingRow, filters)
