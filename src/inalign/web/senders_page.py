@@ -241,7 +241,7 @@ def _told(row: SourceDetail, words: Words) -> dict[str, object]:
     days = [(each.day.isoformat(), (each.passed, each.messages - each.passed)) for each in row.days]
     return {
         "tables": tables,
-        "drawing": stack(days, ("good", "orange"), (passed, words("column.by_neither"))),
+        "drawing": stack(days, ("good", "orange"), (passed, words("senders.not_passed"))),
         "day_heads": [words("column.day"), messages, passed, *outcomes],
         "days": [
             Row((each.day, each.messages, each.passed, each.none, each.quarantine, each.reject), (1, 2, 3, 4, 5))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from msgspec import Struct
 
-    from inalign.web.judged import Badge
     from inalign.web.words import Words
 
 
@@ -34,23 +33,7 @@ LOOKED_UP = Table("records", ())
 FINDINGS = Table("findings", ())
 COUNTRIES = Table("countries", ())
 PLAN = Table("plan", ())
-JUDGED = Table("sources", ())
 """Those without columns are shown in another form than a table of theirs."""
-SOURCES = Table(
-    "addresses",
-    (
-        "domain", "source_ip", "as_name", "country", "messages", "passed_percent", "dkim_percent", "spf_percent",
-        "split", "reporters", "first_day", "last_day",
-    ),
-)  # fmt: skip
-SENDERS = Table(
-    "addresses",
-    (
-        "source_ip", "source_class", "service", "as_name", "country", "messages", "passed_percent", "dkim_percent",
-        "spf_percent", "split", "reporters", "first_day", "last_day",
-    ),
-)  # fmt: skip
-"""Of one domain: `source_class` and `service` are judged, not counted (`judged_value`)."""
 SUBDOMAINS = Table(
     "subdomains",
     (
@@ -211,17 +194,5 @@ def worded(words: Words) -> Callable[[Struct, str], object]:
             told = [(words.maybe(f"reason.{code}", code), count) for code, count in getattr(row, column)]
             return ", ".join(f"{word} {count:,}" for word, count in told)
         return value(row, column)
-
-    return found
-
-
-def judged_value(badges: Mapping[tuple[str, str], Badge]) -> Callable[[Struct, str], object]:
-    """`value`, with what is judged of an address beside what is counted of it."""
-
-    def found(row: Struct, column: str) -> object:
-        if column not in ("source_class", "service"):
-            return value(row, column)
-        badge = badges.get((str(value(row, "domain")), str(value(row, "source_ip"))))
-        return badge.service if badge and column == "service" else badge
 
     return found
