@@ -87,14 +87,15 @@ def repeat(engine: DuckDbEngine) -> None:
     for round_ in range(1, DAYS // WRITTEN_DAYS):
         for table in (RECORDS, ROLLUPS, REPORTS):
             named = ", ".join(
-                f"concat('{round_}x', report_key)" if name == "report_key" else
-                f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE)" if name == "day" else
-                f"{name} + {round_ * WRITTEN_DAYS * 86_400}" if name in times else
+                f"concat('{round_}x', report_key) AS report_key" if name == "report_key" else
+                f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE) AS day" if name == "day" else
+                f"{name} + {round_ * WRITTEN_DAYS * 86_400} AS {name}" if name in times else
                 f'"{name}"'
                 for name in table.columns
             )  # fmt: skip
             limit = f"day < CAST('{FIRST + timedelta(WRITTEN_DAYS)}' AS DATE)"
-            engine.query(f"INSERT INTO {table.name} SELECT {named} FROM {table.name} WHERE {limit} ORDER BY day")  # noqa: S608 - names of ours
+            rows = f"SELECT {named} FROM {table.name} WHERE {limit} ORDER BY day"  # noqa: S608 - names of ours
+            engine.query(f"INSERT INTO {table.name} BY NAME {rows}")
 
 
 def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # type: ignore[no-untyped-def] # noqa: PLR0917

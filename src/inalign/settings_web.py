@@ -28,5 +28,5 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     zone: Annotated[
         str,
-        Meta(description="The time zone of times, such as Asia/Tokyo; each visitor may choose another."),
+        Meta(description="The time zone of days and times, such as Asia/Tokyo; each visitor may choose another."),
     ] = "UTC"

@@ -32,8 +32,9 @@ class _Listing(click.Command):
 @click.command(cls=_Listing)
 @click.argument("view", type=click.Choice(list(QUESTIONS)), metavar="VIEW")
 @click.option("--domain", default="", help="A domain, and its subdomains with a record of their own.")
-@click.option("--since", type=_DAY, help="The first day, in UTC.")
+@click.option("--since", type=_DAY, help="The first day.")
 @click.option("--until", type=_DAY, help="The last day.")
+@click.option("--time-zone", "zone", default="UTC", help="The zone of days, such as Asia/Tokyo. Default: UTC.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
 @click.option("--class", "source_class", default="", help="A class of senders: own, approved, forwarder, ...")
 @click.option("--sender", default="", help="A sender by its name, for `senders` and its like.")
@@ -55,6 +56,7 @@ def command(
     domain: str,
     since: datetime | None,
     until: datetime | None,
+    zone: str,
     source: str,
     source_class: str,
     sender: str,
@@ -83,6 +85,7 @@ def command(
         domain=domain,
         since=since.date() if since else None,
         until=until.date() if until else None,
+        zone=zone,
         source=source,
         source_class=source_class,
         sender=sender,
@@ -97,7 +100,7 @@ def command(
     try:
         question.check(filters)
     except ParseError as problem:
-        raise click.UsageError(f"--{problem}") from None
+        raise click.UsageError(f"--{'time-' if str(problem).startswith('zone:') else ''}{problem}") from None
     settings, path = load(config)
     with open_questions(settings, path, offline=offline) as ask:
         found = ask(question, filters)

@@ -8,6 +8,7 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
+from inalign.flow.alert_views import IncidentRow, ask_incidents
 from inalign.flow.judge import Judging
 from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
 from inalign.flow.record_views import record_views
@@ -17,14 +18,14 @@ from inalign.flow.subdomains import SubdomainAdviceRow, ask_subdomains
 from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
-from inalign.store.facts import EVER, Span
+from inalign.store.facts import EVER, Span, judged_domains
 from inalign.store.overrides import OverrideRow
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.judged import kept_classes, kept_overview, kept_plans, kept_sources
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
 
-SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
+SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
 SUBDOMAINS = "subdomains"
 
 
@@ -75,6 +76,13 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             lambda engine, filters: ask_classes(judging(engine), filters),
         ),
         *record_views(judging),
+        View(
+            INCIDENTS,
+            "What alerts found: what changed for the worse, and whether it is over",
+            IncidentRow,
+            ("domain",),
+            lambda engine, filters: ask_incidents(judging(engine).control, filters),
+        ),
         *(
             view._replace(name="addresses") if view.name == SOURCES else view
             for view in VIEWS.values()
@@ -147,7 +155,9 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
 def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
     """Worst first."""
     settle(judging, filters.domain)
-    return kept_overview(judging.engine, judging.host, filters, today=datetime.now(UTC).date())
+    families = judged_domains(judging.engine) if judging.is_tended else {}
+    today = datetime.now(UTC).date()
+    return kept_overview(judging.engine, judging.host, filters, today=today, families=families)
 
 
 def ask_classes(judging: Judging, filters: Filters) -> Answer[ClassDayRow]:

@@ -91,7 +91,7 @@ def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
                 "summary": view.about,
                 "parameters": [
                     {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
-                    for name in (*(SPELLED[each] for each in view.filters), "limit", "after")
+                    for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
                 ],
                 "responses": {
                     "200": {

@@ -72,7 +72,7 @@ def stacked(
         for name, count in zip(names, counts, strict=True):
             if count:
                 y -= count * scale
-                bars.append(Bar(name, round(y, 2), round(count * scale, 2)))
+                bars.append(Bar(name, abs(round(y, 2)), round(count * scale, 2)))
         columns.append(Column(day, tuple(counts), tuple(bars)))
     places = {day: place for place, (day, _) in enumerate(days)}
     return Plot(

@@ -4,7 +4,6 @@ mended while reading, and the text itself, as text.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -55,16 +54,17 @@ class ReportPage:
         report = next((row for row in found.rows if isinstance(row, ReportDetail)), None)
         if report is None:
             return self._views.problem(request, visitor, "problem.no_report")
-        query = address(Filters(key=filters.key))
+        query = address(Filters(key=filters.key, zone=filters.zone))
         values = {
             "report": asdict(report),
             "rows": [
                 (each, query_of(Filters(domain=report.domain, source=each.source_ip)) if each.source_ip else "")
                 for each in report.rows
             ],
-            "after": f"/report?{address(Filters(key=filters.key, after=found.after))}" if found.after else "",
+            "after": f"/report?{address(Filters(key=filters.key, zone=filters.zone, after=found.after))}"
+            if found.after
+            else "",
             "query": query,
-            "utc": " – ".join(_utc(each) for each in (report.begin_at, report.end_at)),
             "seen": self._seen(report, filters),
             "documents": self._documents(filters) if visitor.domains is None else [],
         }
@@ -76,7 +76,9 @@ class ReportPage:
             return []
         own = _record(report)
         found = [Seen(own, True)]
-        for row in self._views.ask("published", Filters(domain=report.domain, scope=filters.scope)).rows:
+        for row in self._views.ask(
+            "published", Filters(domain=report.domain, scope=filters.scope, zone=filters.zone)
+        ).rows:
             told = asdict(row)
             if told["domain"] == report.domain:
                 days = (told["first_day"], told["last_day"])
@@ -104,7 +106,3 @@ def _record(row: Struct) -> str:
         elif value:
             parts.append(f"{tag}={value}")
     return "; ".join(parts)
-
-
-def _utc(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else "?"

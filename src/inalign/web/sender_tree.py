@@ -116,7 +116,7 @@ def address_lines(rows: Sequence[SenderAddressRow], filters: Filters) -> list[tu
     whole = sum(row.messages for row in rows)
     networks: dict[str, list[Line]] = {}
     for row in rows:
-        query = query_of(Filters(domain=row.domain, source=row.source_ip, since=filters.since, until=filters.until))
+        query = query_of(filters, domain=row.domain, source=row.source_ip, source_class="", sender="", search="")
         to = f"/source?{query}" if row.source_ip else ""
         line = Line(row.source_ip, row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
         networks.setdefault(row.network, []).append(line)
@@ -139,5 +139,7 @@ _ASKED = ("domain", "since", "until", "source", "source_class", "sender", "searc
 def query_of(filters: Filters, **changes: object) -> str:
     """The query of an address of these pages."""
     values = {name: changes.get(name, getattr(filters, name)) for name in _ASKED}
+    if filters.zone != Filters().zone:
+        values["zone"] = filters.zone
     spelled = {"class" if name == "source_class" else name: value for name, value in values.items() if value}
     return urlencode({name: str(value) for name, value in spelled.items()})

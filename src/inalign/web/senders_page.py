@@ -177,8 +177,7 @@ def _classes(say: Catalogue) -> list[tuple[str, str]]:
 
 
 def _sender_query(row: SourceDetail, filters: Filters) -> str:
-    kept = Filters(domain=row.domain, since=filters.since, until=filters.until)
-    return query_of(replace(kept, source_class=row.source_class, sender=row.sender) if row.sender else kept)
+    return query_of(filters, domain=row.domain, source="", source_class=row.source_class, sender=row.sender)
 
 
 def _advice(row: SourceDetail) -> str:

@@ -101,7 +101,7 @@ class ToldPages:
         zone = self._views.zone(request)
         rows = [row for row in part.rows if isinstance(row, MinuteRow) and row.minute is not None][::-1]
         drawn = [
-            (f"{row.minute.astimezone(zone):%H:%M}", (row.passed, row.failed, row.without, row.errors))
+            (f"{row.minute.astimezone(zone.info):%H:%M}", (row.passed, row.failed, row.without, row.errors))
             for row in rows
             if row.minute is not None
         ]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -17,6 +16,7 @@ from inalign.store.accounts import Role
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
+from inalign.store.zone import Zone, zone_of
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, openapi, read_filters, rows_response
@@ -47,6 +47,7 @@ MENU = (
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
     Place("/tls", "menu.tls"),
+    Place("/incidents", "menu.incidents"),
     Place("/intake", "menu.intake"),
     Place("/milter", "menu.milter"),
 )
@@ -90,15 +91,15 @@ class ViewPages:
 
     def today(self, request: Request) -> date:
         """Now, where the visitor is."""
-        return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(self.zone(request)).date()
+        return datetime.fromtimestamp(self._gate.clock(), self.zone(request).info).date()
 
     def words(self, request: Request) -> Words:
         """In the language of the visitor."""
         return self._renderer.words(request)
 
-    def zone(self, request: Request) -> ZoneInfo:
+    def zone(self, request: Request) -> Zone:
         """That of the visitor."""
-        return ZoneInfo(self._renderer.zone(request))
+        return zone_of(self._renderer.zone(request))
 
     def narrowing(self, table: Table) -> tuple[str, ...]:
         """What the question of a table can be narrowed by, for a form."""
@@ -114,11 +115,14 @@ class ViewPages:
         return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
 
     def filters(self, request: Request, visitor: Visitor, own: Collection[str] = ()) -> Filters:
-        """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says.
+        """Those of the address; the last days where it names none, of the visitor's zone where it names no other. The
+        scope is the visitor's, whatever it says.
 
         `own` are parameters that are the page's, not the question's.
         """
         filters = read_filters([each for each in request.query_params.multi_items() if each[0] not in own])
+        zone_of(filters.zone)
+        filters = replace(filters, zone=self._renderer.zone(request))
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return seen_by(visitor, filters)
@@ -238,13 +242,15 @@ def fit(view: View, filters: Filters) -> Filters:
 def address(filters: Filters) -> str:
     """The query of an address; the scope is never in it."""
     chosen = {SPELLED[name]: getattr(filters, name) for name in (*NARROWING, "after")}
+    if filters.zone != Filters().zone:
+        chosen["zone"] = filters.zone
     return urlencode({name: value for name, value in chosen.items() if value})
 
 
 def link(row: Struct, column: str, filters: Filters) -> str:
     """Where a cell leads."""
     found = getattr(row, column, "")
-    kept = Filters(since=filters.since, until=filters.until)
+    kept = Filters(since=filters.since, until=filters.until, zone=filters.zone)
     if not found:
         return ""
     if column == "domain":
@@ -253,4 +259,4 @@ def link(row: Struct, column: str, filters: Filters) -> str:
         return f"/reports?{address(replace(kept, reporter=found))}"
     if column == "source_ip":
         return f"/sources?{address(replace(kept, source=found))}"
-    return f"/report?{address(Filters(key=found))}" if column == "report_key" else ""
+    return f"/report?{address(Filters(key=found, zone=filters.zone))}" if column == "report_key" else ""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, page_of, typed_rows
+from inalign.store.zone import zone_of
 
 SILENT_RHYTHMS = 3
 """Days without a report, in medians of the gaps between reports, after which a reporter counts as silent."""
@@ -46,13 +47,21 @@ class _Day(Struct, frozen=True, gc=False):
 def health(engine: Engine, filters: Filters) -> Answer[HealthRow]:
     """Reporters: how regularly, how long silent, how flawed."""
     where, parameters = condition(filters)
-    sql = (
-        "SELECT t.reporter AS reporter, t.kind AS kind, t.day AS day, sum(t.flaw_count) AS flaws, count(*) AS reports "
+    by_slot = (
+        "SELECT t.reporter AS reporter, t.kind AS kind, t.slot AS slot, sum(t.flaw_count) AS flaws, "
+        "count(*) AS reports "
         f"FROM reports AS t WHERE t.is_counted AND t.kind IN ('aggregate', 'tls') AND {where} "
-        "GROUP BY t.reporter, t.kind, t.day ORDER BY reporter, kind, day"
+        "GROUP BY t.reporter, t.kind, t.slot"
+    )
+    zone = zone_of(filters.zone)
+    number = zone.number("s.slot", filters.since, filters.until)
+    sql = (
+        "SELECT s.reporter AS reporter, s.kind AS kind, min(s.slot) AS day, sum(s.flaws) AS flaws, "
+        f"sum(s.reports) AS reports FROM ({by_slot}) AS s GROUP BY s.reporter, s.kind, {number} "
+        "ORDER BY reporter, kind, day"
     )
     by_reporter: defaultdict[tuple[str, str], list[_Day]] = defaultdict(list)
-    for row in typed_rows(engine.query(sql, parameters), _Day):
+    for row in typed_rows(engine.query(sql, parameters), _Day, zone):
         by_reporter[row.reporter, row.kind].append(row)
     newest = max((days[-1].day for days in by_reporter.values()), default=date.min)
     rows = [_health(reporter, kind, days, newest) for (reporter, kind), days in by_reporter.items()]
@@ -114,11 +123,11 @@ def overrides(engine: Engine, filters: Filters) -> Answer[OverrideRow]:
     """Why reporters did not do what the policy asks."""
     where, parameters = condition(filters)
     sql = (
-        "SELECT t.reasons AS reasons, sum(t.count) AS messages, count(*) AS records, min(t.day) AS first_day, "
-        f"max(t.day) AS last_day FROM records AS t WHERE t.reasons <> '[]' AND {where} GROUP BY t.reasons"
+        "SELECT t.reasons AS reasons, sum(t.count) AS messages, count(*) AS records, min(t.slot) AS first_day, "
+        f"max(t.slot) AS last_day FROM records AS t WHERE t.reasons <> '[]' AND {where} GROUP BY t.reasons"
     )
     sums: dict[tuple[str, str], OverrideRow] = {}
-    for row in typed_rows(engine.query(sql, parameters), _Reasons):
+    for row in typed_rows(engine.query(sql, parameters), _Reasons, zone_of(filters.zone)):
         for reason in dict.fromkeys(row.reasons):
             old = sums.get(reason)
             sums[reason] = OverrideRow(

@@ -5,13 +5,12 @@ judgement of each domain, whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from inalign.insight.gather import day_of
 from inalign.insight.names import judged_domain
 from inalign.insight.overview import (
     FORWARDER,
@@ -31,11 +30,10 @@ from inalign.store.engine import Engine, Parameter, whole
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED
+from inalign.store.queries.unjudged import unjudged
 from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
+from inalign.store.zone import Zone, zone_of
 
-_DAY = 86_400
-_EPOCH = 719_163
-"""The ordinal of 1970-01-01."""
 _ALL = "t.none + t.quarantine + t.reject"
 _OWNERS = ", ".join(f"'{each}'" for each in OWNERS)
 _IS_OWN, _IS_FORWARDED = f"t.source_class IN ({_OWNERS})", f"t.source_class = '{FORWARDER}'"
@@ -140,17 +138,24 @@ def _plans(engine: Engine, host: str, filters: Filters) -> Answer[KeptPlan]:
     return page(engine, filters, question)
 
 
-def kept_overview(engine: Engine, host: str, filters: Filters, *, today: date) -> Answer[OverviewRow]:
-    """Worst first. Counts are those of the days asked for; state and plan come from all that is known."""
+def kept_overview(
+    engine: Engine, host: str, filters: Filters, *, today: date, families: Mapping[str, object]
+) -> Answer[OverviewRow]:
+    """Worst first. Counts are those of the days asked for; state and plan come from all that is known. `families` are
+    the domains that are judged, in time.
+    """
     of_domains = replace(filters, since=None, until=None, after="", limit=MAX_DOMAINS)
     plans = _plans(engine, host, of_domains).rows
     where, parameters = _of(engine, host, filters, clock="slot")
     where += f" AND t.{OF_NOW}"
-    sums = _sums(engine, where, parameters)
-    until = filters.until.toordinal() if filters.until else None
-    trends = _trends(engine, where, parameters, {row.domain: until or row.last_day.toordinal() for row in plans})
+    zone = zone_of(filters.zone)
+    sums = _sums(engine, where, parameters, zone)
+    ends = {
+        row.domain: filters.until or (sums[row.domain][1][1] if row.domain in sums else row.last_day) for row in plans
+    }
+    trends = _trends(engine, where, parameters, ends, zone)
     reporters = _reporters(engine, filters, [row.domain for row in plans])
-    rows = []
+    rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans))
     for row in plans:
         counts, days = sums.get(row.domain, (ClassSums(), (row.first_day, row.last_day)))
         rows.append(
@@ -174,7 +179,7 @@ MAX_DOMAINS = 100_000
 
 
 def _sums(
-    engine: Engine, where: str, parameters: Mapping[str, Parameter]
+    engine: Engine, where: str, parameters: Mapping[str, Parameter], zone: Zone
 ) -> dict[str, tuple[ClassSums, tuple[date, date]]]:
     """Of each domain that has messages, with their first and last day."""
     named = ", ".join(
@@ -183,25 +188,27 @@ def _sums(
     )
     sql = f"SELECT t.domain, min(t.slot), max(t.slot), {named} FROM judged_slots AS t WHERE {where} GROUP BY t.domain"
     return {
-        str(domain): (ClassSums(*map(whole, counts)), (_day(whole(first)), _day(whole(last))))
+        str(domain): (ClassSums(*map(whole, counts)), (zone.day(whole(first)), zone.day(whole(last))))
         for domain, first, last, *counts in engine.query(sql, parameters)
     }
 
 
 def _trends(
-    engine: Engine, where: str, parameters: Mapping[str, Parameter], last: Mapping[str, int]
+    engine: Engine, where: str, parameters: Mapping[str, Parameter], last: Mapping[str, date], zone: Zone
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """The owner's mail of each domain, of the days up to one."""
     days = {domain: [[0, 0] for _ in range(TREND_DAYS)] for domain in last}
-    oldest = (min(last.values(), default=_EPOCH) - TREND_DAYS + 1 - _EPOCH) * _DAY
+    oldest = zone.start(min(last.values(), default=date.max) - timedelta(TREND_DAYS - 1))
     sql = (
         f"SELECT t.domain, t.slot, sum({_ALL}), sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
         f"WHERE {where} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, t.slot"
     )
     for domain, slot, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
         name = str(domain)
-        place = day_of(whole(slot)) - last.get(name, 0) + TREND_DAYS - 1
-        if name in days and 0 <= place < TREND_DAYS:
+        if name not in days:
+            continue
+        place = (zone.day(whole(slot)) - last[name]).days + TREND_DAYS - 1
+        if 0 <= place < TREND_DAYS:
             days[name][place][0] += whole(messages)
             days[name][place][1] += whole(passed)
     return {domain: tuple((messages, passed) for messages, passed in found) for domain, found in days.items()}
@@ -226,18 +233,16 @@ def kept_classes(engine: Engine, host: str, filters: Filters) -> Answer[ClassDay
         "SELECT t.slot, t.source_class, t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) "
         f"FROM judged_slots AS t WHERE {where} AND t.{OF_NOW} GROUP BY t.slot, t.source_class, t.passes"
     )
-    rows = list(class_days(_by_day(engine, sql, parameters)))
+    rows = list(class_days(_by_day(engine, sql, parameters, zone_of(filters.zone))))
     return page_of(rows, lambda row: (row.day.isoformat(),), ClassDayRow, filters)
 
 
-def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[tuple[date, SlotSum]]:
+def _by_day(
+    engine: Engine, sql: str, parameters: Mapping[str, Parameter], zone: Zone
+) -> Iterator[tuple[date, SlotSum]]:
     for slot, source_class, passes, *counts in engine.query(sql, parameters):
         at = whole(slot)
-        yield _day(at), SlotSum(at, str(source_class), bool(passes), *map(whole, counts))
-
-
-def _day(slot: int) -> date:
-    return date.fromordinal(day_of(slot))
+        yield zone.day(at), SlotSum(at, str(source_class), bool(passes), *map(whole, counts))
 
 
 def kept_findings(engine: Engine, host: str, filters: Filters) -> Answer[FindingRow]:

@@ -13,6 +13,7 @@ from inalign.store.engine import Engine, Parameter
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import PASSED, SUMS_OF_RECORDS
 from inalign.store.queries.view import typed_rows
+from inalign.store.zone import zone_of
 
 MAX_NAMES = 100
 """Of each kind that are told: the largest."""
@@ -101,14 +102,16 @@ def told_of(engine: Engine, filters: Filters) -> Told:
     """Of the address `filters.source`. Raises `ParseError`, and what the engine raises."""
     where, parameters = condition(filters)
     of = f"FROM records AS t WHERE {where}"
+    zone = zone_of(filters.zone)
+    number = zone.number("t.slot", filters.since, filters.until)
 
     def rows(kind: type[R], columns: str, group: str, order: str, limit: int = MAX_NAMES) -> tuple[R, ...]:
         sql = f"SELECT {columns} {of} GROUP BY {group} ORDER BY {order} LIMIT {limit:d}"
-        return tuple(typed_rows(engine.query(sql, parameters), kind))
+        return tuple(typed_rows(engine.query(sql, parameters), kind, zone))
 
     passed = f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed"
     named = f"t.header_from AS name, sum(t.count) AS messages, {passed}"
-    in_report = f"t.report_key AS report_key, t.reporter AS reporter, t.day AS day, sum(t.count) AS messages, {passed}"
+    in_report = f"t.report_key AS report_key, t.reporter AS reporter, t.slot AS day, sum(t.count) AS messages, {passed}"
     return Told(
         rows(NameRow, named, "t.header_from", "messages DESC, name"),
         _identities(engine, of, parameters, "dkim"),
@@ -116,18 +119,18 @@ def told_of(engine: Engine, filters: Filters) -> Told:
         _reasons(engine, of, parameters),
         rows(
             ReporterOfRow,
-            f"t.reporter AS reporter, {SUMS_OF_RECORDS}, max(t.day) AS last_day",
+            f"t.reporter AS reporter, {SUMS_OF_RECORDS}, max(t.slot) AS last_day",
             "t.reporter",
             "messages DESC, reporter",
         ),
-        rows(DayOfRow, f"t.day AS day, {SUMS_OF_RECORDS}", "t.day", "day", 1_000),
-        rows(ReportOfRow, in_report, "t.report_key, t.reporter, t.day", "day DESC, report_key", MAX_REPORTS),
+        rows(DayOfRow, f"min(t.slot) AS day, {SUMS_OF_RECORDS}", number, "day", 1_000),
+        rows(ReportOfRow, in_report, "t.report_key, t.reporter, t.slot", "day DESC, report_key", MAX_REPORTS),
     )
 
 
 def _lists(engine: Engine, of: str, parameters: Mapping[str, Parameter], column: str) -> list[_Lists]:
     sql = f"SELECT t.{column} AS list, sum(t.count) AS messages {of} GROUP BY t.{column}"
-    return typed_rows(engine.query(sql, parameters), _Lists)
+    return typed_rows(engine.query(sql, parameters), _Lists, zone_of("UTC"))
 
 
 def _identities(engine: Engine, of: str, parameters: Mapping[str, Parameter], column: str) -> tuple[IdentityRow, ...]:

@@ -14,12 +14,13 @@ from msgspec.structs import asdict, replace
 
 from inalign.insight.names import network_of
 from inalign.insight.result import SourceClass
-from inalign.store.engine import Engine, Parameter
+from inalign.store.engine import Engine, Parameter, count
 from inalign.store.facts import judged_domains
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
 from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.zone import zone_of
 
 TREND_DAYS = 30
 TOP = 8
@@ -158,7 +159,7 @@ def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answe
     classes = [dict(zip(names, row, strict=True)) for row in engine.query(sql, meant.parameters)]
     columns = ", ".join(_Sender.__struct_fields__)
     top = f"SELECT {columns} FROM ({_senders(meant)}) AS f WHERE rank <= {TOP:d} ORDER BY place, rank"
-    shown = typed_rows(engine.query(top, meant.parameters), _Sender)
+    shown = typed_rows(engine.query(top, meant.parameters), _Sender, zone_of(filters.zone))
     of_class = {row.source_class: row.of_class for row in shown}
     by_class: defaultdict[str, list[SenderRow]] = defaultdict(list)
     for row in _whole(engine, filters, meant, shown):
@@ -249,7 +250,7 @@ def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
         f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS_OF_RECORDS}, "
         "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
         "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-        f"min(t.day) AS first_day, max(t.day) AS last_day FROM records AS t WHERE {where} "
+        f"min(t.slot) AS first_day, max(t.slot) AS last_day FROM records AS t WHERE {where} "
         "GROUP BY t.domain, t.source_key) AS s LEFT JOIN ("
         "SELECT t.domain AS domain, t.source_key AS source_key, t.source_class AS source_class, t.sender AS sender, "
         f"t.service AS service FROM judged_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
@@ -311,8 +312,11 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
         only = one_of(f"e.{by.chief}", "chief", sorted({*chosen}))
         of_only = only.parameters
     parameters = {**meant.parameters, **of_only}
-    ((newest,),) = engine.query(f"SELECT max(t.day) FROM records AS t WHERE {where}", parameters)
-    last = filters.until or (newest if isinstance(newest, date) else date.min + timedelta(TREND_DAYS))
+    zone = zone_of(filters.zone)
+    newest = count(engine, f"SELECT coalesce(max(t.slot), 0) FROM records AS t WHERE {where}", parameters)
+    last = filters.until or zone.day(newest)
+    first = last - timedelta(TREND_DAYS - 1)
+    number = zone.number("t.slot", first, last)
     keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
     group = ", ".join(f"e.{key}" for key in by.keys)
     joined = (
@@ -320,13 +324,13 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
         f"ON e.domain = t.domain AND e.source_key = t.source_key WHERE {where}"
     )
     days: defaultdict[tuple[str, str], dict[date, int]] = defaultdict(dict)
-    parameters["trend"] = last - timedelta(TREND_DAYS - 1)
+    parameters["trend"] = zone.start(first)
     asked = (
-        f"SELECT {keys}, t.day AS day, sum(t.count) AS messages {joined} AND t.day >= :trend GROUP BY {group}, t.day"
+        f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages {joined} AND t.slot >= :trend "
+        f"GROUP BY {group}, {number}"
     )
-    for one, other, day, messages in engine.query(asked, parameters):
-        if isinstance(day, date):
-            days[str(one), str(other)][day] = int(str(messages))
+    for one, other, slot, messages in engine.query(asked, parameters):
+        days[str(one), str(other)][zone.day(int(str(slot)))] = int(str(messages))
     asked = f"SELECT {keys}, count(DISTINCT t.reporter) AS reporters {joined} GROUP BY {group}"
     reporters = {(str(one), str(other)): int(str(number)) for one, other, number in engine.query(asked, parameters)}
     return _More(days, reporters, last)

@@ -16,16 +16,16 @@ from msgspec.structs import replace
 
 from inalign.store.engine import Engine, Parameter
 from inalign.store.queries.filters import Condition, Filters, counted, one_of
-from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
+from inalign.store.queries.headlines import DAYS, SUMS_OF_RECORDS, percent
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.zone import zone_of
 
 MAX_KEYS = 500
 """Rows of a page whose rest is asked for at once."""
 _SUMS = (
     f"{SUMS_OF_RECORDS}, "
     "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
-    "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-    "min(t.day) AS first_day, max(t.day) AS last_day"
+    "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, " + DAYS
 )
 _NAMED = ", max(t.as_name) AS as_name, max(t.country) AS country"
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
@@ -62,14 +62,14 @@ class SourceSum(Struct, frozen=True):
     domain: str
     source_key: str
     messages: int
-    last_day: date
+    last_slot: int
 
 
 def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
-    """The addresses that send as the domains, each where it was on its last day."""
+    """The addresses that send as the domains, each where it was in its last slot."""
     where, parameters = counted(engine, filters)
     sql = (
-        "SELECT t.domain AS domain, t.source_key AS source_key, sum(t.count) AS messages, max(t.day) AS last_day "
+        "SELECT t.domain AS domain, t.source_key AS source_key, sum(t.count) AS messages, max(t.slot) AS last_slot "
         f"FROM records AS t WHERE {where} GROUP BY t.domain, t.source_key"
     )
     order = (Order("messages", True), Order("domain"), Order("source_key"))
@@ -78,18 +78,18 @@ def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
     for part in _parts(sums):
         keys = one_of("t.source_key", "key", sorted({each.source_key for each in part}))
         of = f"FROM records AS t WHERE {where} AND {keys.sql}"
-        more: dict[str, Parameter] = {"least": part[-1].messages, "oldest": min(each.last_day for each in part)}
+        more: dict[str, Parameter] = {"least": part[-1].messages, "oldest": min(each.last_slot for each in part)}
         summed = _summed(filters, of, ("domain", "source_key"), {"reporters": "reporter"})
         rest = (
             f"SELECT *, {_PERCENTS} FROM (SELECT * FROM ({summed}) AS every WHERE messages >= :least) AS sums "
-            "JOIN (SELECT t.source_key AS source_key, t.day AS last_day, "
+            "JOIN (SELECT t.source_key AS source_key, t.slot AS last_day, "
             "max(t.source_ip) AS source_ip, max(t.network) AS network, max(t.country) AS country, "
-            f"max(t.as_name) AS as_name {of} AND t.day >= :oldest GROUP BY t.source_key, t.day) AS placed "
+            f"max(t.as_name) AS as_name {of} AND t.slot >= :oldest GROUP BY t.source_key, t.slot) AS placed "
             "USING (source_key, last_day)"
         )
         # The key is in the place of the service until the row is found by it.
         names = ["source_key" if name == "service" else name for name in SourceRow.__struct_fields__]
-        for row in _rows(engine, Condition(rest, parameters | keys.parameters | more), SourceRow, names):
+        for row in _rows(engine, filters, Condition(rest, parameters | keys.parameters | more), SourceRow, names):
             found[row.domain, row.service] = replace(row, service="")
     return Answer([found[key] for each in sums if (key := (each.domain, each.source_key)) in found], after)
 
@@ -149,7 +149,7 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
                 rest = Condition(f"SELECT *, {_PERCENTS}, {place} AS place FROM ({summed}) AS sums", parameters)
                 rest.parameters.update(chosen.parameters)
                 names = SourceGroupRow.__struct_fields__
-                found |= {row.place: row for row in _rows(engine, rest, SourceGroupRow, names)}
+                found |= {row.place: row for row in _rows(engine, filters, rest, SourceGroupRow, names)}
     return Answer([found[each.place] for each in sums if each.place in found], after)
 
 
@@ -179,6 +179,6 @@ def _parts(rows: Sequence[R]) -> Iterator[Sequence[R]]:
         yield part
 
 
-def _rows(engine: Engine, question: Condition, kind: type[R], names: Sequence[str]) -> list[R]:
+def _rows(engine: Engine, filters: Filters, question: Condition, kind: type[R], names: Sequence[str]) -> list[R]:
     sql = f"SELECT {', '.join(names)} FROM ({question.sql}) AS found"
-    return typed_rows(engine.query(sql, question.parameters), kind)
+    return typed_rows(engine.query(sql, question.parameters), kind, zone_of(filters.zone))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.zone import zone_of
 
 
 class TlsDayRow(Struct, frozen=True):
@@ -23,9 +24,10 @@ class TlsDayRow(Struct, frozen=True):
 def tls_days(engine: Engine, filters: Filters) -> Answer[TlsDayRow]:
     """By day."""
     where, parameters = condition(filters)
+    number = zone_of(filters.zone).number("t.slot", filters.since, filters.until)
     sql = (
-        "SELECT t.day AS day, sum(t.successful) AS successful, sum(t.failed) AS failed, "
-        f"count(DISTINCT t.report_key) AS reports FROM tls_policies AS t WHERE {where} GROUP BY t.day"
+        "SELECT min(t.slot) AS day, sum(t.successful) AS successful, sum(t.failed) AS failed, "
+        f"count(DISTINCT t.report_key) AS reports FROM tls_policies AS t WHERE {where} GROUP BY {number}"
     )
     return page(engine, filters, Question(sql, parameters, TlsDayRow, (Order("day"),)))
 
@@ -52,7 +54,7 @@ def tls_failures(engine: Engine, filters: Filters) -> Answer[TlsFailureRow]:
     sql = (
         f"SELECT {', '.join(f't.{key} AS {key}' for key in keys)}, sum(t.sessions) AS sessions, "
         "count(DISTINCT t.sending_ip) AS sending_addresses, max(t.reason_code) AS reason_code, "
-        "min(t.day) AS first_day, max(t.day) AS last_day "
+        "min(t.slot) AS first_day, max(t.slot) AS last_day "
         f"FROM tls_failures AS t WHERE {where} GROUP BY {', '.join(f't.{key}' for key in keys)}"
     )
     order = (Order("sessions", True), *map(Order, keys))
