@@ -114,6 +114,13 @@ def test_a_trend_is_the_days_of_thirty(sender_site: Site) -> None:
     assert [count for count in reversed(row["trend"]) if count] == [count for _, count in asked][:30]
 
 
+def test_days_are_those_of_the_zone(sender_site: Site) -> None:
+    query = "sender-addresses?source=192.0.2.1&domain=example.com&zone="
+    days = {zone: rows(sender_site, query + zone)[0]["last_day"] for zone in ("UTC", "Pacific/Kiritimati")}
+    assert days["UTC"] < days["Pacific/Kiritimati"]
+    assert rows(sender_site, "sender-addresses?until=0001-01-01") == []
+
+
 def test_classes_are_listed_with_what_can_be_acted_on_first(sender_site: Site) -> None:
     places = [LISTED.index(row["class"]) for row in rows(sender_site, f"senders?{DAYS}&limit=1000")]
     assert places == sorted(places)

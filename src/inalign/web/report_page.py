@@ -55,15 +55,14 @@ class ReportPage:
         if report is None:
             return self._views.problem(request, visitor, "problem.no_report")
         query = address(Filters(key=filters.key, zone=filters.zone))
+        behind = address(Filters(key=filters.key, zone=filters.zone, after=found.after))
         values = {
             "report": asdict(report),
             "rows": [
                 (each, query_of(Filters(domain=report.domain, source=each.source_ip)) if each.source_ip else "")
                 for each in report.rows
             ],
-            "after": f"/report?{address(Filters(key=filters.key, zone=filters.zone, after=found.after))}"
-            if found.after
-            else "",
+            "after": f"/report?{behind}" if found.after else "",
             "query": query,
             "seen": self._seen(report, filters),
             "documents": self._documents(filters) if visitor.domains is None else [],

@@ -38,6 +38,8 @@ LISTED = (
 (forwarders and hosts that everybody has) after it."""
 _PLACES = " ".join(f"WHEN source_class = '{name}' THEN {at}" for at, name in enumerate(LISTED))
 _PLACE = f"CASE {_PLACES} END"
+_EARLIEST = date(2000, 1, 1)
+"""No trend ends before: nothing is older, and calendars end somewhere."""
 _COUNTS = ("messages", "passed", "none", "quarantine", "reject", "dkim", "spf")
 _SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _COUNTS)
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
@@ -314,7 +316,7 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
     parameters = {**meant.parameters, **of_only}
     zone = zone_of(filters.zone)
     newest = count(engine, f"SELECT coalesce(max(t.slot), 0) FROM records AS t WHERE {where}", parameters)
-    last = filters.until or zone.day(newest)
+    last = max(filters.until or zone.day(newest), _EARLIEST)
     first = last - timedelta(TREND_DAYS - 1)
     number = zone.number("t.slot", first, last)
     keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
