@@ -34,6 +34,8 @@ POLL_SECONDS = 0.2
 IDLE_SECONDS = 300.0
 """Then the process ends, and its memory is free; it is started again in a second."""
 PARENT_SECONDS = 1.0
+LONGEST_SECONDS = 3_600.0
+"""Of one domain; a process that takes longer hangs."""
 
 
 class JudgingError(Error):
@@ -64,10 +66,11 @@ class JudgingApart:
             for rows in told.mail:  # as they come: those of a large domain are never here all at once
                 pipe.send(rows)
             pipe.send(None)
+            begun = time.monotonic()
             while not pipe.poll(POLL_SECONDS):
-                if self._is_ending():
+                if self._is_ending() or time.monotonic() - begun > LONGEST_SECONDS:
                     self.close()
-                    raise JudgingError("ends before it has judged all")
+                    raise JudgingError(f"{told.domain}: given up before it is judged")
             answer: Judged | str | None = pipe.recv()
         except (EOFError, OSError):
             self.close()

@@ -219,6 +219,8 @@ class Tending:
     judging: Judging
     run: Run
     is_ending: Callable[[], bool] = lambda: False
+    rest: Callable[[], None] = lambda: None
+    """Called when there was nothing to do."""
     given_up: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Domains whose judging met a bug, and what they rested on then: tried again when that changed."""
 
@@ -247,6 +249,8 @@ class Tending:
                 bug = bug or failure
         if bug is not None:
             raise bug
+        if not done:
+            self.rest()
         return done
 
     def _is_wanted(self, present: Present, domain: str, known: Kept | None, now: float, *, is_due: bool) -> bool:
