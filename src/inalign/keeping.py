@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from inalign.alerting import check_alerts, make_alerts
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
@@ -113,6 +114,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
+            alerts=make_alerts(settings, path, control),
             serve=partial(_servers, settings, path, judging),
             judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
             ending=ending,
@@ -201,6 +203,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_trust(settings)
         make_directory(settings, path)
         check_mail(settings, path)
+        check_alerts(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from inalign.settings_alerts import AlertsSettings
 from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
 from inalign.settings_mail import MailSettings
@@ -473,3 +474,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     web: WebSettings = field(default_factory=WebSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    alerts: AlertsSettings = field(default_factory=AlertsSettings)

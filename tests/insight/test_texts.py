@@ -14,6 +14,7 @@ from inalign.insight.records import RecordCode
 from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step, WhyCode
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
+from inalign.insight.watch import WatchCode
 from tests.insight.stories import Story, scenarios, stories
 
 KINDS: dict[str, type[StrEnum]] = {
@@ -23,6 +24,8 @@ KINDS: dict[str, type[StrEnum]] = {
     "why": WhyCode,
     "remedy": Remedy,
     "finding": RecordCode,
+    "watch": WatchCode,
+    "watch_over": WatchCode,
 }
 
 

@@ -14,6 +14,7 @@ from inalign import __version__
 from inalign.errors import Error
 
 COMMANDS = {
+    "alerts": "Show what changed for the worse; mute it; test who is told.",
     "config": "Validate the configuration, or print the sample.",
     "import": "Take over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter or policyd-spf.",
     "ingest": "Read reports into the store.",

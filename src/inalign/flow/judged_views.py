@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
+from inalign.flow.alert_views import IncidentRow, ask_incidents
 from inalign.flow.judge import Judging
 from inalign.flow.record_views import record_views
 from inalign.flow.standing import settle
@@ -19,7 +20,7 @@ from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.judged import kept_classes, kept_overview, kept_plans, kept_sources
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
 
-SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
+SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
 
 
 def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
@@ -54,6 +55,13 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             lambda engine, filters: ask_classes(judging(engine), filters),
         ),
         *record_views(judging),
+        View(
+            INCIDENTS,
+            "What alerts found: what changed for the worse, and whether it is over",
+            IncidentRow,
+            ("domain",),
+            lambda engine, filters: ask_incidents(judging(engine).control, filters),
+        ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )
     return {view.name: view for view in judged}

@@ -22,6 +22,7 @@ from inalign.web.domain_page import DomainPage
 from inalign.web.endpoint import Endpoints
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.home_page import HomePage
+from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
@@ -79,6 +80,7 @@ def make_app(
         *HomePage(renderer, pages, endpoints).routes(),
         *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
+        *IncidentsPage(gate, renderer, endpoints, control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 

@@ -45,6 +45,7 @@ MENU = (
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
     Place("/tls", "menu.tls"),
+    Place("/incidents", "menu.incidents"),
     Place("/intake", "menu.intake"),
     Place("/milter", "menu.milter"),
 )
