@@ -7,6 +7,7 @@ map, this program. A domain whose words are not those of now is stale.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from inalign.insight.judge import Judgement
 from inalign.insight.names import is_same_or_below, judged_domain
 from inalign.insight.overview import SlotSum, published_of, slot_sums
 from inalign.insight.result import Plan
-from inalign.insight.rows import plan_row, source_rows
+from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
@@ -64,10 +65,14 @@ def at_present(judging: Judging) -> Present:
     counts = report_counts(judging.engine)
     families = families_of(counts)
     reports = {
-        domain: "+".join(f"{counts[name][0]}-{counts[name][1]}" for name in family)
+        domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
         for domain, family in families.items()
     }
     return Present(families, reports, names_seen(judging.engine, judging.host), Changes(judging.control))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def is_stale(judging: Judging, present: Present, domain: str, known: Kept | None) -> bool:
@@ -108,6 +113,7 @@ def rows_of(judgement: Judgement, plan: Plan, told: Told) -> Rows:
         "first_day": date.fromordinal(judgement.first_day),
         "last_day": date.fromordinal(judgement.last_day),
         "plan": encode(plan_row(plan)).decode(),
+        "findings": encode(list(finding_rows(judgement))).decode(),
     }
     sources: list[dict[str, object]] = [
         {

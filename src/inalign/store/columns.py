@@ -163,13 +163,13 @@ JUDGED_DOMAINS = Table(
     "judged_domains",
     _columns(
         "host:w domain:w generation:n judged_at:n seconds:r told:n seen policy:w testing:b reporters:n "
-        "first_day:d last_day:d plan"
+        "first_day:d last_day:d plan findings"
     ),
     ("host", "domain"),
 )
 """Judgements that are kept, a row a domain: written last, and its `generation` says which rows of the next two tables
 belong to it; others are left over. `host` is who judged, empty where only one can. `told` and `seen` say on what the
-judgement rests (`flow.standing`); `plan` is JSON."""
+judgement rests (`flow.standing`); `plan` and `findings` are JSON."""
 
 JUDGED_SOURCES = Table(
     "judged_sources",

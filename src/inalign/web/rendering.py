@@ -67,6 +67,10 @@ class Renderer:
                 return name
         return self._zone
 
+    def shower(self, request: Request) -> Shower:
+        """What shows values to the visitor."""
+        return Shower(self.words(request), ZoneInfo(self.zone(request)))
+
     def page(
         self,
         request: Request,
@@ -87,7 +91,7 @@ class Renderer:
             "languages": words.LANGUAGES,
             "zone": zone,
             "form": Form(),
-            "show": Shower(chosen, ZoneInfo(zone)),
+            "show": self.shower(request),
             **(values or {}),
         }
         text = self._environment.get_template(f"{name}.html").render(context)
@@ -134,6 +138,14 @@ class Shower:
         if 0 < value < 1:
             return "<1%"
         return ">99%" if 99 < value < 100 else f"{value:.0f}%"
+
+    def share(self, value: float) -> str:
+        """A share where tenths matter."""
+        if 0 < value < 1:
+            return "<1%"
+        if value in (0, 100):
+            return f"{value:.0f}%"
+        return ">99.9%" if value >= 99.95 else f"{value:.1f}%"
 
     def moment(self, seconds: float) -> str:
         """A time, in the zone."""

@@ -24,7 +24,7 @@ MAX_NAMES = 100
 """Below a domain that are asked for one by one."""
 
 
-class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source_class": "class"}):
     """What is asked for; empty is everything."""
 
     domain: str = ""
@@ -44,6 +44,10 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reporter: str = ""
     source_class: str = ""
     """The class that a source was judged to be of."""
+    sender: str = ""
+    """A sender, as it is judged."""
+    search: str = ""
+    """What occurs in the name of a sender, in an address, a network, a reverse name."""
     key: str = ""
     """The key of one report."""
     action: str = ""
@@ -60,6 +64,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
 
 
+SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))
+"""How each filter is called in addresses, parameters and options."""
 GIVEN = ("scope", "personal")
 """Set by the server alone: what a question says of them is refused."""
 NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("zone", "limit", "after", *GIVEN))
