@@ -37,8 +37,6 @@ class SourceRow(Struct, frozen=True):
     source_ip: str
     """The address; where several addresses of a /64 of IPv6 are put together, this network, unless it is asked for.
     Empty: reporters gave none that can be read."""
-    addresses: int
-    """How many they are."""
     network: str
     country: str
     as_name: str
@@ -55,6 +53,8 @@ class SourceRow(Struct, frozen=True):
     reporters: int
     first_day: date
     last_day: date
+    addresses: int = 1
+    """How many they are."""
 
 
 class SourceSum(Struct, frozen=True):
