@@ -109,7 +109,9 @@ def test_reports_are_asked_of_the_keeper_as_of_the_store(served: Everything, tmp
     served.start()
 
 
-EMPTY = {"subdomains", "overrides", "tls", "conflicts", "forged", "failures", "failure-reports", "evaluations"}
+EMPTY = {"subdomains", "overrides", "conflicts", "forged", "failures", "failure-reports"} | {
+    *("tls", "tls-days", "tls-failures", "evaluations", "evaluation-minutes", "evaluation-rules", "evaluation-slow")
+}
 
 
 def ingest_into(folder: Path) -> dict[str, object]:

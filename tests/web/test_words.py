@@ -20,7 +20,7 @@ from tests.house.citations import ROOT
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
 )
-_WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP)
+_WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP, WhyCode.NOT_JUDGED)
 _STAYING = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING, WhyCode.SHORT_AT_QUARANTINE)
 """What the plan says of the steps that tell nothing by themselves."""
 CODES = (
