@@ -117,7 +117,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             refused_days=settings.store.keep_refused_days,
             alerts=make_alerts(settings, path, control),
             serve=partial(_servers, settings, path, judging),
-            judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
+            judge=Tending(judging, apart, ending.is_set, apart.rest).round if judging.is_tended else None,
             ending=ending,
         )
         try:

@@ -121,6 +121,16 @@ def test_tables_and_csv_speak_the_language(host: Host) -> None:
     assert "自社" in host.run("reports", "sources", "--lang", "ja").stdout
 
 
+def test_the_overview_speaks_the_language_and_tells_all_to_programs(host: Host) -> None:
+    rows = host.rows("overview")
+    assert [row["state"] for row in rows] == ["needs_work", "collecting"] or rows[0]["state"] == "no_data"
+    assert all(len(row["trend"]) == 30 and row["judged_at"] for row in rows)
+    assert "failing senders" in host.run("reports", "overview", "--lang", "en").stdout
+    assert "失敗している送信元を直す" in host.run("reports", "overview", "--lang", "ja").stdout
+    days = host.rows("classes", "--domain", rows[0]["domain"])
+    assert sum(day["messages"] for day in days) == rows[0]["messages"]
+
+
 def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
     words = [("sources",), ("plan",), ("sources", "--limit", "7"), ("plan", "--until", "1999-01-01")]
     alone = [host.rows(*each) for each in words]
