@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from typing import NamedTuple
 from inalign.flow.judged_views import all_views
 from inalign.judging import make_judging
 from inalign.settings import Settings
+from inalign.settings_store import StoreSettings
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
@@ -145,7 +147,9 @@ def main() -> None:
         repeat(engine)
     sum_months(engine, END)
     control = Control(arguments.folder / "control.sqlite")
-    views = all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True))
+    settings = Settings(store=StoreSettings(folder=str(arguments.folder)))
+    judging = make_judging(settings, None, engine, control, offline=True)
+    views = all_views(lambda _: judging)
     start = time.perf_counter()
     for domain in DOMAINS if arguments.judge < 0 else reversed(DOMAINS[: arguments.judge]):
         views["plan"].ask(engine, Filters(domain=domain))
@@ -154,7 +158,8 @@ def main() -> None:
     records = count(engine, "SELECT count(*) FROM records")
     print(f"{records:,} records, {engine.size() / 1e6:,.0f} MB\n")
     print("| page | median ms | worst ms | processor ms | kB | |\n| --- | --- | --- | --- | --- | --- |")
-    with served(engine, control, arguments.folder, views) as port:
+    tended = replace(judging, is_tended=True)  # as in the keeper: no page waits for a judgement
+    with served(engine, control, arguments.folder, all_views(lambda _: tended)) as port:
         for name, path in addresses(engine).items():
             found = measure(port, path, arguments.runs)
             note = f"status {found.status}" if found.status != http.HTTPStatus.OK else ""
