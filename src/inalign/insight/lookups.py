@@ -1,7 +1,7 @@
 """What a domain publishes, made of DNS answers that were looked up before.
 
 The answers come as a plain mapping, name -> type -> values, as `--zone` files have it: `TXT` and addresses are lists of
-texts, `MX` a list of [preference, host], `CNAME` a text. A name that is not there, and has nothing below it, does not
+texts, `MX` a list of [preference, host], `CNAME` a text or a list of one. A name that is not there, and has nothing below it, does not
 exist; one with an `error` and nothing else could not be looked up.
 """
 
@@ -140,10 +140,10 @@ class _Reader:
     def _values(self, name: str, kind: str) -> Sequence[object]:
         for _ in range(MAX_ALIASES):
             listed = self._answers.get(name, {})
-            alias = listed.get("CNAME")
-            if kind in listed or not isinstance(alias, str):
+            alias = _alias(listed)
+            if kind in listed or not alias:
                 break
-            name = alias.lower().rstrip(".")
+            name = alias
         if kind == "TXT" and name in self._unanswered:
             self.misses_policy = True
         values = self._answers.get(name, {}).get(kind)
@@ -231,20 +231,27 @@ class _Reader:
     def keys(self) -> Iterator[tuple[str, str]]:
         for name in self._answers:
             selector, found, domain = name.partition("._domainkey.")
-            if found and ("CNAME" in self._answers[name] or any(_has_key(text) for text in self.texts(name))):
+            if found and (_alias(self._answers[name]) or any(_has_key(text) for text in self.texts(name))):
                 yield domain, selector
 
     def key_targets(self) -> Iterator[str]:
         for name, listed in self._answers.items():
-            target = listed.get("CNAME")
-            if "._domainkey." in name and isinstance(target, str):
-                yield target.lower().rstrip(".")
+            if "._domainkey." in name and (target := _alias(listed)):
+                yield target
 
     def own_records(self, domain: str) -> Iterator[str]:
         for name in self._answers:
             owner = name.removeprefix("_dmarc.")
             if owner != name and owner.endswith("." + domain) and self.dmarc(owner) is not None:
                 yield owner
+
+
+def _alias(listed: Mapping[str, object]) -> str:
+    """Where a CNAME leads: a text, or a list of one."""
+    found = listed.get("CNAME")
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        found = found[0] if found else None
+    return found.lower().rstrip(".") if isinstance(found, str) else ""
 
 
 def _has_key(text: str) -> bool:

@@ -61,6 +61,11 @@ class Rhythm:
         return few and self.silence <= max(MIN_SILENCE, MAX_TRICKLE_SILENCE * self.span)
 
     @property
+    def is_burst(self) -> bool:
+        """Much on a few days, as campaigns are."""
+        return self.per_day > MAX_TRICKLE and not (self.is_steady or self.comes_back)
+
+    @property
     def is_small(self) -> bool:
         """Steady or a trickle, and never much."""
         return self.trickles or (self.is_steady and self.per_day <= MAX_SMALL)

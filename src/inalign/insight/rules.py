@@ -13,7 +13,7 @@ from inalign.insight.directory import Directory, Kind, Service
 from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
-from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
+from inalign.insight.ruling import HOUSES, INDIRECT, RENTED, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.strangers import Strangers
 from inalign.insight.streams import Selector, Streams
@@ -52,7 +52,7 @@ class Rules:
             return ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
         if site.is_direct or site.has_own_name or site.is_exchange or site.is_of_exchange:
             return ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
-        if kind is not None:
+        if kind is not None and kind not in RENTED:
             return ruling(SourceClass.OWN, aligned, named, evidence.known_sender(service, site, look))
         if look.foreign:
             signature = Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]})
@@ -73,8 +73,12 @@ class Rules:
         home = evidence.share_of(selector, share)
         if look.has_own_pass or signs:
             passed_on = self._passed_on(site, look, selector)
-            if self._is_home(site, look, service, share, is_told=bool(selector[1])):
+            stranger = self._is_elsewhere(site, look, service, sender, selector)
+            if not stranger and self._is_home(site, look, service, share, is_told=bool(selector[1])):
                 return self._home(site, look, service, home)
+            if stranger and look.has_own_pass and share >= HOME_SHARE and site.rhythm.is_burst:
+                replayed = Evidence(EvidenceCode.REPLAYED, {"selector": selector[1]})
+                return ruling(SourceClass.SPOOF, replayed, evidence.rhythm(site), *passed_on)
             if look.has_own_pass or not self._may_be_forged(site, look):
                 return ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
             return None
@@ -96,7 +100,19 @@ class Rules:
         """Whether a broken signature says nothing, since anybody can write one: nothing else is good of this host."""
         if look.foreign_spf or site.address in self.streams.passing:
             return False
-        return site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady)
+        if site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady):
+            return True
+        is_nameless = site.hosts_known and not site.host and not (site.rhythm.is_steady or site.rhythm.trickles)
+        return site.kind is None and (site.rhythm.is_burst or is_nameless)
+
+    def _is_elsewhere(self, site: Site, look: Look, service: Service | None, sender: str, selector: Selector) -> bool:
+        """Whether a selector is at home with servers that the owner's SPF record names, and this is a stranger's."""
+        if site.is_direct or site.include is not None or site.has_own_name or site.is_own_address:
+            return False
+        if service is not None and service.kind is Kind.SENDING:
+            return False
+        is_at_home = self.streams.is_elsewhere(selector, site.address, sender)
+        return is_at_home and (bool(look.foreign_spf) or site.rhythm.is_burst)
 
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float, *, is_told: bool) -> bool:
         kind = service.kind if service else None
@@ -108,6 +124,8 @@ class Rules:
                 return False
         if kind is Kind.SENDING:
             return share >= KNOWN_SERVICE_SHARE or not is_told
+        if kind is Kind.ACCESS and look.spf_is_ours:
+            return share >= HOME_SHARE_WITHOUT_SPF  # a branch office on a line of its provider, with a key of its own
         if kind in INDIRECT:
             return False
         if kind in HOUSES:

@@ -11,6 +11,8 @@ from inalign.insight.site import Look, Site
 
 INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
 """Kinds that pass on what others received."""
+RENTED = (Kind.HOSTING, Kind.DYNAMIC)
+"""Kinds that say where a machine stands, not whose it is."""
 HOUSES = (Kind.MAILBOX, Kind.GATEWAY)
 """Kinds where many owners' mail leaves from the same addresses."""
 

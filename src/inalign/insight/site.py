@@ -49,6 +49,8 @@ class Site:
     """Of its failing messages, those that receivers took for indirect mail."""
     reputation: Reputation | None
     rhythm: Rhythm
+    hosts_known: bool = False
+    """Whether reverse names were looked up at all: only then does a missing one say something."""
 
     @property
     def kind(self) -> Kind | None:
@@ -58,7 +60,14 @@ class Site:
     def looks_dynamic(self) -> bool:
         if self.kind is Kind.DYNAMIC:
             return True
-        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and _looks_dynamic(self.host, self.address)
+        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and (
+            bool(_DYNAMIC.search(self.host)) or _is_made_of(self.host, self.address)
+        )
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the reverse name is made of the address and says nothing more: an access line, or a machine to rent."""
+        return self.kind is None and not _DYNAMIC.search(self.host) and _is_made_of(self.host, self.address)
 
     @property
     def looks_hosted(self) -> bool:
@@ -89,10 +98,8 @@ _DYNAMIC = re.compile(
 )
 
 
-def _looks_dynamic(host: str, address: str) -> bool:
-    """Whether a reverse name speaks of access lines, or is made of the address."""
-    if _DYNAMIC.search(host):
-        return True
+def _is_made_of(host: str, address: str) -> bool:
+    """Whether a reverse name is made of the address."""
     parts = address.split(".")
     if len(parts) != 4 or _HOSTED.search(host):
         return False
@@ -129,6 +136,7 @@ def site_of(
         indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
         rhythm=rhythm_of(days, last_day),
+        hosts_known=bool(surroundings.hosts),
     )
 
 

@@ -14,10 +14,12 @@ from inalign.insight.result import Evidence, EvidenceCode, SourceClass
 from inalign.insight.rhythm import MAX_SMALL, MIN_DAYS
 from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
-from inalign.insight.streams import MANY_NAMES, Streams
+from inalign.insight.streams import MANY_NAMES, Streams, is_tenant_name
 
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
 MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
+MIN_SERVICE = 3  # rented addresses of one identity; a customer of a hoster has one, sometimes two
+MIN_SIGNING_SERVICE = 2  # the same where it signs
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 
@@ -47,9 +49,11 @@ class Strangers:
             return ruling(SourceClass.OWN, evidence.named(site), *names)
         if (site.is_direct and not is_neighbour) or (site.include is not None and not is_shared_pool(site)):
             return ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
-        if any(name in self.streams.tenants for name in look.foreign):
+        is_bounce = not look.foreign_spf or look.spf_is_helo or is_name_of_host(site, look, self.directory)
+        is_own_house = site.include is not None or site.is_of_exchange
+        if any(self._is_tenant(name) for name in look.foreign):
             # the provider's signature for this customer, arriving by another way than the provider's
-            verdict = SourceClass.OWN if site.include is not None and not look.foreign_spf else SourceClass.FORWARDER
+            verdict = SourceClass.OWN if is_own_house and is_bounce else SourceClass.FORWARDER
             return ruling(verdict, *names, evidence.host_name(site))
         if included := self._include_of(look, service):
             return ruling(SourceClass.APPROVED, included, *names, known)
@@ -66,6 +70,12 @@ class Strangers:
         if site.include is not None and is_name_of_host(site, look, self.directory):
             return ruling(SourceClass.OWN, evidence.named(site), *names)
         return self._strange_host(site, mail, look)
+
+    def _is_tenant(self, name: str) -> bool:
+        """Whether the provider gave a signing domain to this owner: it came with mail that passes, or the keys lead to it."""
+        return name in self.streams.tenants or (
+            is_tenant_name(name) and any(target.endswith("." + name) for target in self.lookups.key_targets)
+        )
 
     def _include_of(self, look: Look, service: Service | None) -> Evidence | None:
         """What the owner's DNS has for the service whose identity passes: an include, though it lists other addresses,
@@ -89,15 +99,22 @@ class Strangers:
         if imitated is None and mail.reasons:
             return ruling(SourceClass.FORWARDER, evidence.override_reason(mail), *names, host)
         is_machine = site.host == look.foreign_spf and not site.looks_like_relay
-        hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look)
+        comes_back = site.rhythm.is_steady or site.rhythm.trickles
+        # nobody gives an access line an SPF record of its own and mails from it day after day
+        is_rented = site.is_numbered and bool(look.foreign_spf) and comes_back
+        hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look) or is_rented
         regular = self.streams.is_regular(look.foreign_names[0])
-        bad = site.reputation == "dynamic" or site.looks_dynamic
+        bad = site.reputation == "dynamic" or (site.looks_dynamic and not is_rented)
         if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
         if site.is_own_address and (fits(site, look) or not (hosted and site.host)):
             return ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
+        if (here := len(self.streams.identities[site.address])) > 1 and not comes_back:
+            return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": here}), *names)
+        if hosted and (site.rhythm.is_steady or regular) and self._is_service(site, look):
+            return ruling(SourceClass.UNKNOWN, *names, host, steady)
         if hosted:
             as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
             verdict = SourceClass.HOSTING if as_itself or site.rhythm.is_small else SourceClass.SPOOF
@@ -110,6 +127,13 @@ class Strangers:
         if site.rhythm.is_steady or regular:
             return ruling(SourceClass.UNKNOWN, *names, host, steady)
         return ruling(SourceClass.SPOOF, *names, host, steady)
+
+    def _is_service(self, site: Site, look: Look) -> bool:
+        """Whether an identity on rented machines is a service's, from several of them; a web form has one or two."""
+        if fits(site, look):
+            return False
+        addresses = len(self.streams.addresses_of_name[organization(look.foreign_names[0])])
+        return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and bool(look.foreign))
 
     def _is_hoster(self, site: Site, look: Look) -> bool:
         if not look.foreign_spf:

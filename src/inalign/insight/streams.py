@@ -13,6 +13,7 @@ from inalign.insight.site import Look, Site, sender_of
 
 Selector = tuple[str, str]
 MANY_NAMES = 3  # unrelated identities from one network
+MIN_AT_HOME = 20  # messages with SPF and the signature; fewer may be a test
 
 
 @dataclass
@@ -26,6 +27,10 @@ class Streams:
     """Signatures, passing or not, by address: what stands in for a selector that the reporter left out."""
     aligned: int = 0
     """Messages that pass SPF or DKIM for the domain."""
+    homes: dict[Selector, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Where the owner's SPF record stands behind a selector: messages by sender and by network."""
+    identities: dict[str, list[set[str]]] = field(default_factory=lambda: defaultdict(list))
+    """Identities of others by address; those that came together in one message count as one."""
     passing: set[str] = field(default_factory=set)
     """Addresses from which a signature of the domain arrives intact."""
     tenants: set[str] = field(default_factory=set)
@@ -59,6 +64,13 @@ class Streams:
         rhythm = rhythm_of(self.days_of_name[found], self.last_day)
         return rhythm.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
 
+    def is_elsewhere(self, selector: Selector, address: str, sender: str) -> bool:
+        """Whether a selector has its place among senders that the owner's SPF record names, and this is none."""
+        homes = self.homes.get(selector)
+        if not homes or sender in homes or network_of(address) in homes:
+            return False
+        return max(homes.values()) >= MIN_AT_HOME
+
     def changing_names(self, address: str) -> int:
         """How many unrelated names the network of an address uses."""
         return len(self.names.get(network_of(address), ()))
@@ -78,21 +90,30 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
                 selector = streams.selector_of(site.address, signature)
                 streams.signed[selector][sender] += mail.messages
                 streams.signed_total[selector] += mail.messages
+                if look.has_own_spf:
+                    streams.homes[selector][sender] += mail.messages
+                    streams.homes[selector][network_of(site.address)] += mail.messages
         if look.has_own_pass or look.has_own_spf:
             streams.aligned += mail.messages
         if look.has_own_pass:
             streams.passing.add(site.address)
         if look.has_own_spf:
-            streams.tenants.update(name for name in look.foreign if _is_tenant_name(name))
+            streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
         if not look.own and look.foreign_names:
             name = organization(look.foreign_names[0])
             streams.names[network_of(site.address)].add(name)
             streams.addresses_of_name[name].add(site.address)
+            _join(streams.identities[site.address], {organization(each) for each in look.foreign_names})
             for day, messages in mail.days:
                 streams.days_of_name[name][day] += messages
     return streams
 
 
-def _is_tenant_name(name: str) -> bool:
+def _join(groups: list[set[str]], names: set[str]) -> None:
+    apart = [group for group in groups if not group & names]
+    groups[:] = [*apart, names.union(*(group for group in groups if group & names))]
+
+
+def is_tenant_name(name: str) -> bool:
     """Whether a provider signs with a name for one customer: `example-com.20230601.gappssmtp.com`."""
     return is_same_or_below(name, "gappssmtp.com") or is_same_or_below(name, "onmicrosoft.com")
