@@ -102,7 +102,7 @@ class Rules:
             return False
         if site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady):
             return True
-        is_nameless = site.hosts_known and not site.host and not (site.rhythm.is_steady or site.rhythm.trickles)
+        is_nameless = site.is_nameless and not (site.rhythm.is_daily or site.rhythm.trickles)
         return site.kind is None and (site.rhythm.is_burst or is_nameless)
 
     def _is_elsewhere(self, site: Site, look: Look, service: Service | None, sender: str, selector: Selector) -> bool:
@@ -111,6 +111,8 @@ class Rules:
             return False
         if service is not None and service.kind is Kind.SENDING:
             return False
+        if look.foreign_spf and self.streams.passes_on(site.address, sender):
+            return True
         is_at_home = self.streams.is_elsewhere(selector, site.address, sender)
         return is_at_home and (bool(look.foreign_spf) or site.rhythm.is_burst)
 

@@ -49,8 +49,8 @@ class Site:
     """Of its failing messages, those that receivers took for indirect mail."""
     reputation: Reputation | None
     rhythm: Rhythm
-    hosts_known: bool = False
-    """Whether reverse names were looked up at all: only then does a missing one say something."""
+    is_nameless: bool = False
+    """Has no reverse name, where reverse names were looked up: servers of mail have one."""
 
     @property
     def kind(self) -> Kind | None:
@@ -136,7 +136,7 @@ def site_of(
         indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
         rhythm=rhythm_of(days, last_day),
-        hosts_known=bool(surroundings.hosts),
+        is_nameless=bool(surroundings.hosts) and not host,
     )
 
 

@@ -11,7 +11,7 @@ from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import is_same_or_below, organization
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
-from inalign.insight.rhythm import MAX_SMALL, MIN_DAYS
+from inalign.insight.rhythm import MAX_SMALL, MAX_TRICKLE, MIN_DAYS
 from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.streams import MANY_NAMES, Streams, is_tenant_name
@@ -19,7 +19,7 @@ from inalign.insight.streams import MANY_NAMES, Streams, is_tenant_name
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
 MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
 MIN_SERVICE = 3  # rented addresses of one identity; a customer of a hoster has one, sometimes two
-MIN_SIGNING_SERVICE = 2  # the same where it signs
+MIN_SIGNING_SERVICE = 2  # the same where it signs, or sends more than a trickle
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 
@@ -105,7 +105,8 @@ class Strangers:
         hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look) or is_rented
         regular = self.streams.is_regular(look.foreign_names[0])
         bad = site.reputation == "dynamic" or (site.looks_dynamic and not is_rented)
-        if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
+        is_service = (site.rhythm.is_steady or regular) and (not hosted or self._is_service(site, look))
+        if bad or (site.reputation and not (site.rhythm.is_steady or is_service)):
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
@@ -113,12 +114,13 @@ class Strangers:
             return ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
         if (here := len(self.streams.identities[site.address])) > 1 and not comes_back:
             return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": here}), *names)
-        if hosted and (site.rhythm.is_steady or regular) and self._is_service(site, look):
+        if hosted and is_service:
             return ruling(SourceClass.UNKNOWN, *names, host, steady)
-        if hosted:
-            as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
-            verdict = SourceClass.HOSTING if as_itself or site.rhythm.is_small else SourceClass.SPOOF
-            return ruling(verdict, host, *names, steady)
+        as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
+        if hosted and (as_itself or site.rhythm.is_small):
+            return ruling(SourceClass.HOSTING, host, *names, steady)
+        if hosted and not site.rhythm.is_steady:
+            return ruling(SourceClass.SPOOF, host, *names, steady)
         changing = self.streams.changing_names(site.address)
         if changing >= MANY_NAMES:
             return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": changing}), *names)
@@ -131,9 +133,12 @@ class Strangers:
     def _is_service(self, site: Site, look: Look) -> bool:
         """Whether an identity on rented machines is a service's, from several of them; a web form has one or two."""
         if fits(site, look):
-            return False
+            # hosts of a service share one name or sign; the web servers of a hoster each have their own
+            shares_name = len(self.streams.addresses_of_spf[look.foreign_spf]) >= MIN_SERVICE
+            return not site.looks_hosted and (shares_name or bool(look.foreign))
         addresses = len(self.streams.addresses_of_name[organization(look.foreign_names[0])])
-        return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and bool(look.foreign))
+        is_more = bool(look.foreign) or site.rhythm.per_day > MAX_TRICKLE
+        return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and is_more)
 
     def _is_hoster(self, site: Site, look: Look) -> bool:
         if not look.foreign_spf:
@@ -198,6 +203,8 @@ class Strangers:
             return ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
             return ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
+        if site.is_nameless and not site.rhythm.is_daily and not site.rhythm.trickles:
+            return ruling(SourceClass.SPOOF, failed, steady, Evidence(EvidenceCode.NOTHING_VALID))
         if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
             if site.rhythm.messages > MAX_FORWARDED * self.streams.aligned:
                 return ruling(SourceClass.UNKNOWN, failed, host, steady)

@@ -13,6 +13,7 @@ from inalign.insight.site import Look, Site, sender_of
 
 Selector = tuple[str, str]
 MANY_NAMES = 3  # unrelated identities from one network
+MIN_OF_OTHERS = 0.2  # of what a sender shows signed
 MIN_AT_HOME = 20  # messages with SPF and the signature; fewer may be a test
 
 
@@ -40,6 +41,8 @@ class Streams:
     days_of_name: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Messages by day of such an identity."""
     addresses_of_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    addresses_of_spf: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The same by the full name for which SPF passes."""
     last_day: int = 0
 
     def share(self, selector: Selector, sender: str) -> float:
@@ -70,6 +73,15 @@ class Streams:
         if not homes or sender in homes or network_of(address) in homes:
             return False
         return max(homes.values()) >= MIN_AT_HOME
+
+    def passes_on(self, address: str, sender: str) -> bool:
+        """Whether a sender shows selectors of others of the owner's systems: a service shows only its own."""
+        total = elsewhere = 0
+        for selector, senders in self.signed.items():
+            messages = senders.get(sender, 0)
+            total += messages
+            elsewhere += messages if self.is_elsewhere(selector, address, sender) else 0
+        return total > 0 and elsewhere >= MIN_OF_OTHERS * total
 
     def changing_names(self, address: str) -> int:
         """How many unrelated names the network of an address uses."""
@@ -103,6 +115,7 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
             name = organization(look.foreign_names[0])
             streams.names[network_of(site.address)].add(name)
             streams.addresses_of_name[name].add(site.address)
+            streams.addresses_of_spf[look.foreign_spf].add(site.address)
             _join(streams.identities[site.address], {organization(each) for each in look.foreign_names})
             for day, messages in mail.days:
                 streams.days_of_name[name][day] += messages
