@@ -99,6 +99,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     reader = _Reader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
     spf = reader.spf(domain)
     direct, included = reader.spf_tree(domain)
+    included += reader.included_below(domain, included)
     exchanges = reader.exchanges(domain)
     dmarc = reader.dmarc(domain)
     return DomainLookups(
@@ -217,6 +218,18 @@ class _Reader:
         included.extend(Included(found.name, found.networks, by_owner=False) for found in further)
         below = more + [span for found in further for span in found.networks.spans()]
         included.append(Included(target, Networks(below)))
+
+    def included_below(self, domain: str, known: list[Included]) -> list[Included]:
+        """What the SPF records of names below the domain include: From names and Return-Paths of services."""
+        found = {include.name: include for include in known}
+        before = len(found)
+        for name in self.named:
+            if not name.endswith("." + domain) or self._left < 0 or (spf := self.spf(name)) is None:
+                continue
+            if any(isinstance(term, Include) for term in spf.mechanisms):
+                for include in self.spf_tree(name)[1]:
+                    found.setdefault(include.name, Included(include.name, include.networks, by_owner=False))
+        return list(found.values())[before:]
 
     def dmarc(self, name: str) -> DmarcRecord | None:
         for text in self.texts("_dmarc." + name):

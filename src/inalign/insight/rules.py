@@ -16,7 +16,7 @@ from inalign.insight.result import Evidence, EvidenceCode, SourceClass
 from inalign.insight.ruling import HOUSES, INDIRECT, RENTED, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.strangers import Strangers
-from inalign.insight.streams import Selector, Streams
+from inalign.insight.streams import MIN_AT_HOME, Selector, Streams
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
 HOME_SHARE_WITHOUT_SPF = 0.5  # services use a Return-Path that passes; forwarders often keep the owner's
@@ -39,7 +39,11 @@ class Rules:
             signed = self._signed(site, look)
             if signed is not None:
                 return signed
-        return Strangers(self.lookups, self.directory, self.streams).judge(site, mail, look)
+        return self._strangers.judge(site, mail, look)
+
+    @property
+    def _strangers(self) -> Strangers:
+        return Strangers(self.lookups, self.directory, self.streams)
 
     # SPF passes for the domain: the owner named this address
 
@@ -59,9 +63,17 @@ class Rules:
             return ruling(SourceClass.APPROVED, aligned, named, signature)
         # mailboxes send as the domain itself; services want a name below it for their bounces
         is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
-        return ruling(
-            SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, evidence.host_name(site)
+        # nor does it host mailboxes, where the mailboxes send from elsewhere: unless it carries their signature on
+        is_third = (
+            site.include is not None
+            and site.include.name not in self.streams.exchange_includes
+            and self.streams.from_exchange >= MIN_AT_HOME
         )
+        if look.own and is_third:
+            selector = self.streams.selector_of(site.address, look.own[0])
+            is_third = self.streams.of_exchange.get(selector, 0) < MIN_AT_HOME
+        verdict = SourceClass.APPROVED if is_bounce_name or is_third else SourceClass.OWN
+        return ruling(verdict, aligned, named, evidence.host_name(site))
 
     # A signature of the domain without its SPF: its own sender, or mail passed on
 
@@ -89,6 +101,8 @@ class Rules:
         known = evidence.known_sender(service, site, look)
         if site.include is not None and not is_shared_pool(site):
             return ruling(SourceClass.APPROVED, missing, evidence.named(site), known)
+        if look.foreign_spf and site.looks_hosted and self._strangers.is_service_on_rent(site, look):
+            return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.host_name(site))
         is_service = service is not None and service.kind is Kind.SENDING
         if look.foreign_spf and not site.looks_hosted and (is_service or fits(site, look)):
             return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), known, evidence.host_name(site))

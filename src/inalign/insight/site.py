@@ -89,7 +89,7 @@ _RELAY = re.compile(
 )
 # Numbered machines of hosters that the map does not know.
 _HOSTED = re.compile(
-    r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|web|static|clients|dedicated|compute|ec2|node|instance|www|sv"
+    r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|hosted|hosted-by|web|static|clients|dedicated|compute|ec2|node|instance|www|sv"
     r"|[0-9-]+[.]ip)[-.0-9]"
 )
 _DYNAMIC = re.compile(

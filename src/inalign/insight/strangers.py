@@ -88,7 +88,7 @@ class Strangers:
         for target in sorted(self.lookups.key_targets):
             known = self.directory.by_identity(target)
             of_service = known is not None and known.kind is Kind.SENDING and known == service
-            if of_service or organization(target) in map(organization, look.foreign_names):
+            if of_service or (known is None and organization(target) in map(organization, look.foreign_names)):
                 return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target})
         return None
 
@@ -105,8 +105,10 @@ class Strangers:
         hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look) or is_rented
         regular = self.streams.is_regular(look.foreign_names[0])
         bad = site.reputation == "dynamic" or (site.looks_dynamic and not is_rented)
-        is_service = (site.rhythm.is_steady or regular) and (not hosted or self._is_service(site, look))
-        if bad or (site.reputation and not (site.rhythm.is_steady or is_service)):
+        # where many owners' mail leaves from, days of the address say nothing about one of them
+        is_steady = regular if site.kind in HOUSES or is_shared_pool(site) else site.rhythm.is_steady
+        is_service = (is_steady or regular) and (not hosted or self._is_service(site, look))
+        if bad or (site.reputation and not (is_steady or is_service)):
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
@@ -124,11 +126,15 @@ class Strangers:
         changing = self.streams.changing_names(site.address)
         if changing >= MANY_NAMES:
             return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": changing}), *names)
-        if site.rhythm.is_steady and (_is_indirect_name(look.foreign_spf) or _is_indirect_name(site.host)):
+        if is_steady and (_is_indirect_name(look.foreign_spf) or _is_indirect_name(site.host)):
             return ruling(SourceClass.FORWARDER, *names, host, steady)
-        if site.rhythm.is_steady or regular:
+        if is_steady or regular:
             return ruling(SourceClass.UNKNOWN, *names, host, steady)
         return ruling(SourceClass.SPOOF, *names, host, steady)
+
+    def is_service_on_rent(self, site: Site, look: Look) -> bool:
+        """Whether a service comes back with one identity from several machines that it rents."""
+        return self.streams.is_regular(look.foreign_names[0]) and self._is_service(site, look)
 
     def _is_service(self, site: Site, look: Look) -> bool:
         """Whether an identity on rented machines is a service's, from several of them; a web form has one or two."""
@@ -137,7 +143,7 @@ class Strangers:
             shares_name = len(self.streams.addresses_of_spf[look.foreign_spf]) >= MIN_SERVICE
             return not site.looks_hosted and (shares_name or bool(look.foreign))
         addresses = len(self.streams.addresses_of_name[organization(look.foreign_names[0])])
-        is_more = bool(look.foreign) or site.rhythm.per_day > MAX_TRICKLE
+        is_more = bool(look.foreign) or self.streams.per_day(look.foreign_names[0]) > MAX_TRICKLE
         return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and is_more)
 
     def _is_hoster(self, site: Site, look: Look) -> bool:
@@ -203,7 +209,8 @@ class Strangers:
             return ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
             return ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
-        if site.is_nameless and not site.rhythm.is_daily and not site.rhythm.trickles:
+        is_campaign = not site.rhythm.is_daily and not site.rhythm.trickles
+        if is_campaign and (site.is_nameless or (look.spf_is_ours and site.rhythm.per_day > MAX_TRICKLE)):
             return ruling(SourceClass.SPOOF, failed, steady, Evidence(EvidenceCode.NOTHING_VALID))
         if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
             if site.rhythm.messages > MAX_FORWARDED * self.streams.aligned:

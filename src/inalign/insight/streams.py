@@ -30,6 +30,12 @@ class Streams:
     """Messages that pass SPF or DKIM for the domain."""
     homes: dict[Selector, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Where the owner's SPF record stands behind a selector: messages by sender and by network."""
+    of_exchange: dict[Selector, int] = field(default_factory=lambda: defaultdict(int))
+    """Signatures of those by selector."""
+    from_exchange: int = 0
+    """Messages that pass SPF from the organisation that receives the domain's mail."""
+    exchange_includes: set[str] = field(default_factory=set)
+    """The includes that name it."""
     identities: dict[str, list[set[str]]] = field(default_factory=lambda: defaultdict(list))
     """Identities of others by address; those that came together in one message count as one."""
     passing: set[str] = field(default_factory=set)
@@ -66,6 +72,11 @@ class Streams:
             return False
         rhythm = rhythm_of(self.days_of_name[found], self.last_day)
         return rhythm.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
+
+    def per_day(self, name: str) -> float:
+        """Messages of an identity on a day on which there are any, from all its addresses."""
+        days = self.days_of_name[organization(name)]
+        return sum(days.values()) / len(days) if days else 0.0
 
     def is_elsewhere(self, selector: Selector, address: str, sender: str) -> bool:
         """Whether a selector has its place among senders that the owner's SPF record names, and this is none."""
@@ -107,11 +118,16 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
                     streams.homes[selector][network_of(site.address)] += mail.messages
         if look.has_own_pass or look.has_own_spf:
             streams.aligned += mail.messages
+        if look.has_own_spf and (site.is_exchange or site.is_of_exchange):
+            streams.from_exchange += mail.messages
+            streams.exchange_includes.update([site.include.name] if site.include else [])
+            for signature in look.own:
+                streams.of_exchange[streams.selector_of(site.address, signature)] += mail.messages
         if look.has_own_pass:
             streams.passing.add(site.address)
         if look.has_own_spf:
             streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
-        if not look.own and look.foreign_names:
+        if look.foreign_names and not (look.has_own_pass or look.has_own_spf):
             name = organization(look.foreign_names[0])
             streams.names[network_of(site.address)].add(name)
             streams.addresses_of_name[name].add(site.address)
