@@ -1,8 +1,8 @@
 """What a domain publishes, made of DNS answers that were looked up before.
 
 The answers come as a plain mapping, name -> type -> values, as `--zone` files have it: `TXT` and addresses are lists of
-texts, `MX` a list of [preference, host], `CNAME` a text or a list of one. A name that is not there, and has nothing below it, does not
-exist; one with an `error` and nothing else could not be looked up.
+texts, `MX` a list of [preference, host], `CNAME` a text or a list of one. A name that is not there, and has nothing
+below it, does not exist; one with an `error` and nothing else could not be looked up.
 """
 
 from __future__ import annotations

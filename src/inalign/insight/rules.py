@@ -19,6 +19,7 @@ from inalign.insight.strangers import Strangers
 from inalign.insight.streams import MIN_AT_HOME, Selector, Streams
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
+SOLE_SHARE = 0.9  # nearly all that it signs
 HOME_SHARE_WITHOUT_SPF = 0.5  # services use a Return-Path that passes; forwarders often keep the owner's
 KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
 
@@ -117,7 +118,8 @@ class Rules:
         if site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady):
             return True
         is_nameless = site.is_nameless and not (site.rhythm.is_daily or site.rhythm.trickles)
-        return site.kind is None and (site.rhythm.is_burst or is_nameless)
+        in_bursts = site.rhythm.is_burst or self.streams.comes_in_bursts(site.address)
+        return site.kind is None and (in_bursts or is_nameless)
 
     def _is_elsewhere(self, site: Site, look: Look, service: Service | None, sender: str, selector: Selector) -> bool:
         """Whether a selector is at home with servers that the owner's SPF record names, and this is a stranger's."""
@@ -141,7 +143,8 @@ class Rules:
         if kind is Kind.SENDING:
             return share >= KNOWN_SERVICE_SHARE or not is_told
         if kind is Kind.ACCESS and look.spf_is_ours:
-            return share >= HOME_SHARE_WITHOUT_SPF  # a branch office on a line of its provider, with a key of its own
+            # a branch office on a line of its provider, with a key of its own
+            return share >= SOLE_SHARE and is_told
         if kind in INDIRECT:
             return False
         if kind in HOUSES:

@@ -66,7 +66,7 @@ class Site:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether the reverse name is made of the address and says nothing more: an access line, or a machine to rent."""
+        """Whether the reverse name is made of the address and says no more: an access line, or a rented machine."""
         return self.kind is None and not _DYNAMIC.search(self.host) and _is_made_of(self.host, self.address)
 
     @property

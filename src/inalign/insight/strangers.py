@@ -20,6 +20,7 @@ MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter w
 MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
 MIN_SERVICE = 3  # rented addresses of one identity; a customer of a hoster has one, sometimes two
 MIN_SIGNING_SERVICE = 2  # the same where it signs, or sends more than a trickle
+MIN_OLD = 30  # days for which a name that imitates the domain must be seen before it is taken for a partner's
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 
@@ -72,7 +73,7 @@ class Strangers:
         return self._strange_host(site, mail, look)
 
     def _is_tenant(self, name: str) -> bool:
-        """Whether the provider gave a signing domain to this owner: it came with mail that passes, or the keys lead to it."""
+        """Whether the provider gave a signing domain to this owner: mail that passes shows it, or keys lead to it."""
         return name in self.streams.tenants or (
             is_tenant_name(name) and any(target.endswith("." + name) for target in self.lookups.key_targets)
         )
@@ -95,7 +96,8 @@ class Strangers:
     def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         steady, host = evidence.rhythm(site), evidence.host_name(site)
-        imitated = None if site.rhythm.is_steady else self._imitation(look)
+        is_old = site.rhythm.is_daily or (site.rhythm.is_steady and site.rhythm.span >= MIN_OLD)
+        imitated = None if is_old else self._imitation(look)
         if imitated is None and mail.reasons:
             return ruling(SourceClass.FORWARDER, evidence.override_reason(mail), *names, host)
         is_machine = site.host == look.foreign_spf and not site.looks_like_relay
@@ -114,7 +116,8 @@ class Strangers:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
         if site.is_own_address and (fits(site, look) or not (hosted and site.host)):
             return ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
-        if (here := len(self.streams.identities[site.address])) > 1 and not comes_back:
+        here = len(self.streams.identities[site.address])
+        if here >= MANY_NAMES or (here > 1 and not comes_back):
             return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": here}), *names)
         if hosted and is_service:
             return ruling(SourceClass.UNKNOWN, *names, host, steady)
@@ -209,8 +212,9 @@ class Strangers:
             return ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
             return ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
-        is_campaign = not site.rhythm.is_daily and not site.rhythm.trickles
-        if is_campaign and (site.is_nameless or (look.spf_is_ours and site.rhythm.per_day > MAX_TRICKLE)):
+        in_bursts = self.streams.comes_in_bursts(site.address)
+        is_campaign = in_bursts or (not site.rhythm.is_daily and not site.rhythm.trickles)
+        if is_campaign and (in_bursts or site.is_nameless or (look.spf_is_ours and site.rhythm.per_day > MAX_TRICKLE)):
             return ruling(SourceClass.SPOOF, failed, steady, Evidence(EvidenceCode.NOTHING_VALID))
         if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
             if site.rhythm.messages > MAX_FORWARDED * self.streams.aligned:

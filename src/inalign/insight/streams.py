@@ -49,6 +49,8 @@ class Streams:
     addresses_of_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     addresses_of_spf: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """The same by the full name for which SPF passes."""
+    days_of_network: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Messages by day of a network, of mail in which nothing passes."""
     last_day: int = 0
 
     def share(self, selector: Selector, sender: str) -> float:
@@ -77,6 +79,11 @@ class Streams:
         """Messages of an identity on a day on which there are any, from all its addresses."""
         days = self.days_of_name[organization(name)]
         return sum(days.values()) / len(days) if days else 0.0
+
+    def comes_in_bursts(self, address: str) -> bool:
+        """Whether what the network of an address sends unauthenticated comes in bursts, however little each address."""
+        days = self.days_of_network.get(network_of(address))
+        return days is not None and rhythm_of(days, self.last_day).is_burst
 
     def is_elsewhere(self, selector: Selector, address: str, sender: str) -> bool:
         """Whether a selector has its place among senders that the owner's SPF record names, and this is none."""
@@ -107,35 +114,51 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
             if signature.selector:
                 streams.signing[site.address][signature.domain, signature.selector] += mail.messages
     for site, mail, look in found:
-        sender, _ = sender_of(site, look)
-        for signature in look.own:
-            if signature.passes:
-                selector = streams.selector_of(site.address, signature)
-                streams.signed[selector][sender] += mail.messages
-                streams.signed_total[selector] += mail.messages
-                if look.has_own_spf:
-                    streams.homes[selector][sender] += mail.messages
-                    streams.homes[selector][network_of(site.address)] += mail.messages
+        _count_signatures(streams, site, mail, look)
         if look.has_own_pass or look.has_own_spf:
             streams.aligned += mail.messages
-        if look.has_own_spf and (site.is_exchange or site.is_of_exchange):
-            streams.from_exchange += mail.messages
-            streams.exchange_includes.update([site.include.name] if site.include else [])
-            for signature in look.own:
-                streams.of_exchange[streams.selector_of(site.address, signature)] += mail.messages
-        if look.has_own_pass:
-            streams.passing.add(site.address)
-        if look.has_own_spf:
-            streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
-        if look.foreign_names and not (look.has_own_pass or look.has_own_spf):
-            name = organization(look.foreign_names[0])
-            streams.names[network_of(site.address)].add(name)
-            streams.addresses_of_name[name].add(site.address)
-            streams.addresses_of_spf[look.foreign_spf].add(site.address)
-            _join(streams.identities[site.address], {organization(each) for each in look.foreign_names})
+            _count_authorized(streams, site, mail, look)
+        elif look.foreign_names:
+            _count_identities(streams, site, mail, look)
+        else:
             for day, messages in mail.days:
-                streams.days_of_name[name][day] += messages
+                streams.days_of_network[network_of(site.address)][day] += messages
     return streams
+
+
+def _count_signatures(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+    sender, _ = sender_of(site, look)
+    for signature in look.own:
+        if signature.passes:
+            selector = streams.selector_of(site.address, signature)
+            streams.signed[selector][sender] += mail.messages
+            streams.signed_total[selector] += mail.messages
+            if look.has_own_spf:
+                streams.homes[selector][sender] += mail.messages
+                streams.homes[selector][network_of(site.address)] += mail.messages
+
+
+def _count_authorized(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+    if look.has_own_pass:
+        streams.passing.add(site.address)
+    if not look.has_own_spf:
+        return
+    streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
+    if site.is_exchange or site.is_of_exchange:
+        streams.from_exchange += mail.messages
+        streams.exchange_includes.update([site.include.name] if site.include else [])
+        for signature in look.own:
+            streams.of_exchange[streams.selector_of(site.address, signature)] += mail.messages
+
+
+def _count_identities(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+    name = organization(look.foreign_names[0])
+    streams.names[network_of(site.address)].add(name)
+    streams.addresses_of_name[name].add(site.address)
+    streams.addresses_of_spf[look.foreign_spf].add(site.address)
+    _join(streams.identities[site.address], {organization(each) for each in look.foreign_names})
+    for day, messages in mail.days:
+        streams.days_of_name[name][day] += messages
 
 
 def _join(groups: list[set[str]], names: set[str]) -> None:
