@@ -69,7 +69,8 @@ class Rhythm:
     @property
     def is_burst(self) -> bool:
         """Much on a few days, as campaigns are."""
-        return self.per_day > MAX_TRICKLE and not (self.is_steady or self.comes_back)
+        weekly = self.days >= MIN_DAYS and self.silence <= MIN_SILENCE
+        return self.per_day > MAX_TRICKLE and not (self.is_steady or weekly)
 
     @property
     def is_small(self) -> bool:

@@ -204,6 +204,11 @@ def look_of(mail: Mail, lookups: DomainLookups, directory: Directory) -> Look:
     )
 
 
+def is_of_host(site: Site, name: str) -> bool:
+    """Whether a name is of the organisation of the host's name."""
+    return bool(site.host) and organization(name) == organization(site.host)
+
+
 def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
     """Whose machines sent it: the name of a service, or else an organisation or a network."""
     service = site.host_service
@@ -214,7 +219,8 @@ def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
     if site.is_direct or site.has_own_name or site.is_own_address:
         return f"own servers {network_of(site.address)}", None
     if look.foreign_spf:
-        return organization(look.foreign_spf), service
+        # whose machine it rents does not name a sender
+        return organization(look.foreign_spf), service if is_of_host(site, look.foreign_spf) else None
     if site.include is not None:
         return site.include.name, service
     if site.host and not site.looks_hosted and not site.looks_dynamic:
