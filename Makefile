@@ -6,8 +6,10 @@ SOURCES = src tests bench
 
 .PHONY: up test check lint docs bench soak differ fuzz format clean
 
+# With settings of your own these, else a made-up set of reports to look at.
 up: .venv/for-use
-	@$(BIN)/inalign up
+	@if [ -e inalign.toml ] || [ -e /etc/inalign/inalign.toml ]; then exec $(BIN)/inalign up; fi; \
+	[ -e .sample/inalign.toml ] || $(BIN)/inalign sample .sample; exec $(BIN)/inalign up --config .sample/inalign.toml
 
 test: .venv/for-tests
 	@packaging/test-parts

@@ -6,20 +6,28 @@ import asyncio
 import logging
 import os
 import re
+import threading
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from inalign.errors import Error, SettingsError
+from inalign.alerting import check_alerts, make_alerts
+from inalign.errors import Error, SettingsError, TransportError
+from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
+from inalign.flow.standing import Tending
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
+from inalign.judging_apart import JudgingApart, open_judge
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
+from inalign.mailing import check_mail
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
+from inalign.posting import check_summaries, make_summaries
 from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.sourcing import make_sources, make_trust
@@ -94,6 +102,9 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
     try:
         control = Control(folders.control)
         loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+        ending = threading.Event()
+        judging = replace(make_judging(settings, path, engine, control), is_tended=settings.insight.background)
+        apart = JudgingApart(partial(open_judge, settings, path), ending.is_set)
         keeper = Keeper(
             folders=folders,
             engine=engine,
@@ -104,11 +115,15 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
-            serve=partial(_servers, settings, path),
+            alerts=make_alerts(settings, path, control),
+            serve=partial(_servers, settings, path, judging),
+            judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
+            ending=ending,
         )
         try:
             asyncio.run(_run(keeper, settings))
         finally:
+            apart.close()
             loader.close()
             control.close()
     finally:
@@ -123,7 +138,7 @@ async def _run(keeper: Keeper, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awaitable[None]]:
+def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Keeper) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -131,7 +146,7 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
-    views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
+    views = all_views(lambda _: judging)
     servers = [
         WebServer(
             Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),
@@ -144,7 +159,8 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
         tokens = [read_secret(token) for token in push.tokens]
         route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
-    return [server.run() for server in servers]
+    posted = make_summaries(settings, path, views, keeper.engine, keeper.control)
+    return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
 def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
@@ -162,8 +178,14 @@ def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> lis
             address,
         )
         return []
+    try:
+        listener = listen(address)
+    except TransportError as problem:
+        # Reports and mail go on; a port that another program has is no reason to stop them.
+        log.error("no pages: %s; choose another address as web.listen", problem)
+        return []
     app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
-    return [WebServer(app, [listen(address)])]
+    return [WebServer(app, [listener])]
 
 
 def is_loopback(address: Address) -> bool:
@@ -182,6 +204,9 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_sources(settings, path)
         make_trust(settings)
         make_directory(settings, path)
+        check_mail(settings, path)
+        check_alerts(settings, path)
+        check_summaries(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

@@ -14,10 +14,10 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[
         str,
         Meta(
-            description="One address, such as inet:127.0.0.1:8897. While there are no users (inalign user add), it "
-            "must be on loopback, and whoever is on this host may read. Empty: no pages."
+            description="One address. While there are no users (inalign user add), it must be on loopback, and whoever "
+            "is on this host may read. Empty: no pages."
         ),
-    ] = ""
+    ] = "inet:127.0.0.1:8897"
     url: Annotated[
         str,
         Meta(
@@ -28,5 +28,5 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     zone: Annotated[
         str,
-        Meta(description="The time zone of times, such as Asia/Tokyo; each visitor may choose another."),
+        Meta(description="The time zone of days and times, such as Asia/Tokyo; each visitor may choose another."),
     ] = "UTC"

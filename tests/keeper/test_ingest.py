@@ -109,7 +109,8 @@ class Served:
     def __init__(self, folder: Path, more: str = "") -> None:
         self.folder = folder
         self.settings = folder / "inalign.toml"
-        self.settings.write_text(f'[store]\nfolder = "store"\nreaders = 1\n{more}')
+        pages = "" if "[web]" in more else '[web]\nlisten = ""\n'
+        self.settings.write_text(f'[store]\nfolder = "store"\nreaders = 1\n{more}{pages}')
         self.log = folder / "serve.log"
         self.start()
 

@@ -20,6 +20,8 @@ from inalign.settings import Settings
 from inalign.store.accounts import Accounts, Role, User
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine import Engine
+from inalign.store.intake import Arrival
 from inalign.store.spool import Delivery, Reason, Spool
 from inalign.web.app import WebOptions, make_app
 from inalign.web.passwords import hash_password
@@ -38,6 +40,7 @@ class Site:
     port: int
     control: Control
     spool: Spool
+    engine: Engine
     now: list[float] = field(default_factory=lambda: [NOW.timestamp()])
 
     @property
@@ -127,15 +130,20 @@ def reports() -> list[Report]:
 
 
 @contextmanager
-def serve(folder: Path, options: WebOptions | None = None, more: Sequence[Report] = ()) -> Iterator[Site]:
+def serve(
+    folder: Path,
+    options: WebOptions | None = None,
+    more: Sequence[Report | Arrival] = (),
+    raws: Sequence[bytes] = (),
+) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
-    store(engine, folder, *reports(), *more)
+    store(engine, folder, *reports(), *more, raws=raws)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])
     listener = socket.create_server(("127.0.0.1", 0))
-    site = Site(listener.getsockname()[1], control, spool)
+    site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
         all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True)),

@@ -31,6 +31,7 @@ def _welcome(settings: Settings, path: Path | None) -> str:
     return f"""\
 Inalign runs (settings: {path or "built-in defaults"}).
   milter    {listed}   writes Authentication-Results as {authserv_id(settings)}; {deed}
+  pages     {_pages(settings)}
 
 Postfix, in main.cf, then `postfix reload`:
   smtpd_milters     = {{ {postfix}, default_action=accept }}
@@ -40,6 +41,14 @@ Mail from {", ".join(settings.milter.local_networks) or "no network"} and from a
 Try a saved message in a second terminal:  .venv/bin/inalign verify --client-ip 192.0.2.1 --helo mail.example.org \\
                                              --mail-from user@example.org message.eml
 Stop with Ctrl-C. One log line a message follows."""
+
+
+def _pages(settings: Settings) -> str:
+    """Where a browser finds them."""
+    web = settings.web
+    if not web.listen:
+        return "none (web.listen is empty)"
+    return f"{web.url or web.listen.replace('inet:', 'http://', 1)}   who sends as your domains, and what to do next"
 
 
 def _postfix_form(address: Address) -> str:

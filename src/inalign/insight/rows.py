@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, convert
 
 from inalign.insight.judge import Judgement
+from inalign.insight.records import record_findings
 from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Value, Why
 
 Code = Mapping[str, Value]
@@ -26,6 +27,8 @@ class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     evidence: tuple[Code, ...]
     messages: int
     failing: int
+    first_day: date
+    last_day: date
     classes: Mapping[str, int] | UnsetType = UNSET
     """Messages by class, where the address carries several kinds of mail."""
 
@@ -96,6 +99,28 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     confidence: ConfidenceRow
 
 
+class FindingRow(Struct, frozen=True, kw_only=True):
+    """One thing that reports say about the records of a domain; values that its code does not have are empty or 0."""
+
+    domain: str
+    number: int
+    code: str
+    include: str = ""
+    name: str = ""
+    selector: str = ""
+    sender: str = ""
+    messages: int = 0
+    percent: float = 0.0
+    days: int = 0
+
+
+def finding_rows(judgement: Judgement) -> Iterator[FindingRow]:
+    """In the order of `record_findings`."""
+    for number, found in enumerate(record_findings(judgement), 1):
+        plain = {"domain": judgement.facts.domain, "number": number, "code": str(found.code), **found.values}
+        yield convert(plain, FindingRow)
+
+
 def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
     """One row a source, the largest first."""
     for source in judgement.sources:
@@ -112,6 +137,12 @@ def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
             evidence=_codes(source.evidence),
             messages=source.messages,
             failing=source.failing,
+            first_day=date.fromordinal(
+                min((judged.mail.days[0][0] for judged in source.mails if judged.mail.days), default=1)
+            ),
+            last_day=date.fromordinal(
+                max((judged.mail.days[-1][0] for judged in source.mails if judged.mail.days), default=1)
+            ),
             classes=classes if len(classes) > 1 else UNSET,
         )
 

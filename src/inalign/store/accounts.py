@@ -237,6 +237,15 @@ class Accounts:
             taken = connection.execute("DELETE FROM links WHERE id = ?", (_hash(secret),)).rowcount
         return user if taken else ""
 
+    # Keys of our own
+
+    def kept_secret(self, name: str) -> bytes:
+        """256 random bits, made when they are first asked for, and the same ever after."""
+        with self._control.change() as connection:
+            connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, secrets.token_bytes(32)))
+            (value,) = connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
+        return bytes(value)
+
     # What was done
 
     def note(self, entry: Entry) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from inalign.errors import SettingsError
-from inalign.store.columns import REPORTS, TABLES, Table
+from inalign.store.columns import JUDGED, REPORTS, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreError, count, used
 from inalign.store.migrations import CLICKHOUSE, VERSION
 
@@ -110,6 +110,14 @@ class ClickHouseEngine:
                         raise RowsRefused(str(problem)) from None
                     raise
 
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+        names = ", ".join(f"`{name}`" for name in table.columns)
+        text, values = _translate(
+            f"INSERT INTO {table.name} ({names}) SELECT {names} FROM ({sql}) AS found", parameters
+        )
+        self._ask(text, values, is_long=True)
+
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete rows; returns when they are gone."""
         text, values = _translate(f"ALTER TABLE {table.name} DELETE WHERE {condition}", parameters)
@@ -146,7 +154,7 @@ class ClickHouseEngine:
 
     def compact(self) -> None:
         """Merge what is to be merged now, and not in a while."""
-        for table in TABLES:
+        for table in (*TABLES, *JUDGED):
             self._ask(f"OPTIMIZE TABLE {table.name} FINAL", {}, is_long=True)
 
     def size(self) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import CONFLICTS, EVALUATIONS, NAMES, RAW, TABLES, Table
+from inalign.store.columns import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
@@ -26,7 +26,7 @@ EXCHANGE_SECONDS = 60.0
 
 REPEATED = (RAW, CONFLICTS, EVALUATIONS, NAMES)
 """Tables whose rows may come again; of reports the intake knows before."""
-RENEWED = (NAMES,)
+RENEWED = (NAMES, JUDGED_DOMAINS)
 """Of these the new row counts."""
 _OF_THE_ROWS = (
     duckdb.InvalidInputException,
@@ -235,6 +235,10 @@ class _Transaction:
             self._cursor.execute(sql + once, [paths, types])
         except _OF_THE_ROWS as problem:
             raise RowsRefused(f"{self._path}: {table.name}: {_first_line(problem)}") from None
+
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+        self._cursor.execute(_translate(f"INSERT INTO {table.name} BY NAME {sql}"), used(sql, parameters))
 
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""

@@ -72,6 +72,9 @@ class Change(Protocol):
     def insert(self, table: Table, files: Sequence[Path]) -> None:
         """Rows from files of NDJSON; those whose key is there already take the place of the old ones."""
 
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""
 
@@ -104,6 +107,11 @@ def count(engine: Engine, sql: str, parameters: Mapping[str, Parameter] | None =
     """The whole number that a query gives; 0 where it gives none."""
     ((value,),) = engine.query(sql, parameters)
     return value if isinstance(value, int) else 0
+
+
+def whole(value: Parameter) -> int:
+    """A whole number of an answer: sums are Decimal in one engine."""
+    return value if isinstance(value, int) else int(str(value))
 
 
 def typed(rows: Sequence[Row], kind: type[R]) -> list[R]:

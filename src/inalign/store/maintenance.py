@@ -17,6 +17,7 @@ from inalign.store.columns import (
     COUNTERS,
     EVALUATIONS,
     FAILURES,
+    JUDGED,
     NAMES,
     RAW,
     RECORDS,
@@ -28,6 +29,7 @@ from inalign.store.columns import (
     Table,
 )
 from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
+from inalign.store.months import outdate_all
 
 KEYS_A_CHANGE = 1_000
 
@@ -46,15 +48,18 @@ class Retention:
     evaluations: int = 30
 
 
-def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None:
-    """Delete what is older than it is kept. Days without records keep their sums.
+def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> list[str]:
+    """Delete what is older than it is kept; returns the domains that lost records. Days without these keep their sums.
 
     The row of a report stays as long as anything that was counted from it, so that the report is known if it comes
     again. May be interrupted and repeated. Raises `StoreError`.
     """
     today = now.date()
+    touched: list[str] = []
     if keep.records:
         first = today - timedelta(days=keep.records)
+        gone = engine.query("SELECT DISTINCT domain FROM records WHERE day < :first", {"first": first})
+        touched = sorted(str(domain) for (domain,) in gone)
         if engine.is_atomic:
             _merge_rollups(engine, first, folder)
         _delete_before(engine, RECORDS, first)
@@ -78,6 +83,7 @@ def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None
         oldest = int((now - timedelta(days=keep.raw)).timestamp())
         for table in (RAW, CONFLICTS):
             _delete(engine, table, "received_at < :oldest", {"oldest": oldest})
+    return touched
 
 
 def _delete_before(engine: Engine, table: Table, first: date) -> None:
@@ -88,15 +94,17 @@ def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[st
     """Where there is anything: a deletion costs ClickHouse a mutation of all parts."""
     if count(engine, f"SELECT count(*) FROM {table.name} WHERE {condition}", parameters):
         with engine.change() as change:
+            if table is RECORDS and isinstance(first := parameters.get("first"), date):
+                outdate_all(engine, change, first)
             change.delete(table, condition, parameters)
 
 
-_OF_A_GROUP = ("day", "domain", "org_domain", "reporter", "header_from", "source_group")
+_OF_A_GROUP = ("day", "slot", "domain", "org_domain", "reporter", "header_from", "source_group")
 _SUMS = (*COUNTERS, "unknown")
 
 
 def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
-    """Put the rows of each day together once its records go, so that sums kept for ever are few.
+    """Put the rows of each slot together once its records go, so that sums kept for ever are few.
 
     A day is one change. Without such changes sums could be lost or doubled: ClickHouse keeps the rows as they are.
     """
@@ -149,6 +157,9 @@ def purge(engine: Engine, domain: str) -> int:
             (CONFLICTS, same_or_below("domain")),
         ):
             change.delete(table_, condition, below)
+        for each in JUDGED:
+            change.delete(each, same_or_below("domain"), below)
+        outdate_all(engine, change)
         change.delete(REPORTS, same_or_below("domain"), below)  # the last: by them the others are found
     return len(keys)
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from inalign import __version__
 from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import Filters
+from inalign.store.queries.filters import GIVEN, SPELLED, Filters
 from inalign.store.queries.view import AFTER, Answer, View
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
     for name, value in parameters:
         if name in given:
             raise ParseError(f"{name[:100]!r} is there twice")
-        if name == "scope":
-            raise ParseError("scope: nobody chooses his own")
+        if name in GIVEN:
+            raise ParseError(f"{name}: nobody chooses his own")
         given[name] = value
     try:
         return msgspec.convert({name: value for name, value in given.items() if value}, Filters, strict=False)
@@ -91,7 +91,7 @@ def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
                 "summary": view.about,
                 "parameters": [
                     {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
-                    for name in (*view.filters, "limit", "after")
+                    for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
                 ],
                 "responses": {
                     "200": {

@@ -18,12 +18,20 @@ from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
 from inalign.web.api import Ask
+from inalign.web.domain_page import DomainPage
 from inalign.web.endpoint import Endpoints
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
+from inalign.web.home_page import HomePage
+from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
+from inalign.web.report_page import ReportPage
+from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
+from inalign.web.summary_page import SummaryPage
+from inalign.web.told_pages import ToldPages
+from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
 
 if TYPE_CHECKING:
@@ -58,7 +66,9 @@ def make_app(
     hosts = LOOPBACK_HOSTS if not options.url else LOOPBACK_HOSTS | {_host(where.hostname or "")}
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
     loopback = options.loopback and not options.url
-    gate = Gate(Accounts(control), loopback=loopback, https=https, clock=clock)
+    accounts = Accounts(control)
+    ask = Veil(accounts.kept_secret("veil")).over(ask)
+    gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https)
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
@@ -71,7 +81,14 @@ def make_app(
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
+        *ReportPage(pages, endpoints).routes(),
+        *ToldPages(pages, endpoints).routes(),
+        *SenderPages(gate, pages, endpoints, control).routes(),
+        *HomePage(renderer, pages, endpoints).routes(),
+        *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
+        *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 

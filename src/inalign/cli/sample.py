@@ -1,0 +1,105 @@
+"""`inalign sample`: a folder with settings and a filled store, for a first look."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from inalign.errors import SettingsError
+from inalign.flow.ingest import spooled_item
+from inalign.keeping import make_reader_options, processes
+from inalign.loading import ItemOutcome, Loader, settle
+from inalign.sample.documents import documents
+from inalign.sample.stories import stories, surroundings
+from inalign.settings_file import read_settings
+from inalign.store.control import Control
+from inalign.store.spool import Delivery, Spool
+from inalign.store.surroundings import move_hosts, write_answers, write_hosts, write_reputation
+from inalign.store_access import Folders, open_store, store_folder
+
+SETTINGS = """\
+# Made by `inalign sample`: made-up reports, for a first look. Delete this folder when you have seen enough.
+
+[store]
+folder = "store"
+# The domains are made up: nothing is asked about them or their senders.
+reverse_names = false
+
+[insight]
+look_up = false
+
+[web]
+listen = "inet:127.0.0.1:8897"
+"""
+NAME = "inalign.toml"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def command(folder: Path) -> None:
+    """Make FOLDER with four months of made-up reports about five domains, and the settings that show them.
+
+    Nothing in it is real, and nothing is asked of DNS about it. What is in FOLDER already is left alone: then this
+    command makes nothing.
+
+    Example: inalign sample first-look && inalign up --config first-look/inalign.toml
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder}: there is something in it; name a new folder, or delete this one")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    path.write_text(SETTINGS, "utf-8")
+    try:
+        messages = _fill(path)
+    except BaseException:
+        path.unlink()  # what is not whole is not begun with
+        raise
+    for domain in stories().domain:
+        click.echo(f"{domain.name}: {domain.story}")
+    click.echo(f"{messages:,} made-up messages in reports. Look at them: inalign up --config {path}")
+
+
+def _fill(path: Path) -> int:
+    """As reports come: through the spool. Returns how many messages they tell of."""
+    settings = read_settings(path)
+    folders = Folders(base=store_folder(settings, path))
+    now = datetime.now(UTC)
+    spool = Spool(folders.spool)
+    items = []
+    for each in documents(now.date()):
+        received = min(each.received, now)
+        name = spool.put(Delivery(content=each.content, name=each.name, source="sample", received=received))
+        items.append(spooled_item(spool.path(name), name))
+    control = Control(folders.control)
+    known = surroundings()
+    write_answers(control, "sample", known.answers, now=time.time())
+    write_hosts(control, known.hosts)
+    write_reputation(control, known.reputation)
+    engine = open_store(settings, path)
+    loader = Loader(
+        engine, folders.work, make_reader_options(settings, path, offline=True), processes=processes(settings)
+    )
+    messages = 0
+    with click.progressbar(
+        length=len(items), label="making reports", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+
+        def done(outcome: ItemOutcome) -> None:
+            nonlocal messages
+            messages += outcome.messages
+            settle(spool, outcome)
+            bar.update(1)
+
+        try:
+            for item, problem in loader.load(items, done):
+                raise SettingsError(f"{item.name}: {problem}")
+            move_hosts(engine, control, now=time.time(), folder=folders.work)
+        finally:
+            loader.close()
+            engine.close()
+            control.close()
+    return messages
