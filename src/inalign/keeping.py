@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judged_views import all_views
+from inalign.flow.networks import Networks
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
@@ -155,7 +156,12 @@ def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> lis
     if not settings.web.listen:
         return []
     address = parse_address(settings.web.listen)
-    options = WebOptions(url=settings.web.url, loopback=is_loopback(address), zone=settings.web.zone)
+    options = WebOptions(
+        url=settings.web.url,
+        loopback=is_loopback(address),
+        zone=settings.web.zone,
+        proxies=Networks(settings.web.proxies),
+    )
     if not options.loopback and Accounts(keeper.control).none_yet():
         log.error(
             "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",

@@ -26,6 +26,13 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "other host name is answered, and nobody reads without signing in. Empty: the pages are for this host.",
         ),
     ] = ""
+    proxies: Annotated[
+        list[str],
+        Meta(
+            description="Addresses and networks of proxies that are believed when they tell, in X-Forwarded-For, whose "
+            "request they hand in: for the audit log and the limits on signing in. A UNIX socket counts as 127.0.0.1."
+        ),
+    ] = msgspec.field(default_factory=list)
     zone: Annotated[
         str,
         Meta(description="The time zone of times, such as Asia/Tokyo; each visitor may choose another."),

@@ -104,5 +104,5 @@ class Gate:
 
 
 def address_of(request: Request) -> str:
-    """The peer; behind a proxy that is the proxy."""
+    """Of the visitor, as far as it is known (`web/forwarded.py`)."""
     return request.client.host if request.client else ""

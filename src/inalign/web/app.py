@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from inalign.flow.networks import Networks
 from inalign.store.accounts import Accounts
 from inalign.store.control import Control
 from inalign.store.queries.view import View
@@ -19,6 +20,7 @@ from inalign.web import assets
 from inalign.web.access import Gate
 from inalign.web.api import Ask
 from inalign.web.endpoint import Endpoints
+from inalign.web.forwarded import Forwarded
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
@@ -42,6 +44,8 @@ class WebOptions:
     loopback: bool = True
     """Whether the socket is one that only this host reaches."""
     zone: str = "UTC"
+    proxies: Networks = field(default_factory=Networks)
+    """Who may say whose request he hands in."""
 
 
 def make_app(
@@ -58,7 +62,7 @@ def make_app(
     https = where.scheme == "https"
     hosts = LOOPBACK_HOSTS if not options.url else LOOPBACK_HOSTS | {_host(where.hostname or "")}
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
-    loopback = options.loopback and not options.url
+    loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
     ask = Veil(accounts.kept_secret("veil")).over(ask)
     gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
@@ -76,7 +80,8 @@ def make_app(
         *pages.routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
+    app = Starlette(routes=routes, exception_handlers={404: missing})
+    return Forwarded(Guard(app, hosts=hosts, https=https), options.proxies)
 
 
 def _host(name: str) -> str:
