@@ -15,7 +15,6 @@ from zoneinfo import available_timezones
 
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judged_views import all_views
-from inalign.flow.networks import Networks
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
@@ -139,7 +138,7 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
             [bind_local(keeper.folders.socket)],
         )
     ]
-    servers += _pages(settings, keeper, views)
+    servers += _pages(settings, path, keeper, views)
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
@@ -148,20 +147,16 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
     return [server.run() for server in servers]
 
 
-def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
+def _pages(settings: Settings, path: Path | None, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
-    from inalign.web.app import WebOptions, make_app  # noqa: PLC0415 - in the keeper alone
+    from inalign.showing import make_provider, make_web_options  # noqa: PLC0415 - in the keeper alone
+    from inalign.web.app import make_app  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
     if not settings.web.listen:
         return []
     address = parse_address(settings.web.listen)
-    options = WebOptions(
-        url=settings.web.url,
-        loopback=is_loopback(address),
-        zone=settings.web.zone,
-        proxies=Networks(settings.web.proxies),
-    )
+    options = make_web_options(settings, loopback=is_loopback(address))
     if not options.loopback and Accounts(keeper.control).none_yet():
         log.error(
             "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
@@ -174,7 +169,14 @@ def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> lis
         # Reports and mail go on; a port that another program has is no reason to stop them.
         log.error("no pages: %s; choose another address as web.listen", problem)
         return []
-    app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
+    app = make_app(
+        lambda view, filters: view.ask(keeper.engine, filters),
+        views,
+        keeper.control,
+        keeper.spool,
+        options,
+        provider=make_provider(settings, path),
+    )
     return [WebServer(app, [listener])]
 
 
@@ -199,6 +201,11 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
             parse_address(settings.web.listen)
         if settings.web.zone not in available_timezones():
             raise SettingsError(f"{place(path, 'web.zone')}: web.zone: no time zone is called {settings.web.zone}")
+        if settings.web.oidc.issuer:
+            from inalign.showing import make_provider, make_web_options  # noqa: PLC0415 - it loads much
+
+            make_provider(settings, path)
+            make_web_options(settings, loopback=False)
         if push.listen:
             parse_address(push.listen)
             if not push.tokens:

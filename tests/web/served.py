@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from inalign.flow.judged_views import all_views
@@ -26,6 +27,9 @@ from inalign.web.app import WebOptions, make_app
 from inalign.web.passwords import hash_password
 from inalign.web.server import WebServer
 from tests.store.material import NOW, aggregate, failure, record, store, tls
+
+if TYPE_CHECKING:
+    from inalign.transport.oidc import Provider
 
 PASSWORD = "correct horse battery"
 HASH = hash_password(PASSWORD)
@@ -131,8 +135,11 @@ def reports() -> list[Report]:
 def serve(
     folder: Path,
     options: WebOptions | None = None,
+    *,
     more: Sequence[Report | Arrival] = (),
     raws: Sequence[bytes] = (),
+    provider: Provider | None = None,
+    listener: socket.socket | None = None,
 ) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
@@ -140,7 +147,7 @@ def serve(
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     site = Site(listener.getsockname()[1], control, spool)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
@@ -148,6 +155,7 @@ def serve(
         control,
         spool,
         options or WebOptions(),
+        provider=provider,
         clock=lambda: site.now[0],
     )
     server = WebServer(app, [listener])

@@ -23,6 +23,7 @@ from inalign.web.endpoint import Endpoints
 from inalign.web.forwarded import Forwarded
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.intake_page import IntakePage
+from inalign.web.oidc import OidcOptions, OidcSignIn
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
 from inalign.web.sign_in import SignIn
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
+
+    from inalign.transport.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class WebOptions:
     zone: str = "UTC"
     proxies: Networks = field(default_factory=Networks)
     """Who may say whose request he hands in."""
+    oidc: OidcOptions = field(default_factory=OidcOptions)
 
 
 def make_app(
@@ -55,6 +59,7 @@ def make_app(
     spool: Spool,
     options: WebOptions,
     *,
+    provider: Provider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> ASGIApp:
     """The application. Without users it answers nobody but readers of this host."""
@@ -66,7 +71,7 @@ def make_app(
     accounts = Accounts(control)
     ask = Veil(accounts.kept_secret("veil")).over(ask)
     gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
-    renderer = Renderer(MENU, zone=options.zone, https=https)
+    renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
 
@@ -80,6 +85,8 @@ def make_app(
         *pages.routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
     ]
+    if provider is not None:
+        routes += OidcSignIn(gate, renderer, provider, options.oidc, url=options.url.rstrip("/")).routes()
     app = Starlette(routes=routes, exception_handlers={404: missing})
     return Forwarded(Guard(app, hosts=hosts, https=https), options.proxies)
 
