@@ -83,12 +83,13 @@ def fill(engine: DuckDbEngine, folder: Path, records: int) -> None:
 
 def repeat(engine: DuckDbEngine) -> None:
     """The days that were written, again and again up to today."""
+    times = ("slot", "begin_at", "end_at", "received_at")
     for round_ in range(1, DAYS // WRITTEN_DAYS):
         for table in (RECORDS, ROLLUPS, REPORTS):
             named = ", ".join(
                 f"concat('{round_}x', report_key)" if name == "report_key" else
                 f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE)" if name == "day" else
-                f"{name} + {round_ * WRITTEN_DAYS * 86_400}" if name in ("begin_at", "end_at", "received_at") else
+                f"{name} + {round_ * WRITTEN_DAYS * 86_400}" if name in times else
                 f'"{name}"'
                 for name in table.columns
             )  # fmt: skip
@@ -98,7 +99,10 @@ def repeat(engine: DuckDbEngine) -> None:
 
 def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # type: ignore[no-untyped-def] # noqa: PLR0917
     key, reporter = f"{number:032x}", chance.choice(REPORTERS)
-    shared = {"report_key": key, "domain": domain, "org_domain": domain, "day": day.isoformat(), "reporter": reporter}
+    shared = {
+        "report_key": key, "domain": domain, "org_domain": domain, "day": day.isoformat(), "slot": begin + 43_200,
+        "reporter": reporter,
+    }  # fmt: skip
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
     lines = []
     for row in range(PER_REPORT):

@@ -19,6 +19,7 @@ from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
+from inalign.mailing import check_mail
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
 from inalign.settings import Settings
 from inalign.settings_file import place
@@ -196,6 +197,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_sources(settings, path)
         make_trust(settings)
         make_directory(settings, path)
+        check_mail(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

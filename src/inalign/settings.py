@@ -13,6 +13,7 @@ from msgspec import Meta, field
 
 from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
+from inalign.settings_mail import MailSettings
 from inalign.settings_store import EvaluationsSettings, StoreSettings
 from inalign.settings_web import WebSettings
 
@@ -471,3 +472,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insight: InsightSettings = field(default_factory=InsightSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    mail: MailSettings = field(default_factory=MailSettings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from inalign.insight.facts import ARC, Signature, SpfIdentity
-from inalign.insight.gather import Gathering, facts_from_reports, report_day
+from inalign.insight.gather import Gathering, day_of, facts_from_reports, report_slot
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -45,7 +45,10 @@ def report(
 
 def test_a_report_belongs_to_the_day_of_its_middle() -> None:
     day_of_japan = report(begin=datetime(2026, 10, 31, 15, tzinfo=UTC))
-    assert report_day(day_of_japan) == datetime(2026, 11, 1, tzinfo=UTC).toordinal()
+    assert report_slot(day_of_japan) == int(datetime(2026, 11, 1, 3, tzinfo=UTC).timestamp())
+    assert (
+        day_of(int(datetime(2026, 11, 1, 3, tzinfo=UTC).timestamp())) == datetime(2026, 11, 1, tzinfo=UTC).toordinal()
+    )
 
 
 def test_mail_that_looks_the_same_is_one_with_its_days() -> None:

@@ -18,7 +18,7 @@ from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, Parameter, RowsRefused, StoreError, count
 from inalign.store.intake import Outcome
 from inalign.store.migrations import VERSION
-from inalign.store.rows import DAYS_AHEAD, middle_day
+from inalign.store.rows import DAYS_AHEAD, middle
 from tests.store.material import NOW, aggregate, arrival, failure, record, store, tls
 
 HOSTILE = [
@@ -93,8 +93,8 @@ def test_report_of_an_impossible_day_counts_on_the_day_it_came(engine: Engine, t
 
 def test_day_a_little_ahead_is_believed() -> None:
     ahead = NOW + DAYS_AHEAD
-    assert middle_day(ahead, None, NOW) == ahead.date()
-    assert middle_day(ahead + timedelta(days=1), None, NOW) == NOW.date()
+    assert middle(ahead, None, NOW).day == ahead.date()
+    assert middle(ahead + timedelta(days=1), None, NOW).day == NOW.date()
 
 
 def test_very_long_fields_are_stored(engine: Engine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 from inalign import daemon
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
+from inalign.mailing import check_mail
 from inalign.settings import Settings
 from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
@@ -32,6 +33,7 @@ def check(config: Path | None) -> None:
     faults = signing_faults(settings, path, with_keys=True)
     refuse(faults)
     sources = make_sources(settings, path)
+    check_mail(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
@@ -51,6 +53,7 @@ def check(config: Path | None) -> None:
     click.echo(f"  DMARC fail, p=reject   {policy.dmarc_reject}; p=quarantine: {policy.dmarc_quarantine}")
     click.echo(f"  finds signing keys in  {', '.join(key_places(settings)) or '-'}")
     click.echo(f"  takes reports from     {', '.join(f'{each.name} ({each.kind})' for each in sources) or '-'}")
+    click.echo(f"  sends its own mail to  {settings.mail.host or '-'}")
     for fault in faults:
         click.echo(f"Warning: {fault}", err=True)
     for problem in warnings(settings):

@@ -36,6 +36,7 @@ class _Listing(click.Command):
 @click.option("--until", type=_DAY, help="The last day.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
 @click.option("--reporter", default="", help="The domain of who reports.")
+@click.option("--source-class", default="", help="A class of senders, for `sources`: own, approved, forwarder, ...")
 @click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
 @click.option("--action", default="", help="What the milter did, for `evaluations`.")
 @click.option("--dmarc", default="", help="A result of DMARC, for `evaluations`.")
@@ -44,7 +45,7 @@ class _Listing(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets, in UTF-8.")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Language of sentences. Default: as LANG says.")
-@click.option("--offline", is_flag=True, help="Ask DNS nothing, for `sources` and `plan`.")
+@click.option("--offline", is_flag=True, help="Ask DNS nothing, for what is judged.")
 @config_option
 def command(
     view: str,
@@ -54,6 +55,7 @@ def command(
     until: datetime | None,
     source: str,
     reporter: str,
+    source_class: str,
     key: str,
     action: str,
     dmarc: str,
@@ -79,6 +81,7 @@ def command(
         until=until.date() if until else None,
         source=source,
         reporter=reporter,
+        source_class=source_class,
         key=key,
         action=action,
         dmarc=dmarc,

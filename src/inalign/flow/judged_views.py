@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
+from inalign.insight.gather import day_of
+from inalign.insight.overview import (
+    ClassDayRow,
+    OverviewRow,
+    class_days,
+    class_sums,
+    overview_row,
+    published_of,
+    slot_sums,
+    trend_of,
+    worst_first,
+)
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
+from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor, page_of
 
-SOURCES, PLAN = "sources", "plan"
+SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
 
 
 def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
@@ -24,7 +37,7 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             SOURCES,
             "Who sends in the name of the domains: class and evidence",
             JudgedSource,
-            ("domain", "since", "until", "source"),
+            ("domain", "since", "until", "source", "source_class"),
             lambda engine, filters: ask_sources(judging(engine), filters),
         ),
         View(
@@ -33,6 +46,20 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             PlanRow,
             ("domain", "since", "until"),
             lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        View(
+            OVERVIEW,
+            "How each domain fares, worst first",
+            OverviewRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_overview(judging(engine), filters),
+        ),
+        View(
+            CLASSES,
+            "Messages by day in four classes: authenticated, forwarded, failing, unwanted",
+            ClassDayRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_classes(judging(engine), filters),
         ),
         *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
     )
@@ -57,6 +84,8 @@ def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
     rows: list[JudgedSource] = []
     for at, found in _judged_from(judging, filters, domain):
         for row in found:
+            if filters.source_class not in ("", row.source_class):
+                continue
             if not is_meant(row.source_ip) or (at == domain and (-row.messages, row.source_ip) <= behind):
                 continue
             if len(rows) == filters.limit:
@@ -77,6 +106,41 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
             return Answer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
         rows.append(plan_row(judging.plan(judgement)))
     return Answer(rows)
+
+
+def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
+    """Worst first."""
+    rows = []
+    now = datetime.now(UTC)
+    for judgement in judging.judgements(filters.domain or None, _span(filters)):
+        if not is_visible(filters, judgement.facts.domain):
+            continue
+        sums = slot_sums(judgement)
+        rows.append(
+            overview_row(
+                plan_row(judging.plan(judgement)),
+                published_of(judgement),
+                class_sums(sums),
+                reporters=len(judgement.facts.reporters),
+                days=(date.fromordinal(judgement.first_day), date.fromordinal(judgement.last_day)),
+                trend=trend_of(sums, judgement.last_day),
+                last_report=judgement.last_day,
+                today=now.toordinal(),
+                judged_at=now,
+            )
+        )
+    return page_of(rows, worst_first, OverviewRow, filters)
+
+
+def ask_classes(judging: Judging, filters: Filters) -> Answer[ClassDayRow]:
+    """By day."""
+    sums = [
+        (date.fromordinal(day_of(each.slot)), each)
+        for judgement in judging.judgements(filters.domain or None, _span(filters))
+        if is_visible(filters, judgement.facts.domain)
+        for each in slot_sums(judgement)
+    ]
+    return page_of(list(class_days(sums)), lambda row: (row.day.isoformat(),), ClassDayRow, filters)
 
 
 def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:

@@ -52,6 +52,9 @@ class Mail(Struct, frozen=True, gc=False):
     """Of the four words above, sorted."""
     days: tuple[tuple[int, int], ...]
     """Ordinal of the day (of `datetime.date`) and messages of it, sorted."""
+    slots: tuple[tuple[int, int, int, int], ...] = ()
+    """The same by quarter of an hour, in seconds since 1970, and by what became of it: none (or pass), quarantine,
+    reject; sorted. Days of any zone are made of these. Empty where only days are known."""
 
     @property
     def messages(self) -> int:

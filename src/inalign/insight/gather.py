@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from inalign.insight.facts import (
@@ -21,7 +22,11 @@ from inalign.insight.facts import (
 from inalign.insight.names import judged_domain, reporter_of
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
 
+SLOT_SECONDS = 900
+"""Zones differ from UTC by whole quarters of an hour."""
+_ORDINAL_1970 = 719_163
 Look = tuple[str, bool, bool, tuple[Signature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = {
     "hardfail": "fail",
     "unknown": "permerror",
@@ -46,11 +51,17 @@ def seen_policy(p: str, testing: str, pct: int | None, adkim: str, aspf: str) ->
     return Seen(p, testing == "y" or pct == 0, adkim or "r", aspf or "r")
 
 
-def report_day(report: AggregateReport) -> int | None:
-    """The day of the middle of the span, in UTC; None where the report does not tell its span."""
+def report_slot(report: AggregateReport) -> int | None:
+    """The quarter of an hour of the middle of the span; None where the report does not tell its span."""
     if report.begin is None or report.end is None:
         return None
-    return (report.begin + (report.end - report.begin) / 2).toordinal()
+    middle = report.begin + (report.end - report.begin) / 2
+    return (middle - _1970) // timedelta(seconds=SLOT_SECONDS) * SLOT_SECONDS
+
+
+def day_of(slot: int) -> int:
+    """The ordinal of the day that it is in, in UTC."""
+    return _ORDINAL_1970 + slot // 86_400
 
 
 class Sums:
@@ -58,7 +69,7 @@ class Sums:
 
     def __init__(self) -> None:
         self._same: dict[Look, Look] = {}
-        self._counts: dict[str, dict[tuple[str, Look], dict[int, int]]] = defaultdict(dict)
+        self._counts: dict[str, dict[tuple[str, Look], dict[int, list[int]]]] = defaultdict(dict)
         self._source_reporters: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._reporters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._days: dict[str, set[int]] = defaultdict(set)
@@ -87,13 +98,13 @@ class Sums:
         """Who saw a source."""
         self._source_reporters[domain][address].add(reporter)
 
-    def add_mail(self, domain: str, address: str, look: Look, day: int, count: int) -> None:
-        """Messages of a day; `look` as `one` gave it."""
+    def add_mail(self, domain: str, address: str, look: Look, slot: int, sums: Sequence[int]) -> None:
+        """Messages of a slot that were let pass, put into quarantine and refused; `look` as `one` gave it."""
         counts = self._counts[domain]
-        by_day = counts.get((address, look))
-        if by_day is None:
-            by_day = counts[address, look] = {}
-        by_day[day] = by_day.get(day, 0) + count
+        by_slot = counts.get((address, look))
+        if by_slot is None:
+            by_slot = counts[address, look] = {}
+        _add(by_slot, slot, sums)
 
     def facts(self) -> dict[str, DomainFacts]:
         """By the domain with which each policy domain is judged (`judged_domain`)."""
@@ -104,20 +115,20 @@ class Sums:
         return {domain: self._facts(domain, family) for domain, family in families.items()}
 
     def _facts(self, domain: str, family: list[str]) -> DomainFacts:
-        together: dict[tuple[str, Look], dict[int, int]] = {}
+        together: dict[tuple[str, Look], dict[int, list[int]]] = {}
         source_reporters: dict[str, set[str]] = defaultdict(set)
         reporters: dict[str, int] = defaultdict(int)
         for member in family:
-            for key, days in self._counts[member].items():
+            for key, slots in self._counts[member].items():
                 known = together.get(key)
-                together[key] = days if known is None else _sum(known, days)
+                together[key] = slots if known is None else _sum(known, slots)
             for address, names in self._source_reporters[member].items():
                 source_reporters[address] |= names
             for name, count in self._reporters[member].items():
                 reporters[name] += count
         mails: dict[str, list[Mail]] = defaultdict(list)
-        for (address, look), days in together.items():
-            mails[address].append(Mail(*look, tuple(sorted(days.items()))))
+        for (address, look), slots in together.items():
+            mails[address].append(Mail(*look, *_days_and_slots(slots)))
         spans = [Published(*seen, *days) for seen, days in self._published[domain].items()]
         return DomainFacts(
             domain=domain,
@@ -132,16 +143,49 @@ class Sums:
         )
 
 
-def _sum(some: dict[int, int], more: dict[int, int]) -> dict[int, int]:
-    found = dict(some)
-    for day, count in more.items():
-        found[day] = found.get(day, 0) + count
+def _add(by_slot: dict[int, list[int]], slot: int, sums: Sequence[int]) -> None:
+    known = by_slot.get(slot)
+    if known is None:
+        by_slot[slot] = [*sums]
+    else:
+        for place, count in enumerate(sums):
+            known[place] += count
+
+
+def _sum(some: dict[int, list[int]], more: dict[int, list[int]]) -> dict[int, list[int]]:
+    found = {slot: [*sums] for slot, sums in some.items()}
+    for slot, sums in more.items():
+        _add(found, slot, sums)
     return found
+
+
+def _days_and_slots(
+    by_slot: Mapping[int, Sequence[int]],
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int, int, int], ...]]:
+    """As a `Mail` has them."""
+    days: dict[int, int] = {}
+    slots = []
+    for slot, (none, quarantine, reject) in sorted(by_slot.items()):
+        day = day_of(slot)
+        days[day] = days.get(day, 0) + none + quarantine + reject
+        slots.append((slot, none, quarantine, reject))
+    return tuple(days.items()), tuple(slots)
 
 
 def _order(mail: Mail) -> tuple[object, ...]:
     """One order of the mail of a source, wherever the facts come from: by its days, the rest only parts equals."""
     return mail.days, repr(mail)
+
+
+def _by_disposition(record: AggregateRecord) -> tuple[int, int, int]:
+    count = record.count
+    match record.disposition:
+        case "quarantine":
+            return 0, count, 0
+        case "reject":
+            return 0, 0, count
+        case _:
+            return count, 0, 0
 
 
 class Gathering:
@@ -153,9 +197,10 @@ class Gathering:
 
     def add(self, report: AggregateReport, records: Iterable[AggregateRecord] | None = None) -> None:
         """A report, or some of its records where they went to a sink. A report without a span says nothing here."""
-        day = report_day(report)
-        if day is None:
+        slot = report_slot(report)
+        if slot is None:
             return
+        day = day_of(slot)
         domain = report.domain.strip().lower().rstrip(".")
         reporter = reporter_of(report.email, report.org_name)
         policy = report.policy
@@ -163,10 +208,10 @@ class Gathering:
             domain, seen_policy(policy.p, policy.testing, policy.pct, policy.adkim, policy.aspf), day, day
         )
         self._sums.add_day(domain, day)
-        total = self._add_records(domain, reporter, day, report.records if records is None else records)
+        total = self._add_records(domain, reporter, slot, report.records if records is None else records)
         self._sums.add_reporter(domain, reporter, total, total if report.rfc9990 else 0)
 
-    def _add_records(self, domain: str, reporter: str, day: int, records: Iterable[AggregateRecord]) -> int:
+    def _add_records(self, domain: str, reporter: str, slot: int, records: Iterable[AggregateRecord]) -> int:
         looks, sums = self._looks, self._sums
         total = 0
         for record in records:
@@ -184,7 +229,7 @@ class Gathering:
             look = looks.get(raw)
             if look is None:
                 look = looks[raw] = sums.one(look_of_record(record))
-            sums.add_mail(domain, record.source_ip, look, day, record.count)
+            sums.add_mail(domain, record.source_ip, look, slot, _by_disposition(record))
             sums.add_source_reporter(domain, record.source_ip, reporter)
             total += record.count
         return total

@@ -188,6 +188,21 @@ class WhyCode(StrEnum):
     """The domain publishes no DMARC record."""
 
 
+class DomainState(StrEnum):
+    """How a domain fares, in one word; in the order in which domains want to be looked at (docs/insight.md)."""
+
+    NEEDS_WORK = "needs_work"
+    """Mail of the owner fails, or somebody has to say whose a sender is."""
+    READY = "ready"
+    """The next step can be taken."""
+    COLLECTING = "collecting"
+    """Too little is known, or too little time has passed, for the next step."""
+    NO_DATA = "no_data"
+    """Nobody has reported for `state.QUIET_DAYS`."""
+    SAFE = "safe"
+    """Everything is published that is wise to publish, and the owner's mail passes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """One reason of the plan."""

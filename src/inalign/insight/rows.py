@@ -26,6 +26,8 @@ class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     evidence: tuple[Code, ...]
     messages: int
     failing: int
+    first_day: date
+    last_day: date
     classes: Mapping[str, int] | UnsetType = UNSET
     """Messages by class, where the address carries several kinds of mail."""
 
@@ -112,6 +114,12 @@ def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
             evidence=_codes(source.evidence),
             messages=source.messages,
             failing=source.failing,
+            first_day=date.fromordinal(
+                min((judged.mail.days[0][0] for judged in source.mails if judged.mail.days), default=1)
+            ),
+            last_day=date.fromordinal(
+                max((judged.mail.days[-1][0] for judged in source.mails if judged.mail.days), default=1)
+            ),
             classes=classes if len(classes) > 1 else UNSET,
         )
 

@@ -3,6 +3,9 @@
 Columns are plain, so that one SQL text is right in both: text, whole numbers, truth, days. Lists are JSON in a text
 column. There are no NULLs: text that is not there is empty, a time that is not there is 0. Times are seconds since
 1970, UTC. A row is one and the same by its key, so that storing it twice stores it once.
+
+`day` is the day in UTC of the middle of what is told of, and `slot` the quarter of an hour: the days of every time zone
+follow from it, since zones differ by whole quarters. `day` says how rows lie together, and what is judged.
 """
 
 from __future__ import annotations
@@ -23,6 +26,15 @@ class Kind(Enum):
     REAL = ("DOUBLE", "Float64")
     TRUTH = ("BOOLEAN", "Bool")
     DAY = ("DATE", "Date32")
+
+
+SLOT_SECONDS = 900
+"""Zones differ from UTC by whole quarters of an hour."""
+
+
+def slot_of(seconds: int) -> int:
+    """The quarter of an hour of a time."""
+    return seconds - seconds % SLOT_SECONDS
 
 
 def source_key(address: IPv4Address | IPv6Address) -> str:
@@ -47,8 +59,8 @@ def _columns(words: str) -> dict[str, Kind]:
 REPORTS = Table(
     "reports",
     _columns(
-        "report_key kind:w reporter:w org_name:w email:w report_id domain:w org_domain:w begin_at:n end_at:n day:d "
-        "received_at:n stored_at:n is_rfc9990:b namespace:w version:w generator:w extra_contact_info:w "
+        "report_key kind:w reporter:w org_name:w email:w report_id domain:w org_domain:w begin_at:n end_at:n "
+        "day:d slot:n received_at:n stored_at:n is_rfc9990:b namespace:w version:w generator:w extra_contact_info:w "
         "p:w sp:w np:w adkim:w aspf:w fo:w pct:n testing:w discovery_method:w errors extensions "
         "records:n messages:n passed:n none:n quarantine:n reject:n flaws flaw_count:n "
         "carrier:w carrier_reason:w carrier_detail content_digest raw_digest source:w is_counted:b"
@@ -61,7 +73,7 @@ REPORTS = Table(
 RECORDS = Table(
     "records",
     _columns(
-        "report_key row:n domain:w org_domain:w day:d begin_at:n end_at:n reporter:w is_rfc9990:b "
+        "report_key row:n domain:w org_domain:w day:d slot:n begin_at:n end_at:n reporter:w is_rfc9990:b "
         "source_ip source_key network:w country:w asn:n as_name:w count:n disposition:w dkim_aligned:w spf_aligned:w "
         "dmarc:w header_from:w envelope_from:w envelope_to:w dkim:w spf:w reasons:w extensions"
     ),
@@ -74,15 +86,15 @@ was not told (which is no pass). `source_key` sorts as addresses do. dkim: [[dom
 ROLLUPS = Table(
     "rollups",
     _columns(
-        "report_key day:d domain:w org_domain:w reporter:w header_from:w source_group:w "
+        "report_key day:d slot:n domain:w org_domain:w reporter:w header_from:w source_group:w "
         "both_none:n both_quarantine:n both_reject:n dkim_none:n dkim_quarantine:n dkim_reject:n "
         "spf_none:n spf_quarantine:n spf_reject:n neither_none:n neither_quarantine:n neither_reject:n unknown:n"
     ),
-    ("day", "domain", "header_from", "source_group", "reporter", "report_key"),
+    ("day", "domain", "header_from", "source_group", "reporter", "report_key", "slot"),
 )
 """Messages of a report by From domain and source group, in twelve counters: aligned by both, DKIM alone, SPF alone or
 neither, by disposition. `unknown` is how many of them had no word on an alignment, which counts as not aligned.
-Rows of days whose records are gone are put together, with an empty report key."""
+Rows of slots whose records are gone are put together, with an empty report key."""
 
 CONFLICTS = Table(
     "conflicts",
@@ -97,9 +109,9 @@ CONFLICTS = Table(
 FAILURES = Table(
     "failures",
     _columns(
-        "report_key kind:w domain:w org_domain:w day:d arrived_at:n received_at:n reporter:w source_ip source_key "
-        "network:w country:w asn:n as_name:w auth_failure:w failed:w delivery_result:w header_from:w envelope_from "
-        "display_name subject message_id agent:w incidents:n sample details"
+        "report_key kind:w domain:w org_domain:w day:d slot:n arrived_at:n received_at:n reporter:w source_ip "
+        "source_key network:w country:w asn:n as_name:w auth_failure:w failed:w delivery_result:w header_from:w "
+        "envelope_from display_name subject message_id agent:w incidents:n sample details"
     ),
     ("report_key",),
 )
@@ -109,16 +121,16 @@ whole report as JSON."""
 TLS_POLICIES = Table(
     "tls_policies",
     _columns(
-        "report_key row:n domain:w org_domain:w day:d begin_at:n end_at:n reporter:w policy_type:w policy_domain:w "
-        "policy_string mx_host successful:n failed:n"
+        "report_key row:n domain:w org_domain:w day:d slot:n begin_at:n end_at:n reporter:w policy_type:w "
+        "policy_domain:w policy_string mx_host successful:n failed:n"
     ),
     ("report_key", "row"),
 )
 TLS_FAILURES = Table(
     "tls_failures",
     _columns(
-        "report_key row:n place:n domain:w org_domain:w day:d reporter:w policy_type:w policy_domain:w result_type:w "
-        "sending_ip receiving_mx:w receiving_helo:w receiving_ip sessions:n information reason_code"
+        "report_key row:n place:n domain:w org_domain:w day:d slot:n reporter:w policy_type:w policy_domain:w "
+        "result_type:w sending_ip receiving_mx:w receiving_helo:w receiving_ip sessions:n information reason_code"
     ),
     ("report_key", "row", "place"),
 )
@@ -129,7 +141,7 @@ RAW = Table("raw", _columns("raw_digest name source:w received_at:n octets:n for
 EVALUATIONS = Table(
     "evaluations",
     _columns(
-        "id day:d seen_at:n host:w queue_id source_ip source_key network:w country:w asn:n as_name:w "
+        "id day:d slot:n seen_at:n host:w queue_id source_ip source_key network:w country:w asn:n as_name:w "
         "domain:w org_domain:w header_from:w envelope_from:w helo:w spf:w dkim:w arc:w dmarc:w dmarc_reason:w "
         "policy:w applied_policy:w disposition:w dkim_aligned:w spf_aligned:w action:w rule:w "
         "octets:n total_ms:r held_ms:r details"

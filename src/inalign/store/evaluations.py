@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.columns import EVALUATIONS
+from inalign.store.columns import EVALUATIONS, slot_of
 from inalign.store.engine import Engine
 from inalign.store.evaluation import Evaluation, decode
 from inalign.store.places import Places
@@ -33,6 +33,7 @@ class EvaluationRow(Struct, frozen=True, gc=False):
 
     id: str
     day: date
+    slot: int
     seen_at: int
     host: str
     queue_id: str
@@ -84,6 +85,7 @@ def make_row(record: Evaluation, places: Places) -> EvaluationRow:
     return EvaluationRow(
         record.id,
         seen_at.date(),
+        slot_of(int(seen_at.timestamp())),
         int(seen_at.timestamp()),
         record.host,
         record.queue_id,

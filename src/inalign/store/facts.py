@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
+from inalign.insight.gather import SLOT_SECONDS, Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
 from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below
@@ -26,6 +26,10 @@ SLICE_DAYS = 92
 
 _COUNTED = "kind = 'aggregate' AND is_counted AND begin_at <> 0 AND end_at <> 0"
 _WHOLE = "begin_at <> 0 AND end_at <> 0 AND source_ip <> ''"
+_SUMS = "sum(count), " + ", ".join(
+    f"sum(CASE WHEN disposition = '{word}' THEN count ELSE 0 END)" for word in ("quarantine", "reject")
+)
+_SLOT = f"CAST(floor((begin_at + (end_at - begin_at) / 2) / {SLOT_SECONDS}) AS BIGINT) * {SLOT_SECONDS}"
 
 
 class Span(Struct, frozen=True):
@@ -137,22 +141,19 @@ def _add_mail(engine: Engine, sums: Sums, where: str, values: Mapping[str, Param
     envelope = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
     look = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {envelope}"
     asked = engine.query(
-        f"SELECT domain, source_ip, day, sum(count), {look} "
-        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, day, {look}",
+        f"SELECT domain, source_ip, {_SLOT} AS slot, {_SUMS}, {look} "
+        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, slot, {look}",
         values,
     )
     looks: dict[tuple[Parameter, ...], Look] = {}
-    numbers: dict[date, int] = {}
     for row in _of(asked, family):
-        domain, address, day, messages = cast("tuple[str, str, date, int]", row[:4])
-        raw = row[4:]
+        domain, address, slot, messages, quarantine, reject = cast("tuple[str, str, int, int, int, int]", row[:6])
+        raw = row[6:]
         known = looks.get(raw)
         if known is None:
             known = looks[raw] = sums.one(_look(cast("tuple[str, bool, bool, str, str, str, str]", raw)))
-        number = numbers.get(day)
-        if number is None:
-            number = numbers[day] = day.toordinal()
-        sums.add_mail(domain, address, known, number, int(messages))
+        stopped = int(quarantine), int(reject)
+        sums.add_mail(domain, address, known, slot, (int(messages) - sum(stopped), *stopped))
 
 
 def _look(raw: tuple[str, bool, bool, str, str, str, str]) -> Look:

@@ -91,12 +91,12 @@ def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[st
             change.delete(table, condition, parameters)
 
 
-_OF_A_GROUP = ("day", "domain", "org_domain", "reporter", "header_from", "source_group")
+_OF_A_GROUP = ("day", "slot", "domain", "org_domain", "reporter", "header_from", "source_group")
 _SUMS = (*COUNTERS, "unknown")
 
 
 def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
-    """Put the rows of each day together once its records go, so that sums kept for ever are few.
+    """Put the rows of each slot together once its records go, so that sums kept for ever are few.
 
     A day is one change. Without such changes sums could be lost or doubled: ClickHouse keeps the rows as they are.
     """

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -33,7 +33,7 @@ from inalign.reports.report import (
     SpfAuth,
     TlsReport,
 )
-from inalign.store.columns import COUNTERS
+from inalign.store.columns import COUNTERS, slot_of
 from inalign.store.places import CACHED, Place, Places
 
 MEMORY_OCTETS = 1 << 18
@@ -277,15 +277,33 @@ def report_key(*parts: str | int) -> str:
     return hashlib.blake2b(encode(parts), digest_size=16).hexdigest()
 
 
-def middle_day(begin: datetime | None, end: datetime | None, otherwise: datetime) -> date:
-    """The day, in UTC, of the middle of a span; that of `otherwise`, when it came, where there is none that can be."""
-    came = otherwise.astimezone(UTC).date()
-    middle = begin + (end - begin) / 2 if begin is not None and end is not None else begin or end or otherwise
+class Middle(NamedTuple):
+    """When what a report tells was: the middle of its span, as columns have it."""
+
+    day: date
+    """In UTC."""
+    slot: int
+    """Seconds since 1970, a whole quarter of an hour: from it the day follows in every zone."""
+
+    @property
+    def columns(self) -> dict[str, str | int]:
+        """Of a row."""
+        return {"day": self.day.isoformat(), "slot": self.slot}
+
+
+def middle(begin: datetime | None, end: datetime | None, otherwise: datetime) -> Middle:
+    """The middle of a span; `otherwise`, when it came, where there is none that can be."""
+    time = begin + (end - begin) / 2 if begin is not None and end is not None else begin or end or otherwise
+    last = otherwise.astimezone(UTC).date() + DAYS_AHEAD
     try:
-        day = middle.astimezone(UTC).date()
+        day = time.astimezone(UTC).date()
     except OverflowError:  # at either end of the calendar
-        return came
-    return day if FIRST_DAY <= day <= came + DAYS_AHEAD else came
+        return _at(otherwise)
+    return _at(time) if FIRST_DAY <= day <= last else _at(otherwise)
+
+
+def _at(time: datetime) -> Middle:
+    return Middle(time.astimezone(UTC).date(), slot_of(_seconds(time)))
 
 
 def _whole(number: int) -> int:
@@ -300,13 +318,13 @@ def _flaws(flaws: Sequence[Flaw]) -> str:
     return encode([(flaw.code, flaw.detail) for flaw in flaws]).decode()
 
 
-def _common(report: Report, reporter: str, domain: str, org_domain: str, day: date) -> dict[str, str | int | bool]:
+def _common(report: Report, reporter: str, domain: str, org_domain: str, when: Middle) -> dict[str, str | int | bool]:
     return {
         "kind": report.kind,
         "reporter": reporter,
         "domain": domain,
         "org_domain": org_domain,
-        "day": day.isoformat(),
+        **when.columns,
         "flaws": _flaws(report.flaws),
         "flaw_count": len(report.flaws),
     }
@@ -327,10 +345,10 @@ def _aggregate(
     domain = report.domain.strip().lower().rstrip(".")[:MAX_TEXT]
     org_domain = organization(domain)
     begin, end = _seconds(report.begin), _seconds(report.end)
-    day = middle_day(report.begin, report.end, received)
+    when = middle(report.begin, report.end, received)
     key = report_key("aggregate", reporter, domain, report.report_id, begin, end)
     policy, totals = report.policy, records.totals()
-    row = _NOTHING_TOLD | _common(report, reporter, domain, org_domain, day)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, org_domain, when)
     row |= {
         "org_name": report.org_name[:MAX_TEXT],
         "email": report.email[:MAX_TEXT],
@@ -362,7 +380,7 @@ def _aggregate(
     }
     records.digest.update(encode(report.policy))
     shared = {
-        "report_key": key, "domain": domain, "org_domain": org_domain, "day": day.isoformat(), "reporter": reporter,
+        "report_key": key, "domain": domain, "org_domain": org_domain, "reporter": reporter, **when.columns,
     }  # fmt: skip
     rollups = Lines(records.folder)
     rollups.add(
@@ -390,7 +408,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
     domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
     domain = domain[:MAX_TEXT]
     begin, end = _seconds(report.begin), _seconds(report.end)
-    day = middle_day(report.begin, report.end, received)
+    when = middle(report.begin, report.end, received)
     key = report_key("tls", reporter, domain, report.report_id, begin, end)
     policies, failures = Lines(folder), Lines(folder)
     for number, policy in enumerate(report.policies):
@@ -433,7 +451,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
         )
     successful = sum(_whole(policy.successful) for policy in report.policies)
     failed = sum(_whole(policy.failed) for policy in report.policies)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), when)
     row |= {
         "org_name": report.organization_name[:MAX_TEXT],
         "email": report.contact_info[:MAX_TEXT],
@@ -444,7 +462,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
         "messages": successful + failed,
         "passed": successful,
     }
-    shared = {"report_key": key, "day": day.isoformat(), "reporter": reporter}
+    shared = {"report_key": key, "reporter": reporter, **when.columns}
     return ReportRows(
         report,
         key,
@@ -503,8 +521,8 @@ def _failure(
             )
         ]
     )
-    day = middle_day(arrived, None, received)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), day)
+    when = middle(arrived, None, received)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), when)
     row |= {
         "email": report.reporter[:MAX_TEXT],
         "begin_at": _seconds(arrived),
@@ -512,5 +530,5 @@ def _failure(
         "records": 1,
         "messages": incidents,
     }
-    shared = {"report_key": key, "day": day.isoformat(), "reporter": reporter}
+    shared = {"report_key": key, "reporter": reporter, **when.columns}
     return ReportRows(report, key, digest, row, {"failures": (one, encode(shared))})

@@ -34,6 +34,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str = ""
     """An address, or a network in CIDR form."""
     reporter: str = ""
+    source_class: str = ""
+    """The class that a source was judged to be of."""
     key: str = ""
     """The key of one report."""
     action: str = ""

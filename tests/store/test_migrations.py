@@ -1,0 +1,101 @@
+"""A store of each earlier form becomes one of this form, with all that was in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from inalign.reports.report import Report
+from inalign.store import clickhouse_engine, duckdb_engine
+from inalign.store.clickhouse_engine import ClickHouseEngine
+from inalign.store.columns import ROLLUPS, TABLES
+from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine import Engine, count
+from inalign.store.evaluation import Evaluation
+from inalign.store.evaluations import load_evaluations
+from inalign.store.maintenance import Retention, forget
+from inalign.store.migrations import VERSION
+from tests.store.material import NOW, PLACES, aggregate, failure, record, store, tls
+
+SLOTTED = [table for table in TABLES if "slot" in table.columns]
+NEVER = datetime(1970, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def old(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[Engine]:
+    """A store of the first form, beside a new one."""
+    made: Engine
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (duckdb_engine, clickhouse_engine):
+            patch.setattr(module, "VERSION", 1)
+        if isinstance(engine, DuckDbEngine):
+            made = DuckDbEngine(tmp_path / "old.duckdb")
+        else:
+            made = ClickHouseEngine(f"{request.getfixturevalue('clickhouse_url')}/t{uuid.uuid4().hex}")
+        assert made.migrate() == 1
+    yield made
+    made.close()
+
+
+def _reports() -> list[Report]:
+    begin = datetime(2026, 11, 19, 15, tzinfo=UTC)  # a day of Japan
+    return [
+        aggregate(record(count=3), record("2001:db8::1", 4, header_from="news.example.com")),
+        replace(aggregate(report_id="jst"), begin=begin, end=begin + timedelta(hours=23, minutes=59, seconds=58)),
+        replace(aggregate(report_id="odd"), begin=begin, end=begin + timedelta(minutes=7, seconds=31)),
+        replace(aggregate(report_id="open"), end=None),
+        replace(aggregate(report_id="never"), begin=NEVER, end=NEVER),  # on the day it came, at noon
+        aggregate(report_id="summed", day=100),
+        failure(arrival_date=NOW - timedelta(days=3, minutes=7)),
+        failure(arrival_date=None, subject="unknown"),
+        tls(),
+    ]
+
+
+def _copy(old: Engine, new: Engine, folder: Path) -> None:
+    """As the first form had it."""
+    for table in TABLES:
+        names = [name for name in table.columns if name != "slot"]
+        columns = ", ".join(f"t.{name} AS {name}" for name in names)
+        rows = new.query(f"SELECT {columns} FROM {table.name} AS t")  # noqa: S608 - names of ours
+        path = folder / f"{table.name}.ndjson"
+        path.write_bytes(b"".join(msgspec.json.encode(dict(zip(names, row, strict=True))) + b"\n" for row in rows))
+        with old.change() as change:
+            of_then = table._replace(columns={name: table.columns[name] for name in names})
+            change.insert(of_then, [path] if rows else [])
+
+
+def test_slots_are_those_that_the_same_reports_would_get_now(engine: Engine, old: Engine, tmp_path: Path) -> None:
+    store(engine, tmp_path, *_reports())
+    seen = Evaluation(id="1", host="mx", seen_at=NOW + timedelta(seconds=1), header_from="example.com")
+    load_evaluations(engine, [seen], places=PLACES, folder=tmp_path)
+    _copy(old, engine, tmp_path)
+    assert old.migrate() == old.migrate() == VERSION
+    for table in SLOTTED:
+        key = ", ".join(name for name in table.key if name != "slot")
+        sql = f"SELECT {key}, day, slot FROM {table.name} ORDER BY {key}, slot"  # noqa: S608 - names of ours
+        assert engine.query(sql)
+        assert old.query(sql) == engine.query(sql), table.name
+    for table in TABLES:
+        sql = f"SELECT count(*) FROM {table.name}"  # noqa: S608 - names of ours
+        assert count(engine, sql) == count(old, sql)
+    assert store(old, tmp_path, aggregate(report_id="new")) == ["stored"]
+
+
+def test_sums_of_whole_days_are_put_at_noon(engine: Engine, old: Engine, tmp_path: Path) -> None:
+    store(engine, tmp_path, *_reports())
+    if not engine.is_atomic:
+        return  # there they are never put together
+    forget(engine, Retention(records=40), NOW, tmp_path)
+    with engine.change() as change:
+        change.delete(ROLLUPS, "report_key <> '' AND day > '2026-09-01'")
+    _copy(old, engine, tmp_path)
+    old.migrate()
+    assert old.query("SELECT DISTINCT slot % 86400 FROM rollups") == [(43_200,)]
+    assert count(old, "SELECT count(*) FROM rollups") == 1

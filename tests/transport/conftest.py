@@ -1,0 +1,5 @@
+"""The certificate that servers of tests show."""
+
+from tests.intake.conftest import certificate
+
+__all__ = ["certificate"]
