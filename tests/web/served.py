@@ -29,6 +29,8 @@ from inalign.web.server import WebServer
 from tests.store.material import NOW, aggregate, failure, record, store, tls
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from inalign.transport.oidc import Provider
 
 PASSWORD = "correct horse battery"
@@ -43,6 +45,7 @@ class Site:
     port: int
     control: Control
     spool: Spool
+    app: ASGIApp | None = None
     now: list[float] = field(default_factory=lambda: [NOW.timestamp()])
 
     @property
@@ -158,6 +161,7 @@ def serve(
         provider=provider,
         clock=lambda: site.now[0],
     )
+    site.app = app
     server = WebServer(app, [listener])
     thread = threading.Thread(target=lambda: asyncio.run(server.run()))
     thread.start()
