@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inalign.flow.judge import Judging
+from inalign.flow.judge import Judge, Judging
 from inalign.insight.directory import own_directory
 from inalign.insight.gather import facts_from_reports
 from inalign.insight.judge import judge_domain
@@ -82,7 +82,7 @@ def main() -> None:
 
 def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surroundings: Surroundings) -> int:
     """Judge every domain; how many differ from their reports."""
-    judging = Judging(engine, control, own_directory())
+    judging = Judging(engine, Judge(control, own_directory()))
     answer, different = {}, 0
     for path in sorted((folder / "truth").glob("*.json")):
         domain = path.stem

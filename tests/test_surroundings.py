@@ -80,15 +80,21 @@ def test_bombs_and_empty_folders_are_refused(tmp_path: Path, monkeypatch: pytest
         read_ptr_files([tmp_path])
 
 
+def names_in(engine: Engine) -> dict[str, str]:
+    return {str(address): str(name) for address, name in engine.query("SELECT source_ip, name FROM names")}
+
+
 def test_what_was_given_counts_before_what_was_looked_up(tmp_path: Path) -> None:
     facts = facts_from_reports([aggregate()])["example.com"]
     control = Control(tmp_path / "control.sqlite")
-    write_looked_up(control, ["example.com", "mx.example"], {"example.com": {"MX": [[5, "mx.example"]]}}, now=1.0)
+    write_looked_up(
+        control, "example.com", ["example.com", "mx.example"], {"example.com": {"MX": [[5, "mx.example"]]}}, now=1.0
+    )
     assert load_answers(control, facts) == {"example.com": {"MX": [[5, "mx.example"]]}}
     write_answers(control, "z.json", {"example.com": {"TXT": ["x"]}, "other.example": {}}, now=2.0)
     assert load_answers(control, facts) == {"example.com": {"TXT": ["x"]}}
     write_answers(control, "z.json", {}, now=3.0)
-    write_looked_up(control, ["example.com"], {}, now=4.0)
+    write_looked_up(control, "example.com", ["example.com"], {}, now=4.0)
     assert load_answers(control, facts) == {}
     control.close()
 
@@ -118,9 +124,9 @@ def test_names_wait_in_the_control_state_for_the_store(engine: Engine, tmp_path:
     for name in ("old.example", "new.example"):
         Surrounding({}, {"192.0.2.1": name}, {"192.0.2.2": "listed"}).keep(control, now=1.0)
         expected = {"192.0.2.1": name}
-        assert load_surroundings(engine, control, facts).hosts == expected
+        assert load_surroundings(control, facts, names_in(engine)).hosts == expected
         assert move_hosts(engine, control, now=1.0, folder=tmp_path) == 1
         assert move_hosts(engine, control, now=1.0, folder=tmp_path) == 0
-        found = load_surroundings(engine, control, facts)
+        found = load_surroundings(control, facts, names_in(engine))
         assert (found.hosts, found.reputation) == (expected, {"192.0.2.2": "listed"})
     control.close()

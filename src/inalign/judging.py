@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 import time
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 from inalign.errors import ParseError, SettingsError
-from inalign.flow.judge import Judging
+from inalign.flow.judge import Judge, Judging
 from inalign.flow.look_up import look_up
 from inalign.insight.data import texts
 from inalign.insight.directory import Directory, own_directory, read_directory
@@ -16,7 +18,8 @@ from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.store.control import Control
 from inalign.store.engine import Engine
-from inalign.store.surroundings import has_files, looked_up_at, write_looked_up
+from inalign.store.surroundings import has_files, look_ups, write_looked_up
+from inalign.store_access import FOLDER_MODE, Folders, store_folder
 from inalign.transport.dns import LiveResolver
 from inalign.transport.run import run
 
@@ -30,16 +33,35 @@ def make_judging(
     settings: Settings, path: Path | None, engine: Engine, control: Control, *, offline: bool = False
 ) -> Judging:
     """All that judging needs. Raises `SettingsError` for a map that cannot be read."""
-    judging = Judging(engine, control, make_directory(settings, path))
+    folders = Folders(base=store_folder(settings, path))
+    folders.work.mkdir(FOLDER_MODE, exist_ok=True)
+    return Judging(
+        engine, make_judge(settings, path, control, offline=offline), host=host_of(settings), folder=folders.work
+    )
+
+
+def make_judge(settings: Settings, path: Path | None, control: Control, *, offline: bool = False) -> Judge:
+    """All of it but the store. Raises `SettingsError`."""
+    directory, digest = _directory(settings, path)
     if offline or not settings.insight.look_up:
-        return judging
-    return replace(judging, look_up=_Lookups(settings, control))
+        return Judge(control, directory, map_digest=digest)
+    return Judge(control, directory, LiveLookUps(settings, control), digest)
+
+
+def host_of(settings: Settings) -> str:
+    """Whose judgements ours are: of several hosts that share a store each has its own control state."""
+    return socket.gethostname() if settings.store.url else ""
 
 
 def make_directory(settings: Settings, path: Path | None) -> Directory:
     """The user's maps before our own. Raises `SettingsError`."""
+    return _directory(settings, path)[0]
+
+
+def _directory(settings: Settings, path: Path | None) -> tuple[Directory, str]:
+    """With what tells it from others."""
     if not settings.insight.maps:
-        return own_directory()
+        return own_directory(), _digest(texts())
     base = path.absolute().parent if path is not None else Path.cwd()
     tomls: list[str] = []
     csvs: list[str] = []
@@ -51,22 +73,37 @@ def make_directory(settings: Settings, path: Path | None) -> Directory:
         except (OSError, UnicodeDecodeError, ParseError) as problem:
             raise SettingsError(f"{place(path, 'insight.maps')}: insight.maps: {base / name}: {problem}") from None
         (csvs if of_csv else tomls).append(text)
-    return read_directory([*tomls, *texts()], csv_texts=csvs)
+    return read_directory([*tomls, *texts()], csv_texts=csvs), _digest([*tomls, *texts(), *csvs])
 
 
-class _Lookups:
+def _digest(found: Iterable[str]) -> str:
+    made = hashlib.blake2b(digest_size=8)
+    for text in found:
+        made.update(text.encode("utf-8", "surrogateescape") + b"\0")
+    return made.hexdigest()
+
+
+class LiveLookUps:
     """Asks DNS about a domain where that is due, and keeps the answers."""
 
     def __init__(self, settings: Settings, control: Control) -> None:
         self._control = control
-        self._has_files = has_files(control)
         self._servers = settings.dns.servers or None
         self._timeout = settings.dns.exchange_timeout_seconds
 
-    def __call__(self, facts: DomainFacts) -> None:
-        at = time.time()
-        if self._has_files or at - looked_up_at(self._control, facts.domain) < LOOK_UP_SECONDS:
+    def due(self, domains: Iterable[str]) -> set[str]:
+        """Those that were not asked about for long."""
+        if has_files(self._control):
+            return set()
+        asked, oldest = look_ups(self._control), time.time() - LOOK_UP_SECONDS
+        return {domain for domain in domains if asked.get(domain, 0.0) <= oldest}
+
+    def look_up(self, facts: DomainFacts) -> None:
+        """Ask, where it is due."""
+        if not self.due([facts.domain]):
             return
+        at = time.time()
         asked, answers = run(look_up(LiveResolver(servers=self._servers, timeout=self._timeout), facts))
         is_whole = "error" not in answers.get(facts.domain, {})
-        write_looked_up(self._control, asked, answers, now=at if is_whole else at - LOOK_UP_SECONDS + FAILED_SECONDS)
+        good_from = at if is_whole else at - LOOK_UP_SECONDS + FAILED_SECONDS
+        write_looked_up(self._control, facts.domain, asked, answers, now=good_from)

@@ -2,56 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from inalign.insight.directory import Directory
 from inalign.insight.facts import DomainFacts
 from inalign.insight.judge import Judgement, judge_domain
+from inalign.insight.names import judged_domain
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
 from inalign.store.control import Control
 from inalign.store.engine import Engine
-from inalign.store.facts import EVER, Span, all_facts, facts_of
+from inalign.store.facts import EVER, Span, Told, all_told, facts_from, judged_domains, told_of
 from inalign.store.overrides import overrides_of
 from inalign.store.surroundings import load_lookups, load_surroundings
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """All that judging needs."""
+class LookUps(Protocol):
+    """Asks DNS about domains, once in a while."""
 
-    engine: Engine
+    def due(self, domains: Iterable[str]) -> set[str]:
+        """Those of them about which it should be asked now."""
+
+    def look_up(self, facts: DomainFacts) -> None:
+        """Ask about a domain and keep the answers, where that is due."""
+
+
+class NoLookUps:
+    """What was given or looked up before is all there is."""
+
+    def due(self, _: Iterable[str]) -> set[str]:
+        return set()
+
+    def look_up(self, _: DomainFacts) -> None:
+        """Nothing."""
+
+
+OnJudged = Callable[[Judgement, Plan], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """All that judging needs but the store, so that it can be done in another process."""
+
     control: Control
     directory: Directory
-    look_up: Callable[[DomainFacts], None] = lambda _: None
-    """Asks DNS about a domain and keeps the answers, where that is wanted and due."""
+    look_ups: LookUps = field(default_factory=NoLookUps)
+    map_digest: str = ""
+    """Tells one map from another."""
+    on_judged: OnJudged = lambda _, __: None
+    """Hears of each judgement before it is kept."""
 
-    def judgements(
-        self, domain: str | None = None, span: Span = EVER, *, since: str = "", after: str | None = None
-    ) -> Iterator[Judgement]:
-        """A domain, or all by name; one at a time. Raises `StoreError`, `ControlError`.
-
-        `since` leaves out the domains before one, `after` that one, too.
-        """
-        for facts in self._facts(domain, span, since, after):
-            self.look_up(facts)
-            yield judge_domain(
-                facts,
-                load_lookups(self.control, facts),
-                self.directory,
-                load_surroundings(self.engine, self.control, facts),
-                overrides_of(self.control, facts.domain),
-            )
+    def judgement(self, facts: DomainFacts, told: Told) -> Judgement:
+        """What is known now, put together. Raises `ControlError`."""
+        names = {str(address): str(name) for address, name, _ in told.names}
+        return judge_domain(
+            facts,
+            load_lookups(self.control, facts),
+            self.directory,
+            load_surroundings(self.control, facts, names),
+            overrides_of(self.control, facts.domain),
+        )
 
     def plan(self, judgement: Judgement) -> Plan:
         """What to do next about a domain."""
         return plan_domain(judgement, self.directory)
 
-    def _facts(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[DomainFacts]:
-        if domain is not None:
-            facts = facts_of(self.engine, domain, span)
-            if facts is not None and facts.domain >= since and not (after and facts.domain <= after):
-                yield facts
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A judge, and the store that it judges from and keeps judgements in."""
+
+    engine: Engine
+    judge: Judge
+    host: str = ""
+    """Who judges, where several hosts share a store: each has its own overrides and answers."""
+    folder: Path | None = None
+    """For files in between."""
+    is_tended: bool = False
+    """Whether somebody judges in the background: then whoever asks is answered with what is kept."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def control(self) -> Control:
+        return self.judge.control
+
+    @property
+    def directory(self) -> Directory:
+        return self.judge.directory
+
+    def judgements(
+        self, domain: str | None = None, span: Span = EVER, *, since: str = "", after: str | None = None
+    ) -> Iterator[Judgement]:
+        """A domain, or all by name; judged now, one at a time. Raises `StoreError`, `ControlError`.
+
+        `since` leaves out the domains before one, `after` that one, too.
+        """
+        for told in self._told(domain, span, since, after):
+            facts = facts_from(told)
+            if facts is not None:
+                if not self.is_tended:
+                    self.judge.look_ups.look_up(facts)
+                yield self.judge.judgement(facts, told)
+
+    def plan(self, judgement: Judgement) -> Plan:
+        """What to do next about a domain."""
+        return self.judge.plan(judgement)
+
+    def _told(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[Told]:
+        if domain is None:
+            yield from all_told(self.engine, span, since=since, after=after)
             return
-        yield from all_facts(self.engine, span, since=since, after=after)
+        families = judged_domains(self.engine)
+        name = judged_domain(domain.lower().rstrip("."), frozenset(families))
+        if name >= since and not (after and name <= after):
+            told = told_of(self.engine, name, families.get(name, ()), span)
+            if told is not None:
+                yield told

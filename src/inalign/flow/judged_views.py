@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.judge import Judging
-from inalign.insight.gather import day_of
-from inalign.insight.overview import (
-    ClassDayRow,
-    OverviewRow,
-    class_days,
-    class_sums,
-    overview_row,
-    published_of,
-    slot_sums,
-    trend_of,
-    worst_first,
-)
+from inalign.flow.standing import settle
+from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor, page_of
+from inalign.store.queries.judged import kept_classes, kept_overview, kept_plans, kept_sources
+from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
 
 SOURCES, PLAN, OVERVIEW, CLASSES = "sources", "plan", "overview", "classes"
 
@@ -75,7 +66,10 @@ QUESTIONS = all_views(_nothing)
 
 
 def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
-    """By domain, the largest first; a cursor goes on within a domain."""
+    """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
+    if not _has_span(filters):
+        settle(judging, filters.domain)
+        return kept_sources(judging.engine, judging.host, filters)
     is_meant = _meant(filters.source)
     domain, behind = "", (0, "")
     if filters.after:
@@ -97,6 +91,9 @@ def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
 
 def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
     """By domain."""
+    if not _has_span(filters):
+        settle(judging, filters.domain)
+        return kept_plans(judging.engine, judging.host, filters)
     (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
     rows: list[PlanRow] = []
     for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
@@ -110,37 +107,18 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
 
 def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
     """Worst first."""
-    rows = []
-    now = datetime.now(UTC)
-    for judgement in judging.judgements(filters.domain or None, _span(filters)):
-        if not is_visible(filters, judgement.facts.domain):
-            continue
-        sums = slot_sums(judgement)
-        rows.append(
-            overview_row(
-                plan_row(judging.plan(judgement)),
-                published_of(judgement),
-                class_sums(sums),
-                reporters=len(judgement.facts.reporters),
-                days=(date.fromordinal(judgement.first_day), date.fromordinal(judgement.last_day)),
-                trend=trend_of(sums, judgement.last_day),
-                last_report=judgement.last_day,
-                today=now.toordinal(),
-                judged_at=now,
-            )
-        )
-    return page_of(rows, worst_first, OverviewRow, filters)
+    settle(judging, filters.domain)
+    return kept_overview(judging.engine, judging.host, filters, today=datetime.now(UTC).date())
 
 
 def ask_classes(judging: Judging, filters: Filters) -> Answer[ClassDayRow]:
     """By day."""
-    sums = [
-        (date.fromordinal(day_of(each.slot)), each)
-        for judgement in judging.judgements(filters.domain or None, _span(filters))
-        if is_visible(filters, judgement.facts.domain)
-        for each in slot_sums(judgement)
-    ]
-    return page_of(list(class_days(sums)), lambda row: (row.day.isoformat(),), ClassDayRow, filters)
+    settle(judging, filters.domain)
+    return kept_classes(judging.engine, judging.host, filters)
+
+
+def _has_span(filters: Filters) -> bool:
+    return filters.since is not None or filters.until is not None
 
 
 def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:

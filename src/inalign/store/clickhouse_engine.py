@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from inalign.errors import SettingsError
-from inalign.store.columns import REPORTS, TABLES, Table
+from inalign.store.columns import JUDGED, REPORTS, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreError, count, used
 from inalign.store.migrations import CLICKHOUSE, VERSION
 
@@ -146,7 +146,7 @@ class ClickHouseEngine:
 
     def compact(self) -> None:
         """Merge what is to be merged now, and not in a while."""
-        for table in TABLES:
+        for table in (*TABLES, *JUDGED):
             self._ask(f"OPTIMIZE TABLE {table.name} FINAL", {}, is_long=True)
 
     def size(self) -> int:

@@ -155,6 +155,39 @@ whole record as JSON (`store.evaluation`), from which the message can be decided
 NAMES = Table("names", _columns("source_ip name asked_at:n"), ("source_ip",))
 """Reverse names, looked up in the background; an empty one was asked for and is not there."""
 
+JUDGED_DOMAINS = Table(
+    "judged_domains",
+    _columns(
+        "host:w domain:w generation:n judged_at:n seconds:r told:n seen policy:w testing:b reporters:n "
+        "first_day:d last_day:d plan"
+    ),
+    ("host", "domain"),
+)
+"""Judgements that are kept, a row a domain: written last, and its `generation` says which rows of the next two tables
+belong to it; others are left over. `host` is who judged, empty where only one can. `told` and `seen` say on what the
+judgement rests (`flow.standing`); `plan` is JSON."""
+
+JUDGED_SOURCES = Table(
+    "judged_sources",
+    _columns(
+        "host:w domain:w generation:n source_ip source_key source_class:w service:w sender:w evidence messages:n "
+        "failing:n classes first_day:d last_day:d"
+    ),
+    ("host", "domain", "generation", "source_key"),
+)
+"""Addresses with their class; `evidence` and `classes` (messages by class, where there are several) are JSON."""
+
+JUDGED_SLOTS = Table(
+    "judged_slots",
+    _columns("host:w domain:w generation:n slot:n source_class:w passes:b none:n quarantine:n reject:n"),
+    ("host", "domain", "generation", "slot", "source_class", "passes"),
+)
+"""Messages of a judged domain and the names below it by slot, class of the mail, whether it passes, and what became of
+it. The class is empty where no address or no span was told."""
+
+JUDGED = (JUDGED_DOMAINS, JUDGED_SOURCES, JUDGED_SLOTS)
+"""What can be made again from the others: not in backups."""
+
 TABLES = (
     REPORTS, RECORDS, ROLLUPS, CONFLICTS, FAILURES, TLS_POLICIES, TLS_FAILURES, RAW, EVALUATIONS, NAMES,
 )  # fmt: skip

@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 5
+VERSION = 8
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -45,6 +45,12 @@ _STEPS = {
     ),
     4: (),
     5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
+    6: (),
+    7: (),
+    8: (
+        "CREATE TABLE changes (what TEXT, domain TEXT, number INTEGER NOT NULL, PRIMARY KEY (what, domain))",
+        "CREATE TABLE look_ups (domain TEXT PRIMARY KEY, at REAL NOT NULL)",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import CONFLICTS, EVALUATIONS, NAMES, RAW, TABLES, Table
+from inalign.store.columns import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
@@ -26,7 +26,7 @@ EXCHANGE_SECONDS = 60.0
 
 REPEATED = (RAW, CONFLICTS, EVALUATIONS, NAMES)
 """Tables whose rows may come again; of reports the intake knows before."""
-RENEWED = (NAMES,)
+RENEWED = (NAMES, JUDGED_DOMAINS)
 """Of these the new row counts."""
 _OF_THE_ROWS = (
     duckdb.InvalidInputException,

@@ -7,29 +7,34 @@ their span say nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
 
 from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import SLOT_SECONDS, Look, Sums, look_of_record, seen_policy
+from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
-from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below
+from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below, whole
 
-SLICE_DAYS = 92
-"""Of one answer about mail: a large domain has some hundred thousand rows in a quarter."""
+SLICE_RECORDS = 20_000
+"""Of one answer about mail: whoever asks meanwhile waits for as long as it takes to make Python of it, a tenth of a
+second."""
+MAX_FAMILY = 100
+"""Domains that are asked for by their whole names, which is much faster than by their ends."""
 
 _COUNTED = "kind = 'aggregate' AND is_counted AND begin_at <> 0 AND end_at <> 0"
 _WHOLE = "begin_at <> 0 AND end_at <> 0 AND source_ip <> ''"
 _SUMS = "sum(count), " + ", ".join(
     f"sum(CASE WHEN disposition = '{word}' THEN count ELSE 0 END)" for word in ("quarantine", "reject")
 )
-_SLOT = f"CAST(floor((begin_at + (end_at - begin_at) / 2) / {SLOT_SECONDS}) AS BIGINT) * {SLOT_SECONDS}"
+_ENVELOPE = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
+_LOOK = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {_ENVELOPE}"
+_PASSES = "(dkim_aligned = 'pass' OR spf_aligned = 'pass')"
 
 
 class Span(Struct, frozen=True):
@@ -42,111 +47,177 @@ class Span(Struct, frozen=True):
 EVER = Span(date(1971, 1, 1), date(2199, 12, 31))
 
 
+class Told(NamedTuple):
+    """What the tables tell of a domain, as rows: facts can be made of it elsewhere."""
+
+    domain: str
+    family: frozenset[str]
+    """The policy domains that are judged with it."""
+    published: list[Row]
+    """Domain, day, p, testing, pct, adkim, aspf."""
+    reporters: list[Row]
+    """Domain and reporter, also of those who saw nothing."""
+    seen: list[Row]
+    """Domain, reporter, address, messages, messages in the form of RFC 9990."""
+    mail: Iterable[list[Row]]
+    """Domain, address, slot, messages, of these in quarantine and refused, look; can be gone through once."""
+    names: list[Row]
+    """Address, reverse name and when it was asked for, in the order of time."""
+    unplaced: list[Row]
+    """Slot, whether it passes, messages, of these in quarantine and refused: of records without an address or a span,
+    which nobody can judge."""
+
+
 def judged_domains(engine: Engine) -> dict[str, list[str]]:
     """The domains that are judged, each with the policy domains that belong to it."""
-    found = {str(name) for (name,) in engine.query(f"SELECT DISTINCT domain FROM reports WHERE {_COUNTED}")}
+    found = engine.query(f"SELECT DISTINCT domain FROM reports WHERE {_COUNTED}")
+    return families_of([str(name) for (name,) in found])
+
+
+def families_of(domains: Collection[str]) -> dict[str, list[str]]:
+    """Policy domains by the domain that they are judged with."""
+    found = frozenset(domains)
     families: dict[str, list[str]] = {}
     for name in sorted(found):
         families.setdefault(judged_domain(name, found), []).append(name)
     return dict(sorted(families.items()))
 
 
+def report_counts(engine: Engine) -> dict[str, tuple[int, int]]:
+    """Of each policy domain how many reports count, and the sum of the times at which they were stored: who knew both
+    sees whether any came, went or was exchanged."""
+    sql = f"SELECT domain, count(*), sum(stored_at) FROM reports WHERE {_COUNTED} GROUP BY domain"
+    return {str(domain): (whole(number), whole(times)) for domain, number, times in engine.query(sql)}
+
+
+def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = EVER) -> Told | None:
+    """What the tables tell of a domain that is judged; None where nothing was reported. Raises `StoreError`."""
+    if not family:
+        return None
+    where, values = _where(domain, family)
+    where += " AND day >= :since AND day <= :until"
+    values |= {"since": span.since, "until": span.until}
+    published = _of(
+        engine.query(
+            "SELECT domain, day, p, testing, pct, adkim, aspf FROM reports "
+            f"WHERE {_COUNTED} AND {where} GROUP BY domain, day, p, testing, pct, adkim, aspf",
+            values,
+        ),
+        family,
+    )
+    if not published:
+        return None
+    reporters = engine.query(f"SELECT DISTINCT domain, reporter FROM reports WHERE {_COUNTED} AND {where}", values)
+    seen = engine.query(
+        "SELECT domain, reporter, source_ip, sum(count), sum(CASE WHEN is_rfc9990 THEN count ELSE 0 END) "
+        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, reporter, source_ip",
+        values,
+    )
+    names = engine.query(
+        "SELECT source_ip, name, asked_at FROM names WHERE name <> '' AND source_ip IN "
+        f"(SELECT source_ip FROM records WHERE {_WHOLE} AND {where}) ORDER BY asked_at",
+        values,
+    )
+    unplaced = engine.query(
+        f"SELECT domain, slot, {_PASSES} AS passes, {_SUMS} FROM records WHERE NOT ({_WHOLE}) AND {where} "
+        "GROUP BY domain, slot, passes",
+        values,
+    )
+    return Told(
+        domain,
+        frozenset(family),
+        published,
+        _of(reporters, family),
+        _of(seen, family),
+        _mail(engine, where, values, family),
+        names,
+        [row[1:] for row in _of(unplaced, family)],
+    )
+
+
+def _where(domain: str, family: Collection[str]) -> tuple[str, dict[str, Parameter]]:
+    if len(family) > MAX_FAMILY:
+        return same_or_below("domain"), domain_parameters(domain)
+    names: dict[str, Parameter] = {f"of_{place}": name for place, name in enumerate(sorted(family))}
+    return f"domain IN ({', '.join(f':{name}' for name in names)})", names
+
+
+def _of(rows: Iterable[Row], family: Collection[str]) -> list[Row]:
+    """Without those of domains below that are judged by themselves."""
+    return [row for row in rows if row[0] in family]
+
+
+def _mail(engine: Engine, where: str, values: Mapping[str, Parameter], family: Collection[str]) -> Iterator[list[Row]]:
+    """Some days at a time."""
+    days = engine.query(
+        f"SELECT day, count(*) FROM records WHERE {_WHOLE} AND {where} GROUP BY day ORDER BY day", values
+    )
+    for since, until in _slices(cast("list[tuple[date, int]]", days)):
+        asked = engine.query(
+            f"SELECT domain, source_ip, slot, {_SUMS}, {_LOOK} "
+            f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, slot, {_LOOK}",
+            {**values, "since": since, "until": until},
+        )
+        yield _of(asked, family)
+
+
+def _slices(days: list[tuple[date, int]]) -> Iterator[tuple[date, date]]:
+    """Days that follow each other, with as many records as one answer may have."""
+    first: date | None = None
+    last, records = date.min, 0
+    for day, number in days:
+        if first is not None and records + number > SLICE_RECORDS:
+            yield first, last
+            first, records = None, 0
+        first, last, records = first or day, day, records + number
+    if first is not None:
+        yield first, last
+
+
 def facts_of(engine: Engine, domain: str, span: Span = EVER) -> DomainFacts | None:
     """The facts of the domain with which `domain` is judged; None where nothing was reported. Raises `StoreError`."""
     families = judged_domains(engine)
     name = judged_domain(domain.lower().rstrip("."), frozenset(families))
-    return _facts(engine, name, frozenset(families.get(name, ())), span)
+    told = told_of(engine, name, families.get(name, ()), span)
+    return facts_from(told) if told is not None else None
 
 
-def all_facts(engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None) -> Iterator[DomainFacts]:
-    """The facts of all domains, by name, one in memory at a time; from a domain on, or those after one.
+def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None) -> Iterator[Told]:
+    """What the tables tell of all domains, by name, one at a time; from a domain on, or those after one.
 
     Raises `StoreError`.
     """
     for name, family in judged_domains(engine).items():
         if name < since or (after and name <= after):
             continue
-        found = _facts(engine, name, frozenset(family), span)
-        if found is not None:
-            yield found
+        told = told_of(engine, name, family, span)
+        if told is not None:
+            yield told
 
 
-def _facts(engine: Engine, name: str, family: frozenset[str], span: Span) -> DomainFacts | None:
-    if not family:
-        return None
+def facts_from(told: Told) -> DomainFacts | None:
+    """The facts of a domain, from rows; None where those of a span are of names below it alone."""
     sums = Sums()
-    where = f"{same_or_below('domain')} AND day >= :since AND day <= :until"
-    values = domain_parameters(name) | {"since": span.since, "until": span.until}
-    days = _add_reports(engine, sums, where, values, family)
-    if not days:
-        return None
-    _add_reporters(engine, sums, where, values, family)
-    first, last = min(days), max(days)
-    while first <= last:
-        until = min(last, first + timedelta(days=SLICE_DAYS - 1))
-        _add_mail(engine, sums, where, {**values, "since": first, "until": until}, family)
-        first = until + timedelta(days=1)
-    return sums.facts().get(name)
-
-
-def _of(rows: list[Row], family: frozenset[str]) -> Iterator[Row]:
-    """Without those of domains below that are judged by themselves."""
-    return (row for row in rows if row[0] in family)
-
-
-def _add_reports(
-    engine: Engine, sums: Sums, where: str, values: Mapping[str, Parameter], family: frozenset[str]
-) -> set[date]:
-    """Records as reporters saw them, and the days that have reports."""
-    days: set[date] = set()
-    asked = engine.query(
-        "SELECT domain, day, p, testing, pct, adkim, aspf FROM reports "
-        f"WHERE {_COUNTED} AND {where} GROUP BY domain, day, p, testing, pct, adkim, aspf",
-        values,
-    )
     for domain, day, p, testing, pct, adkim, aspf in cast(
-        "Iterator[tuple[str, date, str, str, int, str, str]]", _of(asked, family)
+        "list[tuple[str, date, str, str, int, str, str]]", told.published
     ):
-        days.add(day)
         number = day.toordinal()
         sums.add_day(domain, number)
         sums.add_policy(domain, seen_policy(p, testing, None if pct < 0 else pct, adkim, aspf), number, number)
-    return days
-
-
-def _add_reporters(
-    engine: Engine, sums: Sums, where: str, values: Mapping[str, Parameter], family: frozenset[str]
-) -> None:
-    """Who reported, also those who saw nothing; and who saw which source."""
-    asked = engine.query(
-        f"SELECT DISTINCT domain, reporter FROM reports WHERE {_COUNTED} AND {where}",
-        values,
-    )
-    for domain, reporter in cast("Iterator[tuple[str, str]]", _of(asked, family)):
+    for domain, reporter in cast("list[tuple[str, str]]", told.reporters):
         sums.add_reporter(domain, reporter, 0, 0)
-    asked = engine.query(
-        "SELECT domain, reporter, source_ip, sum(count), sum(CASE WHEN is_rfc9990 THEN count ELSE 0 END) "
-        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, reporter, source_ip",
-        values,
-    )
-    for domain, reporter, address, messages, rfc9990 in cast(
-        "Iterator[tuple[str, str, str, int, int]]", _of(asked, family)
-    ):
+    for domain, reporter, address, messages, rfc9990 in cast("list[tuple[str, str, str, int, int]]", told.seen):
         sums.add_reporter(domain, reporter, int(messages), int(rfc9990))
         sums.add_source_reporter(domain, address, reporter)
-
-
-def _add_mail(engine: Engine, sums: Sums, where: str, values: Mapping[str, Parameter], family: frozenset[str]) -> None:
-    """Sources, looks and days."""
-    envelope = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
-    look = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {envelope}"
-    asked = engine.query(
-        f"SELECT domain, source_ip, {_SLOT} AS slot, {_SUMS}, {look} "
-        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, slot, {look}",
-        values,
-    )
     looks: dict[tuple[Parameter, ...], Look] = {}
-    for row in _of(asked, family):
+    for rows in told.mail:
+        _add_mail(sums, rows, looks)
+    return sums.facts().get(told.domain)
+
+
+def _add_mail(sums: Sums, rows: Iterable[Row], looks: dict[tuple[Parameter, ...], Look]) -> None:
+    """Sources, looks and slots."""
+    for row in rows:
         domain, address, slot, messages, quarantine, reject = cast("tuple[str, str, int, int, int, int]", row[:6])
         raw = row[6:]
         known = looks.get(raw)

@@ -10,6 +10,9 @@ from inalign.store.columns import (
     CONFLICTS,
     EVALUATIONS,
     FAILURES,
+    JUDGED_DOMAINS,
+    JUDGED_SLOTS,
+    JUDGED_SOURCES,
     NAMES,
     RAW,
     RECORDS,
@@ -20,7 +23,7 @@ from inalign.store.columns import (
     Table,
 )
 
-VERSION = 2
+VERSION = 3
 
 _MONTHLY = {"records", "rollups", "failures", "tls_policies", "tls_failures", "evaluations"}
 """Tables that only grow, and that are asked for spans of days."""
@@ -136,5 +139,13 @@ def _clickhouse_2() -> list[str]:
     return steps
 
 
-DUCKDB = {1: [_duckdb(table) for table in _FIRST], 2: _duckdb_2()}
-CLICKHOUSE = {1: [_clickhouse(table) for table in _FIRST], 2: _clickhouse_2()}
+# Form 3: judgements are kept.
+
+_JUDGED = (JUDGED_DOMAINS, JUDGED_SOURCES, JUDGED_SLOTS)
+
+DUCKDB = {1: [_duckdb(table) for table in _FIRST], 2: _duckdb_2(), 3: [_duckdb(table) for table in _JUDGED]}
+CLICKHOUSE = {
+    1: [_clickhouse(table) for table in _FIRST],
+    2: _clickhouse_2(),
+    3: [_clickhouse(table) for table in _JUDGED],
+}

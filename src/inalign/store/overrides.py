@@ -10,6 +10,7 @@ from inalign.errors import ParseError
 from inalign.insight.judge import Override
 from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.result import SourceClass
+from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 
 MAX_SENDER = 253
@@ -49,12 +50,15 @@ def write_override(control: Control, row: OverrideRow) -> None:
             "INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?, ?)",
             (row.domain, row.source, str(row.source_class), row.service, row.at),
         )
+        note(change, Changed.OVERRIDES, row.domain)
 
 
 def remove_override(control: Control, domain: str, source: str) -> bool:
     """Take it back; False where there is none. Raises `ControlError`."""
     with control.change() as change:
         found = change.execute("DELETE FROM overrides WHERE domain = ? AND source = ?", (domain, source))
+        if found.rowcount:
+            note(change, Changed.OVERRIDES, domain)
     return found.rowcount > 0
 
 

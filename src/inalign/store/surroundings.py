@@ -20,9 +20,10 @@ from inalign.insight.lookups import MAX_ALIASES, DomainLookups, domain_lookups
 from inalign.insight.names import organization
 from inalign.insight.site import Reputation, Surroundings
 from inalign.insight.wanted import wanted_lookups
+from inalign.store.changes import Changed, note
 from inalign.store.columns import NAMES
 from inalign.store.control import Control
-from inalign.store.engine import Engine, Parameter
+from inalign.store.engine import Engine
 
 Answers = Mapping[str, Mapping[str, object]]
 LOOKED_UP = "dns"
@@ -34,13 +35,24 @@ def write_answers(control: Control, origin: str, answers: Answers, *, now: float
     with control.change() as change:
         change.execute("DELETE FROM answers WHERE origin = ?", (origin,))
         change.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", _rows(origin, answers, now))
+        note(change, Changed.ANSWERS)
 
 
-def write_looked_up(control: Control, asked: Iterable[str], answers: Answers, *, now: float) -> None:
-    """Keep what was found for the names that were asked; the others are not there any more."""
+def write_looked_up(control: Control, domain: str, asked: Iterable[str], answers: Answers, *, now: float) -> None:
+    """Keep what was found for a domain, by the names that were asked; the others are not there any more."""
+    rows = list(_rows(LOOKED_UP, answers, now))
+    names = sorted(set(asked))
+    before: dict[str, str] = {}
+    for some in _portions(names):
+        marks = ", ".join("?" * len(some))
+        sql = f"SELECT name, answer FROM answers WHERE origin = ? AND name IN ({marks})"
+        before |= dict(control.ask(sql, [LOOKED_UP, *some]))
     with control.change() as change:
-        change.executemany("DELETE FROM answers WHERE origin = ? AND name = ?", [(LOOKED_UP, name) for name in asked])
-        change.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", _rows(LOOKED_UP, answers, now))
+        change.executemany("DELETE FROM answers WHERE origin = ? AND name = ?", [(LOOKED_UP, name) for name in names])
+        change.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
+        change.execute("INSERT OR REPLACE INTO look_ups VALUES (?, ?)", (domain, now))
+        if before != {name: answer for _, name, answer, _ in rows}:
+            note(change, Changed.ANSWERS, domain)
 
 
 def _rows(origin: str, answers: Answers, now: float) -> Iterator[tuple[str, str, str, float]]:
@@ -53,10 +65,9 @@ def has_files(control: Control) -> bool:
     return bool(control.ask("SELECT 1 FROM answers WHERE origin <> ? LIMIT 1", [LOOKED_UP]))
 
 
-def looked_up_at(control: Control, domain: str) -> float:
-    """When DNS was last asked about a domain; 0: never."""
-    found = control.ask("SELECT at FROM answers WHERE origin = ? AND name = ?", [LOOKED_UP, domain])
-    return float(found[0][0]) if found else 0.0
+def look_ups(control: Control) -> dict[str, float]:
+    """When DNS was last asked about each domain."""
+    return dict(control.ask("SELECT domain, at FROM look_ups"))
 
 
 def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str, object]]:
@@ -139,19 +150,16 @@ def write_reputation(control: Control, words: Mapping[str, Reputation]) -> None:
     with control.change() as change:
         change.execute("DELETE FROM reputation")
         change.executemany("INSERT INTO reputation VALUES (?, ?)", words.items())
+        note(change, Changed.REPUTATION)
 
 
-def load_surroundings(engine: Engine, control: Control, facts: DomainFacts) -> Surroundings:
-    """What is known of the addresses of a domain."""
+def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, str]) -> Surroundings:
+    """What is known of the addresses of a domain; `names` are their reverse names in the store."""
     addresses = [source.source_ip for source in facts.sources]
-    hosts: dict[str, str] = {}
+    hosts = dict(names)
     reputation: dict[str, Reputation] = {}
     for some in _portions(addresses):
-        values: dict[str, Parameter] = {f"a{number}": address for number, address in enumerate(some)}
-        names = ", ".join(f":{each}" for each in values)
-        asked = engine.query(f"SELECT source_ip, name FROM names WHERE name <> '' AND source_ip IN ({names})", values)
         marks = ", ".join("?" * len(some))
-        hosts |= {str(address): str(name) for address, name in asked}
         hosts |= dict(control.ask(f"SELECT address, name FROM hosts WHERE address IN ({marks})", some))
         reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))
     return Surroundings(hosts, reputation)

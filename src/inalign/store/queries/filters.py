@@ -98,7 +98,7 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
     if filters.until is not None:
         parts.append(f"t.{clock} < :until" if clock else "t.day <= :until")
         parameters["until"] = _seconds(filters.until, days=1) if clock else filters.until
-    for name in ("reporter", "action", "dmarc"):
+    for name in ("reporter", "action", "dmarc", "source_class"):
         if value := getattr(filters, name):
             parts.append(f"t.{name} = :{name}")
             parameters[name] = value.lower()
