@@ -18,8 +18,8 @@ from inalign.store.queries.view import View
 from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
-from inalign.web.api import Ask
-from inalign.web.endpoint import Endpoints
+from inalign.web.api import Ask, problem_response
+from inalign.web.endpoint import Endpoints, is_for_programs
 from inalign.web.forwarded import Forwarded
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.intake_page import IntakePage
@@ -76,6 +76,8 @@ def make_app(
     pages = ViewPages(gate, renderer, endpoints, ask, views)
 
     async def missing(request: Request, _problem: Exception) -> Response:
+        if is_for_programs(request):
+            return problem_response(404, "there is no such question; /api/v1/openapi.json lists them")
         return renderer.page(request, "problem", None, {"key": "problem.no_page", "detail": ""}, 404)
 
     routes = [

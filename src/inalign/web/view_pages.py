@@ -21,7 +21,8 @@ from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
-from inalign.web.api import Ask, openapi, read_filters, rows_response
+from inalign.web.api import Ask, read_filters, rows_response
+from inalign.web.description import openapi
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.judged import make_badges, make_card
 from inalign.web.rendering import Form, Place, Renderer, go
