@@ -36,5 +36,5 @@ schema = schemathesis.openapi.from_dict(dict(openapi(QUESTIONS)))
 def test_answers_are_as_described(case: schemathesis.Case, site: Site, bearer: dict[str, str]) -> None:
     # A cursor that fits its schema need not be one of an answer, nor an address one: 400 says so.
     case.call_and_validate(
-        base_url=f"http://127.0.0.1:{site.port}", headers=bearer, excluded_checks=[positive_data_acceptance]
+        base_url=f"http://127.0.0.1:{site.port}", headers=bearer, timeout=60, excluded_checks=[positive_data_acceptance]
     )
