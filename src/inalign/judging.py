@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from inalign import __version__
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.judge import Judge, Judging
 from inalign.flow.look_up import look_up
@@ -44,7 +45,7 @@ def make_judge(settings: Settings, path: Path | None, control: Control, *, offli
     """All of it but the store. Raises `SettingsError`."""
     directory, digest = _directory(settings, path)
     if offline or not settings.insight.look_up:
-        return Judge(control, directory, map_digest=digest)
+        return Judge(control, directory, edition=digest)
     return Judge(control, directory, LiveLookUps(settings, control), digest)
 
 
@@ -77,7 +78,7 @@ def _directory(settings: Settings, path: Path | None) -> tuple[Directory, str]:
 
 
 def _digest(found: Iterable[str]) -> str:
-    made = hashlib.blake2b(digest_size=8)
+    made = hashlib.blake2b(__version__.encode(), digest_size=8)
     for text in found:
         made.update(text.encode("utf-8", "surrogateescape") + b"\0")
     return made.hexdigest()

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,9 +31,11 @@ from inalign.loading import ItemOutcome, Loader, settle
 from inalign.naming import NameLimits, resolve_names
 from inalign.receipt import receipt_of
 from inalign.resolver import Resolver
+from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
+from inalign.store.judged import sweep
 from inalign.store.maintenance import Retention, forget
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
@@ -52,6 +55,8 @@ RETRY_SECONDS = (1.0, 60.0)
 UPKEEP_SECONDS = 3_600.0
 NAMES_SECONDS = 60.0
 """Between two runs of the look-ups of reverse names."""
+JUDGE_SECONDS = 10.0
+"""Between two looks for what is to be judged."""
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
 
@@ -73,6 +78,10 @@ class Keeper:
     """For reverse names; None: they are not looked up."""
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
+    judge: Callable[[], int] | None = None
+    """Judges what is stale, and returns how many domains that were; None: they are judged when somebody asks."""
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set when work is to end, for what does not look at the loop."""
     trouble: str = ""
     """What keeps the store from taking anything; empty while it does."""
 
@@ -83,7 +92,7 @@ class Keeper:
         intake = [asyncio.ensure_future(work) for work in (sources.run(), *self.serve(self))]
         work = [
             asyncio.ensure_future(each(ends))
-            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names)
+            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names, self._judge)
         ]
         end = asyncio.ensure_future(ends.wait())
         try:
@@ -92,6 +101,7 @@ class Keeper:
                 task.result()  # a bug, or a socket that cannot be had: better replaced than lame
         finally:
             ends.set()
+            self.ending.set()
             for task in intake:
                 task.cancel()
             await asyncio.gather(*intake, *work, return_exceptions=True)
@@ -190,11 +200,30 @@ class Keeper:
             except (Error, OSError) as problem:
                 log.error("reverse names cannot be looked up: %s", problem)
 
+    async def _judge(self, ends: asyncio.Event) -> None:
+        """Never on the way of a report, nor of a page."""
+        if self.judge is None:
+            await ends.wait()
+            return
+        while not ends.is_set():
+            try:
+                await asyncio.to_thread(self.judge)
+            except Exception as failure:
+                if not isinstance(failure, Error | OSError):
+                    log.exception("a domain cannot be judged")
+                elif not ends.is_set():
+                    log.error("domains cannot be judged: %s", failure)
+                await _pause(ends, RETRY_SECONDS[1])
+            await _pause(ends, JUDGE_SECONDS)
+
     def tidy(self) -> None:
         """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
-        forget(self.engine, self.retention, now, self.folders.work)
+        for domain in forget(self.engine, self.retention, now, self.folders.work):
+            with self.control.change() as change:
+                note(change, Changed.RECORDS, domain)
+        sweep(self.engine, now.timestamp())
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)
 

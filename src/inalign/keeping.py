@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import re
+import threading
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,9 +16,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from inalign.errors import Error, SettingsError, TransportError
+from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
+from inalign.flow.standing import Tending
 from inalign.intake.secret import FORM, read_secret
 from inalign.judging import make_directory, make_judging
+from inalign.judging_apart import JudgingApart, open_judge
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.mailing import check_mail
@@ -95,6 +100,9 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
     try:
         control = Control(folders.control)
         loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+        ending = threading.Event()
+        judging = replace(make_judging(settings, path, engine, control), is_tended=settings.insight.background)
+        apart = JudgingApart(partial(open_judge, settings, path), ending.is_set)
         keeper = Keeper(
             folders=folders,
             engine=engine,
@@ -105,11 +113,14 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
-            serve=partial(_servers, settings, path),
+            serve=partial(_servers, settings, path, judging),
+            judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
+            ending=ending,
         )
         try:
             asyncio.run(_run(keeper, settings))
         finally:
+            apart.close()
             loader.close()
             control.close()
     finally:
@@ -124,7 +135,7 @@ async def _run(keeper: Keeper, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awaitable[None]]:
+def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Keeper) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -132,7 +143,7 @@ def _servers(settings: Settings, path: Path | None, keeper: Keeper) -> list[Awai
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
-    views = all_views(lambda engine: make_judging(settings, path, engine, keeper.control))
+    views = all_views(lambda _: judging)
     servers = [
         WebServer(
             Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),

@@ -25,6 +25,13 @@ class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "`inalign ingest --zone`. Without either no domain is called ready."
         ),
     ] = True
+    background: Annotated[
+        bool,
+        Meta(
+            description="Judge domains in the background, in a process of its own, when something changed. Else they "
+            "are judged when somebody asks; enough for a host that only takes mail in."
+        ),
+    ] = True
     language: Annotated[
         Literal["", "en", "ja"],
         Meta(description="Of sentences in tables; empty: as LC_ALL, LC_MESSAGES or LANG say, else English."),

@@ -13,10 +13,12 @@ import msgspec
 from inalign.cli.configuration import config_option, load
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.store.backup import back_up, restore
+from inalign.store.changes import Changed, note
+from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.maintenance import purge, stats
 from inalign.store.spool import Spool, SpoolUnavailable
-from inalign.store_access import become_owner, open_store, store_folder
+from inalign.store_access import Folders, become_owner, open_store, store_folder
 
 
 @click.group()
@@ -103,6 +105,7 @@ def purge_command(domain: str, *, yes: bool, config: Path | None) -> None:
     with _opened(config) as (engine, local):
         # As reporters write it: with A-labels or U-labels.
         reports = sum(purge(engine, form) for form in {name, to_unicode(name)})
+        _note(local, [name, to_unicode(name)])
         if engine.is_atomic:  # what was deleted is still in the file
             engine.compact()
     click.echo(f"Deleted {reports} reports of {name} and all that belongs to them.")
@@ -132,6 +135,17 @@ def stats_command(*, as_json: bool, config: Path | None) -> None:
         click.echo(f"{found.messages} messages in aggregate reports, {found.first_day} to {found.last_day}")
     for table, rows in found.rows.items():
         click.echo(f"  {table:13}{rows:>14}")
+
+
+def _note(local: Path, domains: list[str]) -> None:
+    """Domains above were judged by records that are gone, too."""
+    control = Control(Folders(base=local).control)
+    try:
+        with control.change() as change:
+            for domain in domains:
+                note(change, Changed.RECORDS, domain)
+    finally:
+        control.close()
 
 
 def _size(octets: int) -> str:

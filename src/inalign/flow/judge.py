@@ -51,8 +51,8 @@ class Judge:
     control: Control
     directory: Directory
     look_ups: LookUps = field(default_factory=NoLookUps)
-    map_digest: str = ""
-    """Tells one map from another."""
+    edition: str = ""
+    """Tells one map, and one version of this program, from another."""
     on_judged: OnJudged = lambda _, __: None
     """Hears of each judgement before it is kept."""
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import ip_address
 
-from inalign import __version__
 from inalign.flow.judge import Judge, Judging
 from inalign.insight.judge import Judgement
 from inalign.insight.names import is_same_or_below, judged_domain
@@ -22,7 +21,8 @@ from inalign.insight.result import Plan
 from inalign.insight.rows import plan_row, source_rows
 from inalign.store.changes import Changes
 from inalign.store.columns import source_key
-from inalign.store.engine import whole
+from inalign.store.control import ControlError
+from inalign.store.engine import StoreError, whole
 from inalign.store.facts import Told, facts_from, families_of, report_counts, told_of
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
@@ -54,7 +54,7 @@ class Present:
 
 def seen_word(judge: Judge, reports: str, others: str, names: str) -> str:
     """All that a judgement rests on but what the owner told."""
-    return f"{__version__}.{FORM}/{judge.map_digest}/{reports}/{others}/{names}"
+    return f"{FORM}/{judge.edition}/{reports}/{others}/{names}"
 
 
 def at_present(judging: Judging) -> Present:
@@ -201,25 +201,48 @@ def _meant(domain: str, judged: Collection[str]) -> list[str]:
 # In the background
 
 
-def tend(judging: Judging, run: Run, is_ending: Callable[[], bool]) -> int:
-    """Judge what is stale, the oldest judgement first; returns how many domains that were.
+@dataclass(slots=True)
+class Tending:
+    """Judges what is stale, round after round."""
 
-    Raises `StoreError`, `ControlError`, `OSError`.
-    """
-    present, known = at_present(judging), kept(judging.engine, judging.host)
-    remove(judging.engine, judging.host, known.keys() - present.families.keys())
-    due = judging.judge.look_ups.due(present.families)
-    stale = [
-        domain for domain in present.families if domain in due or is_stale(judging, present, domain, known.get(domain))
-    ]
-    now, done = time.time(), 0
-    for domain in sorted(stale, key=lambda name: known[name].judged_at if name in known else 0):
-        before = known.get(domain)
-        is_told = before is None or before.told != present.told(domain)
-        if before is not None and not is_told and now - before.judged_at < max(LEAST_SECONDS, SHARE * before.seconds):
-            continue
-        if is_ending():
-            break
-        judge_anew(judging, present, domain, run)
-        done += 1
-    return done
+    judging: Judging
+    run: Run
+    is_ending: Callable[[], bool] = lambda: False
+    given_up: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Domains whose judging met a bug, and what they rested on then: tried again when that changed."""
+
+    def round(self) -> int:
+        """Judge what is stale, the oldest judgement first; how many domains that were.
+
+        Raises `StoreError`, `ControlError`, `OSError`; and what a bug raises, after all other domains were judged.
+        """
+        judging = self.judging
+        present, known = at_present(judging), kept(judging.engine, judging.host)
+        remove(judging.engine, judging.host, known.keys() - present.families.keys())
+        due = judging.judge.look_ups.due(present.families)
+        now, done, bug = time.time(), 0, None
+        for domain in sorted(present.families, key=lambda name: known[name].judged_at if name in known else 0):
+            if not self._is_wanted(present, domain, known.get(domain), now, is_due=domain in due):
+                continue
+            if self.is_ending():
+                break
+            try:
+                judge_anew(judging, present, domain, self.run)
+                done += 1
+            except (StoreError, ControlError, OSError):
+                raise
+            except Exception as failure:  # noqa: BLE001 - told when the round is over
+                self.given_up[domain] = present.told(domain), present.seen(judging.judge, domain)
+                bug = bug or failure
+        if bug is not None:
+            raise bug
+        return done
+
+    def _is_wanted(self, present: Present, domain: str, known: Kept | None, now: float, *, is_due: bool) -> bool:
+        rests_on = present.told(domain), present.seen(self.judging.judge, domain)
+        if self.given_up.get(domain) == rests_on:
+            return False
+        if known is None or known.told != rests_on[0]:
+            return True
+        rested = now - known.judged_at >= max(LEAST_SECONDS, SHARE * known.seconds)
+        return rested and (is_due or known.seen != rests_on[1])

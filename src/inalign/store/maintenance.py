@@ -17,6 +17,7 @@ from inalign.store.columns import (
     COUNTERS,
     EVALUATIONS,
     FAILURES,
+    JUDGED,
     NAMES,
     RAW,
     RECORDS,
@@ -46,15 +47,18 @@ class Retention:
     evaluations: int = 30
 
 
-def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None:
-    """Delete what is older than it is kept. Days without records keep their sums.
+def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> list[str]:
+    """Delete what is older than it is kept; returns the domains that lost records. Days without these keep their sums.
 
     The row of a report stays as long as anything that was counted from it, so that the report is known if it comes
     again. May be interrupted and repeated. Raises `StoreError`.
     """
     today = now.date()
+    touched: list[str] = []
     if keep.records:
         first = today - timedelta(days=keep.records)
+        gone = engine.query("SELECT DISTINCT domain FROM records WHERE day < :first", {"first": first})
+        touched = sorted(str(domain) for (domain,) in gone)
         if engine.is_atomic:
             _merge_rollups(engine, first, folder)
         _delete_before(engine, RECORDS, first)
@@ -78,6 +82,7 @@ def forget(engine: Engine, keep: Retention, now: datetime, folder: Path) -> None
         oldest = int((now - timedelta(days=keep.raw)).timestamp())
         for table in (RAW, CONFLICTS):
             _delete(engine, table, "received_at < :oldest", {"oldest": oldest})
+    return touched
 
 
 def _delete_before(engine: Engine, table: Table, first: date) -> None:
@@ -149,6 +154,8 @@ def purge(engine: Engine, domain: str) -> int:
             (CONFLICTS, same_or_below("domain")),
         ):
             change.delete(table_, condition, below)
+        for each in JUDGED:
+            change.delete(each, same_or_below("domain"), below)
         change.delete(REPORTS, same_or_below("domain"), below)  # the last: by them the others are found
     return len(keys)
 
