@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -28,12 +29,13 @@ def bearer(site: Site) -> dict[str, str]:
     return {"Authorization": f"Bearer {site.accounts.make_token(token)}"}
 
 
+Case = schemathesis.Case[Any]  # its parameter is of another library, and says nothing here
 schema = schemathesis.openapi.from_dict(dict(openapi(QUESTIONS)))
 
 
 @schema.parametrize()
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_answers_are_as_described(case: schemathesis.Case, site: Site, bearer: dict[str, str]) -> None:
+def test_answers_are_as_described(case: Case, site: Site, bearer: dict[str, str]) -> None:
     # A cursor that fits its schema need not be one of an answer, nor an address one: 400 says so.
     case.call_and_validate(
         base_url=f"http://127.0.0.1:{site.port}", headers=bearer, timeout=60, excluded_checks=[positive_data_acceptance]
