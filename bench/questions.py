@@ -21,6 +21,7 @@ import msgspec
 from inalign.store.columns import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
+from inalign.store.months import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 
@@ -87,14 +88,15 @@ def repeat(engine: DuckDbEngine) -> None:
     for round_ in range(1, DAYS // WRITTEN_DAYS):
         for table in (RECORDS, ROLLUPS, REPORTS):
             named = ", ".join(
-                f"concat('{round_}x', report_key)" if name == "report_key" else
-                f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE)" if name == "day" else
-                f"{name} + {round_ * WRITTEN_DAYS * 86_400}" if name in times else
+                f"concat('{round_}x', report_key) AS report_key" if name == "report_key" else
+                f"CAST(day + {round_ * WRITTEN_DAYS} AS DATE) AS day" if name == "day" else
+                f"{name} + {round_ * WRITTEN_DAYS * 86_400} AS {name}" if name in times else
                 f'"{name}"'
                 for name in table.columns
             )  # fmt: skip
             limit = f"day < CAST('{FIRST + timedelta(WRITTEN_DAYS)}' AS DATE)"
-            engine.query(f"INSERT INTO {table.name} SELECT {named} FROM {table.name} WHERE {limit} ORDER BY day")  # noqa: S608 - names of ours
+            rows = f"SELECT {named} FROM {table.name} WHERE {limit} ORDER BY day"  # noqa: S608 - names of ours
+            engine.query(f"INSERT INTO {table.name} BY NAME {rows}")
 
 
 def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # type: ignore[no-untyped-def] # noqa: PLR0917
@@ -176,6 +178,9 @@ def main() -> None:
         fill(engine, arguments.folder, arguments.records)
         repeat(engine)
         print(f"filled in {time.perf_counter() - start:.0f} s")
+    start = time.perf_counter()
+    if months := sum_months(engine, FIRST + timedelta(DAYS)):
+        print(f"{months} months summed in {time.perf_counter() - start:.1f} s")
     ((key,),) = engine.query("SELECT report_key FROM reports LIMIT 1")
     rows = count(engine, "SELECT count(*) FROM records")
     print(f"{rows:,} records, {engine.size() / 1e6:,.0f} MB")

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inalign import __version__
+from inalign.alerting import make_alerts
 from inalign.errors import ParseError, SettingsError
-from inalign.flow.judge import Judge, Judging
+from inalign.flow.judge import Judge, Judging, NoLookUps
 from inalign.flow.look_up import look_up
 from inalign.insight.data import texts
 from inalign.insight.directory import Directory, own_directory, read_directory
@@ -44,9 +45,8 @@ def make_judging(
 def make_judge(settings: Settings, path: Path | None, control: Control, *, offline: bool = False) -> Judge:
     """All of it but the store. Raises `SettingsError`."""
     directory, digest = _directory(settings, path)
-    if offline or not settings.insight.look_up:
-        return Judge(control, directory, edition=digest)
-    return Judge(control, directory, LiveLookUps(settings, control), digest)
+    look_ups = NoLookUps() if offline or not settings.insight.look_up else LiveLookUps(settings, control)
+    return Judge(control, directory, look_ups, digest, make_alerts(settings, path, control).on_judged)
 
 
 def host_of(settings: Settings) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from inalign.errors import Error
+from inalign.flow.alert import Alerts
 from inalign.flow.ingest import spooled_item
 from inalign.intake.source import Source
 from inalign.intake.sources import Sources
@@ -37,6 +38,7 @@ from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.judged import sweep
 from inalign.store.maintenance import Retention, forget
+from inalign.store.months import sum_months
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
 from inalign.store.surroundings import move_hosts
@@ -55,6 +57,10 @@ RETRY_SECONDS = (1.0, 60.0)
 UPKEEP_SECONDS = 3_600.0
 NAMES_SECONDS = 60.0
 """Between two runs of the look-ups of reverse names."""
+TELL_SECONDS = 15.0
+"""Between two looks for alerts to tell; these wait for minutes, so that several go together."""
+INTAKE_SECONDS = 600.0
+"""Between two looks at how reports come."""
 JUDGE_SECONDS = 10.0
 """Between two looks for what is to be judged."""
 PARENT_SECONDS = 1.0
@@ -78,6 +84,8 @@ class Keeper:
     """For reverse names; None: they are not looked up."""
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
+    alerts: Alerts | None = None
+    """None: nothing is watched."""
     judge: Callable[[], int] | None = None
     """Judges what is stale, and returns how many domains that were; None: they are judged when somebody asks."""
     ending: threading.Event = field(default_factory=threading.Event)
@@ -92,7 +100,14 @@ class Keeper:
         intake = [asyncio.ensure_future(work) for work in (sources.run(), *self.serve(self))]
         work = [
             asyncio.ensure_future(each(ends))
-            for each in (self._load_reports, self._load_records, self._upkeep, self._find_names, self._judge)
+            for each in (
+                self._load_reports,
+                self._load_records,
+                self._upkeep,
+                self._find_names,
+                self._judge,
+                self._alert,
+            )
         ]
         end = asyncio.ensure_future(ends.wait())
         try:
@@ -200,6 +215,24 @@ class Keeper:
             except (Error, OSError) as problem:
                 log.error("reverse names cannot be looked up: %s", problem)
 
+    async def _alert(self, ends: asyncio.Event) -> None:
+        """Look at the intake now and then, and tell what is due; what is judged is looked at where it is judged."""
+        if self.alerts is None:
+            await ends.wait()
+            return
+        looked = 0.0
+        await _pause(ends, TELL_SECONDS)
+        while not ends.is_set():
+            try:
+                if time.monotonic() - looked >= INTAKE_SECONDS or not looked:
+                    looked = time.monotonic()
+                    await asyncio.to_thread(self.alerts.look_at_intake, self.engine, self.trouble)
+                    await asyncio.to_thread(self.alerts.tidy)
+                await self.alerts.deliver()
+            except (Error, OSError) as problem:
+                log.error("alerts: %s", problem)
+            await _pause(ends, TELL_SECONDS)
+
     async def _judge(self, ends: asyncio.Event) -> None:
         """Never on the way of a report, nor of a page."""
         if self.judge is None:
@@ -217,13 +250,14 @@ class Keeper:
             await _pause(ends, JUDGE_SECONDS)
 
     def tidy(self) -> None:
-        """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
+        """Delete what is older than it is kept, sum the months that are over. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
                 note(change, Changed.RECORDS, domain)
         sweep(self.engine, now.timestamp())
+        sum_months(self.engine, now.date())
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)
 

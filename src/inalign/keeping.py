@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from inalign.alerting import check_alerts, make_alerts
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
@@ -26,6 +27,7 @@ from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.mailing import check_mail
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
+from inalign.posting import check_summaries, make_summaries
 from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.sourcing import make_sources, make_trust
@@ -113,6 +115,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             sources=make_sources(settings, path),
             retention=retention(settings),
             refused_days=settings.store.keep_refused_days,
+            alerts=make_alerts(settings, path, control),
             serve=partial(_servers, settings, path, judging),
             judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
             ending=ending,
@@ -156,7 +159,8 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Ke
         tokens = [read_secret(token) for token in push.tokens]
         route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
-    return [server.run() for server in servers]
+    posted = make_summaries(settings, path, views, keeper.engine, keeper.control)
+    return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
 def _pages(settings: Settings, path: Path | None, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
@@ -209,6 +213,8 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_trust(settings)
         make_directory(settings, path)
         check_mail(settings, path)
+        check_alerts(settings, path)
+        check_summaries(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

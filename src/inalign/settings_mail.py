@@ -11,7 +11,7 @@ from inalign.intake.secret import FORM
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The mail server that takes the mail of Inalign itself, such as alerts (docs/operations.md)."""
+    """The mail server that takes the mail of Inalign itself, such as alerts (docs/alerts.md)."""
 
     host: Annotated[str, Meta(description="The server, such as localhost. Empty: no mail is sent.")] = ""
     port: Annotated[int, Meta(ge=0, le=65535, description="0: 587 with starttls, 465 with tls, 25 with none.")] = 0

@@ -74,6 +74,6 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=list)
     zone: Annotated[
         str,
-        Meta(description="The time zone of times, such as Asia/Tokyo; each visitor may choose another."),
+        Meta(description="The time zone of days and times, such as Asia/Tokyo; each visitor may choose another."),
     ] = "UTC"
     oidc: OidcSettings = msgspec.field(default_factory=OidcSettings)

@@ -6,12 +6,15 @@ import re
 from enum import StrEnum
 
 import pytest
+from msgspec.structs import asdict
 
 from inalign.insight.directory import Kind, own_directory
 from inalign.insight.plan import plan_domain
+from inalign.insight.records import RecordCode
 from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step, WhyCode
-from inalign.insight.rows import plan_row, source_rows
+from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
+from inalign.insight.watch import WatchCode
 from tests.insight.stories import Story, scenarios, stories
 
 KINDS: dict[str, type[StrEnum]] = {
@@ -20,6 +23,9 @@ KINDS: dict[str, type[StrEnum]] = {
     "step": Step,
     "why": WhyCode,
     "remedy": Remedy,
+    "finding": RecordCode,
+    "watch": WatchCode,
+    "watch_over": WatchCode,
 }
 
 
@@ -50,6 +56,8 @@ def test_no_value_is_missing_in_a_sentence(story: Story) -> None:
         assert "?" not in english.say_all("evidence", row.evidence)
     plan = plan_row(plan_domain(judgement, own_directory()))
     assert "?" not in english.say_all("why", plan.next.why)
+    for found in finding_rows(judgement):
+        assert "?" not in english.say("finding", found.code, asdict(found))
 
 
 def test_an_unknown_language_is_english_and_an_unknown_code_itself() -> None:

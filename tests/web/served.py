@@ -21,6 +21,7 @@ from inalign.settings import Settings
 from inalign.store.accounts import Accounts, Role, User
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine import Engine
 from inalign.store.intake import Arrival
 from inalign.store.spool import Delivery, Reason, Spool
 from inalign.web.app import WebOptions, make_app
@@ -45,6 +46,7 @@ class Site:
     port: int
     control: Control
     spool: Spool
+    engine: Engine
     app: ASGIApp | None = None
     now: list[float] = field(default_factory=lambda: [NOW.timestamp()])
 
@@ -151,7 +153,7 @@ def serve(
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])
     listener = listener or socket.create_server(("127.0.0.1", 0))
-    site = Site(listener.getsockname()[1], control, spool)
+    site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
         all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True)),

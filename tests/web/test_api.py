@@ -111,7 +111,7 @@ def test_description_names_every_view_and_its_types(client: Client) -> None:
     assert set(described["paths"]) == {f"/api/v1/{name}" for name in (*VIEWS, "openapi.json")}
     for name, view in VIEWS.items():
         get = described["paths"][f"/api/v1/{name}"]["get"]
-        assert {each["name"] for each in get["parameters"]} == {*view.filters, "limit", "after"}
+        assert {each["name"] for each in get["parameters"]} == {*view.filters, "zone", "limit", "after"}
         items = get["responses"]["200"]["content"]["application/json"]["schema"]["items"]
         schema = described["components"]["schemas"][items["$ref"].rpartition("/")[2]]
         assert set(schema["properties"]) == set(view.row.__struct_fields__)
@@ -123,7 +123,8 @@ def test_description_names_every_view_and_its_types(client: Client) -> None:
     [
         "limit=0", "limit=-1", "limit=x", "limit=1e400", "limit=" + "9" * 400, "since=2026-02-30", "since=x",
         "until=0000-00-00", "source=1.2.3", "source='%20OR%201=1", "after=AAAA", "after=" + "A" * 9000, "unknown=1",
-        "domain=a&domain=b", "key=1", "__proto__=1", "after=%00", "source=%ff%fe", "action=reject",
+        "domain=a&domain=b", "zone=Mars", "zone=utc", "key=1", "__proto__=1", "after=%00", "source=%ff%fe",
+        "action=reject",
     ],
 )  # fmt: skip
 def test_hostile_question_is_refused(client: Client, query: str) -> None:

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 
 import pytest
 
+from inalign.flow.ruling import Handling, Rule
+from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
+from inalign.reports.flaw import FlawCode
 from inalign.web import tables, words
+from inalign.web.domain_page import SERIES
+from inalign.web.readiness import REACHED, STAIRS
+from inalign.web.told_pages import FLAGS, PARTS
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
 )
-MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu")
+_WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP)
+_STAYING = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING, WhyCode.SHORT_AT_QUARANTINE)
+"""What the plan says of the steps that tell nothing by themselves."""
+CODES = (
+    *Handling, *Rule, *FlawCode, *FLAGS, *PARTS, "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
+    "local_policy", "policy_test_mode", "other", "yes", "no", "unknown", "own_record", "np", "sp", "p", "make",
+    "nothing",
+)  # fmt: skip
+"""What is told in words by its code."""
+MADE_UP = (
+    "column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice", "told", "in_dns",
+    "policy_from", "suggestion", "flag", "about_flag", "reason", "handling", "rule", "flaw",
+)  # fmt: skip
 """Tables of which pages make the keys."""
+_TOLD_BY_WHY = {Step.COLLECT: _WAITING, Step.HOLD: _STAYING}
+OF_CODES = {
+    *(f"{table}.{state}" for table in ("state", "summary") for state in DomainState),
+    *(f"action.{step}" for step in Step if step not in _TOLD_BY_WHY),
+    *(f"action.{why}" for codes in _TOLD_BY_WHY.values() for why in codes),
+    *(f"stair.{name}" for name in (*STAIRS, "done", "now", "next", "later")),
+    *(f"impact.{name}" for name in REACHED),
+    *(f"chart.{name}" for names in SERIES.values() for name in (*names, *SERIES, "count", "percent")),
+    *(f"place.{name}" for name in ("own", "forwarded", "unwanted")),
+    *(f"record.{name}" for name in ("same", "differs", "earlier")),
+}
+"""Keys that are made of codes, of each of which there must be one."""
 
 
 def test_languages_have_the_same_keys() -> None:
@@ -24,21 +55,41 @@ def test_languages_have_the_same_keys() -> None:
 @pytest.mark.parametrize("key", words.catalogue("en"))
 def test_every_key_is_used(key: str) -> None:
     table, _, name = key.partition(".")
-    assert f'"{key}"' in SOURCE or (table in MADE_UP and re.search(rf'"{name}"|=\W?{name}\b', SOURCE + _names()))
+    made = table in MADE_UP and re.search(rf'"{name}"|=\W?{name}\b', SOURCE + _names())
+    assert (
+        f'"{key}"' in SOURCE
+        or key.removesuffix("_one") in OF_CODES
+        or f'"{key.removesuffix("_one")}"' in SOURCE
+        or made
+    )
+
+
+@pytest.mark.parametrize("key", sorted(OF_CODES))
+def test_every_code_has_its_word(key: str) -> None:
+    assert key in words.catalogue("en")
 
 
 def _names() -> str:
-    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases()))
+    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases(), *SourceClass, *CODES))
 
 
 def _phases() -> tuple[str, ...]:
     return ("starting", "running", "waiting", "failed", "stopped")
 
 
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [("handling", Handling), ("rule", Rule), ("flaw", FlawCode), ("about_class", SourceClass), ("told", PARTS)]
+    + [(table, FLAGS) for table in ("flag", "about_flag")],
+)
+def test_every_code_has_a_word(table: str, codes: Iterable[str]) -> None:
+    assert {f"{table}.{code}" for code in codes} <= set(words.catalogue("en"))
+
+
 def test_every_column_has_a_word() -> None:
     all_tables = [value for value in vars(tables).values() if isinstance(value, tables.Table)]
     assert len(all_tables) > 10
-    for table in all_tables:
+    for table in (table for table in all_tables if table.columns):
         assert f"table.{table.view}" in words.catalogue("en")
         assert {f"column.{name}" for name in table.columns} <= set(words.catalogue("en"))
 

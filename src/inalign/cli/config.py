@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from inalign import daemon
+from inalign.alerting import check_alerts
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
 from inalign.mailing import check_mail
+from inalign.posting import check_summaries
 from inalign.settings import Settings
 from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
@@ -34,6 +36,8 @@ def check(config: Path | None) -> None:
     refuse(faults)
     sources = make_sources(settings, path)
     check_mail(settings, path)
+    check_alerts(settings, path)
+    check_summaries(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
@@ -54,6 +58,7 @@ def check(config: Path | None) -> None:
     click.echo(f"  finds signing keys in  {', '.join(key_places(settings)) or '-'}")
     click.echo(f"  takes reports from     {', '.join(f'{each.name} ({each.kind})' for each in sources) or '-'}")
     click.echo(f"  sends its own mail to  {settings.mail.host or '-'}")
+    click.echo(f"  tells alerts to        {', '.join(told.name for told in settings.alerts.to) or '-'}")
     for fault in faults:
         click.echo(f"Warning: {fault}", err=True)
     for problem in warnings(settings):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import cast
 
 from msgspec import UNSET, Struct
+from msgspec.structs import asdict
 
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.flow.alert_views import IncidentRow
+from inalign.flow.alert_words import clean_values, where_of
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
 
@@ -36,6 +40,24 @@ class PlanLine(Struct, frozen=True):
     blocking: str
     days: int
     reporters: int
+
+
+class FindingLine(Struct, frozen=True):
+    """What reports say about a record, as a line."""
+
+    domain: str
+    finding: str
+
+
+class IncidentLine(Struct, frozen=True):
+    """An incident as a line."""
+
+    number: int
+    state: str
+    domain: str
+    incident: str
+    opened_at: datetime | None
+    closed_at: datetime | None
 
 
 def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
@@ -89,8 +111,21 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
     )
 
 
+def finding_line(row: FindingRow, words: Catalogue) -> FindingLine:
+    """In words."""
+    return FindingLine(row.domain, words.say("finding", row.code, asdict(row)))
+
+
+def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
+    """In words."""
+    sentence = words.say("watch", row.code, clean_values(dict(row.values)))
+    return IncidentLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
+
+
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
     JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
+    FindingRow: (FindingLine, cast("_Make", finding_line)),
+    IncidentRow: (IncidentLine, cast("_Make", incident_line)),
 }

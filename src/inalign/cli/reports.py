@@ -32,11 +32,14 @@ class _Listing(click.Command):
 @click.command(cls=_Listing)
 @click.argument("view", type=click.Choice(list(QUESTIONS)), metavar="VIEW")
 @click.option("--domain", default="", help="A domain, and its subdomains with a record of their own.")
-@click.option("--since", type=_DAY, help="The first day, in UTC.")
+@click.option("--since", type=_DAY, help="The first day.")
 @click.option("--until", type=_DAY, help="The last day.")
+@click.option("--time-zone", "zone", default="UTC", help="The zone of days, such as Asia/Tokyo. Default: UTC.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
+@click.option("--class", "source_class", default="", help="A class of senders: own, approved, forwarder, ...")
+@click.option("--sender", default="", help="A sender by its name, for `senders` and its like.")
+@click.option("--search", default="", help="What is in a name or an address, for `senders` and its like.")
 @click.option("--reporter", default="", help="The domain of who reports.")
-@click.option("--source-class", default="", help="A class of senders, for `sources`: own, approved, forwarder, ...")
 @click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
 @click.option("--action", default="", help="What the milter did, for `evaluations`.")
 @click.option("--dmarc", default="", help="A result of DMARC, for `evaluations`.")
@@ -53,9 +56,12 @@ def command(
     domain: str,
     since: datetime | None,
     until: datetime | None,
+    zone: str,
     source: str,
-    reporter: str,
     source_class: str,
+    sender: str,
+    search: str,
+    reporter: str,
     key: str,
     action: str,
     dmarc: str,
@@ -79,9 +85,12 @@ def command(
         domain=domain,
         since=since.date() if since else None,
         until=until.date() if until else None,
+        zone=zone,
         source=source,
-        reporter=reporter,
         source_class=source_class,
+        sender=sender,
+        search=search,
+        reporter=reporter,
         key=key,
         action=action,
         dmarc=dmarc,
@@ -91,7 +100,7 @@ def command(
     try:
         question.check(filters)
     except ParseError as problem:
-        raise click.UsageError(f"--{problem}") from None
+        raise click.UsageError(f"--{'time-' if str(problem).startswith('zone:') else ''}{problem}") from None
     settings, path = load(config)
     with open_questions(settings, path, offline=offline) as ask:
         found = ask(question, filters)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, convert
 
 from inalign.insight.judge import Judgement
+from inalign.insight.records import record_findings
 from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Value, Why
 
 Code = Mapping[str, Value]
@@ -96,6 +97,28 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     policies_last30: Counts
     blocking: tuple[BlockingRow, ...]
     confidence: ConfidenceRow
+
+
+class FindingRow(Struct, frozen=True, kw_only=True):
+    """One thing that reports say about the records of a domain; values that its code does not have are empty or 0."""
+
+    domain: str
+    number: int
+    code: str
+    include: str = ""
+    name: str = ""
+    selector: str = ""
+    sender: str = ""
+    messages: int = 0
+    percent: float = 0.0
+    days: int = 0
+
+
+def finding_rows(judgement: Judgement) -> Iterator[FindingRow]:
+    """In the order of `record_findings`."""
+    for number, found in enumerate(record_findings(judgement), 1):
+        plain = {"domain": judgement.facts.domain, "number": number, "code": str(found.code), **found.values}
+        yield convert(plain, FindingRow)
 
 
 def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:

@@ -117,9 +117,11 @@ def sweep(engine: Engine, now: float) -> None:
     if engine.is_atomic:
         return
     old: dict[str, Parameter] = {"oldest": int((now - LEFT_OVER_SECONDS) * 1_000_000_000)}
-    condition = "generation < :oldest AND generation NOT IN (SELECT generation FROM judged_domains)"
+    # Asked first: a deletion may see rows of domains that newer ones have replaced.
+    left_over = "generation < :oldest AND generation NOT IN (SELECT generation FROM judged_domains)"
     for table in (JUDGED_SOURCES, JUDGED_SLOTS):
-        ((found,),) = engine.query(f"SELECT count(*) FROM {table.name} WHERE {condition}", old)
-        if found:
+        found = engine.query(f"SELECT DISTINCT generation FROM {table.name} WHERE {left_over}", old)
+        numbers = iter([whole(generation) for (generation,) in found])
+        while some := list(islice(numbers, AT_ONCE)):
             with engine.change() as change:
-                change.delete(table, condition, old)
+                change.delete(table, f"generation IN ({', '.join(f'{each:d}' for each in some)})")

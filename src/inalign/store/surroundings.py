@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -70,15 +71,27 @@ def look_ups(control: Control) -> dict[str, float]:
     return dict(control.ask("SELECT domain, at FROM look_ups"))
 
 
+class Kept(NamedTuple):
+    """What is kept of a name."""
+
+    answer: Mapping[str, object]
+    origin: str
+    at: float
+
+
+def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str, Kept]:
+    """What is kept of a name and, if wanted, of all below it: by name, of the origin that counts."""
+    rows: list[tuple[str, str, str, float]] = control.ask(
+        "SELECT name, answer, origin, at FROM answers WHERE name = ? OR (? AND substr(name, ?) = ?)",
+        [name, below, -len(name) - 1, f".{name}"],
+    )
+    return {each[0]: Kept(json.loads(each[1]), each[2], each[3]) for each in sorted(rows, key=_rank)}
+
+
 def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str, object]]:
     """All that is kept of the domain's organisation, and what its records lead to."""
     name = organization(facts.domain)
-    answers = _found(
-        control.ask(
-            "SELECT name, answer, origin FROM answers WHERE name = ? OR substr(name, ?) = ?",
-            [name, -len(name) - 1, f".{name}"],
-        )
-    )
+    answers = answers_below(control, name)
     asked: set[tuple[str, str]] = set()
     while wanted := wanted_lookups(facts, answers, asked):  # type: ignore[arg-type] # kinds are texts here
         asked.update(wanted)
@@ -91,6 +104,16 @@ def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str,
             answers |= more
             names = set(_aliases(more))
     return answers
+
+
+def answers_below(control: Control, name: str) -> dict[str, Mapping[str, object]]:
+    """What is kept of a name and all below it."""
+    return _found(
+        control.ask(
+            "SELECT name, answer, origin FROM answers WHERE name = ? OR substr(name, ?) = ?",
+            [name, -len(name) - 1, f".{name}"],
+        )
+    )
 
 
 def _aliases(answers: Answers) -> Iterator[str]:
@@ -109,9 +132,13 @@ def _load(control: Control, names: Iterable[str]) -> dict[str, Mapping[str, obje
 
 
 def _found(rows: Sequence[tuple[str, str, str]]) -> dict[str, Mapping[str, object]]:
-    """By name; of several origins the last by its name, and `dns` before all others."""
-    ordered = sorted(rows, key=lambda row: (row[2] != LOOKED_UP, row[2]))
-    return {name: json.loads(answer) for name, answer, _ in ordered}
+    """By name, of the origin that counts."""
+    return {name: json.loads(answer) for name, answer, _ in sorted(rows, key=_rank)}
+
+
+def _rank(row: Sequence[object]) -> tuple[bool, str]:
+    """Rows of one name in an order in which the last counts: of several files the last by its name, `dns` least."""
+    return row[2] != LOOKED_UP, str(row[2])
 
 
 def load_lookups(control: Control, facts: DomainFacts) -> DomainLookups:

@@ -19,14 +19,21 @@ from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
 from inalign.web.api import Ask, problem_response
+from inalign.web.domain_page import DomainPage
 from inalign.web.endpoint import Endpoints, is_for_programs
 from inalign.web.forwarded import Forwarded
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
+from inalign.web.home_page import HomePage
+from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
 from inalign.web.oidc import OidcOptions, OidcSignIn
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
+from inalign.web.report_page import ReportPage
+from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
+from inalign.web.summary_page import SummaryPage
+from inalign.web.told_pages import ToldPages
 from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
 
@@ -85,7 +92,14 @@ def make_app(
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
+        *ReportPage(pages, endpoints).routes(),
+        *ToldPages(pages, endpoints).routes(),
+        *SenderPages(gate, pages, endpoints, control).routes(),
+        *HomePage(renderer, pages, endpoints).routes(),
+        *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
+        *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     if provider is not None:
         routes += OidcSignIn(gate, renderer, provider, options.oidc, url=options.url.rstrip("/")).routes()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from inalign import __version__
-from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, SPELLED, Filters
 from inalign.store.queries.view import AFTER, MAX_CURSOR, View
 
 Json = dict[str, Any]  # Any: a schema is JSON of any shape
@@ -68,7 +68,7 @@ def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
                 "allowEmptyValue": name != "key",
                 "schema": {**filters[name], **_MORE.get(name, {})},
             }
-            for name in (*view.filters, "limit", "after")
+            for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
         ],
         "responses": {
             "200": {

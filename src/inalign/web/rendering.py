@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from inalign.store.zone import zone_names
 from inalign.web import words
 from inalign.web.access import Visitor
 from inalign.web.assets import asset
@@ -61,9 +62,15 @@ class Renderer:
         return words.Words(words.choose(kept, request.headers.get("accept-language", "")))
 
     def zone(self, request: Request) -> str:
-        """The one chosen, else that of the settings."""
-        kept = request.cookies.get(ZONE_COOKIE, "")
-        return kept if kept in available_timezones() else self._zone
+        """That of the address, so that its numbers are the same for all; else the one chosen, else of the settings."""
+        for name in (request.query_params.get("zone", ""), request.cookies.get(ZONE_COOKIE, "")):
+            if name in zone_names():
+                return name
+        return self._zone
+
+    def shower(self, request: Request) -> Shower:
+        """What shows values to the visitor."""
+        return Shower(self.words(request), ZoneInfo(self.zone(request)))
 
     def page(
         self,
@@ -85,7 +92,7 @@ class Renderer:
             "languages": words.LANGUAGES,
             "zone": zone,
             "form": Form(),
-            "show": Shower(chosen, ZoneInfo(zone)),
+            "show": self.shower(request),
             **(values or {}),
         }
         text = self._environment.get_template(f"{name}.html").render(context)
@@ -123,11 +130,23 @@ class Shower:
             return ", ".join(self(each) for each in value)
         return str(value)
 
+    def utc(self, value: datetime | None) -> str:
+        """A time as UTC."""
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value is not None else ""
+
     def percent(self, value: float) -> str:
         """A share: small ones are not nothing, large ones not all."""
         if 0 < value < 1:
             return "<1%"
         return ">99%" if 99 < value < 100 else f"{value:.0f}%"
+
+    def share(self, value: float) -> str:
+        """A share where tenths matter."""
+        if 0 < value < 1:
+            return "<1%"
+        if value in (0, 100):
+            return f"{value:.0f}%"
+        return ">99.9%" if value >= 99.95 else f"{value:.1f}%"
 
     def moment(self, seconds: float) -> str:
         """A time, in the zone."""

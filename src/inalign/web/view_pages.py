@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
-from inalign.insight.rows import JudgedSource, PlanRow
-from inalign.insight.texts import catalogue
 from inalign.store.accounts import Role
-from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
+from inalign.store.zone import Zone, zone_of
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, read_filters, rows_response
 from inalign.web.description import openapi
 from inalign.web.endpoint import Endpoints, Work
-from inalign.web.judged import make_badges, make_card
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
+from inalign.web.words import Words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,10 +43,13 @@ MAX_CSV_ROWS = 100_000
 MENU = (
     Place("/domains", "menu.domains"),
     Place("/sources", "menu.sources"),
+    Place("/subdomains", "menu.subdomains"),
     Place("/reporters", "menu.reporters"),
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
     Place("/tls", "menu.tls"),
+    Place("/incidents", "menu.incidents"),
+    Place("/summary", "menu.summary"),
     Place("/intake", "menu.intake"),
     Place("/milter", "menu.milter"),
 )
@@ -83,9 +84,6 @@ class ViewPages:
         route = self._endpoints.route
         return [
             route("/", lambda _request, _visitor, _form: go("/domains")),
-            route("/domains", self._domains),
-            route("/domain", self._domain),
-            route("/report", self._report),
             route("/raw", self._raw),
             *(route(f"/{name}", self._tables(name, parts)) for name, parts in tables.PAGES.items()),
             *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in self._views.values() if view.name != "raw"),
@@ -95,12 +93,38 @@ class ViewPages:
 
     def today(self, request: Request) -> date:
         """Now, where the visitor is."""
-        zone = ZoneInfo(self._renderer.zone(request))
-        return datetime.fromtimestamp(self._gate.clock(), UTC).astimezone(zone).date()
+        return datetime.fromtimestamp(self._gate.clock(), self.zone(request).info).date()
 
-    def filters(self, request: Request, visitor: Visitor) -> Filters:
-        """Those of the address; the last days where it names none. The scope is the visitor's, whatever it says."""
-        filters = read_filters(request.query_params.multi_items())
+    def words(self, request: Request) -> Words:
+        """In the language of the visitor."""
+        return self._renderer.words(request)
+
+    def zone(self, request: Request) -> Zone:
+        """That of the visitor."""
+        return zone_of(self._renderer.zone(request))
+
+    def narrowing(self, table: Table) -> tuple[str, ...]:
+        """What the question of a table can be narrowed by, for a form."""
+        return tuple(name for name in self._views[table.view].filters if name != "key")
+
+    def ask(self, name: str, filters: Filters) -> Answer[Struct]:
+        """The answer of a question; filters that it does not have are left away."""
+        view = self._views[name]
+        return self._ask(view, fit(view, filters))
+
+    def problem(self, request: Request, visitor: Visitor, key: str) -> Response:
+        """What is asked for is not there."""
+        return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
+
+    def filters(self, request: Request, visitor: Visitor, own: Collection[str] = ()) -> Filters:
+        """Those of the address; the last days where it names none, of the visitor's zone where it names no other. The
+        scope is the visitor's, whatever it says.
+
+        `own` are parameters that are the page's, not the question's.
+        """
+        filters = read_filters([each for each in request.query_params.multi_items() if each[0] not in own])
+        zone_of(filters.zone)
+        filters = replace(filters, zone=self._renderer.zone(request))
         if filters.since is None and filters.until is None and not filters.key:
             filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
         return seen_by(visitor, filters)
@@ -134,9 +158,14 @@ class ViewPages:
         shown = {
             "filters": filters,
             "spans": [
-                (days, address(replace(filters, since=today - timedelta(days), until=None, after=""))) for days in SPANS
+                (
+                    days,
+                    address(replace(filters, since=today - timedelta(days), until=None, after="")),
+                    filters.since == today - timedelta(days) and filters.until is None,
+                )
+                for days in SPANS
             ],
-            "value": tables.value,
+            "value": tables.worded(self.words(request)),
             "bars": tables.BARS,
             "shares": tables.SHARES,
             "numbers": tables.NUMBERS,
@@ -158,57 +187,6 @@ class ViewPages:
             return self.show(request, visitor, "tables", filters, values)
 
         return work
-
-    def _domains(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        part = self.part(request, tables.DOMAINS, filters, rows=1_000)
-        part = replace(part, rows=tables.worst_first(part.rows))
-        values = {"key": "menu.domains", "parts": [part], "fields": self._views["domains"].filters}
-        return self.show(request, visitor, "tables", filters, values)
-
-    def _domain(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        if not filters.domain:
-            return go("/domains")
-        own = self.part(request, tables.DOMAINS, replace(filters, after=""), rows=1_000)
-        days = self.part(request, tables.DAYS, replace(filters, after=""), rows=1_000)
-        parts = [self.part(request, table, replace(filters, after="")) for table in (tables.SENDERS, tables.SUBDOMAINS)]
-        reporters = self.part(request, tables.REPORTERS, replace(filters, after=""), rows=1_000)
-        sums = {name: sum(getattr(row, name) for row in own.rows) for name in ("messages", "passed", "reports")}
-        of_it = [row for row in own.rows if asdict(row)["domain"] == filters.domain.lower().rstrip(".")]
-        values = {
-            "domain": filters.domain,
-            "policy": asdict(of_it[0])["policy"] if of_it else "",
-            "sums": sums,
-            "reporters": len(reporters.rows),
-            "days": days,
-            "parts": [*parts, replace(reporters, rows=reporters.rows[:TOP_ROWS])],
-            "fields": ("domain", "since", "until", "source", "reporter"),
-        }
-        return self.show(request, visitor, "domain", filters, values | self._judged(request, filters))
-
-    def _judged(self, request: Request, filters: Filters) -> dict[str, object]:
-        """The plan and the classes of the senders, from all that is known, whichever days are shown."""
-        say = catalogue(self._renderer.words(request).language)
-        meant = Filters(domain=filters.domain, scope=filters.scope, limit=MAX_PAGE_ROWS)
-        plans = self._ask(self._views["plan"], meant).rows
-        sources = self._ask(self._views["sources"], meant).rows if plans else ()
-        card = next((make_card(row, say) for row in plans if isinstance(row, PlanRow)), None)
-        badges = make_badges((row for row in sources if isinstance(row, JudgedSource)), say)
-        query = address(meant)
-        return {"card": card, "value": tables.judged_value(badges), "plan_json": f"/api/v1/plan?{query}"}
-
-    def _report(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        view = self._views["report"]
-        found = self._ask(view, fit(view, replace(filters, limit=ROWS)))
-        if not found.rows:
-            return self._renderer.page(request, "problem", visitor, {"key": "problem.no_report", "detail": ""}, 404)
-        detail = asdict(found.rows[0])
-        after = f"/report?{address(Filters(key=filters.key, after=found.after))}" if found.after else ""
-        query = address(Filters(key=filters.key))
-        part = Part(tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}")
-        return self.show(request, visitor, "report", filters, {"report": detail, "parts": [part], "query": query})
 
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         """As a file, never as a page: it is what strangers wrote."""
@@ -265,14 +243,16 @@ def fit(view: View, filters: Filters) -> Filters:
 
 def address(filters: Filters) -> str:
     """The query of an address; the scope is never in it."""
-    chosen = {name: getattr(filters, name) for name in (*NARROWING, "after")}
+    chosen = {SPELLED[name]: getattr(filters, name) for name in (*NARROWING, "after")}
+    if filters.zone != Filters().zone:
+        chosen["zone"] = filters.zone
     return urlencode({name: value for name, value in chosen.items() if value})
 
 
 def link(row: Struct, column: str, filters: Filters) -> str:
     """Where a cell leads."""
     found = getattr(row, column, "")
-    kept = Filters(since=filters.since, until=filters.until)
+    kept = Filters(since=filters.since, until=filters.until, zone=filters.zone)
     if not found:
         return ""
     if column == "domain":
@@ -281,4 +261,4 @@ def link(row: Struct, column: str, filters: Filters) -> str:
         return f"/reports?{address(replace(kept, reporter=found))}"
     if column == "source_ip":
         return f"/sources?{address(replace(kept, source=found))}"
-    return f"/report?{address(Filters(key=found))}" if column == "report_key" else ""
+    return f"/report?{address(Filters(key=found, zone=filters.zone))}" if column == "report_key" else ""

@@ -35,6 +35,11 @@ class Words:
         text = self._catalogue[key]
         return text.format(**values) if values else text
 
+    def number(self, key: str, count: int, **values: object) -> str:
+        """A text with a `{count}`; that of one is another, in languages that know the difference."""
+        shown = f"{count:,}"
+        return self(f"{key}_one" if count == 1 and f"{key}_one" in self._catalogue else key, count=shown, **values)
+
     def maybe(self, key: str, otherwise: str) -> str:
         """Likewise; what has no word (a value of DNS, say) stands for itself."""
         return self._catalogue.get(key, otherwise)

@@ -18,9 +18,10 @@ LANGUAGES = ("en", "ja")
 class Catalogue:
     """The sentences of a language."""
 
-    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
-        """`texts` by kind (class, evidence, step, why, remedy) and code."""
+    def __init__(self, texts: Mapping[str, Mapping[str, str]], language: str = "en") -> None:
+        """`texts` by kind (class, evidence, step, why, remedy, finding, watch) and code."""
         self.texts = texts
+        self.language = language
 
     def say(self, kind: str, code: str, values: Mapping[str, Value] | None = None) -> str:
         """The sentence of a code, with its values; a code without a sentence is shown as it is."""
@@ -33,11 +34,8 @@ class Catalogue:
 
     def _worded(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """Values that are words of ours, in the language."""
-        words = self.texts["word"]
-        return {
-            name: words.get(str(value), value) if name in {"kind", "listed", "reason"} else value
-            for name, value in values.items()
-        }
+        words = {"class": self.texts["class"], **dict.fromkeys(("kind", "listed", "reason"), self.texts["word"])}
+        return {name: words.get(name, {}).get(str(value), value) for name, value in values.items()}
 
 
 class _Values(dict[str, Value]):
@@ -52,4 +50,4 @@ def catalogue(language: str) -> Catalogue:
     """Of a language tag such as `ja` or `ja_JP.UTF-8`; English where it is not known."""
     tag = language[:2].lower()
     name = tag if tag in LANGUAGES else "en"
-    return Catalogue(tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8")))
+    return Catalogue(tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8")), name)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, R, page
+from inalign.store.queries.view import Answer, Order, Question, R, columns, page
 
 
 class FailureGroupRow(Struct, frozen=True):
@@ -33,8 +33,8 @@ def failures(engine: Engine, filters: Filters) -> Answer[FailureGroupRow]:
     sql = (
         "SELECT t.domain AS domain, t.source_ip AS source_ip, max(t.country) AS country, max(t.as_name) AS as_name, "
         "t.auth_failure AS auth_failure, t.header_from AS header_from, count(*) AS reports, "
-        "sum(t.incidents) AS incidents, count(DISTINCT t.reporter) AS reporters, min(t.day) AS first_day, "
-        f"max(t.day) AS last_day FROM failures AS t WHERE {where} "
+        "sum(t.incidents) AS incidents, count(DISTINCT t.reporter) AS reporters, min(t.slot) AS first_day, "
+        f"max(t.slot) AS last_day FROM failures AS t WHERE {where} "
         "GROUP BY t.domain, t.source_ip, t.auth_failure, t.header_from"
     )
     keys = (Order("domain"), Order("source_ip"), Order("auth_failure"), Order("header_from"))
@@ -51,6 +51,8 @@ class FailureRow(Struct, frozen=True):
     arrived_at: datetime | None
     reporter: str
     source_ip: str
+    host: str
+    """Its reverse name, where it was looked up and leads back."""
     country: str
     as_name: str
     auth_failure: str
@@ -61,6 +63,8 @@ class FailureRow(Struct, frozen=True):
     display_name: str
     subject: str
     message_id: str
+    agent: str
+    """The software that made the report."""
     incidents: int
     sample: str
     """Header of the reported message."""
@@ -68,7 +72,14 @@ class FailureRow(Struct, frozen=True):
 
 def failure_reports(engine: Engine, filters: Filters) -> Answer[FailureRow]:
     """Failure reports one by one, newest first."""
-    return _single(engine, filters, "failures", FailureRow, ("arrived_at", "report_key"))
+    where, parameters = condition(filters)
+    sql = (
+        f"SELECT {columns(FailureRow, without=('host',))}, coalesce(n.name, '') AS host "
+        "FROM failures AS t LEFT JOIN (SELECT source_ip AS address, max(name) AS name FROM names GROUP BY source_ip) "
+        f"AS n ON n.address = t.source_ip WHERE {where}"
+    )
+    order = (Order("day", True), Order("arrived_at", True), Order("report_key"))
+    return page(engine, filters, Question(sql, parameters, FailureRow, order))
 
 
 class TlsRow(Struct, frozen=True):
@@ -89,13 +100,13 @@ def tls(engine: Engine, filters: Filters) -> Answer[TlsRow]:
     """TLS sessions by domain, policy and result."""
     where, parameters = condition(filters)
     kept = "t.domain AS domain, t.policy_type AS policy_type"
-    rest = "t.report_key AS report_key, t.reporter AS reporter, t.day AS day"
+    rest = "t.report_key AS report_key, t.reporter AS reporter, t.slot AS slot"
     of_policies = f"FROM tls_policies AS t WHERE {where}"
     of_failures = f"FROM tls_failures AS t WHERE {where}"
     sql = (
         "SELECT u.domain AS domain, u.policy_type AS policy_type, u.result_type AS result_type, "
         "sum(u.sessions) AS sessions, count(DISTINCT u.report_key) AS reports, "
-        "count(DISTINCT u.reporter) AS reporters, min(u.day) AS first_day, max(u.day) AS last_day FROM ("
+        "count(DISTINCT u.reporter) AS reporters, min(u.slot) AS first_day, max(u.slot) AS last_day FROM ("
         f"SELECT {kept}, 'successful' AS result_type, t.successful AS sessions, {rest} {of_policies} "
         f"UNION ALL SELECT {kept}, t.result_type AS result_type, t.sessions AS sessions, {rest} {of_failures} "
         f"UNION ALL SELECT {kept}, 'unexplained' AS result_type, t.failed AS sessions, {rest} {of_policies} "
@@ -147,7 +158,6 @@ def evaluations(engine: Engine, filters: Filters) -> Answer[EvaluationRow]:
 
 def _single(engine: Engine, filters: Filters, table: str, kind: type[R], keys: tuple[str, str]) -> Answer[R]:
     where, parameters = condition(filters)
-    columns = ", ".join(f"t.{name} AS {name}" for name in kind.__struct_fields__)
-    sql = f"SELECT {columns} FROM {table} AS t WHERE {where}"
+    sql = f"SELECT {columns(kind)} FROM {table} AS t WHERE {where}"
     order = (Order("day", True), Order(keys[0], True), Order(keys[1]))
     return page(engine, filters, Question(sql, parameters, kind, order))

@@ -7,15 +7,16 @@ called `t` in every question, so that no name of an answer hides one of their co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from inalign.errors import ParseError
 from inalign.store.columns import source_key
 from inalign.store.engine import Engine, Parameter, domain_parameters, same_or_below
+from inalign.store.zone import zone_of
 
 MAX_PAGE_ROWS = 10_000
 """In one answer; more are had by the cursor. A page of rows for a person is far shorter."""
@@ -23,7 +24,7 @@ MAX_NAMES = 100
 """Below a domain that are asked for one by one."""
 
 
-class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source_class": "class"}):
     """What is asked for; empty is everything."""
 
     domain: str = ""
@@ -31,11 +32,22 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: date | None = None
     until: date | None = None
     """Days, both included; a report belongs to the day of the midpoint of its span."""
+    zone: Annotated[
+        str,
+        Meta(
+            description="The time zone of days, such as Asia/Tokyo; those that are judged (sources, plan) and their "
+            "spans stay days of UTC"
+        ),
+    ] = "UTC"
     source: str = ""
     """An address, or a network in CIDR form."""
     reporter: str = ""
     source_class: str = ""
     """The class that a source was judged to be of."""
+    sender: str = ""
+    """A sender, as it is judged."""
+    search: str = ""
+    """What occurs in the name of a sender, in an address, a network, a reverse name."""
     key: str = ""
     """The key of one report."""
     action: str = ""
@@ -52,9 +64,12 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
 
 
+SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))
+"""How each filter is called in addresses, parameters and options."""
 GIVEN = ("scope", "personal")
 """Set by the server alone: what a question says of them is refused."""
-NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("limit", "after", *GIVEN))
+NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("zone", "limit", "after", *GIVEN))
+"""Those that leave rows out."""
 
 
 def is_visible(filters: Filters, domain: str) -> bool:
@@ -71,10 +86,10 @@ class Condition(NamedTuple):
 
 
 def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -> Condition:
-    """The rows of `t` that are meant. `clock` is a column of seconds that stands for the day where there is none;
+    """The rows of `t` that are meant. `clock` is a column of seconds that stands for the slot where there is none;
     `names` are the domains that the one asked for stands for, where these are known.
 
-    Raises `ParseError` for a source that is neither address nor network.
+    Raises `ParseError` for a source that is neither address nor network, and for a zone that is none.
     """
     parts, parameters = ["1 = 1"], dict[str, Parameter]()
     if filters.domain:
@@ -92,12 +107,17 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
             seen.append(same_or_below("t.domain", f"scope_{place}"))
             parameters |= domain_parameters(name, f"scope_{place}")
         parts.append(f"({' OR '.join(seen)})")
-    if filters.since is not None:
-        parts.append(f"t.{clock} >= :since" if clock else "t.day >= :since")
-        parameters["since"] = _seconds(filters.since) if clock else filters.since
-    if filters.until is not None:
-        parts.append(f"t.{clock} < :until" if clock else "t.day <= :until")
-        parameters["until"] = _seconds(filters.until, days=1) if clock else filters.until
+    zone = zone_of(filters.zone)
+    for name, sign, bound in (
+        ("since", ">=", None if filters.since is None else zone.start(filters.since)),
+        ("until", "<", None if filters.until is None else zone.end(filters.until)),
+    ):
+        if bound is not None:
+            parts.append(f"t.{clock or 'slot'} {sign} :{name}")
+            parameters[name] = bound
+            if not clock:  # how rows lie together
+                parts.append(f"t.day {sign[0]}= :{name}_day")
+                parameters[f"{name}_day"] = datetime.fromtimestamp(bound, UTC).date()
     for name in ("reporter", "action", "dmarc", "source_class"):
         if value := getattr(filters, name):
             parts.append(f"t.{name} = :{name}")
@@ -113,27 +133,26 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
 
 
 def counted(engine: Engine, filters: Filters) -> Condition:
-    """The same of records and rollups, with the domains looked up first among the reports, which are far fewer and
-    stay as long: engines compare whole names much faster than their ends. Raises what the engine raises, too.
+    """The same of records and rollups, with the domains looked up first. Raises what the engine raises, too."""
+    return condition(filters, names=names_of(engine, filters))
+
+
+def names_of(engine: Engine, filters: Filters) -> Sequence[str]:
+    """The domains that the one asked for stands for, as far as they are few. They are looked up among the reports,
+    which are far fewer than records and stay as long: engines compare whole names much faster than their ends.
     """
     if not filters.domain:
-        return condition(filters)
-    inside = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until))
+        return ()
+    inside = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until, zone=filters.zone))
     sql = f"SELECT DISTINCT t.domain FROM reports AS t WHERE {inside.sql} LIMIT {MAX_NAMES + 1}"
     names = [str(name) for (name,) in engine.query(sql, inside.parameters)]
-    return condition(filters, names=names if len(names) <= MAX_NAMES else ())
+    return names if len(names) <= MAX_NAMES else ()
 
 
 def one_of(column: str, name: str, values: Sequence[str]) -> Condition:
     """That a column has one of some values."""
     parameters: dict[str, Parameter] = {f"{name}_{place}": value for place, value in enumerate(values)}
     return Condition(f"{column} IN ({', '.join(f':{each}' for each in parameters)})" if values else "1 = 0", parameters)
-
-
-def _seconds(day: date, *, days: int = 0) -> int:
-    return int(
-        (datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days)).total_seconds()
-    )
 
 
 def _source(text: str) -> tuple[str, dict[str, Parameter]]:

@@ -13,6 +13,7 @@ from inalign.store.columns import COUNTERS
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.zone import zone_of
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
 PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"
@@ -24,6 +25,7 @@ SUMS_OF_RECORDS = (
     f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed, "
     f"sum(t.count) - {_QUARANTINE} - {_REJECT} AS none, {_QUARANTINE} AS quarantine, {_REJECT} AS reject"
 )
+DAYS = "min(t.slot) AS first_day, max(t.slot) AS last_day"
 _BY_ALIGNMENT = {
     name: (dkim, spf) for name, dkim, spf in (("by_both", "=", "="), ("by_dkim", "=", "<>"), ("by_spf", "<>", "="))
 } | {"by_neither": ("<>", "<>")}
@@ -66,7 +68,7 @@ def reporters(engine: Engine, filters: Filters) -> Answer[ReporterRow]:
         f"{PERCENTS} FROM (SELECT t.reporter AS reporter, count(*) AS reports, sum(t.flaw_count) AS flaws, "
         f"{_SUMS_OF_REPORTS}, sum(CASE WHEN t.end_at > 0 THEN 1 ELSE 0 END) AS timed, "
         "sum(CASE WHEN t.end_at > 0 THEN t.received_at - t.end_at ELSE 0 END) AS late, "
-        f"min(t.day) AS first_day, max(t.day) AS last_day FROM {table} GROUP BY t.reporter) AS summed"
+        f"{DAYS} FROM {table} GROUP BY t.reporter) AS summed"
     )
     return page(engine, filters, Question(sql, parameters, ReporterRow, (Order("messages", True), Order("reporter"))))
 
@@ -98,7 +100,7 @@ def domains(engine: Engine, filters: Filters) -> Answer[DomainRow]:
         f"SELECT *, {PERCENTS}, '' AS policy, '' AS subdomain_policy FROM ("
         "SELECT t.domain AS domain, max(t.org_domain) AS org_domain, count(*) AS reports, "
         f"count(DISTINCT t.reporter) AS reporters, {_SUMS_OF_REPORTS}, "
-        f"min(t.day) AS first_day, max(t.day) AS last_day FROM {table} GROUP BY t.domain) AS summed"
+        f"{DAYS} FROM {table} GROUP BY t.domain) AS summed"
     )
     answer = page(engine, filters, Question(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
     published = _published(engine, filters)
@@ -132,7 +134,7 @@ def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
     below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
     sql = (
         f"SELECT *, {PERCENTS}, '' AS policy FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
-        f"{_sums(filters)}, min(t.day) AS first_day, max(t.day) AS last_day "
+        f"{_sums(filters)}, {DAYS} "
         f"FROM {_table(filters)} AS t WHERE {where} AND {below} GROUP BY t.header_from, t.domain) AS summed"
     )
     order = (Order("messages", True), Order("header_from"), Order("domain"))
@@ -163,11 +165,18 @@ class DayRow(Struct, frozen=True):
 
 
 def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
-    """Messages by day."""
+    """Messages by day. Slots are summed first, of which there are few; what a day is, is asked of each of these."""
     where, parameters = counted(engine, filters)
+    names = ("messages", "passed", "none", "quarantine", "reject", *_BY_ALIGNMENT)
+    by_slot = (
+        f"SELECT t.slot AS slot, {_sums(filters)}, {_alignments(filters)} "
+        f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.slot"
+    )
+    number = zone_of(filters.zone).number("s.slot", filters.since, filters.until)
     sql = (
-        f"SELECT *, {PERCENTS} FROM (SELECT t.day AS day, {_sums(filters)}, {_alignments(filters)} "
-        f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.day) AS summed"
+        f"SELECT *, {PERCENTS} FROM (SELECT min(s.slot) AS day, "
+        f"{', '.join(f'sum(s.{name}) AS {name}' for name in names)} "
+        f"FROM ({by_slot}) AS s GROUP BY {number}) AS summed"
     )
     return page(engine, filters, Question(sql, parameters, DayRow, (Order("day"),)))
 
@@ -182,7 +191,7 @@ def _reports(filters: Filters) -> Condition:
     where, parameters = condition(filters)
     if not filters.source:
         return Condition(f"reports AS t WHERE {COUNTED} AND {where}", parameters)
-    keep = ["domain", "org_domain", "reporter", "day", "end_at", "received_at", "flaw_count"]
+    keep = ["domain", "org_domain", "reporter", "slot", "end_at", "received_at", "flaw_count"]
     return Condition(
         f"(SELECT {', '.join(f'r.{name} AS {name}' for name in keep)}, s.messages AS messages, s.passed AS passed, "
         "s.none AS none, s.quarantine AS quarantine, s.reject AS reject FROM reports AS r JOIN "
@@ -227,12 +236,36 @@ def _sum(counters: tuple[str, ...]) -> str:
 
 def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
     """p and sp of each domain as the newest report has them."""
-    where, parameters = condition(
-        Filters(domain=filters.domain, since=filters.since, until=filters.until, scope=filters.scope)
-    )
+    where, parameters = condition(replace(filters, source="", reporter=""))
     found = engine.query(
         f"SELECT t.domain, t.p, t.sp, max(t.end_at) AS newest FROM reports AS t WHERE {COUNTED} AND {where} "
         "GROUP BY t.domain, t.p, t.sp ORDER BY newest, t.p, t.sp",
         parameters,
     )
     return {str(domain): (str(p), str(sp)) for domain, p, sp, _ in found}
+
+
+class NewestRecord(Struct, frozen=True):
+    """The record of a domain as the newest report has it."""
+
+    p: str = ""
+    sp: str = ""
+    np: str = ""
+    discovery_method: str = ""
+
+
+def newest_records(engine: Engine, filters: Filters) -> dict[str, NewestRecord]:
+    """Of each domain as the newest report has it, and how the newest that tells it found it."""
+    where, parameters = condition(
+        Filters(domain=filters.domain, since=filters.since, until=filters.until, scope=filters.scope, zone=filters.zone)
+    )
+    sql = (
+        "SELECT t.domain, t.p, t.sp, t.np, t.discovery_method, max(t.end_at) AS newest FROM reports AS t "
+        f"WHERE {COUNTED} AND {where} GROUP BY t.domain, t.p, t.sp, t.np, t.discovery_method ORDER BY newest"
+    )
+    found: dict[str, NewestRecord] = {}
+    for domain, p, sp, np, method, _ in engine.query(sql, parameters):
+        before = found.get(str(domain), NewestRecord())
+        # Reporters by RFC 7489 tell no np and no method: what others said stays.
+        found[str(domain)] = NewestRecord(str(p), str(sp), str(np) or before.np, str(method) or before.discovery_method)
+    return found

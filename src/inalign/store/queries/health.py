@@ -7,11 +7,13 @@ from datetime import date
 from itertools import pairwise
 from statistics import median
 
+import msgspec
 from msgspec import Struct
 
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, page_of, typed_rows
+from inalign.store.zone import zone_of
 
 SILENT_RHYTHMS = 3
 """Days without a report, in medians of the gaps between reports, after which a reporter counts as silent."""
@@ -45,13 +47,21 @@ class _Day(Struct, frozen=True, gc=False):
 def health(engine: Engine, filters: Filters) -> Answer[HealthRow]:
     """Reporters: how regularly, how long silent, how flawed."""
     where, parameters = condition(filters)
-    sql = (
-        "SELECT t.reporter AS reporter, t.kind AS kind, t.day AS day, sum(t.flaw_count) AS flaws, count(*) AS reports "
+    by_slot = (
+        "SELECT t.reporter AS reporter, t.kind AS kind, t.slot AS slot, sum(t.flaw_count) AS flaws, "
+        "count(*) AS reports "
         f"FROM reports AS t WHERE t.is_counted AND t.kind IN ('aggregate', 'tls') AND {where} "
-        "GROUP BY t.reporter, t.kind, t.day ORDER BY reporter, kind, day"
+        "GROUP BY t.reporter, t.kind, t.slot"
+    )
+    zone = zone_of(filters.zone)
+    number = zone.number("s.slot", filters.since, filters.until)
+    sql = (
+        "SELECT s.reporter AS reporter, s.kind AS kind, min(s.slot) AS day, sum(s.flaws) AS flaws, "
+        f"sum(s.reports) AS reports FROM ({by_slot}) AS s GROUP BY s.reporter, s.kind, {number} "
+        "ORDER BY reporter, kind, day"
     )
     by_reporter: defaultdict[tuple[str, str], list[_Day]] = defaultdict(list)
-    for row in typed_rows(engine.query(sql, parameters), _Day):
+    for row in typed_rows(engine.query(sql, parameters), _Day, zone):
         by_reporter[row.reporter, row.kind].append(row)
     newest = max((days[-1].day for days in by_reporter.values()), default=date.min)
     rows = [_health(reporter, kind, days, newest) for (reporter, kind), days in by_reporter.items()]
@@ -94,15 +104,30 @@ class _Reasons(Struct, frozen=True, gc=False):
     last_day: date
 
 
+def overrides_by_reporter(engine: Engine, filters: Filters) -> dict[str, dict[str, int]]:
+    """Messages by reporter and type of reason; those with several are in each."""
+    where, parameters = condition(filters)
+    sql = (
+        "SELECT t.reporter, t.reasons, sum(t.count) FROM records AS t "
+        f"WHERE t.reasons <> '[]' AND {where} GROUP BY t.reporter, t.reasons"
+    )
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for reporter, reasons, messages in engine.query(sql, parameters):
+        of_it = found[str(reporter)]
+        for kind in dict.fromkeys(name for name, _ in msgspec.json.decode(str(reasons), type=list[tuple[str, str]])):
+            of_it[kind] = of_it.get(kind, 0) + int(str(messages))
+    return found
+
+
 def overrides(engine: Engine, filters: Filters) -> Answer[OverrideRow]:
     """Why reporters did not do what the policy asks."""
     where, parameters = condition(filters)
     sql = (
-        "SELECT t.reasons AS reasons, sum(t.count) AS messages, count(*) AS records, min(t.day) AS first_day, "
-        f"max(t.day) AS last_day FROM records AS t WHERE t.reasons <> '[]' AND {where} GROUP BY t.reasons"
+        "SELECT t.reasons AS reasons, sum(t.count) AS messages, count(*) AS records, min(t.slot) AS first_day, "
+        f"max(t.slot) AS last_day FROM records AS t WHERE t.reasons <> '[]' AND {where} GROUP BY t.reasons"
     )
     sums: dict[tuple[str, str], OverrideRow] = {}
-    for row in typed_rows(engine.query(sql, parameters), _Reasons):
+    for row in typed_rows(engine.query(sql, parameters), _Reasons, zone_of(filters.zone)):
         for reason in dict.fromkeys(row.reasons):
             old = sums.get(reason)
             sums[reason] = OverrideRow(

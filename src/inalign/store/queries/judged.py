@@ -5,13 +5,12 @@ judgement of each domain, whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from inalign.insight.gather import day_of
 from inalign.insight.names import judged_domain
 from inalign.insight.overview import (
     FORWARDER,
@@ -26,14 +25,15 @@ from inalign.insight.overview import (
     overview_row,
     worst_first,
 )
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.store.engine import Engine, Parameter, whole
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED
+from inalign.store.queries.unjudged import unjudged
 from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
+from inalign.store.zone import Zone, zone_of
 
-_DAY = 86_400
 _EPOCH = 719_163
 """The ordinal of 1970-01-01."""
 _ALL = "t.none + t.quarantine + t.reject"
@@ -83,6 +83,7 @@ class KeptPlan(Struct, frozen=True):
 
 _read_plan = msgspec.json.Decoder(PlanRow).decode
 _read_evidence = msgspec.json.Decoder(tuple[Mapping[str, str | int | float], ...]).decode
+_read_findings = msgspec.json.Decoder(tuple[FindingRow, ...]).decode
 _read_classes = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -139,17 +140,24 @@ def _plans(engine: Engine, host: str, filters: Filters) -> Answer[KeptPlan]:
     return page(engine, filters, question)
 
 
-def kept_overview(engine: Engine, host: str, filters: Filters, *, today: date) -> Answer[OverviewRow]:
-    """Worst first. Counts are those of the days asked for; state and plan come from all that is known."""
+def kept_overview(
+    engine: Engine, host: str, filters: Filters, *, today: date, families: Mapping[str, object]
+) -> Answer[OverviewRow]:
+    """Worst first. Counts are those of the days asked for; state and plan come from all that is known. `families` are
+    the domains that are judged, in time.
+    """
     of_domains = replace(filters, since=None, until=None, after="", limit=MAX_DOMAINS)
     plans = _plans(engine, host, of_domains).rows
     where, parameters = _of(engine, host, filters, clock="slot")
     where += f" AND t.{OF_NOW}"
-    sums = _sums(engine, where, parameters)
-    until = filters.until.toordinal() if filters.until else None
-    trends = _trends(engine, where, parameters, {row.domain: until or row.last_day.toordinal() for row in plans})
+    zone = zone_of(filters.zone)
+    sums = _sums(engine, where, parameters, zone)
+    ends = {
+        row.domain: filters.until or (sums[row.domain][1][1] if row.domain in sums else row.last_day) for row in plans
+    }
+    trends = _trends(engine, host, replace(filters, since=None), ends, zone)
     reporters = _reporters(engine, filters, [row.domain for row in plans])
-    rows = []
+    rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans))
     for row in plans:
         counts, days = sums.get(row.domain, (ClassSums(), (row.first_day, row.last_day)))
         rows.append(
@@ -173,7 +181,7 @@ MAX_DOMAINS = 100_000
 
 
 def _sums(
-    engine: Engine, where: str, parameters: Mapping[str, Parameter]
+    engine: Engine, where: str, parameters: Mapping[str, Parameter], zone: Zone
 ) -> dict[str, tuple[ClassSums, tuple[date, date]]]:
     """Of each domain that has messages, with their first and last day."""
     named = ", ".join(
@@ -182,25 +190,29 @@ def _sums(
     )
     sql = f"SELECT t.domain, min(t.slot), max(t.slot), {named} FROM judged_slots AS t WHERE {where} GROUP BY t.domain"
     return {
-        str(domain): (ClassSums(*map(whole, counts)), (_day(whole(first)), _day(whole(last))))
+        str(domain): (ClassSums(*map(whole, counts)), (zone.day(whole(first)), zone.day(whole(last))))
         for domain, first, last, *counts in engine.query(sql, parameters)
     }
 
 
 def _trends(
-    engine: Engine, where: str, parameters: Mapping[str, Parameter], last: Mapping[str, int]
+    engine: Engine, host: str, filters: Filters, last: Mapping[str, date], zone: Zone
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """The owner's mail of each domain, of the days up to one."""
+    where, parameters = _of(engine, host, filters, clock="slot")
     days = {domain: [[0, 0] for _ in range(TREND_DAYS)] for domain in last}
-    oldest = (min(last.values(), default=_EPOCH) - TREND_DAYS + 1 - _EPOCH) * _DAY
+    oldest = zone.start(min(last.values(), default=date.max) - timedelta(TREND_DAYS - 1))
     sql = (
-        f"SELECT t.domain, t.slot, sum({_ALL}), sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
-        f"WHERE {where} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, t.slot"
+        f"SELECT t.domain, {zone.number('t.slot')} AS number, sum({_ALL}), "
+        f"sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
+        f"WHERE {where} AND t.{OF_NOW} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, number"
     )
-    for domain, slot, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
+    for domain, number, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
         name = str(domain)
-        place = day_of(whole(slot)) - last.get(name, 0) + TREND_DAYS - 1
-        if name in days and 0 <= place < TREND_DAYS:
+        if name not in days:
+            continue
+        place = _EPOCH + whole(number) - last[name].toordinal() + TREND_DAYS - 1
+        if 0 <= place < TREND_DAYS:
             days[name][place][0] += whole(messages)
             days[name][place][1] += whole(passed)
     return {domain: tuple((messages, passed) for messages, passed in found) for domain, found in days.items()}
@@ -222,18 +234,23 @@ def kept_classes(engine: Engine, host: str, filters: Filters) -> Answer[ClassDay
     """By day."""
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
-        "SELECT t.slot, t.source_class, t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) "
-        f"FROM judged_slots AS t WHERE {where} AND t.{OF_NOW} GROUP BY t.slot, t.source_class, t.passes"
+        f"SELECT {zone_of(filters.zone).number('t.slot', filters.since, filters.until)} AS number, t.source_class, "
+        "t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) FROM judged_slots AS t "
+        f"WHERE {where} AND t.{OF_NOW} GROUP BY number, t.source_class, t.passes"
     )
     rows = list(class_days(_by_day(engine, sql, parameters)))
     return page_of(rows, lambda row: (row.day.isoformat(),), ClassDayRow, filters)
 
 
 def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[tuple[date, SlotSum]]:
-    for slot, source_class, passes, *counts in engine.query(sql, parameters):
-        at = whole(slot)
-        yield _day(at), SlotSum(at, str(source_class), bool(passes), *map(whole, counts))
+    for number, source_class, passes, *counts in engine.query(sql, parameters):
+        day = date.fromordinal(_EPOCH + whole(number))
+        yield day, SlotSum(0, str(source_class), bool(passes), *map(whole, counts))
 
 
-def _day(slot: int) -> date:
-    return date.fromordinal(day_of(slot))
+def kept_findings(engine: Engine, host: str, filters: Filters) -> Answer[FindingRow]:
+    """By domain, in the order in which insight tells them."""
+    where, parameters = _of(engine, host, filters)
+    asked = engine.query(f"SELECT t.findings FROM judged_domains AS t WHERE {where} AND t.findings <> '[]'", parameters)
+    rows = [row for (text,) in asked for row in _read_findings(str(text))]
+    return page_of(rows, lambda row: (row.domain, row.number), FindingRow, filters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from inalign.store.engine import Engine, Parameter
 from inalign.store.intake import raw_content
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, moment, page
+from inalign.store.queries.view import Answer, Order, Question, columns, moment, page
 
 Pairs = tuple[tuple[str, str], ...]
 Triples = tuple[tuple[str, str, str], ...]
@@ -140,28 +140,30 @@ def forged(engine: Engine, filters: Filters) -> Answer[ReportRow]:
 
 def _reports(engine: Engine, filters: Filters, which: str) -> Answer[ReportRow]:
     where, parameters = condition(filters)
-    columns = ", ".join(f"t.{name} AS {name}" for name in ReportRow.__struct_fields__)
-    sql = f"SELECT {columns} FROM reports AS t WHERE {which} AND {where}"
+    sql = f"SELECT {columns(ReportRow)} FROM reports AS t WHERE {which} AND {where}"
     order = (Order("day", True), Order("end_at", True), Order("report_key"))
     return page(engine, filters, Question(sql, parameters, ReportRow, order))
 
 
 def report(engine: Engine, filters: Filters) -> Answer[ReportDetail]:
     """One report: its row, records, flaws and conflicts. No row where the key is of none."""
-    one: dict[str, Parameter] = {"key": filters.key}
-    names = [name for name in ReportDetail.__struct_fields__ if name not in ("rows", "conflicts")]
-    columns = ", ".join(f"t.{name} AS {name}" for name in names)
     where, seen = condition(Filters(key=filters.key, scope=filters.scope))
-    sql = f"SELECT {columns}, '' AS rows, '' AS conflicts FROM reports AS t WHERE {where}"
-    found = page(engine, Filters(limit=1), Question(sql, seen, ReportDetail, (Order("report_key"),))).rows
-    if not found:
+    told = columns(ReportDetail, without=("rows", "conflicts"))
+    sql = f"SELECT {told}, '' AS rows, '' AS conflicts FROM reports AS t WHERE {where}"
+    found = page(engine, replace(filters, limit=1, after=""), Question(sql, seen, ReportDetail, (Order("report_key"),)))
+    if not found.rows:
         return Answer(())
-    (detail,) = found
-    span = " AND t.day = :day AND t.domain = :domain"  # how records are sorted
-    columns = ", ".join(f"t.{name} AS {name}" for name in RecordRow.__struct_fields__)
-    sql = f"SELECT {columns} FROM records AS t WHERE t.report_key = :key{span}"
-    where_it_is: dict[str, Parameter] = {**one, "day": detail.day, "domain": detail.domain}
-    records = page(engine, filters, Question(sql, where_it_is, RecordRow, (Order("row"),)))
+    (detail,) = found.rows
+    # How records are sorted; their day is that of UTC, a day off at most.
+    span = " AND t.day >= :before AND t.day <= :behind AND t.domain = :domain"
+    sql = f"SELECT {columns(RecordRow)} FROM records AS t WHERE t.report_key = :key{span}"
+    one: dict[str, Parameter] = {
+        "key": filters.key,
+        "before": detail.day - timedelta(days=1),
+        "behind": detail.day + timedelta(days=1),
+        "domain": detail.domain,
+    }
+    records = page(engine, filters, Question(sql, one, RecordRow, (Order("row"),)))
     others = conflicts(engine, Filters(key=filters.key, scope=filters.scope))
     whole = replace(detail, rows=tuple(records.rows), conflicts=tuple(others.rows))
     return Answer((whole,), records.after)
@@ -224,7 +226,6 @@ def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
 def conflicts(engine: Engine, filters: Filters) -> Answer[ConflictRow]:
     """Other contents under the key of a stored report: not counted."""
     where, parameters = condition(filters, clock="received_at")
-    columns = ", ".join(f"t.{name} AS {name}" for name in ConflictRow.__struct_fields__)
-    sql = f"SELECT {columns} FROM conflicts AS t WHERE {where}"
+    sql = f"SELECT {columns(ConflictRow)} FROM conflicts AS t WHERE {where}"
     order = (Order("received_at", True), Order("report_key"), Order("content_digest"))
     return page(engine, filters, Question(sql, parameters, ConflictRow, order))

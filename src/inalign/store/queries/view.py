@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from inalign.errors import ParseError
 from inalign.store.engine import Engine, Parameter, Row
-from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
+from inalign.store.zone import Zone, zone_of
 
 MAX_CURSOR = 8_192
 """Characters: the sort keys of one row."""
@@ -49,9 +50,11 @@ class View(NamedTuple):
 
     def check(self, filters: Filters) -> None:
         """Raises `ParseError` for what cannot be honoured: nothing is left out silently."""
+        zone_of(filters.zone)
         for name in NARROWING:
             if getattr(filters, name) and name not in self.filters:
-                raise ParseError(f"{name}: {self.name} cannot be narrowed by it, but by {', '.join(self.filters)}")
+                others = ", ".join(SPELLED[each] for each in self.filters)
+                raise ParseError(f"{SPELLED[name]}: {self.name} cannot be narrowed by it, but by {others}")
         if not 1 <= filters.limit <= MAX_PAGE_ROWS:
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
         if "key" in self.filters and "domain" not in self.filters and not filters.key:
@@ -66,7 +69,10 @@ class Order(NamedTuple):
 
 
 class Question(NamedTuple, Generic[R_co]):
-    """An SQL text with a column for each field of its rows, and what these are sorted by."""
+    """An SQL text with a column for each field of its rows, and what these are sorted by.
+
+    Where a row has a day, the text has a slot of it.
+    """
 
     sql: str
     parameters: Mapping[str, Parameter]
@@ -88,7 +94,14 @@ def page(engine: Engine, filters: Filters, question: Question[R]) -> Answer[R]:
     if len(found) > filters.limit:
         last = dict(zip(names, rows[-1], strict=True))
         after = encode_cursor(kind, [last[each.column] for each in order])
-    return Answer(typed_rows(rows, kind), after)
+    return Answer(typed_rows(rows, kind, zone_of(filters.zone)), after)
+
+
+def columns(kind: type[Struct], without: Sequence[str] = ()) -> str:
+    """The columns of `t` of which rows are made; for its day the slot."""
+    hints = get_type_hints(kind)
+    names = [name for name in kind.__struct_fields__ if name not in without]
+    return ", ".join(f"t.{'slot' if hints[name] is date else name} AS {name}" for name in names)
 
 
 def page_of(
@@ -105,9 +118,7 @@ def page_of(
 
 def _behind(after: str, kind: type[Struct], order: Sequence[Order]) -> tuple[str, dict[str, Parameter]]:
     hints = get_type_hints(kind)
-    kinds = tuple(
-        date if hints[each.column] is date else int if _is_whole(hints[each.column]) else str for each in order
-    )
+    kinds = tuple(int if _is_whole(hints[each.column]) else str for each in order)
     keys = decode_cursor(after, kind, kinds)
     parameters: dict[str, Parameter] = {f"after_{place}": key for place, key in enumerate(keys)}
     sql = ""
@@ -119,14 +130,16 @@ def _behind(after: str, kind: type[Struct], order: Sequence[Order]) -> tuple[str
 
 
 def _is_whole(hint: object) -> bool:
-    """Times are whole numbers in the tables."""
-    return hint is int or datetime in get_args(hint)
+    """Times are whole numbers in the tables, and days are slots."""
+    return hint in (int, date) or datetime in get_args(hint)
 
 
-def typed_rows(rows: Sequence[Row], kind: type[R]) -> list[R]:
-    """Rows as structs: a time is None where it was not told, and a list is read from its JSON."""
+def typed_rows(rows: Sequence[Row], kind: type[R], zone: Zone) -> list[R]:
+    """Rows as structs: a day is that of a slot (or one of UTC, as it is), a time None where it was not told, a list is
+    read from its JSON.
+    """
     hints = get_type_hints(kind)
-    makers = [_maker(hints[name]) for name in kind.__struct_fields__]
+    makers = [_maker(hints[name], zone) for name in kind.__struct_fields__]
     changed = [(place, make) for place, make in enumerate(makers) if make is not None]
     made = []
     for row in rows:
@@ -137,7 +150,9 @@ def typed_rows(rows: Sequence[Row], kind: type[R]) -> list[R]:
     return made
 
 
-def _maker(hint: object) -> Callable[[object], object] | None:
+def _maker(hint: object, zone: Zone) -> Callable[[object], object] | None:
+    if hint is date:
+        return lambda slot: slot if isinstance(slot, date) else zone.day(int(str(slot)))
     if isinstance(hint, UnionType) and datetime in get_args(hint):
         return moment
     if get_origin(hint) is tuple:

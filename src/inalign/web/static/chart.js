@@ -1,46 +1,56 @@
 "use strict";
-// Stacked columns of days. The numbers are in the page; without this script the table below tells them.
+// Stacked columns of days, drawn over the figure that the server drew; the numbers are in the page.
 (() => {
-  const place = document.querySelector(".chart");
+  const figure = document.getElementById("days");
+  const place = figure && figure.querySelector(".chart");
   if (!place || !window.echarts) return;
-  const names = place.dataset.legend.split("|");
-  const rows = place.dataset.days.split(";").map((row) => row.split(" "));
-  const sums = rows.map((row) => row.slice(1).reduce((sum, each) => sum + Number(each), 0));
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  let percent = false;
+  const told = JSON.parse(place.dataset.chart);
+  const kinds = { classes: ["--good", "--blue", "--orange", "--ash"], outcomes: ["--pale", "--orange", "--red"] };
+  let of = place.dataset.of, shape = place.dataset.show;
   let chart = null;
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const draw = () => {
-    const text = colour("--text");
-    const colours = ["--good", "--blue", "--grey", "--orange"].map(colour);
-    place.classList.add("drawn");
+    const { days, counts, marks } = told[of];
+    const names = place.dataset[of].split("|");
+    const percent = shape === "percent";
+    const text = colour("--faint");
+    const part = (row, at) => percent ? Math.round(1000 * row[at] / (row.reduce((sum, each) => sum + each, 0) || 1)) / 10 : row[at];
     chart ??= echarts.init(place, null, { renderer: "svg" });
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      aria: { enabled: true, decal: { show: true } },
-      legend: { textStyle: { color: text }, bottom: 0 },
-      tooltip: { trigger: "axis", renderMode: "richText" },
-      grid: { left: 8, right: 8, top: 16, bottom: 40, containLabel: true },
-      xAxis: { type: "category", data: rows.map((row) => row[0]), axisLabel: { color: text } },
-      yAxis: { type: "value", splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : null } },
+      aria: { enabled: true },
+      legend: { textStyle: { color: colour("--text") }, bottom: 0, left: 0, itemWidth: 12, itemHeight: 12, icon: "roundRect" },
+      tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" }, valueFormatter: (value) => percent ? value + "%" : value.toLocaleString() },
+      grid: { left: 4, right: 8, top: 12, bottom: 56, containLabel: true },
+      xAxis: { type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: colour("--line") } }, axisLabel: { color: text, hideOverlap: true } },
+      yAxis: { type: "value", splitNumber: 4, splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : (value) => value.toLocaleString() } },
       series: names.map((name, at) => ({
-        name, type: "bar", stack: "all", itemStyle: { color: colours[at] }, barMaxWidth: 40,
-        data: rows.map((row, day) => percent ? Math.round(1000 * row[at + 1] / (sums[day] || 1)) / 10 : Number(row[at + 1])),
+        name, type: "bar", stack: "all", itemStyle: { color: colour(kinds[of][at]) }, barMaxWidth: 36, barCategoryGap: "20%",
+        data: counts.map((row) => part(row, at)),
+        markLine: at || !marks.length ? undefined : { symbol: "none", silent: true, label: { show: false }, lineStyle: { color: colour("--text"), type: "dashed" }, data: marks.map(([day]) => ({ xAxis: day })) },
       })),
     }, true);
   };
-  const buttons = document.querySelectorAll("[data-show]");
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      percent = button.dataset.show === "percent";
-      for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+  for (const link of figure.querySelectorAll(".switch a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      of = link.dataset.of ?? of;
+      shape = link.dataset.show ?? shape;
+      const address = new URL(location.href);
+      address.searchParams.set("of", of);
+      address.searchParams.set("show", shape);
+      history.replaceState(null, "", address);
+      for (const each of figure.querySelectorAll(".switch a")) {
+        if ((each.dataset.of ?? each.dataset.show) === (each.dataset.of ? of : shape)) each.setAttribute("aria-current", "true");
+        else each.removeAttribute("aria-current");
+      }
       draw();
     });
   }
-  document.querySelector("[data-switch]").hidden = false;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  addEventListener("resize", () => chart.resize());
-  addEventListener("beforeprint", () => chart.resize({ width: 640 }));
-  addEventListener("afterprint", () => chart.resize({ width: "auto" }));
+  place.hidden = false;
+  figure.classList.add("drawn");
   draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  new ResizeObserver(() => chart.resize()).observe(place);
 })();

@@ -1,0 +1,123 @@
+"""What pages draw and compare by themselves: columns, sparklines, stairs, and changes of a record."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from inalign.store.queries.published import PublishedRow
+from inalign.web.drawing import Bar, countries, country_name, shade, sparkline, stacked
+from inalign.web.readiness import STAIRS, goal, stairs
+from inalign.web.records import as_text, changes
+
+DAY = date(2026, 11, 1)
+ROW = PublishedRow("example.com", "none", "none", "", "r", "r", 100, "", DAY, DAY, 9, 3)
+
+
+def test_days_without_a_row_are_empty_columns() -> None:
+    plot = stacked(("a", "b"), [(DAY, (3, 1)), (DAY.replace(day=4), (0, 8))])
+    assert [(each.day.day, each.counts) for each in plot.columns] == [
+        (1, (3, 1)),
+        (2, (0, 0)),
+        (3, (0, 0)),
+        (4, (0, 8)),
+    ]
+    assert plot.ticks[0] == (8.0, 0.0)
+    assert plot.columns[3].bars == (Bar("b", 0.0, 100.0),)
+    assert plot.days == (DAY, DAY.replace(day=3), DAY.replace(day=4))
+
+
+def test_a_span_of_years_has_no_empty_columns() -> None:
+    assert len(stacked(("a",), [(DAY.replace(year=2000), (1,)), (DAY, (1,))]).columns) == 2
+
+
+@given(st.lists(st.lists(st.integers(0, 10**12), min_size=4, max_size=4), max_size=5), st.booleans())
+def test_bars_stay_within_the_figure(rows: list[list[int]], percent: bool) -> None:
+    days = [(DAY.replace(day=place + 1), counts) for place, counts in enumerate(rows)]
+    plot = stacked(("a", "b", "c", "d"), days, percent=percent)
+    for column in plot.columns:
+        assert sum(each.height for each in column.bars) <= 100.1
+        assert all(0 <= each.y <= 100 for each in column.bars)
+        if percent and any(column.counts):
+            assert sum(each.height for each in column.bars) == pytest.approx(100, abs=0.1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=30))
+def test_failing_mail_is_seen_in_a_sparkline(found: list[tuple[int, int]]) -> None:
+    trend = [(max(each), min(each)) for each in found]
+    shown = {each.x // 4: each for each in sparkline(trend)}
+    for place, (messages, passed) in enumerate(trend):
+        assert (place in shown) is (messages > 0)
+        if messages:
+            assert (shown[place].failed > 0) is (messages > passed)
+            assert shown[place].passed + shown[place].failed <= 24.2
+
+
+@pytest.mark.parametrize(
+    ("policy", "testing", "step", "ready", "marks"),
+    [
+        ("", False, "quarantine_test", True, "later next later later later"),
+        ("none", False, "fix", False, "now later later later later"),
+        ("none", False, "quarantine_test", True, "now next later later later"),
+        ("none", False, "park", True, "now later later later next"),
+        ("quarantine", True, "quarantine", True, "done now next later later"),
+        ("quarantine", False, "hold", False, "done done now later later"),
+        ("reject", True, "reject", True, "done done done now next"),
+        ("reject", False, "hold", True, "done done done done now"),
+        ("<b>", False, "new_step", True, "later later later later later"),
+    ],
+)
+def test_the_present_and_the_next_stair_are_marked(
+    policy: str, testing: bool, step: str, ready: bool, marks: str
+) -> None:
+    found = stairs(policy, step, testing=testing, ready=ready)
+    assert tuple(each.name for each in found) == STAIRS
+    assert " ".join(each.mark for each in found) == marks
+
+
+def test_the_goal_is_the_policy_after_the_published_one() -> None:
+    assert [goal(policy, testing=False) for policy in ("", "none", "quarantine", "reject")] == [
+        "p=quarantine", "p=quarantine", "p=reject", "p=reject",
+    ]  # fmt: skip
+    assert goal("quarantine", testing=True) == "p=quarantine"
+
+
+def test_a_change_is_what_several_reporters_saw_anew() -> None:
+    later = replace(ROW, p="reject", sp="reject", first_day=DAY.replace(day=9))
+    told_more = replace(ROW, np="none", testing="n", first_day=DAY.replace(day=5))
+    odd = replace(ROW, adkim="s", first_day=DAY.replace(day=7), reporters=1)
+    below = replace(later, domain="x.example.com")
+    rows = [later, odd, told_more, ROW, below]
+    assert changes("example.com", rows) == [(DAY.replace(day=9), "p=reject")]
+    assert changes("example.com", [ROW]) == []
+    assert changes("example.com", []) == []
+
+
+def test_one_reporter_is_believed_where_there_is_no_other() -> None:
+    rows = [replace(ROW, reporters=1), replace(ROW, p="reject", reporters=1, first_day=DAY.replace(day=2))]
+    assert changes("example.com", rows) == [(DAY.replace(day=2), "p=reject sp=none")]
+
+
+def test_a_record_in_short_leaves_defaults_away() -> None:
+    row = replace(ROW, p="quarantine", sp="none", np="reject", aspf="s", testing="y", pct=0)
+    assert as_text(row) == "p=quarantine sp=none np=reject aspf=s t=y pct=0"
+    assert as_text(ROW) == "p=none"
+
+
+def test_countries_have_names_and_places() -> None:
+    assert country_name("JP", "ja", "?") == "日本"
+    assert country_name("JP", "en", "?") == "Japan"
+    assert (country_name("", "en", "?"), country_name("XX", "en", "?")) == ("?", "XX")
+    known = countries()
+    assert len(known) > 240
+    assert known["SG"].path == ""
+    assert known["SG"].x
+    assert all(set(each.path) <= set("Mlz0123456789.- ") for each in known.values())
+
+
+def test_darker_countries_send_more() -> None:
+    assert [shade(share) for share in (1.0, 0.6, 0.3, 0.1, 0.01)] == [1, 1, 2, 3, 4]
