@@ -69,6 +69,7 @@ def make_app(
     renderer = Renderer(MENU, zone=options.zone, https=https)
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
+    incidents = IncidentsPage(gate, renderer, endpoints, control)
 
     async def missing(request: Request, _problem: Exception) -> Response:
         return renderer.page(request, "problem", None, {"key": "problem.no_page", "detail": ""}, 404)
@@ -78,10 +79,10 @@ def make_app(
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
-        *HomePage(renderer, pages, endpoints).routes(),
-        *DomainPage(renderer, pages, endpoints).routes(),
+        *HomePage(renderer, pages, endpoints, incidents.on_top).routes(),
+        *DomainPage(renderer, pages, endpoints, incidents.on_top).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
-        *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *incidents.routes(),
         *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
