@@ -34,6 +34,8 @@ HOUR = 7
 """Of the zone, from which on it goes out: people find it in the morning, not a telephone that rings at midnight."""
 MOST_LATE = 3
 """Missed periods that are made good after a long silence; who missed more wants the newest."""
+FIRST_SECONDS = 600.0
+"""From the start to the first look: reports that came while nobody was here are taken in first."""
 LOOK_SECONDS = 300.0
 """Between two looks at what is due."""
 RETRY_SECONDS = (300.0, 21_600.0)
@@ -76,6 +78,7 @@ class Summaries:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        await asyncio.sleep(FIRST_SECONDS)
         while True:
             await self.send_due()
             await asyncio.sleep(LOOK_SECONDS)
@@ -100,7 +103,10 @@ class Summaries:
         sent = 0
         for period in due(record.period, wanted.kind, today):
             try:
-                told = await self._send(wanted, period, recipient, today)
+                document = await asyncio.to_thread(self.make, wanted, period, today)
+                if document.is_empty and not record.period:
+                    return sent  # nothing has come yet: that is no news to begin with
+                told = await self._send(wanted, document, period, recipient)
             except Exception as problem:
                 if not isinstance(problem, Error):
                     log.exception("a report cannot be made")
@@ -116,9 +122,8 @@ class Summaries:
             sent += 1
         return sent
 
-    async def _send(self, wanted: Wanted, period: Period, recipient: str, today: date) -> str:
+    async def _send(self, wanted: Wanted, document: Document, period: Period, recipient: str) -> str:
         """Returns what was left out."""
-        document = await asyncio.to_thread(self.make, wanted, period, today)
         pdf, told = None, ""
         if wanted.pdf:
             try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from inalign import summaries as summaries_module
 from inalign.errors import SettingsError
 from inalign.insight.period import Period, PeriodKind, parse_period
 from inalign.posting import check_summaries, make_summaries
@@ -69,6 +70,7 @@ class Post:
         self.made: list[tuple[str, str]] = []
         self.sent: list[tuple[str, bytes]] = []
         self.trouble: Exception | None = None
+        self.is_empty = False
         self.path = folder / "control.sqlite"
         self.control = Control(self.path)
         self.wanted = wanted
@@ -77,7 +79,7 @@ class Post:
     def make(self, wanted: Wanted, period: Period, today: date) -> Document:
         assert abs(today - datetime.fromtimestamp(self.now, UTC).date()) <= timedelta(1)
         self.made.append((wanted.subject, period.name))
-        return document("month", wanted.language)
+        return replace(document("month", wanted.language), is_empty=self.is_empty)
 
     async def send(self, message: bytes, recipient: str) -> None:
         if self.trouble is not None:
@@ -234,7 +236,21 @@ def test_the_pdf_is_attached_where_it_is_wanted(post: Callable[..., Post], monke
     assert b"application/pdf" in mine.sent[0][1]
 
 
-def test_it_runs_until_it_is_cancelled(post: Callable[..., Post]) -> None:
+def test_nothing_to_tell_is_no_first_report_but_later_it_is_news(post: Callable[..., Post]) -> None:
+    mine = post(wanted())
+    mine.is_empty = True
+    assert mine.look() == 0
+    assert not sent_summaries(mine.control)
+    mine.is_empty = False
+    assert mine.look() == 1
+    mine.is_empty = True
+    mine.later(days=31)
+    assert mine.look() == 1
+
+
+def test_it_runs_until_it_is_cancelled(post: Callable[..., Post], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert summaries_module.FIRST_SECONDS > 0  # what came while nobody was here is read first
+    monkeypatch.setattr(summaries_module, "FIRST_SECONDS", 0.0)
     mine = post(wanted())
     summaries = Summaries(
         wanted=mine.wanted, make=mine.make, send=mine.send, sender="r@example.com", control=mine.control, zone="UTC",

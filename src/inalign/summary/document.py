@@ -34,6 +34,8 @@ class Document:
     """Which ones, in a few words."""
     made: str
     sections: tuple[Section, ...]
+    is_empty: bool
+    """Nothing was reported in the period."""
     glossary_title: str
     glossary: tuple[tuple[str, str], ...]
 
@@ -53,6 +55,7 @@ def make_document(summary: Summary, words: Words) -> Document:
         domains=domains,
         made=words("title.made", day=words.day(summary.made), zone=summary.zone),
         sections=(*overview, *(_domain(each, summary, words) for each in shown)),
+        is_empty=not summary.now.messages,
         glossary_title=words("section.glossary"),
         glossary=words.glossary,
     )
