@@ -81,6 +81,7 @@ def make_app(
     renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
+    incidents = IncidentsPage(gate, renderer, endpoints, control)
 
     async def missing(request: Request, _problem: Exception) -> Response:
         if is_for_programs(request):
@@ -95,10 +96,10 @@ def make_app(
         *ReportPage(pages, endpoints).routes(),
         *ToldPages(pages, endpoints).routes(),
         *SenderPages(gate, pages, endpoints, control).routes(),
-        *HomePage(renderer, pages, endpoints).routes(),
-        *DomainPage(renderer, pages, endpoints).routes(),
+        *HomePage(renderer, pages, endpoints, incidents.on_top).routes(),
+        *DomainPage(renderer, pages, endpoints, incidents.on_top).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
-        *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *incidents.routes(),
         *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     if provider is not None:
