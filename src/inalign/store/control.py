@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 9
+VERSION = 10
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -60,6 +60,9 @@ _STEPS = {
         "CREATE TABLE outbox (channel TEXT, incident INTEGER, event TEXT, at REAL NOT NULL, "
         "PRIMARY KEY (channel, incident, event))",
         "CREATE TABLE channels (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
+    ),
+    10: (
+        "CREATE TABLE summaries (recipient TEXT, subject TEXT, record BLOB NOT NULL, PRIMARY KEY (recipient, subject))",
     ),
 }
 

@@ -29,6 +29,7 @@ from inalign.web.rendering import Renderer
 from inalign.web.report_page import ReportPage
 from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
+from inalign.web.summary_page import SummaryPage
 from inalign.web.told_pages import ToldPages
 from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
@@ -87,6 +88,7 @@ def make_app(
         *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
         *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
 

@@ -79,7 +79,7 @@ class DomainPage:
             return go(f"/domain?{address(replace(filters, domain=row.domain))}")
         t = self._renderer.words(request)
         say = catalogue(t.language)
-        meant = Filters(domain=filters.domain, scope=filters.scope)
+        meant = replace(filters, since=None, until=None)
         published = self._part(request, tables.PUBLISHED, meant)
         looked_up = self._part(request, tables.LOOKED_UP, meant)
         records = shown(

@@ -47,6 +47,7 @@ MENU = (
     Place("/failures", "menu.failures"),
     Place("/tls", "menu.tls"),
     Place("/incidents", "menu.incidents"),
+    Place("/summary", "menu.summary"),
     Place("/intake", "menu.intake"),
     Place("/milter", "menu.milter"),
 )

@@ -133,15 +133,20 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
 
 
 def counted(engine: Engine, filters: Filters) -> Condition:
-    """The same of records and rollups, with the domains looked up first among the reports, which are far fewer and
-    stay as long: engines compare whole names much faster than their ends. Raises what the engine raises, too.
+    """The same of records and rollups, with the domains looked up first. Raises what the engine raises, too."""
+    return condition(filters, names=names_of(engine, filters))
+
+
+def names_of(engine: Engine, filters: Filters) -> Sequence[str]:
+    """The domains that the one asked for stands for, as far as they are few. They are looked up among the reports,
+    which are far fewer than records and stay as long: engines compare whole names much faster than their ends.
     """
     if not filters.domain:
-        return condition(filters)
+        return ()
     inside = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until, zone=filters.zone))
     sql = f"SELECT DISTINCT t.domain FROM reports AS t WHERE {inside.sql} LIMIT {MAX_NAMES + 1}"
     names = [str(name) for (name,) in engine.query(sql, inside.parameters)]
-    return condition(filters, names=names if len(names) <= MAX_NAMES else ())
+    return names if len(names) <= MAX_NAMES else ()
 
 
 def one_of(column: str, name: str, values: Sequence[str]) -> Condition:
