@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
 NEAR = timedelta(days=30)
-TAGS = ("p", "sp", "np", "adkim", "aspf", "fo", "testing", "pct")
+TAGS = ("p", "sp", "np", "adkim", "aspf", "testing", "pct")
+"""Those that tell policies apart."""
 
 
 class Seen(Struct, frozen=True):
