@@ -16,6 +16,7 @@ from inalign.store.zone import zone_names
 from inalign.web import words
 from inalign.web.access import Visitor
 from inalign.web.assets import asset
+from inalign.web.tables import percent_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -135,10 +136,8 @@ class Shower:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value is not None else ""
 
     def percent(self, value: float) -> str:
-        """A share: small ones are not nothing, large ones not all."""
-        if 0 < value < 1:
-            return "<1%"
-        return ">99%" if 99 < value < 100 else f"{value:.0f}%"
+        """A share, in whole percents."""
+        return percent_of(value)
 
     def share(self, value: float) -> str:
         """A share where tenths matter."""

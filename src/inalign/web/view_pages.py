@@ -43,7 +43,6 @@ MAX_CSV_ROWS = 100_000
 MENU = (
     Place("/domains", "menu.domains"),
     Place("/sources", "menu.sources"),
-    Place("/subdomains", "menu.subdomains"),
     Place("/reporters", "menu.reporters"),
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
