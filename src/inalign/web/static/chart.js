@@ -1,7 +1,7 @@
 "use strict";
 // Stacked columns of days, drawn over the figure that the server drew; the numbers are in the page.
 (() => {
-  const figure = document.getElementById("days");
+  const figure = document.getElementById("chart");
   const place = figure && figure.querySelector(".chart");
   if (!place || !window.echarts) return;
   const told = JSON.parse(place.dataset.chart);
