@@ -27,6 +27,7 @@ from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.mailing import check_mail
 from inalign.milterd.listen import Address, InetAddress, listen, parse_address
+from inalign.posting import check_summaries, make_summaries
 from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.sourcing import make_sources, make_trust
@@ -158,7 +159,8 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Ke
         tokens = [read_secret(token) for token in push.tokens]
         route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
-    return [server.run() for server in servers]
+    posted = make_summaries(settings, path, views, keeper.engine, keeper.control)
+    return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
 def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
@@ -204,6 +206,7 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_directory(settings, path)
         check_mail(settings, path)
         check_alerts(settings, path)
+        check_summaries(settings, path)
         push = settings.intake.push
         if settings.web.listen:
             parse_address(settings.web.listen)

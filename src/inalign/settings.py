@@ -16,6 +16,7 @@ from inalign.settings_insight import InsightSettings
 from inalign.settings_intake import IntakeSettings
 from inalign.settings_mail import MailSettings
 from inalign.settings_store import EvaluationsSettings, StoreSettings
+from inalign.settings_summaries import SummarySettings
 from inalign.settings_web import WebSettings
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
@@ -460,6 +461,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Who to become after the sockets are bound, when started as root. Empty: stay who we are."),
     ] = ""
     group: Annotated[str, Meta(description="The group to become with it. Empty: the first group of the user.")] = ""
+    summaries: Annotated[
+        list[SummarySettings],
+        Meta(description="Weekly and monthly reports for people, sent as mail: docs/summary.md. Empty: none."),
+    ] = field(default_factory=list)
     milter: MilterSettings = field(default_factory=MilterSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     dkim: DkimSettings = field(default_factory=DkimSettings)

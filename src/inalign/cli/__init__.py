@@ -28,6 +28,7 @@ COMMANDS = {
     "sender": "Say for good what a source is: ours, a service, a forwarder, a spoofer.",
     "sign": "Sign a saved message.",
     "store": "Back up the store, restore it, make it smaller, purge a domain from it.",
+    "summary": "Make the weekly or monthly report for people: text, HTML, PDF or mail.",
     "up": "Start all of Inalign and say what to add to the mail server.",
     "user": "Who may use the pages: users, passwords, tokens.",
     "verify": "Authenticate saved messages and explain each step.",

@@ -11,6 +11,7 @@ from inalign.alerting import check_alerts
 from inalign.cli.configuration import config_option, load
 from inalign.daemon import addresses, authserv_id, warnings, workers
 from inalign.mailing import check_mail
+from inalign.posting import check_summaries
 from inalign.settings import Settings
 from inalign.settings_page import sample
 from inalign.signing import refuse, signing_faults
@@ -36,6 +37,7 @@ def check(config: Path | None) -> None:
     sources = make_sources(settings, path)
     check_mail(settings, path)
     check_alerts(settings, path)
+    check_summaries(settings, path)
     click.echo(f"{path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):

@@ -7,6 +7,7 @@ map, this program. A domain whose words are not those of now is stale.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
 from inalign.store.engine import StoreError, whole
-from inalign.store.facts import Told, facts_from, families_of, report_counts, told_of
+from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
 from inalign.store.surroundings import move_hosts
@@ -64,10 +65,14 @@ def at_present(judging: Judging) -> Present:
     counts = report_counts(judging.engine)
     families = families_of(counts)
     reports = {
-        domain: "+".join(f"{counts[name][0]}-{counts[name][1]}" for name in family)
+        domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
         for domain, family in families.items()
     }
     return Present(families, reports, names_seen(judging.engine, judging.host), Changes(judging.control))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def is_stale(judging: Judging, present: Present, domain: str, known: Kept | None) -> bool:
@@ -167,27 +172,32 @@ def settle(judging: Judging, domain: str = "") -> None:
     Where somebody judges in the background, that is so for all but what the owner said since, and a domain that was
     never judged. Where nobody does, all that is stale is judged now.
     """
+    if not _unsettled(judging, domain):
+        return
     with judging.lock:
-        known = kept(judging.engine, judging.host)
-        if judging.is_tended:
-            changes = Changes(judging.control)
-            meant = _meant(domain, known)
-            wanted = [name for name in meant if known[name].told != changes.overrides(name)]
-            if not wanted and (meant or not domain):
-                return
-            present = at_present(judging)
-            wanted = [name for name in wanted if name in present.families]
-            wanted = wanted or [name for name in _meant(domain, present.families) if name not in known]
-        else:
-            present = at_present(judging)
-            remove(judging.engine, judging.host, known.keys() - present.families.keys())
-            meant = _meant(domain, present.families)
-            due = judging.judge.look_ups.due(meant)
-            wanted = [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
-        for name in wanted:
-            judge_anew(
-                judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
-            )
+        present = at_present(judging)
+        for name in _unsettled(judging, domain):  # whoever was before us may have seen to it
+            if name in present.families:
+                judge_anew(
+                    judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
+                )
+            else:
+                remove(judging.engine, judging.host, [name])
+
+
+def _unsettled(judging: Judging, domain: str) -> list[str]:
+    """What is to be judged before anything is told of a domain."""
+    known = kept(judging.engine, judging.host)
+    if judging.is_tended:
+        changes = Changes(judging.control)
+        meant = _meant(domain, known)
+        told = [name for name in meant if known[name].told != changes.overrides(name)]
+        return told if meant or not domain else _meant(domain, judged_domains(judging.engine))
+    present = at_present(judging)
+    due = judging.judge.look_ups.due(present.families)
+    gone = known.keys() - present.families.keys()
+    meant = _meant(domain, present.families)
+    return sorted(gone) + [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
 
 
 def _meant(domain: str, judged: Collection[str]) -> list[str]:

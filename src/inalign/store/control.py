@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 9
+VERSION = 10
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -46,7 +46,7 @@ _STEPS = {
     4: (),
     5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
     6: (),
-    7: (),
+    7: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
     8: (
         "CREATE TABLE changes (what TEXT, domain TEXT, number INTEGER NOT NULL, PRIMARY KEY (what, domain))",
         "CREATE TABLE look_ups (domain TEXT PRIMARY KEY, at REAL NOT NULL)",
@@ -60,6 +60,9 @@ _STEPS = {
         "CREATE TABLE outbox (channel TEXT, incident INTEGER, event TEXT, at REAL NOT NULL, "
         "PRIMARY KEY (channel, incident, event))",
         "CREATE TABLE channels (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
+    ),
+    10: (
+        "CREATE TABLE summaries (recipient TEXT, subject TEXT, record BLOB NOT NULL, PRIMARY KEY (recipient, subject))",
     ),
 }
 

@@ -34,6 +34,8 @@ from inalign.store.queries.unjudged import unjudged
 from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
 from inalign.store.zone import Zone, zone_of
 
+_EPOCH = 719_163
+"""The ordinal of 1970-01-01."""
 _ALL = "t.none + t.quarantine + t.reject"
 _OWNERS = ", ".join(f"'{each}'" for each in OWNERS)
 _IS_OWN, _IS_FORWARDED = f"t.source_class IN ({_OWNERS})", f"t.source_class = '{FORWARDER}'"
@@ -153,7 +155,7 @@ def kept_overview(
     ends = {
         row.domain: filters.until or (sums[row.domain][1][1] if row.domain in sums else row.last_day) for row in plans
     }
-    trends = _trends(engine, where, parameters, ends, zone)
+    trends = _trends(engine, host, replace(filters, since=None), ends, zone)
     reporters = _reporters(engine, filters, [row.domain for row in plans])
     rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans))
     for row in plans:
@@ -194,20 +196,22 @@ def _sums(
 
 
 def _trends(
-    engine: Engine, where: str, parameters: Mapping[str, Parameter], last: Mapping[str, date], zone: Zone
+    engine: Engine, host: str, filters: Filters, last: Mapping[str, date], zone: Zone
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """The owner's mail of each domain, of the days up to one."""
+    where, parameters = _of(engine, host, filters, clock="slot")
     days = {domain: [[0, 0] for _ in range(TREND_DAYS)] for domain in last}
     oldest = zone.start(min(last.values(), default=date.max) - timedelta(TREND_DAYS - 1))
     sql = (
-        f"SELECT t.domain, t.slot, sum({_ALL}), sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
-        f"WHERE {where} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, t.slot"
+        f"SELECT t.domain, {zone.number('t.slot')} AS number, sum({_ALL}), "
+        f"sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
+        f"WHERE {where} AND t.{OF_NOW} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, number"
     )
-    for domain, slot, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
+    for domain, number, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
         name = str(domain)
         if name not in days:
             continue
-        place = (zone.day(whole(slot)) - last[name]).days + TREND_DAYS - 1
+        place = _EPOCH + whole(number) - last[name].toordinal() + TREND_DAYS - 1
         if 0 <= place < TREND_DAYS:
             days[name][place][0] += whole(messages)
             days[name][place][1] += whole(passed)
@@ -230,19 +234,18 @@ def kept_classes(engine: Engine, host: str, filters: Filters) -> Answer[ClassDay
     """By day."""
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
-        "SELECT t.slot, t.source_class, t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) "
-        f"FROM judged_slots AS t WHERE {where} AND t.{OF_NOW} GROUP BY t.slot, t.source_class, t.passes"
+        f"SELECT {zone_of(filters.zone).number('t.slot', filters.since, filters.until)} AS number, t.source_class, "
+        "t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) FROM judged_slots AS t "
+        f"WHERE {where} AND t.{OF_NOW} GROUP BY number, t.source_class, t.passes"
     )
-    rows = list(class_days(_by_day(engine, sql, parameters, zone_of(filters.zone))))
+    rows = list(class_days(_by_day(engine, sql, parameters)))
     return page_of(rows, lambda row: (row.day.isoformat(),), ClassDayRow, filters)
 
 
-def _by_day(
-    engine: Engine, sql: str, parameters: Mapping[str, Parameter], zone: Zone
-) -> Iterator[tuple[date, SlotSum]]:
-    for slot, source_class, passes, *counts in engine.query(sql, parameters):
-        at = whole(slot)
-        yield zone.day(at), SlotSum(at, str(source_class), bool(passes), *map(whole, counts))
+def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> Iterator[tuple[date, SlotSum]]:
+    for number, source_class, passes, *counts in engine.query(sql, parameters):
+        day = date.fromordinal(_EPOCH + whole(number))
+        yield day, SlotSum(0, str(source_class), bool(passes), *map(whole, counts))
 
 
 def kept_findings(engine: Engine, host: str, filters: Filters) -> Answer[FindingRow]:

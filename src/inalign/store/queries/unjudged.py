@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from inalign.insight.gather import day_of
 from inalign.insight.names import judged_domain
 from inalign.insight.overview import TREND_DAYS, OverviewRow
-from inalign.insight.result import DomainState, Step
+from inalign.insight.result import DomainState, Step, WhyCode
 from inalign.insight.rows import NextRow
 from inalign.store.engine import Engine, whole
 from inalign.store.queries.filters import Filters, condition, is_visible
 from inalign.store.queries.headlines import COUNTED
+from inalign.store.zone import zone_of
 
 
 def unjudged(
@@ -39,10 +39,14 @@ def unjudged(
             found[domain] = [
                 before[0] + messages, min(before[1], first), max(before[2], last), max(before[3], reporters),
             ]  # fmt: skip
-    return [_row(domain, *numbers) for domain, numbers in found.items()]
+    zone = zone_of(filters.zone)
+    return [
+        _row(domain, messages, (zone.day(first), zone.day(last)), reporters)
+        for domain, (messages, first, last, reporters) in found.items()
+    ]
 
 
-def _row(domain: str, messages: int, first: int, last: int, reporters: int) -> OverviewRow:
+def _row(domain: str, messages: int, days: tuple[date, date], reporters: int) -> OverviewRow:
     return OverviewRow(
         domain=domain,
         state=str(DomainState.COLLECTING),
@@ -57,11 +61,11 @@ def _row(domain: str, messages: int, first: int, last: int, reporters: int) -> O
         unwanted=0,
         unwanted_delivered=0,
         reporters=reporters,
-        first_day=date.fromordinal(day_of(first)),
-        last_day=date.fromordinal(day_of(last)),
+        first_day=days[0],
+        last_day=days[1],
         trend=((0, 0),) * TREND_DAYS,
         ready=False,
         parked=False,
-        next=NextRow(str(Step.COLLECT), None, (), ()),
+        next=NextRow(str(Step.COLLECT), None, (), ({"code": str(WhyCode.NOT_JUDGED)},)),
         blocking=0,
     )

@@ -1,0 +1,134 @@
+"""What a weekly or monthly report for people tells of domains: facts and codes, no sentences, nothing of persons.
+
+`flow.summary` asks for them, `inalign.summary` puts them into words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from msgspec import Struct
+
+from inalign.insight.period import Period
+from inalign.insight.rows import BlockingRow, NextRow, QuietRow
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """Messages of a period. What is neither own, forwarded nor unwanted is authenticated mail of others' servers."""
+
+    messages: int = 0
+    own: int = 0
+    """Of the owner and of services that he uses."""
+    own_passed: int = 0
+    forwarded: int = 0
+    """Passed on by others, and failing for it."""
+    unwanted: int = 0
+    """Not authenticated, and not known to be wanted by the owner."""
+    stopped: int = 0
+    """Of these, put into quarantine or refused, as reporters say."""
+
+    @property
+    def own_failed(self) -> int:
+        return self.own - self.own_passed
+
+    @property
+    def delivered(self) -> int:
+        """Unwanted mail that reached its recipients."""
+        return self.unwanted - self.stopped
+
+    @property
+    def own_percent(self) -> float | None:
+        """None without own mail."""
+        return 100 * self.own_passed / self.own if self.own else None
+
+
+class SummaryDay(Struct, frozen=True):
+    """Messages of a day in the four classes that add up to all of them."""
+
+    day: date
+    authenticated: int = 0
+    forwarded: int = 0
+    failing: int = 0
+    unwanted: int = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        return (self.authenticated, self.forwarded, self.failing, self.unwanted)
+
+
+class RecordChange(Struct, frozen=True):
+    """The DMARC record, as reporters first saw it on a day."""
+
+    day: date
+    before: str
+    after: str
+
+
+class NewSender(Struct, frozen=True, kw_only=True):
+    """A sender seen for the first time."""
+
+    sender: str
+    source_class: str
+    messages: int
+    first_day: date
+
+
+class Share(Struct, frozen=True):
+    """Messages of one of several: a country, a network, a reporter."""
+
+    name: str
+    messages: int
+
+
+class DomainSummary(Struct, frozen=True, kw_only=True):
+    """A domain in a period."""
+
+    domain: str
+    state: str = "no_data"
+    """As the page of domains has it."""
+    record: str = ""
+    """What its DMARC record asks for, as the newest report of the period has it."""
+    now: Figures = Figures()
+    before: Figures = Figures()
+    """Of the period before."""
+    days: tuple[SummaryDay, ...] = ()
+    next: NextRow | None = None
+    blocking: tuple[BlockingRow, ...] = ()
+    quiet: tuple[QuietRow, ...] = ()
+    changes: tuple[RecordChange, ...] = ()
+    new_senders: tuple[NewSender, ...] = ()
+    countries: tuple[Share, ...] = ()
+    """Where unwanted mail comes from, the most first; codes of ISO 3166."""
+    networks: tuple[Share, ...] = ()
+    reporters: tuple[Share, ...] = ()
+    """The largest ones."""
+    reporter_count: int = 0
+    last_day: date | None = None
+    """The newest that reports tell of, in the period."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a report tells."""
+
+    period: Period
+    zone: str
+    """Whose days these are."""
+    made: date
+    domains: tuple[DomainSummary, ...]
+    """Worst first."""
+
+    @property
+    def now(self) -> Figures:
+        return total(each.now for each in self.domains)
+
+    @property
+    def before(self) -> Figures:
+        return total(each.before for each in self.domains)
+
+
+def total(figures: Iterable[Figures]) -> Figures:
+    """Their sum."""
+    names = Figures.__struct_fields__
+    found = list(figures)
+    return Figures(**{name: sum(getattr(each, name) for each in found) for name in names})
