@@ -24,7 +24,7 @@
       tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" }, valueFormatter: (value) => percent ? value + "%" : value.toLocaleString() },
       grid: { left: 4, right: 8, top: 12, bottom: 56, containLabel: true },
       xAxis: { type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: colour("--line") } }, axisLabel: { color: text, hideOverlap: true } },
-      yAxis: { type: "value", splitNumber: 4, splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : (value) => value.toLocaleString() } },
+      yAxis: { type: "value", splitNumber: 4, splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, interval: percent ? 25 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : (value) => value.toLocaleString() } },
       series: names.map((name, at) => ({
         name, type: "bar", stack: "all", itemStyle: { color: colour(kinds[of][at]) }, barMaxWidth: 36, barCategoryGap: "20%",
         data: counts.map((row) => part(row, at)),
