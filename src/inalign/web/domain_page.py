@@ -120,7 +120,8 @@ class DomainPage:
             "classes": self._part(request, tables.CLASS_DAYS, filters),
             "outcomes": self._part(request, tables.OUTCOME_DAYS, filters),
         }
-        of = "outcomes" if request.query_params.get("of") == "outcomes" else "classes"
+        # Whoever may see a part of a judged domain alone sees no classes.
+        of = "classes" if parts["classes"].rows and request.query_params.get("of") != "outcomes" else "outcomes"
         percent = request.query_params.get("show") == "percent"
         told = changes(filters.domain, [each for each in published.rows if isinstance(each, PublishedRow)])
         marks = [(day, t("chart.changed", day=day, record=text)) for day, text in told]
