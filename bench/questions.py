@@ -21,6 +21,7 @@ import msgspec
 from inalign.store.columns import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
+from inalign.store.months import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 
@@ -177,6 +178,9 @@ def main() -> None:
         fill(engine, arguments.folder, arguments.records)
         repeat(engine)
         print(f"filled in {time.perf_counter() - start:.0f} s")
+    start = time.perf_counter()
+    if months := sum_months(engine, FIRST + timedelta(DAYS)):
+        print(f"{months} months summed in {time.perf_counter() - start:.1f} s")
     ((key,),) = engine.query("SELECT report_key FROM reports LIMIT 1")
     rows = count(engine, "SELECT count(*) FROM records")
     print(f"{rows:,} records, {engine.size() / 1e6:,.0f} MB")

@@ -9,12 +9,14 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace as changed
 
+from inalign import keeper
 from inalign.alerting import check_alerts, make_alerts, try_channels
 from inalign.cli import main
 from inalign.errors import SettingsError
@@ -24,6 +26,7 @@ from inalign.insight.directory import own_directory
 from inalign.insight.watch import Finding, WatchCode
 from inalign.reports.report import DkimAuth
 from inalign.settings_file import parse_settings
+from inalign.store import outbox
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.incidents import DAY, incidents, note_findings
@@ -266,6 +269,30 @@ def test_test_messages_tell_what_happened(monkeypatch: pytest.MonkeyPatch) -> No
             assert [each.name for each in await try_channels(settings, None, ["chat"])] == ["chat"]
             with pytest.raises(SettingsError, match="there is no channel 'other'"):
                 await try_channels(settings, None, ["other"])
+
+    run(go())
+
+
+def test_keeper_looks_and_tells(
+    engine: DuckDbEngine, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        monkeypatch.setattr(keeper, "TELL_SECONDS", 0.05)
+        monkeypatch.setattr(outbox, "BATCH_SECONDS", 0.0)
+        async with mail_server() as mails:
+            settings = parse_settings(configured(mail=str(mails.port), url="env:NOT_SET"))
+            store(engine, tmp_path, report(own(), day=0))
+            failing = SourceRecord(name="box", kind="imap", phase="failed", failures=3, last_error="no")
+            control.write_source(failing)
+            # of all that a keeper is, this task needs these alone
+            running = SimpleNamespace(alerts=make_alerts(settings, None, control), engine=engine, trouble="")
+            ends = asyncio.Event()
+            task = asyncio.ensure_future(keeper.Keeper._alert(cast("keeper.Keeper", running), ends))
+            while not mails.taken:  # noqa: ASYNC110 - what is waited for is another program
+                await asyncio.sleep(0.05)
+            ends.set()
+            await task
+            assert [each.name for each in channels(control)] == ["chat", "team"]
 
     run(go())
 

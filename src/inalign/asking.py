@@ -19,7 +19,7 @@ from inalign.judging import make_judging
 from inalign.settings import Settings
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy, StoreError
-from inalign.store.queries.filters import Filters
+from inalign.store.queries.filters import SPELLED, Filters
 from inalign.store.queries.view import AFTER, Answer, View
 from inalign.store_access import Folders, become_owner, open_store, store_folder
 
@@ -68,7 +68,7 @@ def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Stru
     """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {
-        name: str(value)
+        SPELLED[name]: str(value)
         for name in Filters.__struct_fields__
         if (value := getattr(filters, name)) != getattr(defaults, name)
     }

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -24,6 +24,7 @@ from inalign.flow.standing import Judged, judge_told
 from inalign.judging import make_judge
 from inalign.settings import Settings
 from inalign.store.control import Control
+from inalign.store.engine import Row
 from inalign.store.facts import Told
 from inalign.store_access import Folders, store_folder
 
@@ -59,7 +60,10 @@ class JudgingApart:
         """Raises `JudgingError`."""
         try:
             pipe = self._running()
-            pipe.send(told._replace(mail=list(told.mail)))
+            pipe.send(told._replace(mail=()))
+            for rows in told.mail:  # as they come: those of a large domain are never here all at once
+                pipe.send(rows)
+            pipe.send(None)
             while not pipe.poll(POLL_SECONDS):
                 if self._is_ending():
                     self.close()
@@ -107,13 +111,16 @@ def _work(pipe: Connection, make: Callable[[], Judge]) -> None:
     with suppress(EOFError, OSError):
         while True:
             told: Told = pipe.recv()
+            mail: Iterator[list[Row]] = iter(pipe.recv, None)
             try:
                 judge = judge or make()
-                answer: Judged | str | None = judge_told(judge, told)
+                answer: Judged | str | None = judge_told(judge, told._replace(mail=mail))
             except Error as problem:
                 answer = str(problem)
             except Exception:  # noqa: BLE001 - told over there
                 answer = traceback.format_exc()
+            for _ in mail:  # what was not looked at is on its way all the same
+                pass
             pipe.send(answer)
 
 

@@ -38,6 +38,7 @@ from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.judged import sweep
 from inalign.store.maintenance import Retention, forget
+from inalign.store.months import sum_months
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
 from inalign.store.surroundings import move_hosts
@@ -249,13 +250,14 @@ class Keeper:
             await _pause(ends, JUDGE_SECONDS)
 
     def tidy(self) -> None:
-        """Delete what is older than it is kept. Raises `StoreError`, `OSError`."""
+        """Delete what is older than it is kept, sum the months that are over. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
                 note(change, Changed.RECORDS, domain)
         sweep(self.engine, now.timestamp())
+        sum_months(self.engine, now.date())
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from inalign.reports.report import FailureReport, Reason
 from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.columns import NAMES, RECORDS, TABLES
+from inalign.store.columns import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, Parameter, RowsRefused, StoreError, count
 from inalign.store.intake import Outcome
@@ -134,6 +134,12 @@ def test_row_of_a_name_takes_the_place_of_the_old_one(engine: Engine, tmp_path: 
     assert engine.query("SELECT name, asked_at FROM names") == [("n2", 2)]
 
 
+def test_rows_of_a_query_fill_a_table_by_name(engine: Engine) -> None:
+    with engine.change() as change:
+        change.fill(NAMES, "SELECT 7 AS asked_at, :name AS name, '192.0.2.1' AS source_ip", {"name": "a'b"})
+    assert engine.query("SELECT source_ip, name, asked_at FROM names") == [("192.0.2.1", "a'b", 7)]
+
+
 def test_statement_that_is_wrong_is_a_store_error(engine: Engine) -> None:
     with pytest.raises(StoreError):
         engine.query("SELECT nothing FROM nowhere")
@@ -162,7 +168,7 @@ def test_migration_that_was_interrupted_is_finished(engine: Engine, tmp_path: Pa
     for table in TABLES[3:]:
         _execute(engine, f"DROP TABLE {table.name}")
     if engine.is_atomic:  # there a step is done as a whole: what is left is a store without any
-        for table in TABLES[:3]:
+        for table in (*TABLES[:3], *JUDGED, SOURCE_MONTHS, SUMMED_MONTHS):
             _execute(engine, f"DROP TABLE {table.name}")
     _execute(engine, "DROP TABLE form")
     assert engine.migrate() == VERSION

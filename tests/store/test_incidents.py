@@ -32,7 +32,7 @@ from inalign.store.outbox import (
     RETRY_SECONDS,
     Reach,
     due_reminders,
-    forget_others,
+    keep_channels,
     note_failed,
     note_sent,
     queue,
@@ -171,7 +171,7 @@ def test_muted_ones_are_told_to_nobody(control: Control) -> None:
     queue(control, [ALL], note_findings(control, "example.org", [WAVE], T0), T0)
     mute(control, 1, T0 + 90 * DAY)
     assert take(control, "all", T0 + DAY) == []
-    forget_others(control, ["all"], T0 + DAY)
+    keep_channels(control, ["all"], T0 + DAY)
     note_findings(control, "example.org", [], T0 + DAY)
     assert queue(control, [ALL], close_calm(control, T0 + 3 * DAY), T0 + 3 * DAY) == []
     # it comes back long after, while it is muted: it is the same, and nobody hears of it
@@ -220,7 +220,7 @@ def test_channel_that_works_again_is_well(control: Control) -> None:
 def test_channels_that_are_not_set_any_more_are_forgotten(control: Control) -> None:
     queue(control, [ALL, Reach("old", None)], note_findings(control, "example.org", [WAVE], T0), T0)
     note_failed(control, "old", take(control, "old", T0 + 400), "no", T0 + 400)
-    forget_others(control, ["all"], T0 + 500)
+    keep_channels(control, ["all"], T0 + 500)
     assert take(control, "old", T0 + 2 * DAY) == []
     assert read_channel(control, "old").failed == 0
     assert len(take(control, "all", T0 + 500)) == 1

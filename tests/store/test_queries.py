@@ -165,6 +165,27 @@ def test_groups_have_the_sum_of_their_sources(filled: Engine) -> None:
     }
 
 
+def test_addresses_of_a_64_are_one_sender_until_it_is_asked_for(engine: Engine, tmp_path: Path) -> None:
+    addresses = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.2", None)
+    many = [record(address, 10**place) for place, address in enumerate(addresses)]
+    store(engine, tmp_path, aggregate(*many), aggregate(record("2001:db8::1", 500), org="b.example"))
+    found = {row["source_ip"]: (row["addresses"], row["messages"], row["reporters"]) for row in rows(engine, "sources")}
+    assert found == {
+        "2001:db8::/64": (2, 511, 2),
+        "2001:db8:0:1::1": (1, 100, 1),
+        "192.0.2.1": (1, 1000, 1),
+        "192.0.2.2": (1, 10_000, 1),
+        "": (1, 100_000, 1),
+    }
+    for source in ("2001:db8::/64", "2001:db8::/126"):
+        alone = {row["source_ip"]: row["messages"] for row in rows(engine, "sources", source=source)}
+        assert alone == {"2001:db8::1": 501, "2001:db8::2": 10}
+    (one,) = rows(engine, "sources", source="2001:db8::2")
+    assert (one["source_ip"], one["addresses"], one["network"]) == ("2001:db8::2", 1, "2001:db8::/64")
+    wide = {row["source_ip"] for row in rows(engine, "sources", source="2001:db8::/32")}
+    assert wide == {"2001:db8::/64", "2001:db8:0:1::1"}
+
+
 def test_subdomains_are_those_below_with_their_policy(filled: Engine) -> None:
     found = rows(filled, "subdomains", domain="example.com")
     assert {(row["header_from"], row["domain"]) for row in found} == {

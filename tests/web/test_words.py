@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 
 import pytest
 
-from inalign.insight.result import DomainState, Step, WhyCode
+from inalign.flow.ruling import Handling, Rule
+from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
+from inalign.reports.flaw import FlawCode
 from inalign.web import tables, words
 from inalign.web.domain_page import SERIES
 from inalign.web.readiness import REACHED, STAIRS
+from inalign.web.told_pages import FLAGS, PARTS
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(
@@ -19,7 +23,16 @@ SOURCE = "\n".join(
 _WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP)
 _STAYING = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING, WhyCode.SHORT_AT_QUARANTINE)
 """What the plan says of the steps that tell nothing by themselves."""
-MADE_UP = ("column", "table", "filter", "role", "phase", "intake", "audit", "menu")
+CODES = (
+    *Handling, *Rule, *FlawCode, *FLAGS, *PARTS, "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
+    "local_policy", "policy_test_mode", "other", "yes", "no", "unknown", "own_record", "np", "sp", "p", "make",
+    "nothing",
+)  # fmt: skip
+"""What is told in words by its code."""
+MADE_UP = (
+    "column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice", "told", "in_dns",
+    "policy_from", "suggestion", "flag", "about_flag", "reason", "handling", "rule", "flaw",
+)  # fmt: skip
 """Tables of which pages make the keys."""
 _TOLD_BY_WHY = {Step.COLLECT: _WAITING, Step.HOLD: _STAYING}
 OF_CODES = {
@@ -57,11 +70,20 @@ def test_every_code_has_its_word(key: str) -> None:
 
 
 def _names() -> str:
-    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases()))
+    return " ".join(f'"{name}"' for name in ("reader", "editor", "admin", *_phases(), *SourceClass, *CODES))
 
 
 def _phases() -> tuple[str, ...]:
     return ("starting", "running", "waiting", "failed", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [("handling", Handling), ("rule", Rule), ("flaw", FlawCode), ("about_class", SourceClass), ("told", PARTS)]
+    + [(table, FLAGS) for table in ("flag", "about_flag")],
+)
+def test_every_code_has_a_word(table: str, codes: Iterable[str]) -> None:
+    assert {f"{table}.{code}" for code in codes} <= set(words.catalogue("en"))
 
 
 def test_every_column_has_a_word() -> None:

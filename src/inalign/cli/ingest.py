@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ from inalign.settings import Settings
 from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
+from inalign.store.months import sum_months
 from inalign.store.spool import Spool
 from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders, become_owner, open_store, store_folder
@@ -109,6 +111,7 @@ def command(
             try:
                 _load(inputs, loader, spool, total, bar.update)
                 _move(engine, folders)
+                sum_months(engine, datetime.now(UTC).date())
             finally:
                 loader.close()
                 engine.close()

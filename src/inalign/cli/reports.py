@@ -36,8 +36,10 @@ class _Listing(click.Command):
 @click.option("--until", type=_DAY, help="The last day.")
 @click.option("--time-zone", "zone", default="UTC", help="The zone of days, such as Asia/Tokyo. Default: UTC.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
+@click.option("--class", "source_class", default="", help="A class of senders: own, approved, forwarder, ...")
+@click.option("--sender", default="", help="A sender by its name, for `senders` and its like.")
+@click.option("--search", default="", help="What is in a name or an address, for `senders` and its like.")
 @click.option("--reporter", default="", help="The domain of who reports.")
-@click.option("--source-class", default="", help="A class of senders, for `sources`: own, approved, forwarder, ...")
 @click.option("--key", default="", help="The key of one report, for the views `report` and `raw`.")
 @click.option("--action", default="", help="What the milter did, for `evaluations`.")
 @click.option("--dmarc", default="", help="A result of DMARC, for `evaluations`.")
@@ -56,8 +58,10 @@ def command(
     until: datetime | None,
     zone: str,
     source: str,
-    reporter: str,
     source_class: str,
+    sender: str,
+    search: str,
+    reporter: str,
     key: str,
     action: str,
     dmarc: str,
@@ -83,8 +87,10 @@ def command(
         until=until.date() if until else None,
         zone=zone,
         source=source,
-        reporter=reporter,
         source_class=source_class,
+        sender=sender,
+        search=search,
+        reporter=reporter,
         key=key,
         action=action,
         dmarc=dmarc,

@@ -21,7 +21,7 @@ from inalign.store.outbox import (
     Reach,
     Waiting,
     due_reminders,
-    forget_others,
+    keep_channels,
     note_failed,
     note_sent,
     note_trouble,
@@ -88,7 +88,7 @@ class Alerts:
         now = self.clock()
         self._tell(close_calm(self.control, now), now)
         self._tell(due_reminders(self.control, now), now)
-        forget_others(self.control, [channel.reach.name for channel in self.channels], now)
+        keep_channels(self.control, [channel.reach.name for channel in self.channels], now)
 
     async def deliver(self) -> None:
         """Tell what is due; what cannot be told waits. Raises `ControlError`."""

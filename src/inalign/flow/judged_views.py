@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 from inalign.errors import ParseError
 from inalign.flow.alert_views import IncidentRow, ask_incidents
 from inalign.flow.judge import Judging
+from inalign.flow.one_source import SourceDetail, ask_overrides, ask_source
 from inalign.flow.record_views import record_views
+from inalign.flow.senders import sender_views
 from inalign.flow.standing import settle
+from inalign.flow.subdomains import SubdomainAdviceRow, ask_subdomains
 from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine import Engine
 from inalign.store.facts import EVER, Span, judged_domains
+from inalign.store.overrides import OverrideRow
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.judged import kept_classes, kept_overview, kept_plans, kept_sources
 from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
 
 SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
+SUBDOMAINS = "subdomains"
 
 
 def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
@@ -39,6 +45,21 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             PlanRow,
             ("domain", "since", "until"),
             lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        *sender_views(judging),
+        View(
+            "source",
+            "One address whole: class and evidence, names, reporters, days, what to do",
+            SourceDetail,
+            ("domain", "since", "until", "source"),
+            lambda engine, filters: _ask_source(judging(engine), filters),
+        ),
+        View(
+            "sender-overrides",
+            "Classes that were set by hand",
+            OverrideRow,
+            ("domain",),
+            lambda engine, filters: ask_overrides(judging(engine).control, filters),
         ),
         View(
             OVERVIEW,
@@ -62,7 +83,18 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
             ("domain",),
             lambda engine, filters: ask_incidents(judging(engine).control, filters),
         ),
-        *(view._replace(name="addresses") if view.name == SOURCES else view for view in VIEWS.values()),
+        *(
+            view._replace(name="addresses") if view.name == SOURCES else view
+            for view in VIEWS.values()
+            if view.name != SUBDOMAINS
+        ),
+        View(
+            SUBDOMAINS,
+            "From domains below them: whether DNS has them, which record reaches them, what would serve them better",
+            SubdomainAdviceRow,
+            VIEWS[SUBDOMAINS].filters,
+            lambda engine, filters: ask_subdomains(engine, judging(engine).control, filters),
+        ),
     )
     return {view.name: view for view in judged}
 
@@ -73,6 +105,11 @@ def _nothing(_: Engine) -> Judging:
 
 QUESTIONS = all_views(_nothing)
 """Every question by name, for what it tells and its rows."""
+
+
+def _ask_source(judging: Judging, filters: Filters) -> Answer[SourceDetail]:
+    sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
+    return ask_source(judging, sources, plans, filters)
 
 
 def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:

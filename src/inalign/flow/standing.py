@@ -24,7 +24,7 @@ from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
 from inalign.store.engine import StoreError, whole
-from inalign.store.facts import Told, facts_from, families_of, report_counts, told_of
+from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
 from inalign.store.surroundings import move_hosts
@@ -172,27 +172,32 @@ def settle(judging: Judging, domain: str = "") -> None:
     Where somebody judges in the background, that is so for all but what the owner said since, and a domain that was
     never judged. Where nobody does, all that is stale is judged now.
     """
+    if not _unsettled(judging, domain):
+        return
     with judging.lock:
-        known = kept(judging.engine, judging.host)
-        if judging.is_tended:
-            changes = Changes(judging.control)
-            meant = _meant(domain, known)
-            wanted = [name for name in meant if known[name].told != changes.overrides(name)]
-            if not wanted and (meant or not domain):
-                return
-            present = at_present(judging)
-            wanted = [name for name in wanted if name in present.families]
-            wanted = wanted or [name for name in _meant(domain, present.families) if name not in known]
-        else:
-            present = at_present(judging)
-            remove(judging.engine, judging.host, known.keys() - present.families.keys())
-            meant = _meant(domain, present.families)
-            due = judging.judge.look_ups.due(meant)
-            wanted = [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
-        for name in wanted:
-            judge_anew(
-                judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
-            )
+        present = at_present(judging)
+        for name in _unsettled(judging, domain):  # whoever was before us may have seen to it
+            if name in present.families:
+                judge_anew(
+                    judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
+                )
+            else:
+                remove(judging.engine, judging.host, [name])
+
+
+def _unsettled(judging: Judging, domain: str) -> list[str]:
+    """What is to be judged before anything is told of a domain."""
+    known = kept(judging.engine, judging.host)
+    if judging.is_tended:
+        changes = Changes(judging.control)
+        meant = _meant(domain, known)
+        told = [name for name in meant if known[name].told != changes.overrides(name)]
+        return told if meant or not domain else _meant(domain, judged_domains(judging.engine))
+    present = at_present(judging)
+    due = judging.judge.look_ups.due(present.families)
+    gone = known.keys() - present.families.keys()
+    meant = _meant(domain, present.families)
+    return sorted(gone) + [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
 
 
 def _meant(domain: str, judged: Collection[str]) -> list[str]:

@@ -184,6 +184,8 @@ class WhyCode(StrEnum):
     """`days` of the month at quarantine that RFC 9989 section 7.4 asks for."""
     NOT_LOOKED_UP = "not_looked_up"
     """DNS is not known; which senders the owner set up cannot be told."""
+    NOT_JUDGED = "not_judged"
+    """Reports came, and nobody has looked at them yet."""
     NO_RECORD = "no_record"
     """The domain publishes no DMARC record."""
 

@@ -110,6 +110,14 @@ class ClickHouseEngine:
                         raise RowsRefused(str(problem)) from None
                     raise
 
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+        names = ", ".join(f"`{name}`" for name in table.columns)
+        text, values = _translate(
+            f"INSERT INTO {table.name} ({names}) SELECT {names} FROM ({sql}) AS found", parameters
+        )
+        self._ask(text, values, is_long=True)
+
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete rows; returns when they are gone."""
         text, values = _translate(f"ALTER TABLE {table.name} DELETE WHERE {condition}", parameters)

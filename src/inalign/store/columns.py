@@ -42,6 +42,10 @@ def source_key(address: IPv4Address | IPv6Address) -> str:
     return f"{address.version}{address.packed.hex()}"
 
 
+SENDER_LETTERS = 17
+"""Of a `source_key`: all of IPv4, and the /64 of IPv6, which is what one sender has."""
+
+
 class Table(NamedTuple):
     """A table: what it holds, and what makes a row one and the same."""
 
@@ -187,6 +191,20 @@ it. The class is empty where no address or no span was told."""
 
 JUDGED = (JUDGED_DOMAINS, JUDGED_SOURCES, JUDGED_SLOTS)
 """What can be made again from the others: not in backups."""
+
+SOURCE_MONTHS = Table(
+    "source_months",
+    _columns(
+        "month:d domain:w reporter:w sender source_key source_ip network:w country:w asn:n as_name:w "
+        "messages:n passed:n dkim:n spf:n quarantine:n reject:n first_slot:n last_slot:n"
+    ),
+    ("month", "domain", "reporter", "source_key", "source_ip", "network", "country", "asn", "as_name"),
+)
+"""The records of a month in UTC, summed by source: what `store.months` makes of them, and can make again. In DuckDB
+alone, and in no backup. `sender` is the address, or the first half of it for IPv6 (`sender_key`)."""
+
+SUMMED_MONTHS = Table("summed_months", _columns("month:d"), ("month",))
+"""The months whose sums are those of their records; whoever changes records of a month takes it out."""
 
 TABLES = (
     REPORTS, RECORDS, ROLLUPS, CONFLICTS, FAILURES, TLS_POLICIES, TLS_FAILURES, RAW, EVALUATIONS, NAMES,

@@ -46,7 +46,7 @@ _STEPS = {
     4: (),
     5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
     6: (),
-    7: (),
+    7: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
     8: (
         "CREATE TABLE changes (what TEXT, domain TEXT, number INTEGER NOT NULL, PRIMARY KEY (what, domain))",
         "CREATE TABLE look_ups (domain TEXT PRIMARY KEY, at REAL NOT NULL)",

@@ -236,6 +236,10 @@ class _Transaction:
         except _OF_THE_ROWS as problem:
             raise RowsRefused(f"{self._path}: {table.name}: {_first_line(problem)}") from None
 
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+        self._cursor.execute(_translate(f"INSERT INTO {table.name} BY NAME {sql}"), used(sql, parameters))
+
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""
         self._cursor.execute(

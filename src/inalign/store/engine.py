@@ -72,6 +72,9 @@ class Change(Protocol):
     def insert(self, table: Table, files: Sequence[Path]) -> None:
         """Rows from files of NDJSON; those whose key is there already take the place of the old ones."""
 
+    def fill(self, table: Table, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """The rows of a query, by the names of its columns."""
+
     def delete(self, table: Table, condition: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Delete the rows that meet a condition."""
 

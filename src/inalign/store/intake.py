@@ -21,6 +21,7 @@ from typing import IO, NamedTuple
 
 from inalign.store.columns import CONFLICTS, OF_A_REPORT, RAW
 from inalign.store.engine import Engine, Parameter, StoreError, count, in_list
+from inalign.store.months import outdate, outdate_all
 from inalign.store.rows import ReportRows, encode
 
 KEYS_A_QUERY = 1_000
@@ -82,6 +83,7 @@ def load(
                 change.delete(old, f"report_key IN ({in_list(replaced)})")
             for each in (RAW, CONFLICTS, *OF_A_REPORT):
                 change.insert(each, files.of(each.name))
+            outdate(engine, change, [str(arrival.rows.row["day"]) for arrival in fresh if arrival.counts])
     return outcomes
 
 
@@ -104,6 +106,7 @@ def exchange(engine: Engine, arrival: Arrival, *, now: datetime, folder: Path) -
         _write(files, arrival, now)
         with engine.change() as change:
             change.insert(CONFLICTS, files.of("conflicts"))
+            outdate_all(engine, change)
             for table in OF_A_REPORT:
                 change.delete(table, "report_key = :key", key)
                 change.insert(table, files.of(table.name))

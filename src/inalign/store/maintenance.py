@@ -29,6 +29,7 @@ from inalign.store.columns import (
     Table,
 )
 from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
+from inalign.store.months import outdate_all
 
 KEYS_A_CHANGE = 1_000
 
@@ -93,6 +94,8 @@ def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[st
     """Where there is anything: a deletion costs ClickHouse a mutation of all parts."""
     if count(engine, f"SELECT count(*) FROM {table.name} WHERE {condition}", parameters):
         with engine.change() as change:
+            if table is RECORDS and isinstance(first := parameters.get("first"), date):
+                outdate_all(engine, change, first)
             change.delete(table, condition, parameters)
 
 
@@ -156,6 +159,7 @@ def purge(engine: Engine, domain: str) -> int:
             change.delete(table_, condition, below)
         for each in JUDGED:
             change.delete(each, same_or_below("domain"), below)
+        outdate_all(engine, change)
         change.delete(REPORTS, same_or_below("domain"), below)  # the last: by them the others are found
     return len(keys)
 

@@ -18,12 +18,14 @@ from inalign.store.columns import (
     RECORDS,
     REPORTS,
     ROLLUPS,
+    SOURCE_MONTHS,
+    SUMMED_MONTHS,
     TLS_FAILURES,
     TLS_POLICIES,
     Table,
 )
 
-VERSION = 3
+VERSION = 4
 
 _MONTHLY = {"records", "rollups", "failures", "tls_policies", "tls_failures", "evaluations"}
 """Tables that only grow, and that are asked for spans of days."""
@@ -143,9 +145,17 @@ def _clickhouse_2() -> list[str]:
 
 _JUDGED = (JUDGED_DOMAINS, JUDGED_SOURCES, JUDGED_SLOTS)
 
-DUCKDB = {1: [_duckdb(table) for table in _FIRST], 2: _duckdb_2(), 3: [_duckdb(table) for table in _JUDGED]}
+# Form 4: sums of months by source, where a change is a whole.
+
+DUCKDB = {
+    1: [_duckdb(table) for table in _FIRST],
+    2: _duckdb_2(),
+    3: [_duckdb(table) for table in _JUDGED],
+    4: [_duckdb(table) for table in (SOURCE_MONTHS, SUMMED_MONTHS)],
+}
 CLICKHOUSE = {
     1: [_clickhouse(table) for table in _FIRST],
     2: _clickhouse_2(),
     3: [_clickhouse(table) for table in _JUDGED],
+    4: [],
 }

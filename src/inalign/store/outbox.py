@@ -149,13 +149,17 @@ def note_trouble(control: Control, channel: str, error: str, now: float) -> None
         _write(change, replace(record, failed=record.failed + 1, last_error=error[:300], last_error_at=now))
 
 
-def forget_others(control: Control, names: Sequence[str], now: float) -> None:
-    """What waits for channels that are not set any more, or of incidents that are muted. Raises `ControlError`."""
+def keep_channels(control: Control, names: Sequence[str], now: float) -> None:
+    """These there are, and no others: what waits for others is dropped, and what is muted. Raises `ControlError`."""
     muted = [each.number for each in incidents(control) if each.is_muted(now)]
     with control.change() as change:
         marks = ", ".join("?" * len(names))
         change.execute(f"DELETE FROM outbox WHERE channel NOT IN ({marks})", tuple(names))
         change.execute(f"DELETE FROM channels WHERE name NOT IN ({marks})", tuple(names))
+        change.executemany(
+            "INSERT OR IGNORE INTO channels VALUES (?, ?)",
+            [(name, msgspec.json.encode(ChannelRecord(name=name))) for name in names],
+        )
         change.executemany("DELETE FROM outbox WHERE incident = ?", [(number,) for number in muted])
         change.execute("DELETE FROM outbox WHERE incident NOT IN (SELECT number FROM incidents)")
 

@@ -25,6 +25,8 @@ class OverrideRow(Struct, frozen=True):
     source_class: SourceClass
     service: str
     at: float
+    who: str = ""
+    """The user who set it; empty: by a command on the server."""
 
 
 def source_of(text: str) -> str:
@@ -47,8 +49,8 @@ def write_override(control: Control, row: OverrideRow) -> None:
     """Set it in place of what was said before. Raises `ControlError`."""
     with control.change() as change:
         change.execute(
-            "INSERT OR REPLACE INTO overrides VALUES (?, ?, ?, ?, ?)",
-            (row.domain, row.source, str(row.source_class), row.service, row.at),
+            "INSERT OR REPLACE INTO overrides (domain, source, class, service, at, who) VALUES (?, ?, ?, ?, ?, ?)",
+            (row.domain, row.source, str(row.source_class), row.service, row.at, row.who),
         )
         note(change, Changed.OVERRIDES, row.domain)
 
@@ -64,12 +66,12 @@ def remove_override(control: Control, domain: str, source: str) -> bool:
 
 def overrides(control: Control, domain: str | None = None) -> list[OverrideRow]:
     """All, or those of a domain. Raises `ControlError`."""
-    sql = "SELECT domain, source, class, service, at FROM overrides "
+    sql = "SELECT domain, source, class, service, at, who FROM overrides "
     if domain is None:
         rows = control.ask(sql + "ORDER BY domain, source")
     else:
         rows = control.ask(sql + "WHERE domain = ? ORDER BY source", [domain])
-    return [OverrideRow(each[0], each[1], SourceClass(each[2]), each[3], each[4]) for each in rows]
+    return [OverrideRow(each[0], each[1], SourceClass(each[2]), *each[3:]) for each in rows]
 
 
 def overrides_of(control: Control, domain: str) -> dict[str, Override]:

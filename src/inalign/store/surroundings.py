@@ -91,12 +91,7 @@ def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str
 def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str, object]]:
     """All that is kept of the domain's organisation, and what its records lead to."""
     name = organization(facts.domain)
-    answers = _found(
-        control.ask(
-            "SELECT name, answer, origin FROM answers WHERE name = ? OR substr(name, ?) = ?",
-            [name, -len(name) - 1, f".{name}"],
-        )
-    )
+    answers = answers_below(control, name)
     asked: set[tuple[str, str]] = set()
     while wanted := wanted_lookups(facts, answers, asked):  # type: ignore[arg-type] # kinds are texts here
         asked.update(wanted)
@@ -109,6 +104,16 @@ def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str,
             answers |= more
             names = set(_aliases(more))
     return answers
+
+
+def answers_below(control: Control, name: str) -> dict[str, Mapping[str, object]]:
+    """What is kept of a name and all below it."""
+    return _found(
+        control.ask(
+            "SELECT name, answer, origin FROM answers WHERE name = ? OR substr(name, ?) = ?",
+            [name, -len(name) - 1, f".{name}"],
+        )
+    )
 
 
 def _aliases(answers: Answers) -> Iterator[str]:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from inalign import __version__
 from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import GIVEN, Filters
+from inalign.store.queries.filters import GIVEN, SPELLED, Filters
 from inalign.store.queries.view import AFTER, Answer, View
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
                 "summary": view.about,
                 "parameters": [
                     {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
-                    for name in (*view.filters, "zone", "limit", "after")
+                    for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
                 ],
                 "responses": {
                     "200": {

@@ -26,8 +26,11 @@ from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
+from inalign.web.report_page import ReportPage
+from inalign.web.senders_page import SenderPages
 from inalign.web.sign_in import SignIn
 from inalign.web.summary_page import SummaryPage
+from inalign.web.told_pages import ToldPages
 from inalign.web.veil import Veil
 from inalign.web.view_pages import MENU, ViewPages
 
@@ -78,6 +81,9 @@ def make_app(
         *SignIn(gate, renderer).routes(),
         *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
+        *ReportPage(pages, endpoints).routes(),
+        *ToldPages(pages, endpoints).routes(),
+        *SenderPages(gate, pages, endpoints, control).routes(),
         *HomePage(renderer, pages, endpoints).routes(),
         *DomainPage(renderer, pages, endpoints).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),

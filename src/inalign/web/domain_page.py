@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 
 from inalign.flow.record_views import LookedUpRow
 from inalign.insight.overview import OverviewRow
-from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
+from inalign.insight.rows import FindingRow, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
@@ -21,10 +21,10 @@ from inalign.web import tables
 from inalign.web.access import Visitor
 from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
-from inalign.web.judged import make_badges
 from inalign.web.readiness import REACHED, make_card, sentence
 from inalign.web.records import Shown, changes, shown
 from inalign.web.rendering import Form, Renderer, go
+from inalign.web.sender_tree import make_tree
 from inalign.web.view_pages import TOP_ROWS, Part, ViewPages, address
 from inalign.web.words import Words
 
@@ -79,7 +79,7 @@ class DomainPage:
             return go(f"/domain?{address(replace(filters, domain=row.domain))}")
         t = self._renderer.words(request)
         say = catalogue(t.language)
-        meant = Filters(domain=filters.domain, scope=filters.scope)
+        meant = replace(filters, since=None, until=None)
         published = self._part(request, tables.PUBLISHED, meant)
         looked_up = self._part(request, tables.LOOKED_UP, meant)
         records = shown(
@@ -99,7 +99,7 @@ class DomainPage:
             "findings": self._findings(request, meant, say),
             "subdomains": self._pages.part(request, tables.SUBDOMAINS, filters),
             "reporters": replace(reporters, rows=reporters.rows[:TOP_ROWS]),
-            "senders": self._pages.part(request, tables.SENDERS, filters),
+            "tree": make_tree(self._pages.ask, filters, t, say),
         }
         values |= self._days(request, filters, published, t) | self._lands(request, filters, t)
         values |= self._judged(request, meant, records, row, say)
@@ -139,16 +139,13 @@ class DomainPage:
     def _judged(
         self, request: Request, meant: Filters, records: Shown, row: OverviewRow | None, say: Catalogue
     ) -> dict[str, object]:
-        """The plan and the classes of the senders, from all that is known, whichever days are shown."""
+        """The plan, from all that is known, whichever days are shown."""
         if row is None:
             return {"card": None, "plan_json": ""}
         plans = self._part(request, tables.PLAN, meant)
-        sources = self._part(request, tables.JUDGED, meant)
-        badges = make_badges((each for each in sources.rows if isinstance(each, JudgedSource)), say)
         plan = next((each for each in plans.rows if isinstance(each, PlanRow)), None)
         return {
             "card": make_card(plan, row.policy, records.np, say, testing=row.testing) if plan else None,
-            "value": tables.judged_value(badges),
             "plan_json": plans.json,
         }
 

@@ -18,7 +18,7 @@ from inalign.web.drawing import Spark, sparkline
 from inalign.web.endpoint import Endpoints
 from inalign.web.readiness import action
 from inalign.web.rendering import Form, Renderer
-from inalign.web.view_pages import ViewPages
+from inalign.web.view_pages import ViewPages, address
 from inalign.web.words import Words
 
 if TYPE_CHECKING:
@@ -106,13 +106,11 @@ def _summary(rows: list[OverviewRow], t: Words) -> str:
 
 
 def _address(filters: Filters, state: str, search: str, start: int = 0) -> str:
-    kept = {"state": state, "q": search, "from": str(start or "")} | {
-        name: str(value) for name in ("domain", "since", "until") if (value := getattr(filters, name))
-    }
-    return f"/domains?{urlencode({name: value for name, value in kept.items() if value})}"
+    own = {"state": state, "q": search, "from": str(start or "")}
+    asked = [address(replace(filters, after="")), urlencode({name: value for name, value in own.items() if value})]
+    return f"/domains?{'&'.join(filter(None, asked))}"
 
 
 def _line(row: OverviewRow, filters: Filters, t: Words) -> Line:
-    kept = {"domain": row.domain, "since": filters.since, "until": filters.until}
-    query = urlencode({name: str(value) for name, value in kept.items() if value})
+    query = address(replace(filters, domain=row.domain, after=""))
     return Line(row, sparkline(row.trend), action(row, t), f"/domain?{query}")

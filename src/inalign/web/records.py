@@ -19,18 +19,16 @@ MIN_REPORTERS = 2
 
 
 class Seen(Struct, frozen=True):
-    """A record as reporters saw it, beside DNS."""
+    """A record as reporters saw it, beside DNS; what only some of them tell of it is no other record."""
 
-    row: PublishedRow
+    text: str
     status: str
     """same, differs or earlier; empty where DNS is not known."""
     differing: tuple[str, ...]
     """Tags."""
-
-    @property
-    def text(self) -> str:
-        """The record in short."""
-        return as_text(self.row)
+    first_day: date
+    last_day: date
+    reports: int
 
 
 class Shown(Struct, frozen=True):
@@ -65,8 +63,21 @@ def shown(domain: str, looked_up: Sequence[LookedUpRow], published: Sequence[Pub
         tuple(sorted((row for row in own if row.kind in order), key=lambda row: (order[row.kind], row.name))),
         tuple(row for row in own if row.kind == "dkim"),
         tuple(row for row in looked_up if row.kind == "spf" and row.name != domain),
-        tuple(_seen(row, dmarc, latest, known=bool(looked_up)) for row in rows),
+        _together(rows, [_compared(row, dmarc, latest, known=bool(looked_up)) for row in rows]),
     )
+
+
+def _together(rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Seen, ...]:
+    """One line for what reads alike, the latest first."""
+    found: dict[tuple[str, str], Seen] = {}
+    for row, (status, differing) in zip(rows, compared, strict=True):
+        key = (as_text(row), status)
+        known = found.get(key)
+        first, last, reports = row.first_day, row.last_day, row.reports
+        if known is not None:
+            first, last, reports = min(first, known.first_day), max(last, known.last_day), reports + known.reports
+        found[key] = Seen(*key, differing, first, last, reports)
+    return tuple(sorted(found.values(), key=lambda seen: (seen.last_day, seen.first_day), reverse=True))
 
 
 def changes(domain: str, published: Sequence[PublishedRow]) -> list[tuple[date, str]]:
@@ -113,13 +124,16 @@ def _dmarc(name: str, rows: Sequence[LookedUpRow]) -> DmarcRecord | None:
     return None
 
 
-def _seen(row: PublishedRow, dmarc: DmarcRecord | None, latest: date, *, known: bool) -> Seen:
+def _compared(
+    row: PublishedRow, dmarc: DmarcRecord | None, latest: date, *, known: bool
+) -> tuple[str, tuple[str, ...]]:
+    """With DNS: the status and the tags that differ."""
     if row.last_day < latest - timedelta(LATE_DAYS):
-        return Seen(row, "earlier", ())
+        return ("earlier", ())
     if not known:
-        return Seen(row, "", ())
+        return ("", ())
     if dmarc is None:
-        return Seen(row, "differs", ("p",))
+        return ("differs", ("p",))
     now = {
         "p": str(dmarc.domain_policy or ""),
         "sp": str(dmarc.subdomain_policy or ""),
@@ -131,4 +145,4 @@ def _seen(row: PublishedRow, dmarc: DmarcRecord | None, latest: date, *, known: 
     differing = tuple(
         "t" if name == "testing" else name for name, value in now.items() if getattr(row, name) not in ("", value)
     )
-    return Seen(row, "differs" if differing else "same", differing)
+    return ("differs" if differing else "same", differing)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from msgspec import Struct
 
-    from inalign.web.judged import Badge
+    from inalign.web.words import Words
 
 
 class Table(NamedTuple):
@@ -33,29 +33,26 @@ LOOKED_UP = Table("records", ())
 FINDINGS = Table("findings", ())
 COUNTRIES = Table("countries", ())
 PLAN = Table("plan", ())
-JUDGED = Table("sources", ())
 """Those without columns are shown in another form than a table of theirs."""
-SOURCES = Table(
-    "addresses",
+SUBDOMAINS = Table(
+    "subdomains",
     (
-        "domain", "source_ip", "as_name", "country", "messages", "passed_percent", "dkim_percent", "spf_percent",
-        "split", "reporters", "first_day", "last_day",
+        "header_from", "in_dns", "policy", "policy_from", "discovery_method", "messages", "passed_percent", "split",
+        "suggestion", "last_day",
     ),
 )  # fmt: skip
-SENDERS = Table(
-    "addresses",
-    (
-        "source_ip", "source_class", "service", "as_name", "country", "messages", "passed_percent", "dkim_percent",
-        "spf_percent", "split", "reporters", "first_day", "last_day",
-    ),
-)  # fmt: skip
-"""Of one domain: `source_class` and `service` are judged, not counted (`judged_value`)."""
-SUBDOMAINS = Table("subdomains", ("header_from", "policy", "messages", "passed_percent", "split", "last_day"))
 REPORTERS = Table(
     "reporters",
     (
         "reporter", "reports", "messages", "passed_percent", "none", "none_percent", "quarantine", "quarantine_percent",
         "reject", "reject_percent", "flaws", "delay_hours", "last_day",
+    ),
+)  # fmt: skip
+QUALITY = Table(
+    "reporter-quality",
+    (
+        "reporter", "reports", "messages", "none", "none_percent", "quarantine", "quarantine_percent", "reject",
+        "reject_percent", "override_reasons", "delay_hours", "flags", "last_day",
     ),
 )  # fmt: skip
 OVERRIDES = Table("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
@@ -88,11 +85,30 @@ FAILURE_GROUPS = Table(
 )
 FAILURES = Table(
     "failure-reports",
-    ("arrived_at", "domain", "source_ip", "as_name", "auth_failure", "header_from", "message_id", "reporter"),
+    (
+        "arrived_at",
+        "domain",
+        "host",
+        "source_ip",
+        "auth_failure",
+        "display_name",
+        "message_id",
+        "reporter",
+        "agent",
+        "report_key",
+    ),
 )
 TLS = Table(
     "tls", ("domain", "policy_type", "result_type", "sessions", "reports", "reporters", "first_day", "last_day")
 )
+TLS_DAYS = Table("tls-days", ("day", "successful", "failed", "reports"))
+TLS_FAILURES = Table(
+    "tls-failures",
+    (
+        "domain", "policy_type", "result_type", "receiving_mx", "sessions", "sending_addresses", "reporter",
+        "reason_code", "first_day", "last_day",
+    ),
+)  # fmt: skip
 HEALTH = Table(
     "health", ("reporter", "kind", "reports", "rhythm_days", "last_day", "silent_days", "is_silent", "flaws")
 )
@@ -101,18 +117,22 @@ FORGED = Table("forged", ("day", "reporter", "domain", "report_key", "messages",
 EVALUATIONS = Table(
     "evaluations",
     (
-        "seen_at", "queue_id", "source_ip", "header_from", "spf", "dkim", "arc", "dmarc",
-        "dmarc_reason", "disposition", "action", "rule", "total_ms",
+        "seen_at", "source_ip", "header_from", "spf", "dkim", "arc", "dmarc", "dmarc_reason", "disposition", "action",
+        "rule", "held_ms", "queue_id",
     ),
 )  # fmt: skip
+MINUTES = Table(
+    "evaluation-minutes",
+    ("minute", "messages", "passed", "failed", "without", "errors", "accepted", "marked", "refused"),
+)
+RULES = Table("evaluation-rules", ("action", "rule", "messages", "octets", "mean_held_us", "most_held_us"))
+SLOW = Table(
+    "evaluation-slow",
+    ("held_us", "total_us", "seen_at", "source_ip", "header_from", "dmarc", "dmarc_reason", "action", "queue_id"),
+)
 
 PAGES: dict[str, tuple[Table, ...]] = {
-    "sources": (SOURCES,),
-    "reporters": (REPORTERS, OVERRIDES),
     "reports": (REPORTS,),
-    "failures": (FAILURE_GROUPS, FAILURES),
-    "tls": (TLS,),
-    "milter": (EVALUATIONS,),
 }
 """Pages that are tables and nothing else."""
 
@@ -122,9 +142,12 @@ BARS = frozenset({"passed_percent", "dkim_percent", "spf_percent"})
 SHARES = frozenset({"none_percent", "quarantine_percent", "reject_percent"})
 NUMBERS = frozenset(
     {
-        "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours", "records",
-        "flaw_count", "count", "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "authenticated",
-        "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine", "unwanted_reject",
+        "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours",
+        "records", "successful", "failed", "sending_addresses", "without", "errors", "accepted", "marked", "refused",
+        "octets", "mean_held_us", "most_held_us", "held_us", "total_us", "held_ms", "flaw_count", "count",
+        "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "by_both", "by_dkim", "by_spf",
+        "by_neither", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine",
+        "unwanted_reject",
     }
 )  # fmt: skip
 
@@ -148,13 +171,28 @@ def value(row: Struct, column: str) -> object:
     return getattr(row, column)
 
 
-def judged_value(badges: Mapping[tuple[str, str], Badge]) -> Callable[[Struct, str], object]:
-    """`value`, with what is judged of an address beside what is counted of it."""
+WORDED = {
+    "in_dns": "in_dns",
+    "policy_from": "policy_from",
+    "suggestion": "suggestion",
+    "rule": "rule",
+    "action": "handling",
+}
+"""Columns with codes, and the table of their words."""
+
+
+def worded(words: Words) -> Callable[[Struct, str], object]:
+    """`value`, with codes of ours in words."""
 
     def found(row: Struct, column: str) -> object:
-        if column not in ("source_class", "service"):
-            return value(row, column)
-        badge = badges.get((str(value(row, "domain")), str(value(row, "source_ip"))))
-        return badge.service if badge and column == "service" else badge
+        if column in WORDED:
+            code = str(getattr(row, column))
+            return words.maybe(f"{WORDED[column]}.{code}", code)
+        if column == "flags":
+            return " · ".join(f"⚠ {words(f'flag.{code}')}" for code in getattr(row, column))
+        if column == "override_reasons":
+            told = [(words.maybe(f"reason.{code}", code), count) for code, count in getattr(row, column)]
+            return ", ".join(f"{word} {count:,}" for word, count in told)
+        return value(row, column)
 
     return found

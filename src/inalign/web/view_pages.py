@@ -13,16 +13,17 @@ from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
 from inalign.store.accounts import Role
-from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
 from inalign.store.queries.view import Answer, View
-from inalign.store.zone import zone_of
+from inalign.store.zone import Zone, zone_of
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
 from inalign.web.api import Ask, openapi, read_filters, rows_response
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
+from inalign.web.words import Words
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -41,6 +42,7 @@ MAX_CSV_ROWS = 100_000
 MENU = (
     Place("/domains", "menu.domains"),
     Place("/sources", "menu.sources"),
+    Place("/subdomains", "menu.subdomains"),
     Place("/reporters", "menu.reporters"),
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),
@@ -81,7 +83,6 @@ class ViewPages:
         route = self._endpoints.route
         return [
             route("/", lambda _request, _visitor, _form: go("/domains")),
-            route("/report", self._report),
             route("/raw", self._raw),
             *(route(f"/{name}", self._tables(name, parts)) for name, parts in tables.PAGES.items()),
             *(route(f"/csv/{view.name}.csv", self._csv(view)) for view in self._views.values() if view.name != "raw"),
@@ -91,8 +92,28 @@ class ViewPages:
 
     def today(self, request: Request) -> date:
         """Now, where the visitor is."""
-        zone = zone_of(self._renderer.zone(request))
-        return datetime.fromtimestamp(self._gate.clock(), zone.info).date()
+        return datetime.fromtimestamp(self._gate.clock(), self.zone(request).info).date()
+
+    def words(self, request: Request) -> Words:
+        """In the language of the visitor."""
+        return self._renderer.words(request)
+
+    def zone(self, request: Request) -> Zone:
+        """That of the visitor."""
+        return zone_of(self._renderer.zone(request))
+
+    def narrowing(self, table: Table) -> tuple[str, ...]:
+        """What the question of a table can be narrowed by, for a form."""
+        return tuple(name for name in self._views[table.view].filters if name != "key")
+
+    def ask(self, name: str, filters: Filters) -> Answer[Struct]:
+        """The answer of a question; filters that it does not have are left away."""
+        view = self._views[name]
+        return self._ask(view, fit(view, filters))
+
+    def problem(self, request: Request, visitor: Visitor, key: str) -> Response:
+        """What is asked for is not there."""
+        return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
 
     def filters(self, request: Request, visitor: Visitor, own: Collection[str] = ()) -> Filters:
         """Those of the address; the last days where it names none, of the visitor's zone where it names no other. The
@@ -143,7 +164,7 @@ class ViewPages:
                 )
                 for days in SPANS
             ],
-            "value": tables.value,
+            "value": tables.worded(self.words(request)),
             "bars": tables.BARS,
             "shares": tables.SHARES,
             "numbers": tables.NUMBERS,
@@ -165,20 +186,6 @@ class ViewPages:
             return self.show(request, visitor, "tables", filters, values)
 
         return work
-
-    def _report(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = self.filters(request, visitor)
-        view = self._views["report"]
-        found = self._ask(view, fit(view, replace(filters, limit=ROWS)))
-        if not found.rows:
-            return self._renderer.page(request, "problem", visitor, {"key": "problem.no_report", "detail": ""}, 404)
-        detail = asdict(found.rows[0])
-        after = (
-            f"/report?{address(Filters(key=filters.key, zone=filters.zone, after=found.after))}" if found.after else ""
-        )
-        query = address(Filters(key=filters.key, zone=filters.zone))
-        part = Part(tables.RECORDS, list(detail["rows"]), tables.RECORDS.columns, after, "", f"/api/v1/report?{query}")
-        return self.show(request, visitor, "report", filters, {"report": detail, "parts": [part], "query": query})
 
     def _raw(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         """As a file, never as a page: it is what strangers wrote."""
@@ -235,7 +242,7 @@ def fit(view: View, filters: Filters) -> Filters:
 
 def address(filters: Filters) -> str:
     """The query of an address; the scope is never in it."""
-    chosen = {name: getattr(filters, name) for name in (*NARROWING, "after")}
+    chosen = {SPELLED[name]: getattr(filters, name) for name in (*NARROWING, "after")}
     if filters.zone != Filters().zone:
         chosen["zone"] = filters.zone
     return urlencode({name: value for name, value in chosen.items() if value})

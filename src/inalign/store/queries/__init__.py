@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inalign.store.queries import events, headlines, health, published, reports, sources
+from inalign.store.queries import events, headlines, health, milter, published, quality, reports, sources, tls
 from inalign.store.queries.view import View
 
 _SPAN = ("domain", "since", "until", "reporter")
@@ -13,6 +13,13 @@ VIEWS = {
     view.name: view
     for view in (
         View("reporters", "Who reports, how much and how late", headlines.ReporterRow, _ALL, headlines.reporters),
+        View(
+            "reporter-quality",
+            "The same, with why they did not follow the policy and how good their reports are",
+            quality.ReporterQualityRow,
+            _ALL,
+            quality.reporter_quality,
+        ),
         View("sources", "The addresses that send as the domains", sources.SourceRow, _ALL, sources.sources),
         View(
             "sources-groups",
@@ -40,15 +47,20 @@ VIEWS = {
             "failure-reports",
             "Failure reports one by one, newest first",
             events.FailureRow,
-            _ALL,
+            (*_ALL, "key"),
             events.failure_reports,
         ),
         View("tls", "TLS sessions by domain, policy and result", events.TlsRow, _SPAN, events.tls),
+        View("tls-days", "TLS sessions by day", tls.TlsDayRow, _SPAN, tls.tls_days),
+        View("tls-failures", "TLS sessions that failed, by host", tls.TlsFailureRow, _SPAN, tls.tls_failures),
         View("health", "How regularly reporters report", health.HealthRow, _SPAN, health.health),
         View("conflicts", "Other contents under the key of a report", reports.ConflictRow, _SPAN, reports.conflicts),
         View("forged", "Reports in forged mail, which do not count", reports.ReportRow, _SPAN, reports.forged),
         View(
             "evaluations", "What the milter judged, newest first", events.EvaluationRow, _MESSAGES, events.evaluations
         ),
+        View("evaluation-minutes", "The same by minute, newest first", milter.MinuteRow, _MESSAGES, milter.minutes),
+        View("evaluation-rules", "The same by action and rule", milter.RuleRow, _MESSAGES, milter.rules),
+        View("evaluation-slow", "The slowest of them first", milter.SlowRow, _MESSAGES, milter.slowest),
     )
 }

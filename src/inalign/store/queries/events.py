@@ -51,6 +51,8 @@ class FailureRow(Struct, frozen=True):
     arrived_at: datetime | None
     reporter: str
     source_ip: str
+    host: str
+    """Its reverse name, where it was looked up and leads back."""
     country: str
     as_name: str
     auth_failure: str
@@ -61,6 +63,8 @@ class FailureRow(Struct, frozen=True):
     display_name: str
     subject: str
     message_id: str
+    agent: str
+    """The software that made the report."""
     incidents: int
     sample: str
     """Header of the reported message."""
@@ -68,7 +72,14 @@ class FailureRow(Struct, frozen=True):
 
 def failure_reports(engine: Engine, filters: Filters) -> Answer[FailureRow]:
     """Failure reports one by one, newest first."""
-    return _single(engine, filters, "failures", FailureRow, ("arrived_at", "report_key"))
+    where, parameters = condition(filters)
+    sql = (
+        f"SELECT {columns(FailureRow, without=('host',))}, coalesce(n.name, '') AS host "
+        "FROM failures AS t LEFT JOIN (SELECT source_ip AS address, max(name) AS name FROM names GROUP BY source_ip) "
+        f"AS n ON n.address = t.source_ip WHERE {where}"
+    )
+    order = (Order("day", True), Order("arrived_at", True), Order("report_key"))
+    return page(engine, filters, Question(sql, parameters, FailureRow, order))
 
 
 class TlsRow(Struct, frozen=True):

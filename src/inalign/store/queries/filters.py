@@ -24,7 +24,7 @@ MAX_NAMES = 100
 """Below a domain that are asked for one by one."""
 
 
-class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source_class": "class"}):
     """What is asked for; empty is everything."""
 
     domain: str = ""
@@ -44,6 +44,10 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reporter: str = ""
     source_class: str = ""
     """The class that a source was judged to be of."""
+    sender: str = ""
+    """A sender, as it is judged."""
+    search: str = ""
+    """What occurs in the name of a sender, in an address, a network, a reverse name."""
     key: str = ""
     """The key of one report."""
     action: str = ""
@@ -60,6 +64,8 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
 
 
+SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))
+"""How each filter is called in addresses, parameters and options."""
 GIVEN = ("scope", "personal")
 """Set by the server alone: what a question says of them is refused."""
 NARROWING = tuple(name for name in Filters.__struct_fields__ if name not in ("zone", "limit", "after", *GIVEN))
@@ -127,15 +133,20 @@ def condition(filters: Filters, *, clock: str = "", names: Sequence[str] = ()) -
 
 
 def counted(engine: Engine, filters: Filters) -> Condition:
-    """The same of records and rollups, with the domains looked up first among the reports, which are far fewer and
-    stay as long: engines compare whole names much faster than their ends. Raises what the engine raises, too.
+    """The same of records and rollups, with the domains looked up first. Raises what the engine raises, too."""
+    return condition(filters, names=names_of(engine, filters))
+
+
+def names_of(engine: Engine, filters: Filters) -> Sequence[str]:
+    """The domains that the one asked for stands for, as far as they are few. They are looked up among the reports,
+    which are far fewer than records and stay as long: engines compare whole names much faster than their ends.
     """
     if not filters.domain:
-        return condition(filters)
+        return ()
     inside = condition(Filters(domain=filters.domain, since=filters.since, until=filters.until, zone=filters.zone))
     sql = f"SELECT DISTINCT t.domain FROM reports AS t WHERE {inside.sql} LIMIT {MAX_NAMES + 1}"
     names = [str(name) for (name,) in engine.query(sql, inside.parameters)]
-    return condition(filters, names=names if len(names) <= MAX_NAMES else ())
+    return names if len(names) <= MAX_NAMES else ()
 
 
 def one_of(column: str, name: str, values: Sequence[str]) -> Condition:

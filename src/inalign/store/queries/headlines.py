@@ -243,3 +243,29 @@ def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
         parameters,
     )
     return {str(domain): (str(p), str(sp)) for domain, p, sp, _ in found}
+
+
+class NewestRecord(Struct, frozen=True):
+    """The record of a domain as the newest report has it."""
+
+    p: str = ""
+    sp: str = ""
+    np: str = ""
+    discovery_method: str = ""
+
+
+def newest_records(engine: Engine, filters: Filters) -> dict[str, NewestRecord]:
+    """Of each domain as the newest report has it, and how the newest that tells it found it."""
+    where, parameters = condition(
+        Filters(domain=filters.domain, since=filters.since, until=filters.until, scope=filters.scope, zone=filters.zone)
+    )
+    sql = (
+        "SELECT t.domain, t.p, t.sp, t.np, t.discovery_method, max(t.end_at) AS newest FROM reports AS t "
+        f"WHERE {COUNTED} AND {where} GROUP BY t.domain, t.p, t.sp, t.np, t.discovery_method ORDER BY newest"
+    )
+    found: dict[str, NewestRecord] = {}
+    for domain, p, sp, np, method, _ in engine.query(sql, parameters):
+        before = found.get(str(domain), NewestRecord())
+        # Reporters by RFC 7489 tell no np and no method: what others said stays.
+        found[str(domain)] = NewestRecord(str(p), str(sp), str(np) or before.np, str(method) or before.discovery_method)
+    return found

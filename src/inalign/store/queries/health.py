@@ -7,6 +7,7 @@ from datetime import date
 from itertools import pairwise
 from statistics import median
 
+import msgspec
 from msgspec import Struct
 
 from inalign.store.engine import Engine
@@ -101,6 +102,21 @@ class _Reasons(Struct, frozen=True, gc=False):
     records: int
     first_day: date
     last_day: date
+
+
+def overrides_by_reporter(engine: Engine, filters: Filters) -> dict[str, dict[str, int]]:
+    """Messages by reporter and type of reason; those with several are in each."""
+    where, parameters = condition(filters)
+    sql = (
+        "SELECT t.reporter, t.reasons, sum(t.count) FROM records AS t "
+        f"WHERE t.reasons <> '[]' AND {where} GROUP BY t.reporter, t.reasons"
+    )
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for reporter, reasons, messages in engine.query(sql, parameters):
+        of_it = found[str(reporter)]
+        for kind in dict.fromkeys(name for name, _ in msgspec.json.decode(str(reasons), type=list[tuple[str, str]])):
+            of_it[kind] = of_it.get(kind, 0) + int(str(messages))
+    return found
 
 
 def overrides(engine: Engine, filters: Filters) -> Answer[OverrideRow]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.headlines import COUNTED
+from inalign.store.queries.headlines import COUNTED, DAYS
 from inalign.store.queries.view import Answer, Order, Question, page
 
 
@@ -46,7 +46,7 @@ def published(engine: Engine, filters: Filters) -> Answer[PublishedRow]:
     where, parameters = condition(filters)
     told = ", ".join(f"{sql} AS {name}" for name, sql in _TOLD.items())
     sql = (
-        f"SELECT t.domain AS domain, {told}, min(t.slot) AS first_day, max(t.slot) AS last_day, count(*) AS reports, "
+        f"SELECT t.domain AS domain, {told}, {DAYS}, count(*) AS reports, "
         f"count(DISTINCT t.reporter) AS reporters FROM reports AS t WHERE {COUNTED} AND t.p <> '' AND {where} "
         f"GROUP BY t.domain, {', '.join(_TOLD.values())}"
     )

@@ -15,18 +15,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.store.engine import Engine, Parameter
-from inalign.store.queries.filters import Condition, Filters, counted, one_of
-from inalign.store.queries.headlines import DAYS, SUMS_OF_RECORDS, percent
+from inalign.store.queries.filters import Condition, Filters, one_of
+from inalign.store.queries.headlines import percent
+from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
 from inalign.store.zone import zone_of
 
+SENDER_PREFIX = 64
+"""Of IPv6: the network that is one sender."""
 MAX_KEYS = 500
 """Rows of a page whose rest is asked for at once."""
-_SUMS = (
-    f"{SUMS_OF_RECORDS}, "
-    "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
-    "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, " + DAYS
-)
 _NAMED = ", max(t.as_name) AS as_name, max(t.country) AS country"
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
 R = TypeVar("R", bound=Struct)
@@ -37,7 +35,8 @@ class SourceRow(Struct, frozen=True):
 
     domain: str
     source_ip: str
-    """Empty: reporters gave none that can be read."""
+    """The address; where several addresses of a /64 of IPv6 are put together, this network, unless it is asked for.
+    Empty: reporters gave none that can be read."""
     network: str
     country: str
     as_name: str
@@ -54,44 +53,58 @@ class SourceRow(Struct, frozen=True):
     reporters: int
     first_day: date
     last_day: date
+    addresses: int = 1
+    """How many they are."""
 
 
 class SourceSum(Struct, frozen=True):
-    """An address of a domain, in the order of the answer."""
+    """A sender of a domain, in the order of the answer."""
 
     domain: str
-    source_key: str
+    sender: str
     messages: int
     last_slot: int
 
 
 def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
-    """The addresses that send as the domains, each where it was in its last slot."""
-    where, parameters = counted(engine, filters)
+    """The addresses that send as the domains, each where it was in its last slot; those of a /64 of IPv6 are one."""
+    key = "source_key" if _is_narrow(filters.source) else "sender"
+    table, parameters = mail(engine, filters)
     sql = (
-        "SELECT t.domain AS domain, t.source_key AS source_key, sum(t.count) AS messages, max(t.slot) AS last_slot "
-        f"FROM records AS t WHERE {where} GROUP BY t.domain, t.source_key"
+        f"SELECT t.domain AS domain, t.{key} AS sender, sum(t.messages) AS messages, max(t.last_slot) AS last_slot "
+        f"FROM {table} AS t GROUP BY t.domain, t.{key}"
     )
-    order = (Order("messages", True), Order("domain"), Order("source_key"))
+    order = (Order("messages", True), Order("domain"), Order("sender"))
     sums, after = page(engine, filters, Question(sql, parameters, SourceSum, order))
     found: dict[tuple[str, str], SourceRow] = {}
     for part in _parts(sums):
-        keys = one_of("t.source_key", "key", sorted({each.source_key for each in part}))
-        of = f"FROM records AS t WHERE {where} AND {keys.sql}"
+        keys = one_of(f"t.{key}", "key", sorted({each.sender for each in part}))
+        domains = one_of("t.domain", "of", sorted({each.domain for each in part}))
+        of = "FROM chosen AS t"
         more: dict[str, Parameter] = {"least": part[-1].messages, "oldest": min(each.last_slot for each in part)}
-        summed = _summed(filters, of, ("domain", "source_key"), {"reporters": "reporter"})
+        summed = _summed(of, ("domain", key), {"reporters": "reporter", "addresses": "source_key"})
         rest = (
-            f"SELECT *, {_PERCENTS} FROM (SELECT * FROM ({summed}) AS every WHERE messages >= :least) AS sums "
-            "JOIN (SELECT t.source_key AS source_key, t.slot AS last_day, "
-            "max(t.source_ip) AS source_ip, max(t.network) AS network, max(t.country) AS country, "
-            f"max(t.as_name) AS as_name {of} AND t.slot >= :oldest GROUP BY t.source_key, t.slot) AS placed "
-            "USING (source_key, last_day)"
+            f"WITH chosen AS (SELECT * FROM {table} AS t WHERE {keys.sql} AND {domains.sql}) "
+            f"SELECT *, CASE WHEN addresses > 1 THEN network ELSE address END AS source_ip, {_PERCENTS} "
+            f"FROM (SELECT * FROM ({summed}) AS every WHERE messages >= :least) AS sums "
+            f"JOIN (SELECT t.domain AS domain, t.{key} AS {key}, t.last_slot AS last_day, "
+            "max(t.source_ip) AS address, max(t.network) AS network, max(t.country) AS country, "
+            f"max(t.as_name) AS as_name {of} WHERE t.last_slot >= :oldest GROUP BY t.domain, t.{key}, t.last_slot) "
+            f"AS placed USING (domain, {key}, last_day)"
         )
         # The key is in the place of the service until the row is found by it.
-        names = ["source_key" if name == "service" else name for name in SourceRow.__struct_fields__]
-        for row in _rows(engine, filters, Condition(rest, parameters | keys.parameters | more), SourceRow, names):
+        names = [key if name == "service" else name for name in SourceRow.__struct_fields__]
+        for row in _rows(
+            engine, filters, Condition(rest, parameters | keys.parameters | domains.parameters | more), SourceRow, names
+        ):
             found[row.domain, row.service] = replace(row, service="")
-    return Answer([found[key] for each in sums if (key := (each.domain, each.source_key)) in found], after)
+    return Answer([found[at] for each in sums if (at := (each.domain, each.sender)) in found], after)
+
+
+def _is_narrow(source: str) -> bool:
+    """Whether an address is asked for, or a network that one sender has."""
+    address, slash, prefix = source.partition("/")
+    return ":" in address and (not slash or (prefix.isdecimal() and int(prefix) >= SENDER_PREFIX))
 
 
 class SourceGroupRow(Struct, frozen=True):
@@ -125,13 +138,13 @@ class SourceGroupSum(Struct, frozen=True):
 
 def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
     """The same by AS, else by network."""
-    where, parameters = counted(engine, filters)
+    table, parameters = mail(engine, filters)
     # By number and by name apart: one key of both is text, which costs six times as much.
     sql = (
-        "SELECT concat('AS', CAST(asn AS VARCHAR)) AS place, asn, messages FROM (SELECT t.asn AS asn, sum(t.count) AS "
-        f"messages FROM records AS t WHERE {where} AND t.asn <> 0 GROUP BY t.asn) AS numbered UNION ALL "
-        "SELECT t.network AS place, 0 AS asn, sum(t.count) AS messages "
-        f"FROM records AS t WHERE {where} AND t.asn = 0 GROUP BY t.network"
+        "SELECT concat('AS', CAST(asn AS VARCHAR)) AS place, asn, messages FROM (SELECT t.asn AS asn, "
+        f"sum(t.messages) AS messages FROM {table} AS t WHERE t.asn <> 0 GROUP BY t.asn) AS numbered UNION ALL "
+        "SELECT t.network AS place, 0 AS asn, sum(t.messages) AS messages "
+        f"FROM {table} AS t WHERE t.asn = 0 GROUP BY t.network"
     )
     order = (Order("messages", True), Order("place"))
     sums, after = page(engine, filters, Question(sql, parameters, SourceGroupSum, order))
@@ -144,8 +157,8 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
             ("network", "network", networks._replace(sql=f"t.asn = 0 AND {networks.sql}")),
         ):
             if any(bool(each.asn) == (key == "asn") for each in part):
-                of = f"FROM records AS t WHERE {where} AND {chosen.sql}"
-                summed = _summed(filters, of, (key,), {"addresses": "source_key", "reporters": "reporter"}, _NAMED)
+                of = f"FROM {table} AS t WHERE {chosen.sql}"
+                summed = _summed(of, (key,), {"addresses": "source_key", "reporters": "reporter"}, _NAMED)
                 rest = Condition(f"SELECT *, {_PERCENTS}, {place} AS place FROM ({summed}) AS sums", parameters)
                 rest.parameters.update(chosen.parameters)
                 names = SourceGroupRow.__struct_fields__
@@ -153,24 +166,11 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
     return Answer([found[each.place] for each in sums if each.place in found], after)
 
 
-def _summed(filters: Filters, of: str, keys: Sequence[str], counts: Mapping[str, str], more: str = "") -> str:
-    """Sums by keys, and of how many different ones they are: for few rows at once; for many each is counted apart,
-    which is twice as fast then.
-    """
+def _summed(of: str, keys: Sequence[str], counts: Mapping[str, str], more: str = "") -> str:
+    """Sums by keys, and of how many different ones they are."""
     group, by = ", ".join(f"t.{key} AS {key}" for key in keys), ", ".join(f"t.{key}" for key in keys)
-    is_few = bool(filters.source or (filters.domain and filters.since))
-    if is_few:
-        more += "".join(f", count(DISTINCT t.{column}) AS {name}" for name, column in counts.items())
-    sql = f"SELECT {group}, {_SUMS}{more} {of} GROUP BY {by}"
-    if is_few:
-        return sql
-    names = ", ".join(keys)
-    for name, column in counts.items():
-        sql = (
-            f"SELECT * FROM ({sql}) AS summed JOIN (SELECT {names}, count(*) AS {name} FROM "
-            f"(SELECT DISTINCT {group}, t.{column} AS value {of}) AS pairs GROUP BY {names}) AS told USING ({names})"
-        )
-    return sql
+    told = "".join(f", count(DISTINCT t.{column}) AS {name}" for name, column in counts.items())
+    return f"SELECT {group}, {SUMS}{told}{more} {of} GROUP BY {by}"
 
 
 def _parts(rows: Sequence[R]) -> Iterator[Sequence[R]]:

@@ -10,7 +10,7 @@ from datetime import date
 
 from inalign.insight.names import judged_domain
 from inalign.insight.overview import TREND_DAYS, OverviewRow
-from inalign.insight.result import DomainState, Step
+from inalign.insight.result import DomainState, Step, WhyCode
 from inalign.insight.rows import NextRow
 from inalign.store.engine import Engine, whole
 from inalign.store.queries.filters import Filters, condition, is_visible
@@ -66,6 +66,6 @@ def _row(domain: str, messages: int, days: tuple[date, date], reporters: int) ->
         trend=((0, 0),) * TREND_DAYS,
         ready=False,
         parked=False,
-        next=NextRow(str(Step.COLLECT), None, (), ()),
+        next=NextRow(str(Step.COLLECT), None, (), ({"code": str(WhyCode.NOT_JUDGED)},)),
         blocking=0,
     )

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from inalign.errors import ParseError
 from inalign.store.engine import Engine, Parameter, Row
-from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, Filters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.zone import Zone, zone_of
 
 MAX_CURSOR = 8_192
@@ -53,7 +53,8 @@ class View(NamedTuple):
         zone_of(filters.zone)
         for name in NARROWING:
             if getattr(filters, name) and name not in self.filters:
-                raise ParseError(f"{name}: {self.name} cannot be narrowed by it, but by {', '.join(self.filters)}")
+                others = ", ".join(SPELLED[each] for each in self.filters)
+                raise ParseError(f"{SPELLED[name]}: {self.name} cannot be narrowed by it, but by {others}")
         if not 1 <= filters.limit <= MAX_PAGE_ROWS:
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
         if "key" in self.filters and "domain" not in self.filters and not filters.key:

@@ -1,0 +1,86 @@
+"""python bench/standing.py FOLDER [--judge]
+
+Kept judgements at scale: FOLDER has a store as `bench/questions.py --keep` leaves it. With --judge all its domains are
+judged first, and it is told what that took; then the questions that read what is kept are timed, warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from inalign.flow.judge import Judge, Judging
+from inalign.flow.judged_views import all_views
+from inalign.flow.standing import at_present, judge_anew, judge_told
+from inalign.insight.directory import own_directory
+from inalign.store.columns import JUDGED
+from inalign.store.control import Control
+from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine import count
+from inalign.store.queries.filters import Filters
+
+
+def judge_all(judging: Judging) -> None:
+    """As the keeper does it, but at once and in this process."""
+    records = count(judging.engine, "SELECT count(*) FROM records")
+    present = at_present(judging)
+    begun, used, slowest = time.perf_counter(), time.process_time(), (0.0, "")
+    for domain in present.families:
+        started = time.process_time()
+        judge_anew(judging, present, domain, partial(judge_told, judging.judge))
+        slowest = max(slowest, (time.process_time() - started, domain))
+    used = time.process_time() - used
+    print(
+        f"{len(present.families)} domains, {records} records judged in {time.perf_counter() - begun:.0f} s, "
+        f"CPU {used:.0f} s, {100_000 * used / max(records, 1):.2f} s per 100,000 records; "
+        f"the slowest {slowest[1]}, CPU {slowest[0]:.1f} s"
+    )
+
+
+def main() -> None:
+    """See the head of this file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--judge", action="store_true")
+    given = parser.parse_args()
+    engine = DuckDbEngine(given.folder / "store.duckdb")
+    engine.migrate()
+    judging = Judging(engine, Judge(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder)
+    if given.judge:
+        judge_all(judging)
+    print(", ".join(f"{table.name} {count(engine, f'SELECT count(*) FROM {table.name}')}" for table in JUDGED))  # noqa: S608
+    ((top, last),) = engine.query("SELECT domain, max(day) FROM records GROUP BY domain ORDER BY count(*) DESC LIMIT 1")
+    span = {"since": (last if isinstance(last, date) else date.today()) - timedelta(days=90)}  # noqa: DTZ011
+    views = all_views(lambda _: replace(judging, is_tended=True))
+    questions: list[tuple[str, dict[str, object]]] = [
+        ("overview", {}),
+        ("overview", span | {"zone": "Asia/Tokyo"}),
+        ("classes", {}),
+        ("classes", {"domain": top}),
+        ("classes", span | {"domain": top, "zone": "America/New_York"}),
+        ("sources", {"limit": 100}),
+        ("sources", {"domain": top, "limit": 100}),
+        ("sources", {"domain": top, "source_class": "spoof", "limit": 100}),
+        ("plan", {}),
+        ("plan", {"domain": top}),
+    ]
+    for name, filters in questions:
+        times, rows = [], 0
+        for _ in range(6):
+            begun = time.perf_counter()
+            rows = len(views[name].ask(engine, Filters(**filters)).rows)  # type: ignore[arg-type]  # of the table above
+            times.append(1_000 * (time.perf_counter() - begun))
+        asked = " ".join(f"{key}={value}" for key, value in filters.items())
+        print(f"{name:9} {asked:60} {rows:5} rows {min(times[1:]):7.1f} ms")
+    began = time.perf_counter()
+    at_present(judging)
+    print(f"a look at what is stale: {1_000 * (time.perf_counter() - began):.0f} ms")
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,338 @@
+"""Who sends, put together: what is judged of each address (class, sender) and what is counted of it, as a tree of
+class, sender, network and address. Classes come from all that is known; the counts are those of the days asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from inalign.insight.names import network_of
+from inalign.insight.result import SourceClass
+from inalign.store.engine import Engine, Parameter, count
+from inalign.store.facts import judged_domains
+from inalign.store.judged import OF_NOW
+from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
+from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
+from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.zone import zone_of
+
+TREND_DAYS = 30
+TOP = 8
+"""Senders of a class that are told with it."""
+MAX_KEYS = 500
+"""Rows of a page whose trends are asked for alone; of more, those of all are."""
+UNTOLD = ""
+"""The class of mail whose address no reporter told in a form that can be read, and of what is judged out of sight."""
+LISTED = (
+    *(str(each) for each in (SourceClass.OWN, SourceClass.APPROVED, SourceClass.UNKNOWN, SourceClass.SPOOF)),
+    *(str(each) for each in (SourceClass.LOW_REPUTATION, SourceClass.FORWARDER, SourceClass.HOSTING)),
+    UNTOLD,
+)
+"""Classes in the order in which they are listed: what the owner can do something about first, what is no fault of his
+(forwarders and hosts that everybody has) after it."""
+_PLACES = " ".join(f"WHEN source_class = '{name}' THEN {at}" for at, name in enumerate(LISTED))
+_PLACE = f"CASE {_PLACES} END"
+_EARLIEST = date(2000, 1, 1)
+"""No trend ends before: nothing is older, and calendars end somewhere."""
+_COUNTS = ("messages", "passed", "none", "quarantine", "reject", "dkim", "spf")
+_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _COUNTS)
+_PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
+
+
+class SenderRow(Struct, frozen=True, rename={"source_class": "class"}):
+    """A sender of one class: its addresses together."""
+
+    source_class: str
+    sender: str
+    service: str
+    domain: str
+    """Where it sends for one alone."""
+    domains: int
+    networks: int
+    addresses: int
+    messages: int
+    passed: int
+    passed_percent: float
+    dkim_percent: float
+    spf_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    reporters: int
+    first_day: date
+    last_day: date
+    trend: tuple[int, ...]
+    """Messages of each of the last 30 days of the span, the oldest first."""
+
+
+class ClassRow(Struct, frozen=True, rename={"source_class": "class"}):
+    """A class, with its largest senders."""
+
+    source_class: str
+    senders: int
+    addresses: int
+    messages: int
+    passed: int
+    passed_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    top: tuple[SenderRow, ...]
+
+
+class SenderAddressRow(Struct, frozen=True, rename={"source_class": "class"}):
+    """An address of a sender. `network` is the /24 or /64 that it is listed under."""
+
+    domain: str
+    source_ip: str
+    network: str
+    host: str
+    """Its reverse name, where it was looked up and leads back."""
+    source_class: str
+    sender: str
+    service: str
+    country: str
+    as_name: str
+    messages: int
+    passed: int
+    passed_percent: float
+    dkim_percent: float
+    spf_percent: float
+    none: int
+    quarantine: int
+    reject: int
+    reporters: int
+    first_day: date
+    last_day: date
+    trend: tuple[int, ...]
+
+
+class _Sender(SenderRow, frozen=True):
+    place: int
+    """Of the class among `LISTED`."""
+    rank: int
+    """In its class, from 1."""
+    of_class: int
+    """Senders of it."""
+
+
+class _Address(SenderAddressRow, frozen=True):
+    place: int
+    source_key: str
+    prefix: str
+    of_network: int
+    """Messages of the network."""
+
+
+class _Trend(NamedTuple):
+    """How days and reporters are put together: the columns that make a row one and the same."""
+
+    keys: tuple[str, ...]
+    chief: str
+    """The one by which rows are chosen."""
+
+
+_SENDERS = _Trend(("source_class", "sender"), "sender")
+_ADDRESSES = _Trend(("domain", "source_key"), "source_key")
+
+
+def ask_senders(engine: Engine, host: str, filters: Filters) -> Answer[SenderRow]:
+    """By class in the order of `LISTED`, the largest first."""
+    meant = _meant(engine, host, filters)
+    order = (Order("place"), Order("messages", True), Order("sender"))
+    found = page(engine, filters, Question(_senders(meant), meant.parameters, _Sender, order))
+    return Answer(_whole(engine, filters, meant, found.rows), found.after)
+
+
+def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answer[ClassRow]:
+    """By class in the order of `LISTED`, each with its largest senders."""
+    meant = _meant(engine, host, filters)
+    sql = (
+        f"SELECT source_class, {_PLACE} AS place, count(DISTINCT source_key) AS addresses, {_SUMMED} "
+        f"FROM ({meant.sql}) AS e GROUP BY source_class ORDER BY place"
+    )
+    names = ("source_class", "place", "addresses", *_COUNTS)
+    classes = [dict(zip(names, row, strict=True)) for row in engine.query(sql, meant.parameters)]
+    columns = ", ".join(_Sender.__struct_fields__)
+    top = f"SELECT {columns} FROM ({_senders(meant)}) AS f WHERE rank <= {TOP:d} ORDER BY place, rank"
+    shown = typed_rows(engine.query(top, meant.parameters), _Sender, zone_of(filters.zone))
+    of_class = {row.source_class: row.of_class for row in shown}
+    by_class: defaultdict[str, list[SenderRow]] = defaultdict(list)
+    for row in _whole(engine, filters, meant, shown):
+        by_class[row.source_class].append(row)
+    rows = []
+    for each in classes:
+        name, messages, passed = str(each["source_class"]), int(str(each["messages"])), int(str(each["passed"]))
+        rows.append(
+            ClassRow(
+                source_class=name,
+                senders=of_class[name],
+                addresses=int(str(each["addresses"])),
+                messages=messages,
+                passed=passed,
+                passed_percent=100.0 * passed / messages if messages else 0.0,
+                none=int(str(each["none"])),
+                quarantine=int(str(each["quarantine"])),
+                reject=int(str(each["reject"])),
+                top=tuple(by_class[name]),
+            )
+        )
+    return Answer(rows)
+
+
+def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderAddressRow]:
+    """By class; of each class one network after another, the largest first, and in each the addresses."""
+    meant = _meant(engine, host, filters)
+    sql = (
+        f"SELECT *, {_PLACE} AS place, '' AS trend, 0 AS reporters, '' AS network, {_PERCENTS}, "
+        f"sum(messages) OVER (PARTITION BY source_class, prefix) AS of_network FROM ({meant.sql}) AS e"
+    )
+    order = (
+        Order("place"), Order("of_network", True), Order("prefix"), Order("messages", True), Order("domain"),
+        Order("source_key"),
+    )  # fmt: skip
+    found = page(engine, filters, Question(sql, meant.parameters, _Address, order))
+    more = _more(engine, filters, meant, _ADDRESSES, [row.source_key for row in found.rows])
+    rows = []
+    for row in found.rows:
+        told = {name: value for name, value in asdict(row).items() if name in SenderAddressRow.__struct_fields__}
+        told["network"] = network_of(row.source_ip) if row.source_ip else ""
+        told["trend"], told["reporters"] = more.of((row.domain, row.source_key))
+        rows.append(SenderAddressRow(**told))
+    return Answer(rows, found.after)
+
+
+def _senders(meant: Condition) -> str:
+    """All senders, with their places."""
+    return (
+        f"SELECT *, {_PERCENTS}, '' AS trend, 0 AS reporters, "
+        "CASE WHEN domains = 1 THEN a_domain ELSE '' END AS domain, "
+        "row_number() OVER (PARTITION BY source_class ORDER BY messages DESC, sender) AS rank, "
+        "count(*) OVER (PARTITION BY source_class) AS of_class FROM ("
+        f"SELECT source_class, sender, max(service) AS service, min({_PLACE}) AS place, min(domain) AS a_domain, "
+        "count(DISTINCT domain) AS domains, count(DISTINCT prefix) AS networks, "
+        f"count(DISTINCT source_key) AS addresses, {_SUMMED}, min(first_day) AS first_day, "
+        f"max(last_day) AS last_day FROM ({meant.sql}) AS e GROUP BY source_class, sender) AS g"
+    )
+
+
+def _whole(engine: Engine, filters: Filters, meant: Condition, rows: Sequence[_Sender]) -> list[SenderRow]:
+    """Senders with their reporters and trends."""
+    more = _more(engine, filters, meant, _SENDERS, [row.sender for row in rows])
+    found = []
+    for row in rows:
+        told = {name: value for name, value in asdict(row).items() if name in SenderRow.__struct_fields__}
+        told["trend"], told["reporters"] = more.of((row.source_class, row.sender))
+        found.append(SenderRow(**told))
+    return found
+
+
+def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
+    """The addresses that are meant, each in the name of one policy domain, with what is judged of them."""
+    where, parameters = counted(engine, _of_records(filters))
+    visible, of_scope = condition(Filters(scope=filters.scope))
+    judged, of_families = _judged_as(judged_domains(engine))
+    fits, of_fits = _fitting(filters)
+    sql = (
+        "SELECT * FROM (SELECT s.domain AS domain, s.source_key AS source_key, s.source_ip AS source_ip, "
+        "s.country AS country, s.as_name AS as_name, s.first_day AS first_day, s.last_day AS last_day, "
+        f"{', '.join(f's.{name} AS {name}' for name in _COUNTS)}, coalesce(n.name, '') AS host, "
+        "coalesce(j.source_class, '') AS source_class, coalesce(j.sender, '') AS sender, "
+        "coalesce(j.service, '') AS service, "
+        # Of a key, the version and the digits of a /24 or a /64 (`columns.source_key`).
+        "CASE WHEN substr(s.source_key, 1, 1) = '4' THEN substr(s.source_key, 1, 7) "
+        "ELSE substr(s.source_key, 1, 17) END AS prefix FROM ("
+        f"SELECT t.domain AS domain, {judged} AS judged, t.source_key AS source_key, max(t.source_ip) AS source_ip, "
+        f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS_OF_RECORDS}, "
+        "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
+        "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
+        f"min(t.slot) AS first_day, max(t.slot) AS last_day FROM records AS t WHERE {where} "
+        "GROUP BY t.domain, t.source_key) AS s LEFT JOIN ("
+        "SELECT t.domain AS domain, t.source_key AS source_key, t.source_class AS source_class, t.sender AS sender, "
+        f"t.service AS service FROM judged_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
+        ") AS j ON j.domain = s.judged AND j.source_key = s.source_key LEFT JOIN ("
+        "SELECT source_ip, max(name) AS name FROM names GROUP BY source_ip) AS n ON n.source_ip = s.source_ip"
+        f") AS b WHERE {fits}"
+    )
+    return Condition(sql, {**parameters, **of_scope, **of_families, **of_fits, "host": host})
+
+
+def _of_records(filters: Filters) -> Filters:
+    """Without what records do not tell."""
+    return replace(filters, source_class="", sender="", search="")
+
+
+def _judged_as(families: Mapping[str, Iterable[str]]) -> Condition:
+    """The domain with which that of a record is judged."""
+    parts, parameters = [], dict[str, Parameter]()
+    below = [(name, above) for above, family in families.items() for name in family if name != above]
+    for at, (name, above) in enumerate(below):
+        parts.append(f"WHEN t.domain = :below_{at} THEN :above_{at}")
+        parameters |= {f"below_{at}": name, f"above_{at}": above}
+    return Condition(f"CASE {' '.join(parts)} ELSE t.domain END" if parts else "t.domain", parameters)
+
+
+def _fitting(filters: Filters) -> Condition:
+    """Class, sender, and what is searched for."""
+    parts, parameters = ["1 = 1"], dict[str, Parameter]()
+    for name in ("source_class", "sender"):
+        if value := getattr(filters, name):
+            parts.append(f"{name} = :only_{name}")
+            parameters[f"only_{name}"] = value
+    if text := filters.search.strip().lower():
+        told = "lower(concat(sender, ' ', service, ' ', host, ' ', as_name, ' ', source_ip, ' ', domain))"
+        # What is left where it is taken out: no LIKE, whose signs would have to be escaped in two ways.
+        parts.append(f"replace({told}, :search, '') <> {told}")
+        parameters["search"] = text
+    return Condition(" AND ".join(parts), parameters)
+
+
+class _More(NamedTuple):
+    """Days and reporters of rows."""
+
+    days: Mapping[tuple[str, str], Mapping[date, int]]
+    reporters: Mapping[tuple[str, str], int]
+    last: date
+
+    def of(self, key: tuple[str, str]) -> tuple[tuple[int, ...], int]:
+        days = self.days.get(key, {})
+        trend = tuple(days.get(self.last - timedelta(ago), 0) for ago in range(TREND_DAYS - 1, -1, -1))
+        return trend, self.reporters.get(key, 0)
+
+
+def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen: Sequence[str]) -> _More:
+    """Of the rows that are shown."""
+    where, _ = counted(engine, _of_records(filters))
+    only, of_only = Condition("1 = 1", {}), dict[str, Parameter]()
+    if len(chosen) <= MAX_KEYS:
+        only = one_of(f"e.{by.chief}", "chief", sorted({*chosen}))
+        of_only = only.parameters
+    parameters = {**meant.parameters, **of_only}
+    zone = zone_of(filters.zone)
+    newest = count(engine, f"SELECT coalesce(max(t.slot), 0) FROM records AS t WHERE {where}", parameters)
+    last = max(filters.until or zone.day(newest), _EARLIEST)
+    first = last - timedelta(TREND_DAYS - 1)
+    number = zone.number("t.slot", first, last)
+    keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
+    group = ", ".join(f"e.{key}" for key in by.keys)
+    joined = (
+        f"FROM records AS t JOIN (SELECT * FROM ({meant.sql}) AS e WHERE {only.sql}) AS e "
+        f"ON e.domain = t.domain AND e.source_key = t.source_key WHERE {where}"
+    )
+    days: defaultdict[tuple[str, str], dict[date, int]] = defaultdict(dict)
+    parameters["trend"] = zone.start(first)
+    asked = (
+        f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages {joined} AND t.slot >= :trend "
+        f"GROUP BY {group}, {number}"
+    )
+    for one, other, slot, messages in engine.query(asked, parameters):
+        days[str(one), str(other)][zone.day(int(str(slot)))] = int(str(messages))
+    asked = f"SELECT {keys}, count(DISTINCT t.reporter) AS reporters {joined} GROUP BY {group}"
+    reporters = {(str(one), str(other)): int(str(number)) for one, other, number in engine.query(asked, parameters)}
+    return _More(days, reporters, last)
