@@ -26,7 +26,8 @@ from inalign.store.control import Control
 from inalign.store.queries.filters import Filters
 from inalign.store_access import Folders, open_store
 from inalign.surroundings import Surrounding
-from inalign.web.api import openapi, routes
+from inalign.web.api import routes
+from inalign.web.description import openapi
 from inalign.web.server import WebServer
 from tests.insight.stories import Story, scenarios
 from tests.store.material import store
