@@ -110,8 +110,8 @@ def test_reports_are_asked_of_the_keeper_as_of_the_store(served: Everything, tmp
 
 
 EMPTY = {
-    "conflicts", "evaluation-minutes", "evaluation-rules", "evaluation-slow", "evaluations", "failure-reports", "failures",
-    "forged", "overrides", "subdomains", "tls", "tls-days", "tls-failures",
+    "conflicts", "evaluation-minutes", "evaluation-rules", "evaluation-slow", "evaluations", "failure-reports",
+    "failures", "forged", "overrides", "subdomains", "tls", "tls-days", "tls-failures",
 }  # fmt: skip
 
 
