@@ -135,7 +135,7 @@ class Provider:
         return self._claims(described, token, begun.nonce)
 
     def _claims(self, described: _Description, token: Mapping[str, object], nonce: str) -> Claims:
-        """OpenID Connect Core 1.0 section 3.1.3.7."""
+        """OpenID Connect Core 1.0, 3.1.3.7."""
         keys = _decoded(self._ask(described.jwks_uri), dict[str, object], described.jwks_uri)
         client_id = self._options.client_id
         try:
@@ -167,7 +167,7 @@ class Provider:
             return kept[1]
         url = self._options.issuer.rstrip("/") + "/.well-known/openid-configuration"
         described = _decoded(self._ask(url), _Description, url)
-        if described.issuer != self._options.issuer:  # OpenID Connect Discovery 1.0 section 4.3
+        if described.issuer != self._options.issuer:  # OpenID Connect Discovery 1.0, 4.3
             raise ParseError(f"{url}: it is the description of another issuer")
         for each in (described.authorization_endpoint, described.token_endpoint, described.jwks_uri):
             _safe(each)
