@@ -37,6 +37,7 @@ PAGES = (
     "reports",
     "failures",
     "tls",
+    "incidents",
     "intake",
     "milter",
 )
@@ -55,6 +56,7 @@ TABLE: Mapping[tuple[str, str], For] = {
     ("POST", "/settings/password"): For.READERS,
     ("POST", "/settings/sessions"): For.READERS,
     ("POST", "/intake/again"): For.EDITORS,
+    ("POST", "/incidents/change"): For.EDITORS,
     ("GET", "/users"): For.ADMINS,
     ("POST", "/users/add"): For.ADMINS,
     ("POST", "/users/change"): For.ADMINS,
