@@ -9,16 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from inalign.insight.names import network_of
-from inalign.insight.result import SourceClass
 from inalign.store.engine import Engine, Parameter, count
 from inalign.store.facts import judged_domains
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
 from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
+from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
 from inalign.store.zone import zone_of
 
@@ -27,15 +26,6 @@ TOP = 8
 """Senders of a class that are told with it."""
 MAX_KEYS = 500
 """Rows of a page whose trends are asked for alone; of more, those of all are."""
-UNTOLD = ""
-"""The class of mail whose address no reporter told in a form that can be read, and of what is judged out of sight."""
-LISTED = (
-    *(str(each) for each in (SourceClass.OWN, SourceClass.APPROVED, SourceClass.UNKNOWN, SourceClass.SPOOF)),
-    *(str(each) for each in (SourceClass.LOW_REPUTATION, SourceClass.FORWARDER, SourceClass.HOSTING)),
-    UNTOLD,
-)
-"""Classes in the order in which they are listed: what the owner can do something about first, what is no fault of his
-(forwarders and hosts that everybody has) after it."""
 _PLACES = " ".join(f"WHEN source_class = '{name}' THEN {at}" for at, name in enumerate(LISTED))
 _PLACE = f"CASE {_PLACES} END"
 _EARLIEST = date(2000, 1, 1)
@@ -43,74 +33,6 @@ _EARLIEST = date(2000, 1, 1)
 _COUNTS = ("messages", "passed", "none", "quarantine", "reject", "dkim", "spf")
 _SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _COUNTS)
 _PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed", "dkim", "spf"))
-
-
-class SenderRow(Struct, frozen=True, rename={"source_class": "class"}):
-    """A sender of one class: its addresses together."""
-
-    source_class: str
-    sender: str
-    service: str
-    domain: str
-    """Where it sends for one alone."""
-    domains: int
-    networks: int
-    addresses: int
-    messages: int
-    passed: int
-    passed_percent: float
-    dkim_percent: float
-    spf_percent: float
-    none: int
-    quarantine: int
-    reject: int
-    reporters: int
-    first_day: date
-    last_day: date
-    trend: tuple[int, ...]
-    """Messages of each of the last 30 days of the span, the oldest first."""
-
-
-class ClassRow(Struct, frozen=True, rename={"source_class": "class"}):
-    """A class, with its largest senders."""
-
-    source_class: str
-    senders: int
-    addresses: int
-    messages: int
-    passed: int
-    passed_percent: float
-    none: int
-    quarantine: int
-    reject: int
-    top: tuple[SenderRow, ...]
-
-
-class SenderAddressRow(Struct, frozen=True, rename={"source_class": "class"}):
-    """An address of a sender. `network` is the /24 or /64 that it is listed under."""
-
-    domain: str
-    source_ip: str
-    network: str
-    host: str
-    """Its reverse name, where it was looked up and leads back."""
-    source_class: str
-    sender: str
-    service: str
-    country: str
-    as_name: str
-    messages: int
-    passed: int
-    passed_percent: float
-    dkim_percent: float
-    spf_percent: float
-    none: int
-    quarantine: int
-    reject: int
-    reporters: int
-    first_day: date
-    last_day: date
-    trend: tuple[int, ...]
 
 
 class _Sender(SenderRow, frozen=True):
