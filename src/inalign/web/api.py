@@ -90,7 +90,12 @@ def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
             "get": {
                 "summary": view.about,
                 "parameters": [
-                    {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
+                    {
+                        "name": name,
+                        "in": "query",
+                        "required": name == "key" and "domain" not in view.filters,
+                        "schema": filters[name],
+                    }
                     for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
                 ],
                 "responses": {
