@@ -6,7 +6,7 @@ import pytest
 
 from inalign.insight.directory import Directory
 from inalign.insight.plan import plan_domain
-from inalign.insight.result import PolicyQuestion, SourceClass
+from inalign.insight.result import EvidenceCode, PolicyQuestion, Remedy, SourceClass, Step, WhyCode
 from tests.insight.stories import Story, scenarios, stories
 
 ALL = [pytest.param(story, id=story.name) for story in (*scenarios(), *stories())]
@@ -75,3 +75,13 @@ def test_unwanted_mail_is_never_called_legitimate(story: Story, missing: tuple[s
     said = classes_of(story, without=missing)
     for address, expected in story.expect["classes"].items():
         assert (said[address] in legitimate) == (expected in legitimate), address
+
+
+def test_stories_show_every_step_reason_remedy_and_evidence() -> None:
+    plans = [story.plan() for story in stories() if "step" in story.expect]
+    assert {plan.step for plan in plans} == set(Step)
+    assert {why.code for plan in plans for why in plan.why} == set(WhyCode)
+    assert {found.remedy for plan in plans for found in plan.blocking} == set(Remedy)
+    mails = [mail for story in stories() for source in story.judge().sources for mail in source.mails]
+    assert {mail.source_class for mail in mails} == set(SourceClass)
+    assert {found.code for mail in mails for found in mail.evidence} == set(EvidenceCode) - {EvidenceCode.OVERRIDDEN}

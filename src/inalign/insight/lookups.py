@@ -1,8 +1,8 @@
 """What a domain publishes, made of DNS answers that were looked up before.
 
 The answers come as a plain mapping, name -> type -> values, as `--zone` files have it: `TXT` and addresses are lists of
-texts, `MX` a list of [preference, host], `CNAME` a text. A name that is not there, and has nothing below it, does not
-exist; one with an `error` and nothing else could not be looked up.
+texts, `MX` a list of [preference, host], `CNAME` a text or a list of one. A name that is not there, and has nothing
+below it, does not exist; one with an `error` and nothing else could not be looked up.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     reader = _Reader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
     spf = reader.spf(domain)
     direct, included = reader.spf_tree(domain)
+    included += reader.included_below(domain, included)
     exchanges = reader.exchanges(domain)
     dmarc = reader.dmarc(domain)
     return DomainLookups(
@@ -140,10 +141,10 @@ class _Reader:
     def _values(self, name: str, kind: str) -> Sequence[object]:
         for _ in range(MAX_ALIASES):
             listed = self._answers.get(name, {})
-            alias = listed.get("CNAME")
-            if kind in listed or not isinstance(alias, str):
+            alias = _alias(listed)
+            if kind in listed or not alias:
                 break
-            name = alias.lower().rstrip(".")
+            name = alias
         if kind == "TXT" and name in self._unanswered:
             self.misses_policy = True
         values = self._answers.get(name, {}).get(kind)
@@ -218,6 +219,18 @@ class _Reader:
         below = more + [span for found in further for span in found.networks.spans()]
         included.append(Included(target, Networks(below)))
 
+    def included_below(self, domain: str, known: list[Included]) -> list[Included]:
+        """What the SPF records of names below the domain include: From names and Return-Paths of services."""
+        found = {include.name: include for include in known}
+        before = len(found)
+        for name in self.named:
+            if not name.endswith("." + domain) or self._left < 0 or (spf := self.spf(name)) is None:
+                continue
+            if any(isinstance(term, Include) for term in spf.mechanisms):
+                for include in self.spf_tree(name)[1]:
+                    found.setdefault(include.name, Included(include.name, include.networks, by_owner=False))
+        return list(found.values())[before:]
+
     def dmarc(self, name: str) -> DmarcRecord | None:
         for text in self.texts("_dmarc." + name):
             octets = text.encode("utf-8", "surrogateescape")
@@ -231,20 +244,27 @@ class _Reader:
     def keys(self) -> Iterator[tuple[str, str]]:
         for name in self._answers:
             selector, found, domain = name.partition("._domainkey.")
-            if found and ("CNAME" in self._answers[name] or any(_has_key(text) for text in self.texts(name))):
+            if found and (_alias(self._answers[name]) or any(_has_key(text) for text in self.texts(name))):
                 yield domain, selector
 
     def key_targets(self) -> Iterator[str]:
         for name, listed in self._answers.items():
-            target = listed.get("CNAME")
-            if "._domainkey." in name and isinstance(target, str):
-                yield target.lower().rstrip(".")
+            if "._domainkey." in name and (target := _alias(listed)):
+                yield target
 
     def own_records(self, domain: str) -> Iterator[str]:
         for name in self._answers:
             owner = name.removeprefix("_dmarc.")
             if owner != name and owner.endswith("." + domain) and self.dmarc(owner) is not None:
                 yield owner
+
+
+def _alias(listed: Mapping[str, object]) -> str:
+    """Where a CNAME leads: a text, or a list of one."""
+    found = listed.get("CNAME")
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        found = found[0] if found else None
+    return found.lower().rstrip(".") if isinstance(found, str) else ""
 
 
 def _has_key(text: str) -> bool:

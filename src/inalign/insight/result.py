@@ -61,6 +61,8 @@ class EvidenceCode(StrEnum):
     """`selector` belongs to another sender of the domain, yet its signature arrives from here."""
     OWN_SIGNATURE_BROKEN = "own_signature_broken"
     """The domain's signature with `selector`, which passes elsewhere, arrives broken from here."""
+    REPLAYED = "replayed"
+    """What `selector` signed once comes again in bursts, from strangers."""
     SELECTOR_WITHOUT_KEY = "selector_without_key"
     """It signs with `selector`, for which no key passes anywhere."""
     FOREIGN_SPF = "foreign_spf"

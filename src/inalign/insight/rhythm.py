@@ -8,6 +8,7 @@ from itertools import pairwise
 
 MIN_DAYS = 5  # below it nothing is called steady
 STEADY_DAYS = 0.3  # share of the span on which steady mail is seen at least
+DAILY = 0.6  # share of the span of a sender that works from Monday to Friday
 MAX_TOP_SHARE = 0.4  # of all messages on the five busiest days; campaigns have more
 MAX_SILENCE = 0.2  # of the span, in one piece, and at least a week
 MIN_SILENCE = 7
@@ -59,6 +60,17 @@ class Rhythm:
         """A few messages now and then, as web forms and customers' forwarding give."""
         few = self.days >= MIN_DAYS and self.per_day <= MAX_TRICKLE
         return few and self.silence <= max(MIN_SILENCE, MAX_TRICKLE_SILENCE * self.span)
+
+    @property
+    def is_daily(self) -> bool:
+        """Seen on most days, week-ends apart: more than campaigns that follow each other give."""
+        return self.is_steady and self.days >= 2 * MIN_DAYS and self.days >= DAILY * self.span
+
+    @property
+    def is_burst(self) -> bool:
+        """Much on a few days, as campaigns are."""
+        weekly = self.days >= MIN_DAYS and self.silence <= MIN_SILENCE
+        return self.per_day > MAX_TRICKLE and not (self.is_steady or weekly)
 
     @property
     def is_small(self) -> bool:

@@ -13,12 +13,13 @@ from inalign.insight.directory import Directory, Kind, Service
 from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
-from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
+from inalign.insight.ruling import HOUSES, INDIRECT, RENTED, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
 from inalign.insight.strangers import Strangers
-from inalign.insight.streams import Selector, Streams
+from inalign.insight.streams import MIN_AT_HOME, Selector, Streams
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
+SOLE_SHARE = 0.9  # nearly all that it signs
 HOME_SHARE_WITHOUT_SPF = 0.5  # services use a Return-Path that passes; forwarders often keep the owner's
 KNOWN_SERVICE_SHARE = 0.02  # the same for services that send for customers; they seldom forward
 
@@ -39,7 +40,11 @@ class Rules:
             signed = self._signed(site, look)
             if signed is not None:
                 return signed
-        return Strangers(self.lookups, self.directory, self.streams).judge(site, mail, look)
+        return self._strangers.judge(site, mail, look)
+
+    @property
+    def _strangers(self) -> Strangers:
+        return Strangers(self.lookups, self.directory, self.streams)
 
     # SPF passes for the domain: the owner named this address
 
@@ -52,16 +57,24 @@ class Rules:
             return ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
         if site.is_direct or site.has_own_name or site.is_exchange or site.is_of_exchange:
             return ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
-        if kind is not None:
+        if kind is not None and kind not in RENTED:
             return ruling(SourceClass.OWN, aligned, named, evidence.known_sender(service, site, look))
         if look.foreign:
             signature = Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]})
             return ruling(SourceClass.APPROVED, aligned, named, signature)
         # mailboxes send as the domain itself; services want a name below it for their bounces
         is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
-        return ruling(
-            SourceClass.APPROVED if is_bounce_name else SourceClass.OWN, aligned, named, evidence.host_name(site)
+        # nor does it host mailboxes, where the mailboxes send from elsewhere: unless it carries their signature on
+        is_third = (
+            site.include is not None
+            and site.include.name not in self.streams.exchange_includes
+            and self.streams.from_exchange >= MIN_AT_HOME
         )
+        if look.own and is_third:
+            selector = self.streams.selector_of(site.address, look.own[0])
+            is_third = self.streams.of_exchange.get(selector, 0) < MIN_AT_HOME
+        verdict = SourceClass.APPROVED if is_bounce_name or is_third else SourceClass.OWN
+        return ruling(verdict, aligned, named, evidence.host_name(site))
 
     # A signature of the domain without its SPF: its own sender, or mail passed on
 
@@ -73,8 +86,12 @@ class Rules:
         home = evidence.share_of(selector, share)
         if look.has_own_pass or signs:
             passed_on = self._passed_on(site, look, selector)
-            if self._is_home(site, look, service, share, is_told=bool(selector[1])):
+            stranger = self._is_elsewhere(site, look, service, sender, selector)
+            if not stranger and self._is_home(site, look, service, share, is_told=bool(selector[1])):
                 return self._home(site, look, service, home)
+            if stranger and look.has_own_pass and share >= HOME_SHARE and site.rhythm.is_burst:
+                replayed = Evidence(EvidenceCode.REPLAYED, {"selector": selector[1]})
+                return ruling(SourceClass.SPOOF, replayed, evidence.rhythm(site), *passed_on)
             if look.has_own_pass or not self._may_be_forged(site, look):
                 return ruling(SourceClass.FORWARDER, *passed_on, evidence.known_sender(service, site, look))
             return None
@@ -85,6 +102,8 @@ class Rules:
         known = evidence.known_sender(service, site, look)
         if site.include is not None and not is_shared_pool(site):
             return ruling(SourceClass.APPROVED, missing, evidence.named(site), known)
+        if look.foreign_spf and site.looks_hosted and self._strangers.is_service_on_rent(site, look):
+            return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.host_name(site))
         is_service = service is not None and service.kind is Kind.SENDING
         if look.foreign_spf and not site.looks_hosted and (is_service or fits(site, look)):
             return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), known, evidence.host_name(site))
@@ -96,7 +115,22 @@ class Rules:
         """Whether a broken signature says nothing, since anybody can write one: nothing else is good of this host."""
         if look.foreign_spf or site.address in self.streams.passing:
             return False
-        return site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady)
+        if site.reputation is not None or site.looks_dynamic or (site.looks_hosted and not site.rhythm.is_steady):
+            return True
+        is_nameless = site.is_nameless and not (site.rhythm.is_daily or site.rhythm.trickles)
+        in_bursts = site.rhythm.is_burst or self.streams.comes_in_bursts(site.address)
+        return site.kind is None and (in_bursts or is_nameless)
+
+    def _is_elsewhere(self, site: Site, look: Look, service: Service | None, sender: str, selector: Selector) -> bool:
+        """Whether a selector is at home with servers that the owner's SPF record names, and this is a stranger's."""
+        if site.is_direct or site.include is not None or site.has_own_name or site.is_own_address:
+            return False
+        if service is not None and service.kind is Kind.SENDING:
+            return False
+        if look.foreign_spf and self.streams.passes_on(site.address, sender):
+            return True
+        is_at_home = self.streams.is_elsewhere(selector, site.address, sender)
+        return is_at_home and (bool(look.foreign_spf) or site.rhythm.is_burst)
 
     def _is_home(self, site: Site, look: Look, service: Service | None, share: float, *, is_told: bool) -> bool:
         kind = service.kind if service else None
@@ -108,6 +142,9 @@ class Rules:
                 return False
         if kind is Kind.SENDING:
             return share >= KNOWN_SERVICE_SHARE or not is_told
+        if kind is Kind.ACCESS and look.spf_is_ours:
+            # a branch office on a line of its provider, with a key of its own
+            return share >= SOLE_SHARE and is_told
         if kind in INDIRECT:
             return False
         if kind in HOUSES:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 from inalign.insight.directory import Directory, Kind
 from inalign.insight.names import organization
 from inalign.insight.result import Evidence, SourceClass
-from inalign.insight.site import Look, Site
+from inalign.insight.site import Look, Site, is_of_host
 
 INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
 """Kinds that pass on what others received."""
+RENTED = (Kind.HOSTING, Kind.DYNAMIC)
+"""Kinds that say where a machine stands, not whose it is."""
 HOUSES = (Kind.MAILBOX, Kind.GATEWAY)
 """Kinds where many owners' mail leaves from the same addresses."""
 
@@ -34,7 +36,7 @@ def is_shared_pool(site: Site) -> bool:
 
 def fits(site: Site, look: Look) -> bool:
     """Whether the host is of the organisation whose identity passes."""
-    return bool(site.host) and any(organization(name) == organization(site.host) for name in look.foreign_names)
+    return any(is_of_host(site, name) for name in look.foreign_names)
 
 
 def is_name_of_host(site: Site, look: Look, directory: Directory) -> bool:

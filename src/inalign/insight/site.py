@@ -49,6 +49,8 @@ class Site:
     """Of its failing messages, those that receivers took for indirect mail."""
     reputation: Reputation | None
     rhythm: Rhythm
+    is_nameless: bool = False
+    """Has no reverse name, where reverse names were looked up: servers of mail have one."""
 
     @property
     def kind(self) -> Kind | None:
@@ -58,7 +60,14 @@ class Site:
     def looks_dynamic(self) -> bool:
         if self.kind is Kind.DYNAMIC:
             return True
-        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and _looks_dynamic(self.host, self.address)
+        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and (
+            bool(_DYNAMIC.search(self.host)) or _is_made_of(self.host, self.address)
+        )
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the reverse name is made of the address and says no more: an access line, or a rented machine."""
+        return self.kind is None and not _DYNAMIC.search(self.host) and _is_made_of(self.host, self.address)
 
     @property
     def looks_hosted(self) -> bool:
@@ -80,7 +89,7 @@ _RELAY = re.compile(
 )
 # Numbered machines of hosters that the map does not know.
 _HOSTED = re.compile(
-    r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|web|static|clients|dedicated|compute|ec2|node|instance|www|sv"
+    r"(?:^|[.-])(?:vps|vmi|vm|cloud|server|srv|host|hosting|hosted|hosted-by|web|static|clients|dedicated|compute|ec2|node|instance|www|sv"
     r"|[0-9-]+[.]ip)[-.0-9]"
 )
 _DYNAMIC = re.compile(
@@ -89,10 +98,8 @@ _DYNAMIC = re.compile(
 )
 
 
-def _looks_dynamic(host: str, address: str) -> bool:
-    """Whether a reverse name speaks of access lines, or is made of the address."""
-    if _DYNAMIC.search(host):
-        return True
+def _is_made_of(host: str, address: str) -> bool:
+    """Whether a reverse name is made of the address."""
     parts = address.split(".")
     if len(parts) != 4 or _HOSTED.search(host):
         return False
@@ -129,6 +136,7 @@ def site_of(
         indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
         rhythm=rhythm_of(days, last_day),
+        is_nameless=bool(surroundings.hosts) and not host,
     )
 
 
@@ -196,6 +204,11 @@ def look_of(mail: Mail, lookups: DomainLookups, directory: Directory) -> Look:
     )
 
 
+def is_of_host(site: Site, name: str) -> bool:
+    """Whether a name is of the organisation of the host's name."""
+    return bool(site.host) and organization(name) == organization(site.host)
+
+
 def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
     """Whose machines sent it: the name of a service, or else an organisation or a network."""
     service = site.host_service
@@ -206,7 +219,8 @@ def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
     if site.is_direct or site.has_own_name or site.is_own_address:
         return f"own servers {network_of(site.address)}", None
     if look.foreign_spf:
-        return organization(look.foreign_spf), service
+        # whose machine it rents does not name a sender
+        return organization(look.foreign_spf), service if is_of_host(site, look.foreign_spf) else None
     if site.include is not None:
         return site.include.name, service
     if site.host and not site.looks_hosted and not site.looks_dynamic:

@@ -11,13 +11,16 @@ from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import is_same_or_below, organization
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
-from inalign.insight.rhythm import MAX_SMALL, MIN_DAYS
+from inalign.insight.rhythm import MAX_SMALL, MAX_TRICKLE, MIN_DAYS
 from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
 from inalign.insight.site import Look, Site, sender_of
-from inalign.insight.streams import MANY_NAMES, Streams
+from inalign.insight.streams import MANY_NAMES, Streams, is_tenant_name
 
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
 MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
+MIN_SERVICE = 3  # rented addresses of one identity; a customer of a hoster has one, sometimes two
+MIN_SIGNING_SERVICE = 2  # the same where it signs, or sends more than a trickle
+MIN_OLD = 30  # days for which a name that imitates the domain must be seen before it is taken for a partner's
 INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding as its reason
 
 
@@ -47,9 +50,11 @@ class Strangers:
             return ruling(SourceClass.OWN, evidence.named(site), *names)
         if (site.is_direct and not is_neighbour) or (site.include is not None and not is_shared_pool(site)):
             return ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
-        if any(name in self.streams.tenants for name in look.foreign):
+        is_bounce = not look.foreign_spf or look.spf_is_helo or is_name_of_host(site, look, self.directory)
+        is_own_house = site.include is not None or site.is_of_exchange
+        if any(self._is_tenant(name) for name in look.foreign):
             # the provider's signature for this customer, arriving by another way than the provider's
-            verdict = SourceClass.OWN if site.include is not None and not look.foreign_spf else SourceClass.FORWARDER
+            verdict = SourceClass.OWN if is_own_house and is_bounce else SourceClass.FORWARDER
             return ruling(verdict, *names, evidence.host_name(site))
         if included := self._include_of(look, service):
             return ruling(SourceClass.APPROVED, included, *names, known)
@@ -67,6 +72,12 @@ class Strangers:
             return ruling(SourceClass.OWN, evidence.named(site), *names)
         return self._strange_host(site, mail, look)
 
+    def _is_tenant(self, name: str) -> bool:
+        """Whether the provider gave a signing domain to this owner: mail that passes shows it, or keys lead to it."""
+        return name in self.streams.tenants or (
+            is_tenant_name(name) and any(target.endswith("." + name) for target in self.lookups.key_targets)
+        )
+
     def _include_of(self, look: Look, service: Service | None) -> Evidence | None:
         """What the owner's DNS has for the service whose identity passes: an include, though it lists other addresses,
         or a key that leads to it."""
@@ -78,38 +89,65 @@ class Strangers:
         for target in sorted(self.lookups.key_targets):
             known = self.directory.by_identity(target)
             of_service = known is not None and known.kind is Kind.SENDING and known == service
-            if of_service or organization(target) in map(organization, look.foreign_names):
+            if of_service or (known is None and organization(target) in map(organization, look.foreign_names)):
                 return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target})
         return None
 
     def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         steady, host = evidence.rhythm(site), evidence.host_name(site)
-        imitated = None if site.rhythm.is_steady else self._imitation(look)
+        is_old = site.rhythm.is_daily or (site.rhythm.is_steady and site.rhythm.span >= MIN_OLD)
+        imitated = None if is_old else self._imitation(look)
         if imitated is None and mail.reasons:
             return ruling(SourceClass.FORWARDER, evidence.override_reason(mail), *names, host)
         is_machine = site.host == look.foreign_spf and not site.looks_like_relay
-        hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look)
+        comes_back = site.rhythm.is_steady or site.rhythm.trickles
+        # nobody gives an access line an SPF record of its own and mails from it day after day
+        is_rented = site.is_numbered and bool(look.foreign_spf) and comes_back
+        hosted = site.looks_hosted or (bool(site.host) and is_machine) or self._is_hoster(site, look) or is_rented
         regular = self.streams.is_regular(look.foreign_names[0])
-        bad = site.reputation == "dynamic" or site.looks_dynamic
-        if bad or (site.reputation and not (site.rhythm.is_steady or (regular and not hosted))):
+        bad = site.reputation == "dynamic" or (site.looks_dynamic and not is_rented)
+        # where many owners' mail leaves from, days of the address say nothing about one of them
+        is_steady = regular if site.kind in HOUSES or is_shared_pool(site) else site.rhythm.is_steady
+        is_service = (is_steady or regular) and (not hosted or self._is_service(site, look))
+        if bad or (site.reputation and not (is_steady or is_service)):
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, *names)
         if imitated is not None:
             return ruling(SourceClass.SPOOF, imitated, host, steady)
         if site.is_own_address and (fits(site, look) or not (hosted and site.host)):
             return ruling(SourceClass.OWN, evidence.own_address(site), *names, host)
-        if hosted:
-            as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
-            verdict = SourceClass.HOSTING if as_itself or site.rhythm.is_small else SourceClass.SPOOF
-            return ruling(verdict, host, *names, steady)
+        here = len(self.streams.identities[site.address])
+        if here >= MANY_NAMES or (here > 1 and not comes_back):
+            return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": here}), *names)
+        if hosted and is_service:
+            return ruling(SourceClass.UNKNOWN, *names, host, steady)
+        as_itself = fits(site, look) and site.rhythm.per_day <= MAX_SMALL
+        if hosted and (as_itself or site.rhythm.is_small):
+            return ruling(SourceClass.HOSTING, host, *names, steady)
+        if hosted and not site.rhythm.is_steady:
+            return ruling(SourceClass.SPOOF, host, *names, steady)
         changing = self.streams.changing_names(site.address)
         if changing >= MANY_NAMES:
             return ruling(SourceClass.SPOOF, Evidence(EvidenceCode.CHANGING_NAMES, {"count": changing}), *names)
-        if site.rhythm.is_steady and (_is_indirect_name(look.foreign_spf) or _is_indirect_name(site.host)):
+        if is_steady and (_is_indirect_name(look.foreign_spf) or _is_indirect_name(site.host)):
             return ruling(SourceClass.FORWARDER, *names, host, steady)
-        if site.rhythm.is_steady or regular:
+        if is_steady or regular:
             return ruling(SourceClass.UNKNOWN, *names, host, steady)
         return ruling(SourceClass.SPOOF, *names, host, steady)
+
+    def is_service_on_rent(self, site: Site, look: Look) -> bool:
+        """Whether a service comes back with one identity from several machines that it rents."""
+        return self.streams.is_regular(look.foreign_names[0]) and self._is_service(site, look)
+
+    def _is_service(self, site: Site, look: Look) -> bool:
+        """Whether an identity on rented machines is a service's, from several of them; a web form has one or two."""
+        if fits(site, look):
+            # hosts of a service share one name or sign; the web servers of a hoster each have their own
+            shares_name = len(self.streams.addresses_of_spf[look.foreign_spf]) >= MIN_SERVICE
+            return not site.looks_hosted and (shares_name or bool(look.foreign))
+        addresses = len(self.streams.addresses_of_name[organization(look.foreign_names[0])])
+        is_more = bool(look.foreign) or self.streams.per_day(look.foreign_names[0]) > MAX_TRICKLE
+        return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and is_more)
 
     def _is_hoster(self, site: Site, look: Look) -> bool:
         if not look.foreign_spf:
@@ -174,6 +212,10 @@ class Strangers:
             return ruling(SourceClass.SPOOF, failed, host, steady)
         if site.indirect_share >= INDIRECT_SHARE:
             return ruling(SourceClass.FORWARDER, failed, host, evidence.override_reason(mail))
+        in_bursts = self.streams.comes_in_bursts(site.address)
+        is_campaign = in_bursts or (not site.rhythm.is_daily and not site.rhythm.trickles)
+        if is_campaign and (in_bursts or site.is_nameless or (look.spf_is_ours and site.rhythm.per_day > MAX_TRICKLE)):
+            return ruling(SourceClass.SPOOF, failed, steady, Evidence(EvidenceCode.NOTHING_VALID))
         if look.spf_is_ours and (site.rhythm.is_steady or (site.rhythm.trickles and site.looks_like_relay)):
             if site.rhythm.messages > MAX_FORWARDED * self.streams.aligned:
                 return ruling(SourceClass.UNKNOWN, failed, host, steady)

@@ -50,7 +50,9 @@ def _all(facts: DomainFacts, answers: Answers) -> Iterator[Wanted]:
     for host in _exchanges(domain, answers):
         yield host, "A"
         yield host, "AAAA"
-    yield from _of_spf(domain, answers, set())
+    seen: set[str] = set()
+    for name in (domain, *froms):
+        yield from _of_spf(name, answers, seen)
 
 
 def _seen(facts: DomainFacts) -> tuple[list[str], list[str]]:

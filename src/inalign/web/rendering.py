@@ -43,7 +43,8 @@ class Place(NamedTuple):
 class Renderer:
     """Makes pages."""
 
-    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool) -> None:
+    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool, oidc: str = "") -> None:
+        """`oidc` is what the link to another way of signing in says, where there is one."""
         self._menu = menu
         self._zone = zone
         self._https = https
@@ -54,7 +55,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["asset"] = asset
+        self._environment.globals |= {"asset": asset, "oidc": oidc}
 
     def words(self, request: Request) -> words.Words:
         """In the language of the visitor."""
