@@ -27,7 +27,7 @@ _PROBLEM: Json = {
 }  # fmt: skip
 _MORE: Mapping[str, Json] = {
     "limit": {"minimum": 1, "maximum": MAX_PAGE_ROWS},
-    "after": {"maxLength": MAX_CURSOR},
+    "after": {"maxLength": MAX_CURSOR, "pattern": "^[A-Za-z0-9_-]*$"},
     "key": {"minLength": 1},
 }
 """What the types alone do not say."""

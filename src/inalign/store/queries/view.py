@@ -57,6 +57,8 @@ class View(NamedTuple):
                 raise ParseError(f"{SPELLED[name]}: {self.name} cannot be narrowed by it, but by {others}")
         if not 1 <= filters.limit <= MAX_PAGE_ROWS:
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
+        if len(filters.after) > MAX_CURSOR:
+            raise ParseError("after: no cursor of an answer")
         if "key" in self.filters and "domain" not in self.filters and not filters.key:
             raise ParseError(f"key: {self.name} is of one report; reports lists their keys")
 
