@@ -63,9 +63,9 @@ def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
             {
                 "name": name,
                 "in": "query",
-                "required": name == "key",
+                "required": name == "key" and "domain" not in view.filters,
                 # Forms send empty fields; they mean that nothing was chosen.
-                "allowEmptyValue": name != "key",
+                "allowEmptyValue": name != "key" or "domain" in view.filters,
                 "schema": {**filters[name], **_MORE.get(name, {})},
             }
             for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
