@@ -356,3 +356,21 @@ def test_commands(tmp_path: Path) -> None:
     assert "acknowledged" in output
     assert call("mute", "9") == (2, "Error: there is no incident 9\n")
     assert call("test")[0] == 1
+
+
+def test_command_sends_test_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        async with mail_server() as mails, hook_server("404 no_service") as hooks:
+            monkeypatch.setenv("HOOK", f"http://127.0.0.1:{hooks.port}/services/secret")
+            config = tmp_path / "inalign.toml"
+            config.write_text(configured(mail=str(mails.port), url="env:HOOK"))
+            call = CliRunner().invoke
+            found = await asyncio.to_thread(call, main, ["alerts", "test", "--config", str(config)])
+            assert found.exit_code == 1
+            told = "team (alice@example.org): sent\nchat (slack): not sent: 127.0.0.1 refuses: 404 ok\n"
+            assert found.output == told
+            assert len(mails.taken) == 1
+            found = await asyncio.to_thread(call, main, ["alerts", "test", "team", "--config", str(config)])
+            assert found.exit_code == 0
+
+    run(go())

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -34,6 +35,8 @@ POLL_SECONDS = 0.2
 IDLE_SECONDS = 300.0
 """Then the process ends, and its memory is free; it is started again in a second."""
 PARENT_SECONDS = 1.0
+LONGEST_SECONDS = 3_600.0
+"""Of one domain; a process that takes longer hangs."""
 
 
 class JudgingError(Error):
@@ -57,25 +60,38 @@ class JudgingApart:
         self._used = 0.0
 
     def __call__(self, told: Told) -> Judged | None:
-        """Raises `JudgingError`."""
+        """Raises `JudgingError`, and what asking the store raises."""
         try:
-            pipe = self._running()
-            pipe.send(told._replace(mail=()))
-            for rows in told.mail:  # as they come: those of a large domain are never here all at once
-                pipe.send(rows)
-            pipe.send(None)
-            while not pipe.poll(POLL_SECONDS):
-                if self._is_ending():
-                    self.close()
-                    raise JudgingError("ends before it has judged all")
-            answer: Judged | str | None = pipe.recv()
+            answer = self._judged(told)
         except (EOFError, OSError):
             self.close()
             raise JudgingError(f"{told.domain}: the process that judges it ended") from None
+        except BaseException:
+            self.close()  # it waits for what does not come
+            raise
         self._used = time.monotonic()
         if isinstance(answer, str):
             raise JudgingError(f"{told.domain}: {answer}")
         return answer
+
+    def _judged(self, told: Told) -> Judged | str | None:
+        pipe = self._running()
+        pipe.send(told._replace(seen=(), mail=()))
+        for answer in (told.seen, told.mail):  # as they come: those of a large domain are never here all at once
+            for rows in answer:
+                self._go_on(told.domain)
+                pipe.send(rows)
+            pipe.send(None)
+        begun = time.monotonic()
+        while not pipe.poll(POLL_SECONDS):
+            self._go_on(told.domain, begun)
+        judged: Judged | str | None = pipe.recv()
+        return judged
+
+    def _go_on(self, domain: str, begun: float | None = None) -> None:
+        """Raises `JudgingError` where it is not worth while."""
+        if self._is_ending() or (begun is not None and time.monotonic() - begun > LONGEST_SECONDS):
+            raise JudgingError(f"{domain}: given up before it is judged")
 
     def rest(self) -> None:
         """There is nothing to do now."""
@@ -111,15 +127,16 @@ def _work(pipe: Connection, make: Callable[[], Judge]) -> None:
     with suppress(EOFError, OSError):
         while True:
             told: Told = pipe.recv()
+            seen: Iterator[list[Row]] = iter(pipe.recv, None)
             mail: Iterator[list[Row]] = iter(pipe.recv, None)
             try:
                 judge = judge or make()
-                answer: Judged | str | None = judge_told(judge, told._replace(mail=mail))
+                answer: Judged | str | None = judge_told(judge, told._replace(seen=seen, mail=mail))
             except Error as problem:
                 answer = str(problem)
             except Exception:  # noqa: BLE001 - told over there
                 answer = traceback.format_exc()
-            for _ in mail:  # what was not looked at is on its way all the same
+            for _ in chain(seen, mail):  # what was not looked at is on its way all the same
                 pass
             pipe.send(answer)
 

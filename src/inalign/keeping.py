@@ -117,7 +117,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
             refused_days=settings.store.keep_refused_days,
             alerts=make_alerts(settings, path, control),
             serve=partial(_servers, settings, path, judging),
-            judge=Tending(judging, apart, ending.is_set).round if judging.is_tended else None,
+            judge=Tending(judging, apart, ending.is_set, apart.rest).round if judging.is_tended else None,
             ending=ending,
         )
         try:
@@ -153,7 +153,7 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Ke
             [bind_local(keeper.folders.socket)],
         )
     ]
-    servers += _pages(settings, keeper, views)
+    servers += _pages(settings, path, keeper, views)
     push = settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
@@ -163,15 +163,16 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Ke
     return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
-def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
+def _pages(settings: Settings, path: Path | None, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
-    from inalign.web.app import WebOptions, make_app  # noqa: PLC0415 - in the keeper alone
+    from inalign.showing import make_provider, make_web_options  # noqa: PLC0415 - in the keeper alone
+    from inalign.web.app import make_app  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
     if not settings.web.listen:
         return []
     address = parse_address(settings.web.listen)
-    options = WebOptions(url=settings.web.url, loopback=is_loopback(address), zone=settings.web.zone)
+    options = make_web_options(settings, loopback=is_loopback(address))
     if not options.loopback and Accounts(keeper.control).none_yet():
         log.error(
             "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
@@ -184,7 +185,14 @@ def _pages(settings: Settings, keeper: Keeper, views: Mapping[str, View]) -> lis
         # Reports and mail go on; a port that another program has is no reason to stop them.
         log.error("no pages: %s; choose another address as web.listen", problem)
         return []
-    app = make_app(lambda view, filters: view.ask(keeper.engine, filters), views, keeper.control, keeper.spool, options)
+    app = make_app(
+        lambda view, filters: view.ask(keeper.engine, filters),
+        views,
+        keeper.control,
+        keeper.spool,
+        options,
+        provider=make_provider(settings, path),
+    )
     return [WebServer(app, [listener])]
 
 
@@ -212,6 +220,11 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
             parse_address(settings.web.listen)
         if settings.web.zone not in available_timezones():
             raise SettingsError(f"{place(path, 'web.zone')}: web.zone: no time zone is called {settings.web.zone}")
+        if settings.web.oidc.issuer:
+            from inalign.showing import make_provider, make_web_options  # noqa: PLC0415 - it loads much
+
+            make_provider(settings, path)
+            make_web_options(settings, loopback=False)
         if push.listen:
             parse_address(push.listen)
             if not push.tokens:

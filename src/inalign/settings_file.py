@@ -93,6 +93,7 @@ def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     for number, gateway in enumerate(milter.gateways):
         yield f"milter.gateways[{number}].networks", gateway.networks
     yield "intake.listener.trusted_networks", settings.intake.listener.trusted_networks
+    yield "web.proxies", settings.web.proxies
 
 
 _MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}

@@ -26,7 +26,8 @@ from inalign.store.control import Control
 from inalign.store.queries.filters import Filters
 from inalign.store_access import Folders, open_store
 from inalign.surroundings import Surrounding
-from inalign.web.api import openapi, routes
+from inalign.web.api import routes
+from inalign.web.description import openapi
 from inalign.web.server import WebServer
 from tests.insight.stories import Story, scenarios
 from tests.store.material import store
@@ -119,6 +120,16 @@ def test_tables_and_csv_speak_the_language(host: Host) -> None:
         host.run("reports", "plan", "--lang", "en", "--csv").stdout.split()
     )
     assert "自社" in host.run("reports", "sources", "--lang", "ja").stdout
+
+
+def test_the_overview_speaks_the_language_and_tells_all_to_programs(host: Host) -> None:
+    rows = host.rows("overview")
+    assert [row["state"] for row in rows] == ["needs_work", "collecting"] or rows[0]["state"] == "no_data"
+    assert all(len(row["trend"]) == 30 and row["judged_at"] for row in rows)
+    assert "failing senders" in host.run("reports", "overview", "--lang", "en").stdout
+    assert "失敗している送信元を直す" in host.run("reports", "overview", "--lang", "ja").stdout
+    days = host.rows("classes", "--domain", rows[0]["domain"])
+    assert sum(day["messages"] for day in days) == rows[0]["messages"]
 
 
 def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:

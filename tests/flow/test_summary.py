@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,18 @@ class Place:
         judging = make_judging(Settings(), None, self.engine, self.control, offline=True)
         self.views = all_views(lambda _: judging)
 
-    def summary(self, *domains: str, month: str = MONTH.name, scope: tuple[str, ...] | None = None) -> Summary:
+    def summary(
+        self,
+        *domains: str,
+        month: str = MONTH.name,
+        scope: tuple[str, ...] | None = None,
+        zone: str = "UTC",
+    ) -> Summary:
         return summarize(
             lambda name, filters: self.views[name].ask(self.engine, filters),
             domains,
             parse_period(month),
-            zone="UTC",
+            zone=zone,
             today=TODAY,
             scope=scope,
         )
@@ -111,6 +117,19 @@ def test_reporters_and_where_unwanted_mail_comes_from(place: Place) -> None:
     assert [(each.name, each.messages) for each in found.reporters] == rows[: len(found.reporters)]
     assert sum(each.messages for each in found.countries) == found.now.unwanted
     assert sum(each.messages for each in found.networks) <= found.now.unwanted
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("Asia/Tokyo", 9), ("Pacific/Kiritimati", 14)])
+def test_days_are_those_of_the_zone(place: Place, zone: str, hours: int) -> None:
+    """The midpoint of a day of UTC is noon: in Tokyo that is the same day, far in the east the next one."""
+    (found,) = place.summary(DOMAIN, zone=zone).domains
+    wanted: dict[object, int] = {}
+    rows = place.engine.query("SELECT slot, count FROM records WHERE domain = :domain", {"domain": DOMAIN})
+    for slot, count in rows:
+        day = (datetime.fromtimestamp(int(str(slot)), UTC) + timedelta(hours=hours)).date()
+        wanted[day] = wanted.get(day, 0) + int(str(count))
+    assert {day.day: sum(day.counts) for day in found.days} == {day: wanted.get(day, 0) for day in MONTH.days}
+    assert found.now.messages == sum(wanted.get(day, 0) for day in MONTH.days)
 
 
 def test_the_period_before_is_told_beside(place: Place) -> None:

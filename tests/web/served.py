@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from inalign.flow.judged_views import all_views
@@ -28,6 +29,11 @@ from inalign.web.passwords import hash_password
 from inalign.web.server import WebServer
 from tests.store.material import NOW, aggregate, failure, record, store, tls
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from inalign.transport.oidc import Provider
+
 PASSWORD = "correct horse battery"
 HASH = hash_password(PASSWORD)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -41,6 +47,7 @@ class Site:
     control: Control
     spool: Spool
     engine: Engine
+    app: ASGIApp | None = None
     now: list[float] = field(default_factory=lambda: [NOW.timestamp()])
 
     @property
@@ -79,7 +86,7 @@ class Browser:
         fields = ({} if not self.cookies else fields) | (headers or {})
         connection.request(method, path, body, fields)
         answer = connection.getresponse()
-        page = Page(answer.status, answer.headers, answer.read().decode())
+        page = Page(answer.status, answer.headers, answer.read().decode(errors="replace"))
         connection.close()
         for line in answer.headers.get_all("Set-Cookie") or ():
             for name, morsel in SimpleCookie(line).items():
@@ -133,8 +140,11 @@ def reports() -> list[Report]:
 def serve(
     folder: Path,
     options: WebOptions | None = None,
+    *,
     more: Sequence[Report | Arrival] = (),
     raws: Sequence[bytes] = (),
+    provider: Provider | None = None,
+    listener: socket.socket | None = None,
 ) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
@@ -142,7 +152,7 @@ def serve(
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
         lambda view, filters: view.ask(engine, filters),
@@ -150,8 +160,10 @@ def serve(
         control,
         spool,
         options or WebOptions(),
+        provider=provider,
         clock=lambda: site.now[0],
     )
+    site.app = app
     server = WebServer(app, [listener])
     thread = threading.Thread(target=lambda: asyncio.run(server.run()))
     thread.start()

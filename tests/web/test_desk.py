@@ -225,6 +225,12 @@ def test_every_table_of_the_page_is_there_for_programs(desk: Site) -> None:
     assert all(Browser(desk.port).get(each).status == 200 for each in sorted(links))
 
 
+@pytest.mark.parametrize("path", ["/domains", f"/domain?domain={DOMAIN}", f"/domain?domain={DOMAIN}&of=outcomes"])
+def test_no_two_parts_have_the_same_id(desk: Site, path: str) -> None:
+    found = re.findall(r'\bid="([^"]*)"', _text(desk, path))
+    assert len(found) == len(set(found))
+
+
 def test_a_name_below_leads_to_the_domain_that_is_judged(desk: Site) -> None:
     answer = Browser(desk.port).get("/domain?domain=x.desk.example&since=2026-11-01")
     assert answer.to == "/domain?domain=desk.example&since=2026-11-01"

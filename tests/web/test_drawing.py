@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from inalign.insight.overview import OverviewRow
+from inalign.insight.rows import NextRow
 from inalign.store.queries.published import PublishedRow
 from inalign.web.drawing import Bar, countries, country_name, shade, sparkline, stacked
-from inalign.web.readiness import STAIRS, goal, stairs
+from inalign.web.readiness import STAIRS, action, goal, sentence, stairs
 from inalign.web.records import as_text, changes
+from inalign.web.words import Words
 
 DAY = date(2026, 11, 1)
 ROW = PublishedRow("example.com", "none", "none", "", "r", "r", 100, "", DAY, DAY, 9, 3)
@@ -84,6 +87,21 @@ def test_the_goal_is_the_policy_after_the_published_one() -> None:
         "p=quarantine", "p=quarantine", "p=reject", "p=reject",
     ]  # fmt: skip
     assert goal("quarantine", testing=True) == "p=quarantine"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_domain_that_nobody_judged_yet_is_waited_for(language: str) -> None:
+    t = Words(language)
+    row = OverviewRow(
+        domain="example.com", state="collecting", policy="", testing=False, messages=1, own_messages=0, own_passed=0,
+        own_percent=0.0, forwarded=0, forwarded_failing=0, unwanted=0, unwanted_delivered=0, reporters=1,
+        first_day=DAY, last_day=DAY, trend=(), ready=False, parked=False, next=NextRow("collect", None, (), ()),
+        blocking=0,
+    )  # fmt: skip
+    assert action(row, t) == t("action.not_judged")
+    assert sentence(row, "0%", t) == (t("action.not_judged"), "")
+    silent = replace(row, judged_at=datetime(2026, 11, 1, tzinfo=UTC), state="no_data")
+    assert action(silent, t) == t("action.no_data", day="2026-11-01")
 
 
 def test_a_change_is_what_several_reporters_saw_anew() -> None:

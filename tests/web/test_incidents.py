@@ -146,6 +146,21 @@ def test_csv_of_hostile_words_runs_no_formula(full: Site) -> None:
     assert ",=cmd" not in text
 
 
+def test_first_page_and_that_of_a_domain_tell_what_is_open(full: Site) -> None:
+    page = browser(full, "reader").get("/domains?since=2026-10-01")
+    assert "no report has come for 4 days" in page.text
+    assert "Open incidents: 3" in page.text  # a new source that judging does not find is no news any more
+    assert "<script>alert" not in page.text
+    domain = browser(full, "reader").get("/domain?domain=example.net&since=2026-10-01").text
+    assert "Open incidents: 1" in domain
+    assert "no report has come" not in domain
+
+
+def test_first_page_tells_of_no_other_scope(full: Site) -> None:
+    assert "Open incidents: 1" in browser(full, "narrow").get("/domains?since=2026-10-01").text
+    assert "Open incidents" not in browser(full, "narrow").get("/domain?domain=example.com&since=2026-10-01").text
+
+
 def test_lines_for_other_pages(full: Site, tmp_path: Path) -> None:
     say = catalogue("en")
     assert [each.where for each in open_lines(full.control, None, T0, say)] == [

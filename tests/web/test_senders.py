@@ -16,7 +16,8 @@ from inalign.insight.texts import catalogue
 from inalign.reports.report import DkimAuth, SpfAuth
 from inalign.store.accounts import Role
 from inalign.store.overrides import overrides
-from inalign.store.queries.senders import LISTED
+from inalign.store.queries.sender_rows import LISTED
+from inalign.web.words import Words
 from tests.store.material import aggregate, record
 from tests.web.served import HOSTILE, Browser, Page, Site, serve
 
@@ -239,6 +240,8 @@ def test_a_class_set_by_hand_holds_and_the_plan_changes(site: Site, alice: Brows
     (kept,) = json.loads(alice.get("/api/v1/sender-overrides").text)
     assert (kept["source"], kept["source_class"], kept["who"]) == ("203.0.113.9", "approved", "alice")
     assert site.accounts.audit()[0].act == "class of a sender set"
+    listed = alice.get(f"/sources?domain=example.com&{EVER}").text
+    assert "203.0.113.9" in listed.partition(Words("en")("source.overrides"))[2]
     site.user("narrow", Role.EDITOR, ("example.net",))
     narrow = browser(site, "narrow")
     assert json.loads(narrow.get("/api/v1/sender-overrides").text) == []

@@ -10,7 +10,7 @@ import pytest
 
 from inalign.flow.ruling import Handling, Rule
 from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
-from inalign.reports.flaw import FlawCode
+from inalign.reports.flaw import FlawCode, RefusalCode
 from inalign.web import tables, words
 from inalign.web.domain_page import SERIES
 from inalign.web.readiness import REACHED, STAIRS
@@ -20,11 +20,12 @@ from tests.house.citations import ROOT
 SOURCE = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "src/inalign/web").rglob("*")) if path.suffix in (".py", ".html")
 )
-_WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP)
+_WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCode.NOT_LOOKED_UP, WhyCode.NOT_JUDGED)
 _STAYING = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING, WhyCode.SHORT_AT_QUARANTINE)
 """What the plan says of the steps that tell nothing by themselves."""
 CODES = (
-    *Handling, *Rule, *FlawCode, *FLAGS, *PARTS, "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
+    *Handling, *Rule, *FlawCode, *RefusalCode, *FLAGS, *PARTS, "imap", "folder", "listener",
+    "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
     "local_policy", "policy_test_mode", "other", "yes", "no", "unknown", "own_record", "np", "sp", "p", "make",
     "nothing",
 )  # fmt: skip
@@ -32,6 +33,7 @@ CODES = (
 MADE_UP = (
     "column", "table", "filter", "role", "phase", "intake", "audit", "menu", "about_class", "advice", "told", "in_dns",
     "policy_from", "suggestion", "flag", "about_flag", "reason", "handling", "rule", "flaw",
+    "source_kind", "refusal",
 )  # fmt: skip
 """Tables of which pages make the keys."""
 _TOLD_BY_WHY = {Step.COLLECT: _WAITING, Step.HOLD: _STAYING}
@@ -79,7 +81,14 @@ def _phases() -> tuple[str, ...]:
 
 @pytest.mark.parametrize(
     ("table", "codes"),
-    [("handling", Handling), ("rule", Rule), ("flaw", FlawCode), ("about_class", SourceClass), ("told", PARTS)]
+    [
+        ("handling", Handling),
+        ("rule", Rule),
+        ("flaw", FlawCode),
+        ("refusal", RefusalCode),
+        ("about_class", SourceClass),
+        ("told", PARTS),
+    ]
     + [(table, FLAGS) for table in ("flag", "about_flag")],
 )
 def test_every_code_has_a_word(table: str, codes: Iterable[str]) -> None:

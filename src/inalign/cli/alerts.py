@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +25,6 @@ from inalign.store.incidents import DAY, acknowledge, incidents, mute
 from inalign.store.outbox import channels
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store_access import Folders, become_owner, store_folder
-from inalign.transport.run import run
 
 EXIT_FINDING = 1
 
@@ -115,7 +115,7 @@ def test(names: tuple[str, ...], config: Path | None) -> None:
     Example: inalign alerts test
     """
     settings, path = load(config)
-    tried = run(try_channels(settings, path, names))
+    tried = asyncio.run(try_channels(settings, path, names))
     for each in tried:
         told = f"not sent: {visible(each.error)}" if each.error else "sent"
         click.echo(f"{each.name} ({visible(each.to)}): {told}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 
 from msgspec import UNSET, Struct
@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 
 from inalign.flow.alert_views import IncidentRow
 from inalign.flow.alert_words import clean_values, where_of
+from inalign.insight.overview import OverviewRow
 from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings import Settings
@@ -58,6 +59,26 @@ class IncidentLine(Struct, frozen=True):
     incident: str
     opened_at: datetime | None
     closed_at: datetime | None
+
+
+class OverviewLine(Struct, frozen=True):
+    """A domain as a line."""
+
+    domain: str
+    state: str
+    policy: str
+    next: str
+    why: str
+    messages: int
+    own_messages: int
+    own_percent: float
+    forwarded_failing: int
+    unwanted: int
+    unwanted_delivered: int
+    reporters: int
+    first_day: date
+    last_day: date
+    judged_at: datetime | None
 
 
 def in_words(kind: type[Struct], rows: Sequence[Struct], language: str) -> tuple[type[Struct], Sequence[Struct]]:
@@ -122,10 +143,32 @@ def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
     return IncidentLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
 
 
+def overview_line(row: OverviewRow, words: Catalogue) -> OverviewLine:
+    """In words."""
+    return OverviewLine(
+        row.domain,
+        words.say("state", row.state),
+        f"p={row.policy}{'; t=y' if row.testing else ''}" if row.policy else "",
+        words.say("step", row.next.step),
+        words.say_all("why", row.next.why),
+        row.messages,
+        row.own_messages,
+        row.own_percent,
+        row.forwarded_failing,
+        row.unwanted,
+        row.unwanted_delivered,
+        row.reporters,
+        row.first_day,
+        row.last_day,
+        row.judged_at,
+    )
+
+
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
     JudgedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
+    OverviewRow: (OverviewLine, cast("_Make", overview_line)),
     FindingRow: (FindingLine, cast("_Make", finding_line)),
     IncidentRow: (IncidentLine, cast("_Make", incident_line)),
 }

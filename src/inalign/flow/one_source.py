@@ -23,7 +23,8 @@ from inalign.store.queries.one_source import (
     ReportOfRow,
     told_of,
 )
-from inalign.store.queries.senders import SenderAddressRow, ask_addresses
+from inalign.store.queries.sender_rows import SenderAddressRow
+from inalign.store.queries.senders import ask_addresses
 from inalign.store.queries.view import Answer, page_of
 
 

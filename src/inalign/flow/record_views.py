@@ -47,7 +47,7 @@ class LookedUpRow(Struct, frozen=True, kw_only=True):
 
 def ask_records(judging: Judging, filters: Filters) -> Answer[LookedUpRow]:
     """By domain and name. Nothing is asked of DNS here: the rows tell when it was."""
-    rows = [row for name in families_of_question(judging, filters) for row in _records_of(judging.control, name)]
+    rows = [row for name in _meant(judging, filters) for row in _records_of(judging.control, name)]
     return page_of(rows, lambda row: (row.domain, row.kind, row.name, row.value), LookedUpRow, filters)
 
 
@@ -60,17 +60,16 @@ def ask_findings(judging: Judging, filters: Filters) -> Answer[FindingRow]:
 def ask_countries(judging: Judging, filters: Filters) -> Answer[CountryRow]:
     """The largest first."""
     settle(judging, filters.domain)
-    families = families_of_question(judging, filters)
-    return kept_countries(judging.engine, judging.host, filters, families)
+    return kept_countries(judging.engine, judging.host, filters, judged_domains(judging.engine))
 
 
-def families_of_question(judging: Judging, filters: Filters) -> dict[str, list[str]]:
-    """The judged domains of a question as far as its scope goes, with the policy domains that belong to them."""
+def _meant(judging: Judging, filters: Filters) -> list[str]:
+    """The judged domains of a question, as far as its scope goes."""
     families = judged_domains(judging.engine)
     if filters.domain:
         name = judged_domain(filters.domain.lower().rstrip("."), frozenset(families))
-        families = {name: families[name]} if name in families else {}
-    return {name: family for name, family in families.items() if is_visible(filters, name)}
+        return [name] if name in families and is_visible(filters, name) else []
+    return [name for name in families if is_visible(filters, name)]
 
 
 def _records_of(control: Control, domain: str) -> Iterator[LookedUpRow]:

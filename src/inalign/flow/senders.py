@@ -11,7 +11,8 @@ from inalign.flow.judge import Judging
 from inalign.flow.standing import settle
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.senders import ClassRow, SenderAddressRow, SenderRow, ask_addresses, ask_classes_of_senders
+from inalign.store.queries.sender_rows import ClassRow, SenderAddressRow, SenderRow
+from inalign.store.queries.senders import ask_addresses, ask_classes_of_senders
 from inalign.store.queries.senders import ask_senders as senders_of
 from inalign.store.queries.view import Answer, View
 

@@ -23,7 +23,7 @@ from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
-from inalign.store.engine import StoreError, whole
+from inalign.store.engine import AnswerTooLarge, StoreError, whole
 from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
@@ -35,6 +35,9 @@ LEAST_SECONDS = 60.0
 """Between two judgements of a domain in the background: reports come all day."""
 SHARE = 20
 """The same as a multiple of what its judgement took: a large domain keeps a core busy for a twentieth."""
+
+AGAIN_SECONDS = 900.0
+"""After which a domain that could not be judged is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +222,10 @@ class Tending:
     judging: Judging
     run: Run
     is_ending: Callable[[], bool] = lambda: False
-    given_up: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Domains whose judging met a bug, and what they rested on then: tried again when that changed."""
+    rest: Callable[[], None] = lambda: None
+    """Called when there was nothing to do."""
+    given_up: dict[str, tuple[int, str, float]] = field(default_factory=dict)
+    """Domains that could not be judged: what they rested on then, and when. Tried again when that changed, or later."""
 
     def round(self) -> int:
         """Judge what is stale, the oldest judgement first; how many domains that were.
@@ -240,18 +245,21 @@ class Tending:
             try:
                 judge_anew(judging, present, domain, self.run)
                 done += 1
-            except (StoreError, ControlError, OSError):
-                raise
-            except Exception as failure:  # noqa: BLE001 - told when the round is over
-                self.given_up[domain] = present.told(domain), present.seen(judging.judge, domain)
+            except Exception as failure:
+                if isinstance(failure, StoreError | ControlError | OSError) and not isinstance(failure, AnswerTooLarge):
+                    raise  # of all domains
+                self.given_up[domain] = present.told(domain), present.seen(judging.judge, domain), now
                 bug = bug or failure
         if bug is not None:
             raise bug
+        if not done:
+            self.rest()
         return done
 
     def _is_wanted(self, present: Present, domain: str, known: Kept | None, now: float, *, is_due: bool) -> bool:
         rests_on = present.told(domain), present.seen(self.judging.judge, domain)
-        if self.given_up.get(domain) == rests_on:
+        *before, at = self.given_up.get(domain, (0, "", 0.0))
+        if tuple(before) == rests_on and now - at < AGAIN_SECONDS:
             return False
         if known is None or known.told != rests_on[0]:
             return True

@@ -50,6 +50,8 @@ class User(Struct, frozen=True, kw_only=True):
     domains: Domains = None
     password: str = ""
     """Its Argon2 hash; empty: nobody can sign in with a password yet."""
+    subject: str = ""
+    """Who it is at a provider of OpenID Connect: issuer, blank, subject."""
     made: float = 0.0
 
 

@@ -21,7 +21,18 @@ import msgspec
 
 from inalign.errors import SettingsError
 from inalign.store.columns import JUDGED, REPORTS, TABLES, Table
-from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreError, count, used
+from inalign.store.engine import (
+    MAX_ROWS,
+    PARAMETER,
+    AnswerTooLarge,
+    Change,
+    Parameter,
+    Row,
+    RowsRefused,
+    StoreError,
+    count,
+    used,
+)
 from inalign.store.migrations import CLICKHOUSE, VERSION
 
 TIMEOUT = 120.0
@@ -90,7 +101,7 @@ class ClickHouseEngine:
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise StoreError(f"{self}: what answers there is no ClickHouse: {problem}") from None
         if len(answer.data) > MAX_ROWS:
-            raise StoreError(f"{self}: the answer has more than {MAX_ROWS} rows")
+            raise AnswerTooLarge(f"{self}: the answer has more than {MAX_ROWS} rows")
         makers = [_maker(column["type"]) for column in answer.meta]
         return [tuple([make(value) for make, value in zip(makers, row, strict=True)]) for row in answer.data]
 

@@ -12,7 +12,18 @@ from pathlib import Path
 import duckdb
 
 from inalign.store.columns import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
-from inalign.store.engine import MAX_ROWS, PARAMETER, Change, Parameter, Row, RowsRefused, StoreBusy, StoreError, used
+from inalign.store.engine import (
+    MAX_ROWS,
+    PARAMETER,
+    AnswerTooLarge,
+    Change,
+    Parameter,
+    Row,
+    RowsRefused,
+    StoreBusy,
+    StoreError,
+    used,
+)
 from inalign.store.migrations import DUCKDB, VERSION
 from inalign.store.segments import sync_folder
 from inalign.store.store_lock import StoreLock
@@ -95,7 +106,7 @@ class DuckDbEngine:
             cursor.execute(_translate(sql), used(sql, parameters))
             found: list[Row] = cursor.fetchmany(MAX_ROWS + 1)
         if len(found) > MAX_ROWS:
-            raise StoreError(f"{self._path}: the answer has more than {MAX_ROWS} rows")
+            raise AnswerTooLarge(f"{self._path}: the answer has more than {MAX_ROWS} rows")
         return found
 
     @contextmanager

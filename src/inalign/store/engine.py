@@ -30,6 +30,10 @@ class StoreBusy(StoreError):  # noqa: N818 - a state, as the user meets it
     """Another process has the store open."""
 
 
+class AnswerTooLarge(StoreError):  # noqa: N818 - what became of a question
+    """The database is well, and the answer is not for one piece of memory."""
+
+
 class RowsRefused(StoreError):  # noqa: N818 - what became of rows
     """The database is well, and these rows it will never take: trying again is of no use, trying fewer is."""
 

@@ -24,6 +24,8 @@ from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same
 SLICE_RECORDS = 20_000
 """Of one answer about mail: whoever asks meanwhile waits for as long as it takes to make Python of it, a tenth of a
 second."""
+SLICE_SEEN = 500_000
+"""The same of an answer about who saw whom: of so many records there are far fewer pairs."""
 MAX_FAMILY = 100
 """Domains that are asked for by their whole names, which is much faster than by their ends."""
 
@@ -35,6 +37,22 @@ _SUMS = "sum(count), " + ", ".join(
 _ENVELOPE = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
 _LOOK = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {_ENVELOPE}"
 _PASSES = "(dkim_aligned = 'pass' OR spf_aligned = 'pass')"
+
+
+class _Question(NamedTuple):
+    """Of records, about some days at a time."""
+
+    columns: str
+    groups: str
+    records: int
+
+
+_SEEN = _Question(
+    "domain, reporter, source_ip, sum(count), sum(CASE WHEN is_rfc9990 THEN count ELSE 0 END)",
+    "domain, reporter, source_ip",
+    SLICE_SEEN,
+)
+_MAIL = _Question(f"domain, source_ip, slot, {_SUMS}, {_LOOK}", f"domain, source_ip, slot, {_LOOK}", SLICE_RECORDS)
 
 
 class Span(Struct, frozen=True):
@@ -57,10 +75,11 @@ class Told(NamedTuple):
     """Domain, day, p, testing, pct, adkim, aspf."""
     reporters: list[Row]
     """Domain and reporter, also of those who saw nothing."""
-    seen: list[Row]
-    """Domain, reporter, address, messages, messages in the form of RFC 9990."""
+    seen: Iterable[list[Row]]
+    """Domain, reporter, address, messages, messages in the form of RFC 9990; some days at a time, and can be gone
+    through once, as the next one."""
     mail: Iterable[list[Row]]
-    """Domain, address, slot, messages, of these in quarantine and refused, look; can be gone through once."""
+    """Domain, address, slot, messages, of these in quarantine and refused, look."""
     names: list[Row]
     """Address, reverse name and when it was asked for, in the order of time."""
     unplaced: list[Row]
@@ -108,11 +127,6 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
     if not published:
         return None
     reporters = engine.query(f"SELECT DISTINCT domain, reporter FROM reports WHERE {_COUNTED} AND {where}", values)
-    seen = engine.query(
-        "SELECT domain, reporter, source_ip, sum(count), sum(CASE WHEN is_rfc9990 THEN count ELSE 0 END) "
-        f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, reporter, source_ip",
-        values,
-    )
     names = engine.query(
         "SELECT source_ip, name, asked_at FROM names WHERE name <> '' AND source_ip IN "
         f"(SELECT source_ip FROM records WHERE {_WHOLE} AND {where}) ORDER BY asked_at",
@@ -128,8 +142,8 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
         frozenset(family),
         published,
         _of(reporters, family),
-        _of(seen, family),
-        _mail(engine, where, values, family),
+        _sliced(engine, _SEEN, where, values, family),
+        _sliced(engine, _MAIL, where, values, family),
         names,
         [row[1:] for row in _of(unplaced, family)],
     )
@@ -147,26 +161,23 @@ def _of(rows: Iterable[Row], family: Collection[str]) -> list[Row]:
     return [row for row in rows if row[0] in family]
 
 
-def _mail(engine: Engine, where: str, values: Mapping[str, Parameter], family: Collection[str]) -> Iterator[list[Row]]:
-    """Some days at a time."""
-    days = engine.query(
-        f"SELECT day, count(*) FROM records WHERE {_WHOLE} AND {where} GROUP BY day ORDER BY day", values
-    )
-    for since, until in _slices(cast("list[tuple[date, int]]", days)):
-        asked = engine.query(
-            f"SELECT domain, source_ip, slot, {_SUMS}, {_LOOK} "
-            f"FROM records WHERE {_WHOLE} AND {where} GROUP BY domain, source_ip, slot, {_LOOK}",
-            {**values, "since": since, "until": until},
-        )
-        yield _of(asked, family)
+def _sliced(
+    engine: Engine, of: _Question, where: str, values: Mapping[str, Parameter], family: Collection[str]
+) -> Iterator[list[Row]]:
+    """The answer about some days at a time."""
+    where = f"FROM records WHERE {_WHOLE} AND {where}"
+    days = engine.query(f"SELECT day, count(*) {where} GROUP BY day ORDER BY day", values)
+    for since, until in _slices(cast("list[tuple[date, int]]", days), of.records):
+        span = {**values, "since": since, "until": until}
+        yield _of(engine.query(f"SELECT {of.columns} {where} GROUP BY {of.groups}", span), family)
 
 
-def _slices(days: list[tuple[date, int]]) -> Iterator[tuple[date, date]]:
+def _slices(days: list[tuple[date, int]], most: int) -> Iterator[tuple[date, date]]:
     """Days that follow each other, with as many records as one answer may have."""
     first: date | None = None
     last, records = date.min, 0
     for day, number in days:
-        if first is not None and records + number > SLICE_RECORDS:
+        if first is not None and records + number > most:
             yield first, last
             first, records = None, 0
         first, last, records = first or day, day, records + number
@@ -206,9 +217,10 @@ def facts_from(told: Told) -> DomainFacts | None:
         sums.add_policy(domain, seen_policy(p, testing, None if pct < 0 else pct, adkim, aspf), number, number)
     for domain, reporter in cast("list[tuple[str, str]]", told.reporters):
         sums.add_reporter(domain, reporter, 0, 0)
-    for domain, reporter, address, messages, rfc9990 in cast("list[tuple[str, str, str, int, int]]", told.seen):
-        sums.add_reporter(domain, reporter, int(messages), int(rfc9990))
-        sums.add_source_reporter(domain, address, reporter)
+    for rows in told.seen:
+        for domain, reporter, address, messages, rfc9990 in cast("list[tuple[str, str, str, int, int]]", rows):
+            sums.add_reporter(domain, reporter, int(messages), int(rfc9990))
+            sums.add_source_reporter(domain, address, reporter)
     looks: dict[tuple[Parameter, ...], Look] = {}
     for rows in told.mail:
         _add_mail(sums, rows, looks)

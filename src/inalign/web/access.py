@@ -80,21 +80,23 @@ class Gate:
     def sign_in(self, request: Request, response: Response, user: str) -> None:
         """A new session, and the cookie of it."""
         secret = self.accounts.open_session(user, self.clock(), address_of(request), longest=LONGEST_SECONDS)
-        response.set_cookie(
-            self.cookie,
-            secret,
-            max_age=int(LONGEST_SECONDS),
-            path="/",
-            secure=self._https,
-            httponly=True,
-            samesite="lax",
-        )
+        self.keep(response, self.cookie, secret, LONGEST_SECONDS)
 
     def sign_out(self, visitor: Visitor, response: Response) -> None:
         """The session ends."""
         if visitor.session:
             self.accounts.close_session(visitor.session)
-        response.delete_cookie(self.cookie, path="/", secure=self._https, httponly=True, samesite="lax")
+        self.forget(response, self.cookie)
+
+    def keep(self, response: Response, name: str, secret: str, seconds: float) -> None:
+        """A secret in a cookie that no script reads and no form of another site sends."""
+        response.set_cookie(
+            name, secret, max_age=int(seconds), path="/", secure=self._https, httponly=True, samesite="lax"
+        )
+
+    def forget(self, response: Response, name: str) -> None:
+        """The cookie goes."""
+        response.delete_cookie(name, path="/", secure=self._https, httponly=True, samesite="lax")
 
     def note(self, request: Request, who: str, act: str, about: str = "") -> None:
         """To the audit log."""
@@ -104,5 +106,5 @@ class Gate:
 
 
 def address_of(request: Request) -> str:
-    """The peer; behind a proxy that is the proxy."""
+    """Of the visitor, as far as it is known (`web/forwarded.py`)."""
     return request.client.host if request.client else ""

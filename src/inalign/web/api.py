@@ -1,13 +1,12 @@
 """The JSON face: `GET /api/v1/VIEW` asks what `inalign reports VIEW` asks, with the same filters as query parameters.
 
-The OpenAPI description is made of the same types that the answers are.
+The OpenAPI description is in `web/description.py`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -15,11 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inalign import __version__
 from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
-from inalign.store.queries.filters import GIVEN, SPELLED, Filters
+from inalign.store.queries.filters import GIVEN, Filters
 from inalign.store.queries.view import AFTER, Answer, View
+from inalign.web.description import openapi
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -74,41 +73,3 @@ def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
 def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error, for programs and people."""
     return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
-
-
-def openapi(views: Mapping[str, View] = VIEWS) -> Mapping[str, Any]:
-    """The description, for machines."""
-    rows = [view.row for view in views.values()]
-    schemas, components = msgspec.json.schema_components([*rows, Filters], ref_template="#/components/schemas/{name}")
-    filters = components.pop("Filters")["properties"]
-    problem = {
-        "description": "What is wrong with the question, or that the store cannot be reached",
-        "content": {"application/problem+json": {"schema": {"type": "object"}}},
-    }
-    paths = {
-        f"/api/v1/{view.name}": {
-            "get": {
-                "summary": view.about,
-                "parameters": [
-                    {"name": name, "in": "query", "required": (name == "key"), "schema": filters[name]}
-                    for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
-                ],
-                "responses": {
-                    "200": {
-                        "description": "The rows",
-                        "headers": {AFTER: {"schema": {"type": "string"}, "description": "Cursor of what follows"}},
-                        "content": {"application/json": {"schema": {"type": "array", "items": schema}}},
-                    },
-                    "400": problem,
-                    "503": problem,
-                },
-            }
-        }
-        for view, schema in zip(views.values(), schemas, strict=False)
-    }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Inalign", "version": __version__},
-        "paths": paths,
-        "components": {"schemas": json.loads(json.dumps(components))},
-    }

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from inalign.flow.networks import Networks
 from inalign.store.accounts import Accounts
 from inalign.store.control import Control
 from inalign.store.queries.view import View
 from inalign.store.spool import Spool
 from inalign.web import assets
 from inalign.web.access import Gate
-from inalign.web.api import Ask
+from inalign.web.api import Ask, problem_response
 from inalign.web.domain_page import DomainPage
-from inalign.web.endpoint import Endpoints
+from inalign.web.endpoint import Endpoints, is_for_programs
+from inalign.web.forwarded import Forwarded
 from inalign.web.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.home_page import HomePage
 from inalign.web.incidents_page import IncidentsPage
 from inalign.web.intake_page import IntakePage
+from inalign.web.oidc import OidcOptions, OidcSignIn
 from inalign.web.own_pages import OwnPages
 from inalign.web.rendering import Renderer
 from inalign.web.report_page import ReportPage
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
+    from inalign.transport.oidc import Provider
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebOptions:
@@ -49,6 +54,9 @@ class WebOptions:
     loopback: bool = True
     """Whether the socket is one that only this host reaches."""
     zone: str = "UTC"
+    proxies: Networks = field(default_factory=Networks)
+    """Who may say whose request he hands in."""
+    oidc: OidcOptions = field(default_factory=OidcOptions)
 
 
 def make_app(
@@ -58,6 +66,7 @@ def make_app(
     spool: Spool,
     options: WebOptions,
     *,
+    provider: Provider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> ASGIApp:
     """The application. Without users it answers nobody but readers of this host."""
@@ -65,15 +74,18 @@ def make_app(
     https = where.scheme == "https"
     hosts = LOOPBACK_HOSTS if not options.url else LOOPBACK_HOSTS | {_host(where.hostname or "")}
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
-    loopback = options.loopback and not options.url
+    loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
     ask = Veil(accounts.kept_secret("veil")).over(ask)
     gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
-    renderer = Renderer(MENU, zone=options.zone, https=https)
+    renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
+    incidents = IncidentsPage(gate, renderer, endpoints, control)
 
     async def missing(request: Request, _problem: Exception) -> Response:
+        if is_for_programs(request):
+            return problem_response(404, "there is no such question; /api/v1/openapi.json lists them")
         return renderer.page(request, "problem", None, {"key": "problem.no_page", "detail": ""}, 404)
 
     routes = [
@@ -84,13 +96,16 @@ def make_app(
         *ReportPage(pages, endpoints).routes(),
         *ToldPages(pages, endpoints).routes(),
         *SenderPages(gate, pages, endpoints, control).routes(),
-        *HomePage(renderer, pages, endpoints).routes(),
-        *DomainPage(renderer, pages, endpoints).routes(),
+        *HomePage(renderer, pages, endpoints, incidents.on_top).routes(),
+        *DomainPage(renderer, pages, endpoints, incidents.on_top).routes(),
         *IntakePage(gate, pages, endpoints, control, spool).routes(),
-        *IncidentsPage(gate, renderer, endpoints, control).routes(),
+        *incidents.routes(),
         *SummaryPage(pages, renderer, endpoints, lambda name, filters: ask(views[name], filters), control).routes(),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={404: missing}), hosts=hosts, https=https)
+    if provider is not None:
+        routes += OidcSignIn(gate, renderer, provider, options.oidc, url=options.url.rstrip("/")).routes()
+    app = Starlette(routes=routes, exception_handlers={404: missing})
+    return Forwarded(Guard(app, hosts=hosts, https=https), options.proxies)
 
 
 def _host(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from ipaddress import IPv6Address, ip_address, ip_network
 
 ADDRESS_FAILURES = 20
 USER_FAILURES = 10
@@ -21,13 +22,13 @@ class Attempts:
     def may_try(self, address: str, user: str, now: float) -> bool:
         """Whether there were few enough."""
         return (
-            self._count(("address", address), now) < ADDRESS_FAILURES
+            self._count(("address", site_of(address)), now) < ADDRESS_FAILURES
             and self._count(("user", user), now) < USER_FAILURES
         )
 
     def failed(self, address: str, user: str, now: float) -> None:
         """One more."""
-        for key in (("address", address), ("user", user)):
+        for key in (("address", site_of(address)), ("user", user)):
             self._failures.setdefault(key, deque(maxlen=ADDRESS_FAILURES)).append(now)
             self._failures.move_to_end(key)
         while len(self._failures) > MAX_NAMES:
@@ -39,3 +40,12 @@ class Attempts:
 
     def _count(self, key: tuple[str, str], now: float) -> int:
         return sum(at > now - WINDOW_SECONDS for at in self._failures.get(key, ()))
+
+
+def site_of(address: str) -> str:
+    """What one visitor has at his command: an address, of IPv6 the /64 around it."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)

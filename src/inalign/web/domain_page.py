@@ -21,6 +21,7 @@ from inalign.web import tables
 from inalign.web.access import Visitor
 from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
+from inalign.web.incidents_page import TellIncidents
 from inalign.web.readiness import REACHED, make_card, sentence
 from inalign.web.records import Shown, changes, shown
 from inalign.web.rendering import Form, Renderer, go
@@ -59,10 +60,11 @@ class Land(Struct, frozen=True):
 class DomainPage:
     """Makes it."""
 
-    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints) -> None:
+    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: TellIncidents) -> None:
         self._renderer = renderer
         self._pages = pages
         self._endpoints = endpoints
+        self._on_top = on_top
 
     def routes(self) -> list[Route]:
         """All of it."""
@@ -91,6 +93,7 @@ class DomainPage:
         values: dict[str, object] = {
             "domain": filters.domain,
             "row": row,
+            "on_top": self._on_top(request, visitor, filters.domain),
             "records": records,
             "published": published,
             "looked_up": looked_up,
@@ -117,7 +120,8 @@ class DomainPage:
             "classes": self._part(request, tables.CLASS_DAYS, filters),
             "outcomes": self._part(request, tables.OUTCOME_DAYS, filters),
         }
-        of = "outcomes" if request.query_params.get("of") == "outcomes" else "classes"
+        # Whoever may see a part of a judged domain alone sees no classes.
+        of = "classes" if parts["classes"].rows and request.query_params.get("of") != "outcomes" else "outcomes"
         percent = request.query_params.get("show") == "percent"
         told = changes(filters.domain, [each for each in published.rows if isinstance(each, PublishedRow)])
         marks = [(day, t("chart.changed", day=day, record=text)) for day, text in told]

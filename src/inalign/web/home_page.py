@@ -16,6 +16,7 @@ from inalign.web import tables
 from inalign.web.access import Visitor
 from inalign.web.drawing import Spark, sparkline
 from inalign.web.endpoint import Endpoints
+from inalign.web.incidents_page import TellIncidents
 from inalign.web.readiness import action
 from inalign.web.rendering import Form, Renderer
 from inalign.web.view_pages import ViewPages, address
@@ -45,10 +46,11 @@ class Line(Struct, frozen=True):
 class HomePage:
     """Makes it."""
 
-    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints) -> None:
+    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: TellIncidents) -> None:
         self._renderer = renderer
         self._pages = pages
         self._endpoints = endpoints
+        self._on_top = on_top
 
     def routes(self) -> list[Route]:
         """All of it."""
@@ -67,6 +69,7 @@ class HomePage:
             "lines": [_line(row, filters, words) for row in chosen[start : start + SHOWN]],
             "part": replace(part, rows=[]),
             "summary": _summary(rows, words),
+            "on_top": self._on_top(request, visitor),
             "states": [("", len(found), _address(filters, "", search))]
             + [(str(each), _count(found, each), _address(filters, str(each), search)) for each in DomainState],
             "state": state,

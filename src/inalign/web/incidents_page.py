@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from inalign.errors import ParseError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_CLOSED = 100
 """Of those that are over, on the page; the newest."""
 MUTE_DAYS = (7, 30, 90)
+ON_TOP = 4
+"""On top of other pages; the rest is a click away."""
 
 
 class Shown(NamedTuple):
@@ -38,6 +40,21 @@ class Shown(NamedTuple):
     link: str
     """The page that tells more; empty: none does."""
     incident: Incident
+
+
+class OnTop(NamedTuple):
+    """What stands on top of other pages."""
+
+    lines: list[Shown]
+    more: int
+    """How many there are besides."""
+
+
+class TellIncidents(Protocol):
+    """What other pages show them with."""
+
+    def __call__(self, request: Request, visitor: Visitor, domain: str = "") -> OnTop:
+        """Those of a domain, or all that the visitor may see."""
 
 
 def open_lines(control: Control, domains: Domains, now: float, say: Catalogue) -> list[Shown]:
@@ -68,6 +85,14 @@ class IncidentsPage:
             route("/incidents", self._incidents),
             route("/incidents/change", self._change, role=Role.EDITOR, post=True),
         ]
+
+    def on_top(self, request: Request, visitor: Visitor, domain: str = "") -> OnTop:
+        """What somebody should look at, of a domain or of all that the visitor may see."""
+        domains = visitor.domains if not domain else (domain,) if is_in(domain, visitor.domains) else ()
+        found = open_lines(
+            self._control, domains, self._gate.clock(), catalogue(self._renderer.words(request).language)
+        )
+        return OnTop(found[:ON_TOP], len(found) - len(found[:ON_TOP]))
 
     def _incidents(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         now = self._gate.clock()

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from starlette.responses import Response
 
 from inalign.errors import ParseError
 from inalign.store.accounts import Role
 from inalign.store.control import Control
-from inalign.store.spool import Spool
+from inalign.store.queries.health import HealthRow
+from inalign.store.queries.spreadsheet import as_csv
+from inalign.store.queries.view import Answer
+from inalign.store.source_record import SourceRecord
+from inalign.store.spool import Reason, Refused, Spool
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
-from inalign.web.endpoint import Endpoints
+from inalign.web.api import rows_response
+from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form, go
 from inalign.web.view_pages import ViewPages
 
 if TYPE_CHECKING:
+    from msgspec import Struct
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import Route
 
 MAX_SHOWN = 200
@@ -40,6 +47,7 @@ class IntakePage:
         return [
             self._endpoints.route("/intake", self._intake),
             self._endpoints.route("/intake/again", self._again, role=Role.EDITOR, post=True),
+            *(self._endpoints.route(f"/{kind}/{name}", work) for kind, name, work in self._twins()),
         ]
 
     def _intake(self, request: Request, visitor: Visitor, _form: Form) -> Response:
@@ -49,14 +57,50 @@ class IntakePage:
         ]
         # What nobody could read belongs to no domain: only who may see all of them may see it.
         everything = visitor.domains is None
+        sources = self._control.sources() if everything else []
+        silent = [row for row in parts[0].rows if isinstance(row, HealthRow) and row.is_silent]
         values = {
-            "sources": self._control.sources() if everything else [],
-            "quarantine": list(self._spool.refused())[-MAX_SHOWN:][::-1] if everything else [],
+            "sources": [(each, _is_over(each)) for each in sources],
+            "failing": [each for each in sources if each.phase == "failed"],
+            "quarantine": self._refused(visitor)[:MAX_SHOWN],
             "everything": everything,
+            "silent": silent,
+            "regular": any(isinstance(row, HealthRow) and not row.is_silent for row in parts[0].rows),
             "parts": parts,
             "fields": ("domain", "since", "until", "reporter"),
         }
         return self._views.show(request, visitor, "intake", filters, values)
+
+    def _refused(self, visitor: Visitor) -> list[Refused]:
+        """What could not be read, the newest first; what it says of it quotes it, which readers may not see."""
+        if visitor.domains is not None:
+            return []
+        found = list(self._spool.refused())[::-1]
+        if visitor.role.may(Role.EDITOR):
+            return found
+        return [replace(each, reasons=tuple(Reason(why.code, "") for why in each.reasons)) for each in found]
+
+    def _twins(self) -> Sequence[tuple[str, str, Work]]:
+        """The tables that are no questions to the store, for programs and spreadsheets."""
+
+        def sources(visitor: Visitor) -> Sequence[Struct]:
+            return self._control.sources() if visitor.domains is None else []
+
+        def twin(rows: Callable[[Visitor], Sequence[Struct]], kind: type[Struct], name: str) -> tuple[Work, Work]:
+            def as_json(_request: Request, visitor: Visitor, _form: Form) -> Response:
+                return rows_response(Answer(rows(visitor)))
+
+            def as_file(_request: Request, visitor: Visitor, _form: Form) -> Response:
+                fields = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+                return Response(as_csv(rows(visitor), kind), media_type="text/csv; charset=utf-8", headers=fields)
+
+            return as_json, as_file
+
+        found = []
+        for name, rows, kind in (("intake", sources, SourceRecord), ("quarantine", self._refused, Refused)):
+            as_json, as_file = twin(rows, kind, name)
+            found += [("api/v1", name, as_json), ("csv", f"{name}.csv", as_file)]
+        return found
 
     def _again(self, request: Request, visitor: Visitor, form: Form) -> Response:
         if visitor.domains is not None:
@@ -71,3 +115,8 @@ class IntakePage:
             raise ParseError("it is not in quarantine any more") from None
         self._gate.note(request, visitor.name, "read again", name)
         return go("/intake")
+
+
+def _is_over(source: SourceRecord) -> bool:
+    """Whether its last error is past."""
+    return bool(source.last_success and source.last_error_at and source.last_success > source.last_error_at)

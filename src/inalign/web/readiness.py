@@ -128,6 +128,8 @@ def goal(policy: str, *, testing: bool) -> str:
 
 def action(row: OverviewRow, t: Words) -> str:
     """What to do next, as one sentence."""
+    if row.judged_at is None:
+        return t("action.not_judged")
     if row.state == "no_data":
         return t("action.no_data", day=row.last_day.isoformat())
     return _to_do(row.next, row.blocking, t)
@@ -146,6 +148,8 @@ def _to_do(following: NextRow, blocking: int, t: Words) -> str:
 
 def sentence(row: OverviewRow, share: str, t: Words) -> tuple[str, str]:
     """What the page of a domain says on top: how its own mail fares, and what that means."""
+    if row.judged_at is None:
+        return action(row, t), ""
     first = t("desk.passes", share=share) if row.own_messages else t("desk.passes_none")
     if row.state == "needs_work" and row.blocking:
         key = "desk.confirm" if row.next.step == Step.CONFIRM else "desk.work"

@@ -16,6 +16,7 @@ from inalign.store.zone import zone_names
 from inalign.web import words
 from inalign.web.access import Visitor
 from inalign.web.assets import asset
+from inalign.web.tables import percent_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,7 +43,8 @@ class Place(NamedTuple):
 class Renderer:
     """Makes pages."""
 
-    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool) -> None:
+    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool, oidc: str = "") -> None:
+        """`oidc` is what the link to another way of signing in says, where there is one."""
         self._menu = menu
         self._zone = zone
         self._https = https
@@ -53,7 +55,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["asset"] = asset
+        self._environment.globals |= {"asset": asset, "oidc": oidc}
 
     def words(self, request: Request) -> words.Words:
         """In the language of the visitor."""
@@ -134,10 +136,8 @@ class Shower:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value is not None else ""
 
     def percent(self, value: float) -> str:
-        """A share: small ones are not nothing, large ones not all."""
-        if 0 < value < 1:
-            return "<1%"
-        return ">99%" if 99 < value < 100 else f"{value:.0f}%"
+        """A share, in whole percents."""
+        return percent_of(value)
 
     def share(self, value: float) -> str:
         """A share where tenths matter."""

@@ -4,6 +4,7 @@ mended while reading, and the text itself, as text.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import Route
 
-TAGS = ("p", "sp", "np", "adkim", "aspf", "fo", "testing", "pct")
+NEAR = timedelta(days=30)
+TAGS = ("p", "sp", "np", "adkim", "aspf", "testing", "pct")
+"""Those that tell policies apart."""
 
 
 class Seen(Struct, frozen=True):
@@ -56,11 +59,12 @@ class ReportPage:
             return self._views.problem(request, visitor, "problem.no_report")
         query = address(Filters(key=filters.key, zone=filters.zone))
         behind = address(Filters(key=filters.key, zone=filters.zone, after=found.after))
+        # The source as it was about then: what is old is not among the last days.
+        near = Filters(domain=report.domain, since=report.day - NEAR, until=report.day, zone=filters.zone)
         values = {
             "report": asdict(report),
             "rows": [
-                (each, query_of(Filters(domain=report.domain, source=each.source_ip)) if each.source_ip else "")
-                for each in report.rows
+                (each, query_of(replace(near, source=each.source_ip)) if each.source_ip else "") for each in report.rows
             ],
             "after": f"/report?{behind}" if found.after else "",
             "query": query,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from inalign.insight.texts import Catalogue
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.senders import UNTOLD, ClassRow, SenderAddressRow, SenderRow
+from inalign.store.queries.sender_rows import UNTOLD, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer
 from inalign.web.columns import spark
 from inalign.web.tables import Dispositions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -18,7 +20,8 @@ from inalign.store.accounts import Role
 from inalign.store.control import Control
 from inalign.store.overrides import OverrideRow, remove_override, write_override
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.senders import SenderAddressRow
+from inalign.store.queries.one_source import DayOfRow
+from inalign.store.queries.sender_rows import SenderAddressRow
 from inalign.web.access import Gate, Visitor
 from inalign.web.columns import stack
 from inalign.web.endpoint import Endpoints
@@ -75,6 +78,8 @@ class SenderPages:
             values |= self._addresses(filters, words, say)
         else:
             values["tree"] = make_tree(self._views.ask, filters, words, say)
+            values["overrides"] = self._overrides(filters.domain, visitor, say) if filters.domain else []
+            values["may_set"] = _may_set(visitor)
         return self._views.show(request, visitor, "senders", filters, values)
 
     def _addresses(self, filters: Filters, words: Words, say: Catalogue) -> dict[str, object]:
@@ -101,7 +106,6 @@ class SenderPages:
         say = catalogue(words.language)
         query = query_of(filters)
         page = row.page or next((each.page for each in row.blocking if each.page), "")
-        overrides = self._views.ask("sender-overrides", Filters(domain=row.domain, scope=visitor.domains)).rows
         values = {
             "source": row,
             "sender": sender_name(row.sender, words),
@@ -120,11 +124,9 @@ class SenderPages:
             "advice": _advice(row),
             "page": page if page and page.startswith("https://") else "",
             "done": bool(done),
-            "may_set": bool(visitor.name) and visitor.role.may(Role.EDITOR),
+            "may_set": _may_set(visitor),
             "classes": _classes(say),
-            "overrides": [
-                (each, say.say("class", each.source_class)) for each in overrides if isinstance(each, OverrideRow)
-            ],
+            "overrides": self._overrides(row.domain, visitor, say),
             "keys": (row.source_ip, row.network, row.sender),
             "json": f"/api/v1/source?{query}",
             "self": f"/source?{query}",
@@ -160,7 +162,14 @@ class SenderPages:
         if not is_visible(Filters(scope=visitor.domains), domain) or not remove_override(self._control, domain, key):
             raise ParseError("it is not set any more")
         self._gate.note(request, visitor.name, "class of a sender left to the rules", f"{domain} {key}")
-        return go("/source", domain=domain, source=form.text("source"), done="automatic")
+        if source := form.text("source"):
+            return go("/source", domain=domain, source=source, done="automatic")
+        return go("/sources", domain=domain)
+
+    def _overrides(self, domain: str, visitor: Visitor, say: Catalogue) -> list[tuple[OverrideRow, str]]:
+        """What was set by hand for a domain and those below it, with the words of the classes."""
+        found = self._views.ask("sender-overrides", Filters(domain=domain, scope=visitor.domains)).rows
+        return [(each, say.say("class", each.source_class)) for each in found if isinstance(each, OverrideRow)]
 
     def _judged(self, visitor: Visitor, form: Form) -> JudgedSource:
         """The address of the form, where the visitor may see it: nobody sets what is not judged for him."""
@@ -170,6 +179,11 @@ class SenderPages:
             if isinstance(row, JudgedSource) and filters.source:
                 return row
         raise ParseError("source: nothing is known of this address")
+
+
+def _may_set(visitor: Visitor) -> bool:
+    """Whether he may set classes; without a name nobody can be held to what he did."""
+    return bool(visitor.name) and visitor.role.may(Role.EDITOR)
 
 
 def _classes(say: Catalogue) -> list[tuple[str, str]]:
@@ -184,6 +198,18 @@ def _advice(row: SourceDetail) -> str:
     if row.source_class in LEGITIMATE:
         return "advice.fine" if row.passed_percent >= 98 or not row.messages else "advice.failing"
     return f"advice.{row.source_class}" if row.source_class else "about_class.untold"
+
+
+def _calendar(rows: Sequence[DayOfRow]) -> list[tuple[date, tuple[int, int]]]:
+    """What passed and what did not, of each day from the first to the last, those without mail among them."""
+    told = {row.day: (row.passed, row.messages - row.passed) for row in rows}
+    if not told:
+        return []
+    first = min(told)
+    return [
+        (day, told.get(day, (0, 0)))
+        for day in (first + timedelta(ahead) for ahead in range((max(told) - first).days + 1))
+    ]
 
 
 def _told(row: SourceDetail, words: Words) -> dict[str, object]:
@@ -237,7 +263,7 @@ def _told(row: SourceDetail, words: Words) -> dict[str, object]:
             ],
         ),
     ]
-    days = [(each.day.isoformat(), (each.passed, each.messages - each.passed)) for each in row.days]
+    days = [(day.isoformat(), numbers) for day, numbers in _calendar(row.days)]
     return {
         "tables": tables,
         "drawing": stack(days, ("good", "orange"), (passed, words("senders.not_passed"))),

@@ -37,7 +37,7 @@ PLAN = Table("plan", ())
 SUBDOMAINS = Table(
     "subdomains",
     (
-        "header_from", "in_dns", "policy", "policy_from", "discovery_method", "messages", "passed_percent", "split",
+        "header_from", "in_dns", "policy", "policy_from", "discovery_method", "messages", "passed_percent",
         "suggestion", "last_day",
     ),
 )  # fmt: skip
@@ -51,8 +51,8 @@ REPORTERS = Table(
 QUALITY = Table(
     "reporter-quality",
     (
-        "reporter", "reports", "messages", "none", "none_percent", "quarantine", "quarantine_percent", "reject",
-        "reject_percent", "override_reasons", "delay_hours", "flags", "last_day",
+        "reporter", "flags", "reports", "messages", "none_share", "quarantine_share", "reject_share",
+        "override_reasons", "delay_hours", "last_day",
     ),
 )  # fmt: skip
 OVERRIDES = Table("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
@@ -86,18 +86,9 @@ FAILURE_GROUPS = Table(
 FAILURES = Table(
     "failure-reports",
     (
-        "arrived_at",
-        "domain",
-        "host",
-        "source_ip",
-        "auth_failure",
-        "display_name",
-        "message_id",
-        "reporter",
-        "agent",
-        "report_key",
+        "arrived_at", "domain", "source_ip", "host", "auth_failure", "display_name", "message_id", "reporter", "agent",
     ),
-)
+)  # fmt: skip
 TLS = Table(
     "tls", ("domain", "policy_type", "result_type", "sessions", "reports", "reporters", "first_day", "last_day")
 )
@@ -117,8 +108,8 @@ FORGED = Table("forged", ("day", "reporter", "domain", "report_key", "messages",
 EVALUATIONS = Table(
     "evaluations",
     (
-        "seen_at", "source_ip", "header_from", "spf", "dkim", "arc", "dmarc", "dmarc_reason", "disposition", "action",
-        "rule", "held_ms", "queue_id",
+        "seen_at", "action", "rule", "dmarc", "dmarc_reason", "header_from", "source_ip", "spf", "dkim", "arc",
+        "held_ms", "queue_id",
     ),
 )  # fmt: skip
 MINUTES = Table(
@@ -142,6 +133,7 @@ BARS = frozenset({"passed_percent", "dkim_percent", "spf_percent"})
 SHARES = frozenset({"none_percent", "quarantine_percent", "reject_percent"})
 NUMBERS = frozenset(
     {
+        "none_share", "quarantine_share", "reject_share",
         "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours",
         "records", "successful", "failed", "sending_addresses", "without", "errors", "accepted", "marked", "refused",
         "octets", "mean_held_us", "most_held_us", "held_us", "total_us", "held_ms", "flaw_count", "count",
@@ -171,14 +163,24 @@ def value(row: Struct, column: str) -> object:
     return getattr(row, column)
 
 
+COUNT_AND_SHARE = frozenset({"none_share", "quarantine_share", "reject_share"})
+"""Columns with a count, and its share of the messages."""
 WORDED = {
     "in_dns": "in_dns",
     "policy_from": "policy_from",
     "suggestion": "suggestion",
     "rule": "rule",
+    "type": "reason",
     "action": "handling",
 }
 """Columns with codes, and the table of their words."""
+
+
+def percent_of(value: float) -> str:
+    """A share: small ones are not nothing, large ones not all."""
+    if 0 < value < 1:
+        return "<1%"
+    return ">99%" if 99 < value < 100 else f"{value:.0f}%"
 
 
 def worded(words: Words) -> Callable[[Struct, str], object]:
@@ -190,6 +192,11 @@ def worded(words: Words) -> Callable[[Struct, str], object]:
             return words.maybe(f"{WORDED[column]}.{code}", code)
         if column == "flags":
             return " · ".join(f"⚠ {words(f'flag.{code}')}" for code in getattr(row, column))
+        if column.endswith("_us"):
+            return getattr(row, column) / 1000
+        if column in COUNT_AND_SHARE:
+            name = column.removesuffix("_share")
+            return f"{getattr(row, name):,} ({percent_of(getattr(row, f'{name}_percent'))})"
         if column == "override_reasons":
             told = [(words.maybe(f"reason.{code}", code), count) for code, count in getattr(row, column)]
             return ", ".join(f"{word} {count:,}" for word, count in told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -22,13 +23,17 @@ from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form
 from inalign.web.sender_tree import query_of
 from inalign.web.tables import Table
-from inalign.web.view_pages import ROWS, ViewPages, link
+from inalign.web.view_pages import ROWS, ViewPages, address, link
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
 
+NEAR = timedelta(days=30)
+"""A source is shown as it was about the time of a failure."""
+FEW = 10
+"""Rows of tables that stand beside a long one."""
 MINUTES = 120
 """Of the chart of the mail server: the newest."""
 FLAGS = ("late", "flawed", "duplicates", "odd_spans", "silent", "disagrees")
@@ -39,9 +44,10 @@ PARTS: Mapping[str, tuple[Table, ...]] = {
     "subdomains": (tables.SUBDOMAINS,),
     "failures": (tables.FAILURE_GROUPS, tables.FAILURES),
     "tls": (tables.TLS_FAILURES, tables.TLS),
-    "milter": (tables.EVALUATIONS, tables.RULES, tables.SLOW),
+    "milter": (tables.RULES, tables.SLOW, tables.EVALUATIONS),
 }
-"""The first of each has the page's filters, and leads on to the rows that follow."""
+LONG = {"milter": 2, "failures": 1}
+"""Which of them leads on to the rows that follow; else the first."""
 
 
 class ToldPages:
@@ -66,15 +72,16 @@ class ToldPages:
     def _page(self, name: str, more: Callable[[Request, Filters], dict[str, object]]) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
             filters = self._views.filters(request, visitor)
-            first, *rest = PARTS[name]
-            parts = [self._views.part(request, first, filters, rows=ROWS)]
-            others = replace(filters, after="")
-            parts += [self._views.part(request, table, others) for table in rest]
+            others, long = replace(filters, after=""), LONG.get(name, 0)
+            parts = [
+                self._views.part(request, table, filters if at == long else others, rows=ROWS if at == long else FEW)
+                for at, table in enumerate(PARTS[name])
+            ]
             values = {
                 "name": name,
                 "key": f"menu.{name}",
                 "parts": parts,
-                "fields": self._views.narrowing(first),
+                "fields": self._views.narrowing(PARTS[name][long]),
                 **more(request, others),
             }
             return self._views.show(request, visitor, "told", filters, values)
@@ -121,7 +128,9 @@ class ToldPages:
             "report": report,
             "judged": judged,
             "word": say.say("class", judged.source_class) if judged else "",
-            "source_query": query_of(Filters(domain=row.domain, source=row.source_ip)),
+            "source_query": query_of(
+                Filters(domain=row.domain, source=row.source_ip, since=row.day - NEAR, until=row.day, zone=filters.zone)
+            ),
             "redacted": not filters.personal,
             "query": f"key={filters.key}",
         }
@@ -142,5 +151,6 @@ def _drawn(rows: Sequence[tuple[str, Sequence[int]]], series: Sequence[tuple[str
 
 def _to_failure(row: Struct, column: str, filters: Filters) -> str:
     """A failure report leads to its own page."""
-    to = link(row, column, filters)
-    return to.replace("/report?", "/failure?", 1) if column == "report_key" else to
+    if column == "arrived_at":
+        return f"/failure?{address(Filters(key=getattr(row, 'report_key', ''), zone=filters.zone))}"
+    return link(row, column, filters)

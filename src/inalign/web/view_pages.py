@@ -19,7 +19,8 @@ from inalign.store.queries.view import Answer, View
 from inalign.store.zone import Zone, zone_of
 from inalign.web import tables
 from inalign.web.access import Gate, Visitor
-from inalign.web.api import Ask, openapi, read_filters, rows_response
+from inalign.web.api import Ask, read_filters, rows_response
+from inalign.web.description import openapi
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form, Place, Renderer, go
 from inalign.web.tables import Table
@@ -42,7 +43,6 @@ MAX_CSV_ROWS = 100_000
 MENU = (
     Place("/domains", "menu.domains"),
     Place("/sources", "menu.sources"),
-    Place("/subdomains", "menu.subdomains"),
     Place("/reporters", "menu.reporters"),
     Place("/reports", "menu.reports"),
     Place("/failures", "menu.failures"),

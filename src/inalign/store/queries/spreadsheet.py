@@ -11,7 +11,9 @@ from msgspec import Struct
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it Excel takes UTF-8 for the code page of the country."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@＝＋－＠")
+"""Also in full width, which Excel takes for the same in Japan; blanks before it are dropped on some ways in."""
+_BLANKS = frozenset("\t\r\n")
 
 
 def as_csv(rows: Sequence[Struct], kind: type[Struct]) -> str:
@@ -29,7 +31,7 @@ def csv_cell(value: object) -> str:
     if isinstance(value, bool | int | float):
         return f"{value}"
     text = as_text(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in _BLANKS else text
 
 
 def as_text(value: object) -> str:

@@ -1,7 +1,7 @@
 "use strict";
 // Stacked columns of days, drawn over the figure that the server drew; the numbers are in the page.
 (() => {
-  const figure = document.getElementById("days");
+  const figure = document.getElementById("chart");
   const place = figure && figure.querySelector(".chart");
   if (!place || !window.echarts) return;
   const told = JSON.parse(place.dataset.chart);
@@ -22,9 +22,9 @@
       aria: { enabled: true },
       legend: { textStyle: { color: colour("--text") }, bottom: 0, left: 0, itemWidth: 12, itemHeight: 12, icon: "roundRect" },
       tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" }, valueFormatter: (value) => percent ? value + "%" : value.toLocaleString() },
-      grid: { left: 4, right: 8, top: 12, bottom: 56, containLabel: true },
+      grid: { left: 4, right: 32, top: 12, bottom: 56, containLabel: true },
       xAxis: { type: "category", data: days, axisTick: { show: false }, axisLine: { lineStyle: { color: colour("--line") } }, axisLabel: { color: text, hideOverlap: true } },
-      yAxis: { type: "value", splitNumber: 4, splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : (value) => value.toLocaleString() } },
+      yAxis: { type: "value", splitNumber: 4, splitLine: { lineStyle: { color: colour("--line") } }, max: percent ? 100 : null, interval: percent ? 25 : null, axisLabel: { color: text, formatter: percent ? "{value}%" : (value) => value.toLocaleString() } },
       series: names.map((name, at) => ({
         name, type: "bar", stack: "all", itemStyle: { color: colour(kinds[of][at]) }, barMaxWidth: 36, barCategoryGap: "20%",
         data: counts.map((row) => part(row, at)),
