@@ -63,17 +63,10 @@ def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
             {
                 "name": name,
                 "in": "query",
-<<<<<<< HEAD
-                "required": name == "key" and "domain" not in view.filters,
-                # Forms send empty fields; they mean that nothing was chosen.
-                "allowEmptyValue": name != "key" or "domain" in view.filters,
-                "schema": {**filters[name], **_MORE.get(name, {})},
-=======
                 "required": name == needed,
                 # Forms send empty fields; they mean that nothing was chosen.
                 "allowEmptyValue": name != needed,
                 "schema": {**filters[name], **_MORE.get(name, {}), **({"minLength": 1} if name == needed else {})},
->>>>>>> gate
             }
             for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
         ],
