@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import UnionType
@@ -19,6 +20,7 @@ from inalign.store.zone import Zone, zone_of
 
 MAX_CURSOR = 8_192
 """Characters: the sort keys of one row."""
+_CURSOR = re.compile(r"[A-Za-z0-9_-]*")
 R = TypeVar("R", bound=Struct)
 R_co = TypeVar("R_co", bound=Struct, covariant=True)
 
@@ -62,7 +64,7 @@ class View(NamedTuple):
                 raise ParseError(f"{SPELLED[name]}: {self.name} cannot be narrowed by it, but by {others}")
         if not 1 <= filters.limit <= MAX_PAGE_ROWS:
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
-        if len(filters.after) > MAX_CURSOR:
+        if len(filters.after) > MAX_CURSOR or not _CURSOR.fullmatch(filters.after):
             raise ParseError("after: no cursor of an answer")
         if self.needs_key and not filters.key:
             raise ParseError(f"key: {self.name} is of one report; reports lists their keys")
