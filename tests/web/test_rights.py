@@ -56,6 +56,11 @@ TABLE: Mapping[tuple[str, str], For] = {
     ("POST", "/users/token"): For.ADMINS,
     ("POST", "/users/token/remove"): For.ADMINS,
     **{("GET", f"/{name}"): For.READERS for name in PAGES},
+    **{
+        ("GET", f"/{form}"): For.READERS
+        for name in ("intake", "quarantine")
+        for form in (f"api/v1/{name}", f"csv/{name}.csv")
+    },
     **{("GET", f"/api/v1/{name}"): For.READERS for name in QUESTIONS},
     **{("GET", f"/csv/{name}.csv"): For.READERS for name in QUESTIONS if name != "raw"},
 }

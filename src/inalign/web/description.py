@@ -28,7 +28,6 @@ _PROBLEM: Json = {
 _MORE: Mapping[str, Json] = {
     "limit": {"minimum": 1, "maximum": MAX_PAGE_ROWS},
     "after": {"maxLength": MAX_CURSOR, "pattern": "^[A-Za-z0-9_-]*$"},
-    "key": {"minLength": 1},
 }
 """What the types alone do not say."""
 
@@ -56,6 +55,7 @@ def openapi(views: Mapping[str, View]) -> Json:
 
 
 def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
+    needed = "key" if view.needs_key else ""
     return {
         "operationId": view.name,
         "summary": view.about,
@@ -63,10 +63,10 @@ def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
             {
                 "name": name,
                 "in": "query",
-                "required": name == "key" and "domain" not in view.filters,
+                "required": name == needed,
                 # Forms send empty fields; they mean that nothing was chosen.
-                "allowEmptyValue": name != "key" or "domain" in view.filters,
-                "schema": {**filters[name], **_MORE.get(name, {})},
+                "allowEmptyValue": name != needed,
+                "schema": {**filters[name], **_MORE.get(name, {}), **({"minLength": 1} if name == needed else {})},
             }
             for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
         ],

@@ -43,6 +43,11 @@ class View(NamedTuple):
     filters: tuple[str, ...]
     function: Callable[[Engine, Filters], Answer[Struct]]
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether it is of one report."""
+        return "key" in self.filters and "domain" not in self.filters
+
     def ask(self, engine: Engine, filters: Filters) -> Answer[Struct]:
         """The answer. Raises `ParseError` for a filter that it does not know, and what the engine raises."""
         self.check(filters)
@@ -59,7 +64,7 @@ class View(NamedTuple):
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
         if len(filters.after) > MAX_CURSOR:
             raise ParseError("after: no cursor of an answer")
-        if "key" in self.filters and "domain" not in self.filters and not filters.key:
+        if self.needs_key and not filters.key:
             raise ParseError(f"key: {self.name} is of one report; reports lists their keys")
 
 
