@@ -27,11 +27,12 @@ from inalign.insight.result import Plan, SourceClass
 from inalign.insight.rows import plan_row, source_rows
 from inalign.judging_apart import JudgingApart, JudgingError
 from inalign.reports.report import AggregateReport
+from inalign.store import facts
 from inalign.store.changes import Changed, note
 from inalign.store.columns import JUDGED, JUDGED_DOMAINS, Table
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, StoreError, count
+from inalign.store.engine import AnswerTooLarge, Engine, StoreError, count
 from inalign.store.facts import Told
 from inalign.store.judged import kept, sweep
 from inalign.store.maintenance import Retention, forget, purge
@@ -433,3 +434,31 @@ def test_many_who_ask_at_once_judge_once(judging: Judging) -> None:
 
     asyncio.run(ask())
     assert heard == ["example.com"]
+
+
+def test_one_domain_that_is_too_large_holds_up_no_other(
+    judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
+
+    def run(told: Told) -> Judged | None:
+        if told.domain == "example.com":
+            raise AnswerTooLarge
+        return judge_told(judging.judge, told)
+
+    tending = Tending(judging, run)
+    with pytest.raises(AnswerTooLarge):
+        tending.round()
+    assert list(generations(judging)) == ["example.net"]
+    assert tending.round() == 0
+    monkeypatch.setattr(standing, "AGAIN_SECONDS", 0.0)
+    with pytest.raises(AnswerTooLarge):
+        tending.round()
+
+
+@pytest.mark.parametrize("most", [1, 7, 60])
+def test_answers_in_parts_are_the_whole(judging: Judging, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    whole = live(judging)
+    for name in ("_SEEN", "_MAIL"):
+        monkeypatch.setattr(facts, name, getattr(facts, name)._replace(records=most))
+    assert live(judging) == whole

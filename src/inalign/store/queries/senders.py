@@ -16,7 +16,8 @@ from inalign.store.engine import Engine, Parameter, count
 from inalign.store.facts import judged_domains
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
-from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
+from inalign.store.queries.headlines import percent
+from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
 from inalign.store.zone import zone_of
@@ -42,20 +43,6 @@ class _Sender(SenderRow, frozen=True):
     """In its class, from 1."""
     of_class: int
     """Senders of it."""
-
-
-class _Largest(_Sender, frozen=True):
-    """With the sums of the class."""
-
-    all_addresses: int
-    all_messages: int
-    all_passed: int
-    all_none: int
-    all_quarantine: int
-    all_reject: int
-
-
-_ALL = ("addresses", "messages", "passed", "none", "quarantine", "reject")
 
 
 class _Address(SenderAddressRow, frozen=True):
@@ -89,32 +76,36 @@ def ask_senders(engine: Engine, host: str, filters: Filters) -> Answer[SenderRow
 def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answer[ClassRow]:
     """By class in the order of `LISTED`, each with its largest senders."""
     meant = _meant(engine, host, filters)
-    sums = ", ".join(f"sum({name}) OVER (PARTITION BY source_class) AS all_{name}" for name in _ALL)
-    columns = ", ".join(_Largest.__struct_fields__)
     sql = (
-        f"SELECT {columns} FROM (SELECT *, {sums} FROM ({_senders(meant)}) AS f) AS h "
-        f"WHERE rank <= {TOP:d} ORDER BY place, rank"
+        f"SELECT source_class, {_PLACE} AS place, count(DISTINCT source_key) AS addresses, {_SUMMED} "
+        f"FROM ({meant.sql}) AS e GROUP BY source_class ORDER BY place"
     )
-    shown = typed_rows(engine.query(sql, meant.parameters), _Largest, zone_of(filters.zone))
+    names = ("source_class", "place", "addresses", *_COUNTS)
+    classes = [dict(zip(names, row, strict=True)) for row in engine.query(sql, meant.parameters)]
+    columns = ", ".join(_Sender.__struct_fields__)
+    top = f"SELECT {columns} FROM ({_senders(meant)}) AS f WHERE rank <= {TOP:d} ORDER BY place, rank"
+    shown = typed_rows(engine.query(top, meant.parameters), _Sender, zone_of(filters.zone))
+    of_class = {row.source_class: row.of_class for row in shown}
     by_class: defaultdict[str, list[SenderRow]] = defaultdict(list)
     for row in _whole(engine, filters, meant, shown):
         by_class[row.source_class].append(row)
-    rows = [
-        ClassRow(
-            each.source_class,
-            each.of_class,
-            each.all_addresses,
-            each.all_messages,
-            each.all_passed,
-            100.0 * each.all_passed / each.all_messages if each.all_messages else 0.0,
-            each.all_none,
-            each.all_quarantine,
-            each.all_reject,
-            tuple(by_class[each.source_class]),
+    rows = []
+    for each in classes:
+        name, messages, passed = str(each["source_class"]), int(str(each["messages"])), int(str(each["passed"]))
+        rows.append(
+            ClassRow(
+                source_class=name,
+                senders=of_class[name],
+                addresses=int(str(each["addresses"])),
+                messages=messages,
+                passed=passed,
+                passed_percent=100.0 * passed / messages if messages else 0.0,
+                none=int(str(each["none"])),
+                quarantine=int(str(each["quarantine"])),
+                reject=int(str(each["reject"])),
+                top=tuple(by_class[name]),
+            )
         )
-        for each in shown
-        if each.rank == 1
-    ]
     return Answer(rows)
 
 
@@ -123,7 +114,7 @@ def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderA
     meant = _meant(engine, host, filters)
     sql = (
         f"SELECT *, {_PLACE} AS place, '' AS trend, 0 AS reporters, '' AS network, {_PERCENTS}, "
-        f"sum(messages) OVER (PARTITION BY source_class, prefix) AS of_network FROM ({meant.addresses}) AS e"
+        f"sum(messages) OVER (PARTITION BY source_class, prefix) AS of_network FROM ({meant.sql}) AS e"
     )
     order = (
         Order("place"), Order("of_network", True), Order("prefix"), Order("messages", True), Order("domain"),
@@ -140,7 +131,7 @@ def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderA
     return Answer(rows, found.after)
 
 
-def _senders(meant: _Meant) -> str:
+def _senders(meant: Condition) -> str:
     """All senders, with their places."""
     return (
         f"SELECT *, {_PERCENTS}, '' AS trend, 0 AS reporters, "
@@ -150,11 +141,11 @@ def _senders(meant: _Meant) -> str:
         f"SELECT source_class, sender, max(service) AS service, min({_PLACE}) AS place, min(domain) AS a_domain, "
         "count(DISTINCT domain) AS domains, count(DISTINCT prefix) AS networks, "
         f"count(DISTINCT source_key) AS addresses, {_SUMMED}, min(first_day) AS first_day, "
-        f"max(last_day) AS last_day FROM ({meant.addresses}) AS e GROUP BY source_class, sender) AS g"
+        f"max(last_day) AS last_day FROM ({meant.sql}) AS e GROUP BY source_class, sender) AS g"
     )
 
 
-def _whole(engine: Engine, filters: Filters, meant: _Meant, rows: Sequence[_Sender]) -> list[SenderRow]:
+def _whole(engine: Engine, filters: Filters, meant: Condition, rows: Sequence[_Sender]) -> list[SenderRow]:
     """Senders with their reporters and trends."""
     more = _more(engine, filters, meant, _SENDERS, [row.sender for row in rows])
     found = []
@@ -165,69 +156,31 @@ def _whole(engine: Engine, filters: Filters, meant: _Meant, rows: Sequence[_Send
     return found
 
 
-class _Meant(NamedTuple):
-    """The addresses that are meant."""
-
-    where: str
-    """Of records as `t`."""
-    judged: str
-    """The domain with which that of a record is judged."""
-    known: str
-    """What is judged of addresses."""
-    fits: str
-    """Class, sender and search, of what is put together."""
-    parameters: dict[str, Parameter]
-
-    def joined(self, rows: str, columns: str) -> str:
-        """Rows with a domain, a key and an address, and what is judged of each."""
-        return (
-            f"SELECT * FROM (SELECT {columns}, coalesce(n.name, '') AS host, "
-            "coalesce(j.source_class, '') AS source_class, coalesce(j.sender, '') AS sender, "
-            f"coalesce(j.service, '') AS service FROM ({rows}) AS s LEFT JOIN ({self.known}) AS j "
-            "ON j.domain = s.judged AND j.source_key = s.source_key LEFT JOIN "
-            "(SELECT source_ip, max(name) AS name FROM names GROUP BY source_ip) AS n ON n.source_ip = s.source_ip"
-            f") AS b WHERE {self.fits}"
-        )
-
-    @property
-    def addresses(self) -> str:
-        """Each in the name of one policy domain, with its sums."""
-        rows = (
-            f"SELECT t.domain AS domain, {self.judged} AS judged, t.source_key AS source_key, "
-            "max(t.source_ip) AS source_ip, max(t.country) AS country, max(t.as_name) AS as_name, "
-            f"{SUMS_OF_RECORDS}, sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
-            "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-            f"min(t.slot) AS first_day, max(t.slot) AS last_day FROM records AS t WHERE {self.where} "
-            "GROUP BY t.domain, t.source_key"
-        )
-        names = ("domain", "source_key", "source_ip", "country", "as_name", "first_day", "last_day", *_COUNTS)
-        # Of a key, the version and the digits of a /24 or a /64 (`columns.source_key`).
-        prefix = (
-            "CASE WHEN substr(s.source_key, 1, 1) = '4' THEN substr(s.source_key, 1, 7) "
-            "ELSE substr(s.source_key, 1, 17) END AS prefix"
-        )
-        return self.joined(rows, ", ".join([*(f"s.{name} AS {name}" for name in names), prefix]))
-
-    @property
-    def records(self) -> str:
-        """Each record by itself: for sums that are of few senders."""
-        names = ("domain", "source_key", "source_ip", "as_name", "slot", "count", "reporter")
-        columns = ", ".join(f"t.{name} AS {name}" for name in names)
-        rows = f"SELECT {columns}, {self.judged} AS judged FROM records AS t WHERE {self.where}"
-        return self.joined(rows, ", ".join(f"s.{name} AS {name}" for name in names))
-
-
-def _meant(engine: Engine, host: str, filters: Filters) -> _Meant:
-    """What the filters mean."""
-    where, parameters = counted(engine, _of_records(filters))
+def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
+    """The addresses that are meant, each in the name of one policy domain, with what is judged of them."""
+    table, parameters = mail(engine, _of_records(filters))
     visible, of_scope = condition(Filters(scope=filters.scope))
     judged, of_families = _judged_as(judged_domains(engine))
     fits, of_fits = _fitting(filters)
-    known = (
+    sql = (
+        "SELECT * FROM (SELECT s.domain AS domain, s.source_key AS source_key, s.source_ip AS source_ip, "
+        "s.country AS country, s.as_name AS as_name, s.first_day AS first_day, s.last_day AS last_day, "
+        f"{', '.join(f's.{name} AS {name}' for name in _COUNTS)}, coalesce(n.name, '') AS host, "
+        "coalesce(j.source_class, '') AS source_class, coalesce(j.sender, '') AS sender, "
+        "coalesce(j.service, '') AS service, "
+        # Of a key, the version and the digits of a /24 or a /64 (`columns.source_key`).
+        "CASE WHEN substr(s.source_key, 1, 1) = '4' THEN substr(s.source_key, 1, 7) "
+        "ELSE substr(s.source_key, 1, 17) END AS prefix FROM ("
+        f"SELECT t.domain AS domain, {judged} AS judged, t.source_key AS source_key, max(t.source_ip) AS source_ip, "
+        f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS} FROM {table} AS t "
+        "GROUP BY t.domain, t.source_key) AS s LEFT JOIN ("
         "SELECT t.domain AS domain, t.source_key AS source_key, t.source_class AS source_class, t.sender AS sender, "
         f"t.service AS service FROM judged_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
+        ") AS j ON j.domain = s.judged AND j.source_key = s.source_key LEFT JOIN ("
+        "SELECT source_ip, max(name) AS name FROM names GROUP BY source_ip) AS n ON n.source_ip = s.source_ip"
+        f") AS b WHERE {fits}"
     )
-    return _Meant(where, judged, known, fits, {**parameters, **of_scope, **of_families, **of_fits, "host": host})
+    return Condition(sql, {**parameters, **of_scope, **of_families, **of_fits, "host": host})
 
 
 def _of_records(filters: Filters) -> Filters:
@@ -273,27 +226,34 @@ class _More(NamedTuple):
         return trend, self.reporters.get(key, 0)
 
 
-def _more(engine: Engine, filters: Filters, meant: _Meant, by: _Trend, chosen: Sequence[str]) -> _More:
+def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen: Sequence[str]) -> _More:
     """Of the rows that are shown."""
-    only, parameters = "1 = 1", {**meant.parameters}
+    where, _ = counted(engine, _of_records(filters))
+    only, of_only = Condition("1 = 1", {}), dict[str, Parameter]()
     if len(chosen) <= MAX_KEYS:
-        only, of_only = one_of(by.chief, "chief", sorted({*chosen}))
-        parameters |= of_only
+        only = one_of(f"e.{by.chief}", "chief", sorted({*chosen}))
+        of_only = only.parameters
+    parameters = {**meant.parameters, **of_only}
     zone = zone_of(filters.zone)
-    newest = f"SELECT coalesce(max(t.slot), 0) FROM records AS t WHERE {meant.where}"
-    last = max(filters.until or zone.day(count(engine, newest, parameters)), _EARLIEST)
+    table, _ = mail(engine, _of_records(filters))
+    newest = count(engine, f"SELECT coalesce(max(t.last_slot), 0) FROM {table} AS t", parameters)
+    last = max(filters.until or zone.day(newest), _EARLIEST)
     first = last - timedelta(TREND_DAYS - 1)
-    number = zone.number("slot", first, last)
-    keys = ", ".join(by.keys)
-    of = f"FROM ({meant.records}) AS e WHERE {only}"
+    number = zone.number("t.slot", first, last)
+    keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
+    group = ", ".join(f"e.{key}" for key in by.keys)
+    joined = (
+        f"AS t JOIN (SELECT * FROM ({meant.sql}) AS e WHERE {only.sql}) AS e "
+        "ON e.domain = t.domain AND e.source_key = t.source_key"
+    )
     days: defaultdict[tuple[str, str], dict[date, int]] = defaultdict(dict)
     parameters["trend"] = zone.start(first)
     asked = (
-        f"SELECT {keys}, min(slot) AS first_slot, sum(count) AS messages {of} AND slot >= :trend "
-        f"GROUP BY {keys}, {number}"
+        f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages FROM records {joined} "
+        f"WHERE {where} AND t.slot >= :trend GROUP BY {group}, {number}"
     )
     for one, other, slot, messages in engine.query(asked, parameters):
         days[str(one), str(other)][zone.day(int(str(slot)))] = int(str(messages))
-    asked = f"SELECT {keys}, count(DISTINCT reporter) AS reporters {of} GROUP BY {keys}"
+    asked = f"SELECT {keys}, count(DISTINCT t.reporter) AS reporters FROM {table} {joined} GROUP BY {group}"
     reporters = {(str(one), str(other)): int(str(number)) for one, other, number in engine.query(asked, parameters)}
     return _More(days, reporters, last)
