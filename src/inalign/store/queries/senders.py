@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
+from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.store.engine import Engine, Parameter, count
 from inalign.store.facts import judged_domains
@@ -74,7 +75,9 @@ def ask_senders(engine: Engine, host: str, filters: Filters) -> Answer[SenderRow
 
 
 def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answer[ClassRow]:
-    """By class in the order of `LISTED`, each with its largest senders."""
+    """By class in the order of `LISTED`, each with its largest senders. All of them at once: there is no cursor."""
+    if filters.after:
+        raise ParseError("after: no cursor of an answer")
     meant = _meant(engine, host, filters)
     sql = (
         f"SELECT source_class, {_PLACE} AS place, count(DISTINCT source_key) AS addresses, {_SUMMED} "
