@@ -16,7 +16,7 @@ from inalign.mailing import make_relay
 from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.store.control import Control
-from inalign.store.engine import Engine
+from inalign.store.engine import Engine, StoreError
 from inalign.store.queries.view import View
 from inalign.transport.smtp import send_mail
 
@@ -60,6 +60,8 @@ def make_summaries(
         summary = summarize(
             lambda name, filters: views[name].ask(engine, filters), wanted.domains, period, zone=zone, today=today
         )
+        if waiting := [each.domain for each in summary.domains if not each.judged]:
+            raise StoreError(f"{', '.join(waiting[:5])}: the reports have just come, and are not judged yet")
         return make_document(summary, words_of(wanted.language))
 
     async def send(message: bytes, recipient: str) -> None:

@@ -80,7 +80,8 @@ def test_unwanted_mail_is_never_called_legitimate(story: Story, missing: tuple[s
 def test_stories_show_every_step_reason_remedy_and_evidence() -> None:
     plans = [story.plan() for story in stories() if "step" in story.expect]
     assert {plan.step for plan in plans} == set(Step)
-    assert {why.code for plan in plans for why in plan.why} == set(WhyCode) - {WhyCode.NOT_JUDGED}
+    of_the_store = {WhyCode.NOT_JUDGED}
+    assert {why.code for plan in plans for why in plan.why} == set(WhyCode) - of_the_store
     assert {found.remedy for plan in plans for found in plan.blocking} == set(Remedy)
     mails = [mail for story in stories() for source in story.judge().sources for mail in source.mails]
     assert {mail.source_class for mail in mails} == set(SourceClass)

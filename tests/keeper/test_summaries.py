@@ -30,7 +30,11 @@ language = "ja"
 """
 
 
-PROGRAM = "import sys, inalign.summaries as each, inalign.cli; each.FIRST_SECONDS = 0; sys.exit(inalign.cli.main())"
+PROGRAM = """
+import sys, inalign.summaries as each, inalign.cli
+each.FIRST_SECONDS, each.LOOK_SECONDS, each.RETRY_SECONDS = 0, 0.5, (0.5, 1)
+sys.exit(inalign.cli.main())
+"""
 """`inalign`, without its patience."""
 
 

@@ -14,13 +14,16 @@ import pytest
 
 from inalign import summaries as summaries_module
 from inalign.errors import SettingsError
+from inalign.insight.overview import OverviewRow
 from inalign.insight.period import Period, PeriodKind, parse_period
+from inalign.insight.rows import NextRow
 from inalign.posting import check_summaries, make_summaries
 from inalign.settings import Settings
 from inalign.settings_mail import MailSettings
 from inalign.settings_summaries import SummarySettings
 from inalign.store.control import Control
 from inalign.store.engine import StoreError
+from inalign.store.queries.view import Answer, View
 from inalign.store.summaries import read_sent, sent_summaries
 from inalign.summaries import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Summaries, Wanted, due
 from inalign.summary.document import Document
@@ -292,6 +295,31 @@ def test_settings_that_could_never_send_are_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("inalign.posting.find_spec", lambda _: None)
     assert "inalign[pdf]" in refused(SummarySettings(to=["a@example.com"], pdf=True))
     check_summaries(Settings(summaries=[SummarySettings(to=["a@example.com"])], mail=MAIL), None)
+
+
+def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
+    """As long as the keeper judges, own mail is not told from that of others."""
+    mine = post()
+    row = unjudged_row("example.com")
+    view = View("overview", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([row]))
+    nothing = View("x", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([]))
+    views = {"overview": view, "plan": nothing, "published": nothing}
+    chosen = Settings(summaries=[SummarySettings(to=["a@b.example"])], mail=MAIL)
+    engine: Any = None
+    made = make_summaries(chosen, None, views, engine, mine.control)
+    assert made is not None
+    with pytest.raises(StoreError, match=r"example\.com: .* not judged yet"):
+        made.make(made.wanted[0], parse_period("2026-10"), date(2026, 11, 3))
+
+
+def unjudged_row(domain: str) -> OverviewRow:
+    day = date(2026, 10, 31)
+    return OverviewRow(
+        domain=domain, state="collecting", policy="", testing=False, messages=5, own_messages=0, own_passed=0,
+        own_percent=0.0, forwarded=0, forwarded_failing=0, unwanted=0, unwanted_delivered=0, reporters=1,
+        first_day=day, last_day=day, trend=(), ready=False, parked=False, next=NextRow("collect", None, (), ()),
+        blocking=0, judged_at=None,
+    )  # fmt: skip
 
 
 def test_nobody_wants_one_by_default(post: Callable[..., Post]) -> None:

@@ -86,7 +86,7 @@ class Browser:
         fields = ({} if not self.cookies else fields) | (headers or {})
         connection.request(method, path, body, fields)
         answer = connection.getresponse()
-        page = Page(answer.status, answer.headers, answer.read().decode())
+        page = Page(answer.status, answer.headers, answer.read().decode(errors="replace"))
         connection.close()
         for line in answer.headers.get_all("Set-Cookie") or ():
             for name, morsel in SimpleCookie(line).items():

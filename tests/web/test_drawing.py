@@ -98,8 +98,8 @@ def test_a_domain_that_nobody_judged_yet_is_waited_for(language: str) -> None:
         first_day=DAY, last_day=DAY, trend=(), ready=False, parked=False, next=NextRow("collect", None, (), ()),
         blocking=0,
     )  # fmt: skip
-    assert action(row, t) == t("action.unjudged")
-    assert sentence(row, "0%", t) == (t("action.unjudged"), "")
+    assert action(row, t) == t("action.not_judged")
+    assert sentence(row, "0%", t) == (t("action.not_judged"), "")
     silent = replace(row, judged_at=datetime(2026, 11, 1, tzinfo=UTC), state="no_data")
     assert action(silent, t) == t("action.no_data", day="2026-11-01")
 

@@ -27,19 +27,10 @@ class For(Enum):
 
 
 PAGES = (
-    "",
-    "domains",
-    "domain",
-    "report",
-    "raw",
-    "sources",
-    "reporters",
-    "reports",
-    "failures",
-    "tls",
-    "intake",
-    "milter",
-)
+    "", "domains", "domain", "report", "raw", "sources", "source", "reporters", "reports", "failures", "failure", "tls",
+    "intake", "milter", "subdomains", "incidents", "summary", "summary.pdf",
+)  # fmt: skip
+
 
 TABLE: Mapping[tuple[str, str], For] = {
     ("GET", "/static/{name}"): For.ALL,
@@ -55,6 +46,9 @@ TABLE: Mapping[tuple[str, str], For] = {
     ("POST", "/settings/password"): For.READERS,
     ("POST", "/settings/sessions"): For.READERS,
     ("POST", "/intake/again"): For.EDITORS,
+    ("POST", "/incidents/change"): For.EDITORS,
+    ("POST", "/source/override"): For.EDITORS,
+    ("POST", "/source/automatic"): For.EDITORS,
     ("GET", "/users"): For.ADMINS,
     ("POST", "/users/add"): For.ADMINS,
     ("POST", "/users/change"): For.ADMINS,
@@ -62,6 +56,11 @@ TABLE: Mapping[tuple[str, str], For] = {
     ("POST", "/users/token"): For.ADMINS,
     ("POST", "/users/token/remove"): For.ADMINS,
     **{("GET", f"/{name}"): For.READERS for name in PAGES},
+    **{
+        ("GET", f"/{form}"): For.READERS
+        for name in ("intake", "quarantine")
+        for form in (f"api/v1/{name}", f"csv/{name}.csv")
+    },
     **{("GET", f"/api/v1/{name}"): For.READERS for name in QUESTIONS},
     **{("GET", f"/csv/{name}.csv"): For.READERS for name in QUESTIONS if name != "raw"},
 }
@@ -160,7 +159,7 @@ def _ask(site: Site, visitor: Visitor, method: str, path: str) -> Page:
     if method == "POST":
         return browser.post(path, headers, name="nobody", user="nobody", password="x" * 1_001)
     return browser.ask(
-        "GET", f"{path}?{urlencode({'key': 'x'})}" if path.endswith(("raw", "report")) else path, headers
+        "GET", f"{path}?{urlencode({'key': 'x'})}" if path.endswith(("raw", "report", "failure")) else path, headers
     )
 
 

@@ -57,6 +57,10 @@ def test_periods_lead_to_each_other(open_site: Site) -> None:
     assert 'type="month"' in default
 
 
+def test_the_page_of_a_domain_leads_to_its_report(open_site: Site) -> None:
+    assert 'href="/summary?domain=example.com"' in Browser(open_site.port).get("/domain?domain=example.com").text
+
+
 @pytest.mark.parametrize("period", ["x", "2026-13", "2026-W54", "%3Cscript%3E"])
 def test_what_is_no_period_is_told(open_site: Site, period: str) -> None:
     page = Browser(open_site.port).get(f"/summary?period={period}")

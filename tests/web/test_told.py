@@ -206,3 +206,20 @@ def test_a_report_is_shown_as_text(told_site: Site) -> None:
     narrow = browser(told_site, "narrow")
     own = json.loads(narrow.get("/api/v1/reports").text)[0]["report_key"]
     assert "pre class" not in narrow.get(f"/report?key={own}").text
+
+
+def test_what_could_not_be_read_has_twins(told_site: Site) -> None:
+    for user, count, told in (("editor", 1, True), ("reader", 1, False), ("narrow", 0, False)):
+        get = browser(told_site, user).get
+        found = json.loads(get("/api/v1/quarantine").text)
+        assert len(found) == count
+        assert any(why["detail"] == HOSTILE for each in found for why in each["reasons"]) is told
+        assert ("no_report" in get("/csv/quarantine.csv").text) is bool(count)
+        assert json.loads(get("/api/v1/intake").text) == []
+
+
+def test_silence_is_told_in_words(told_site: Site) -> None:
+    silent = [row for row in rows(told_site, "health") if row["is_silent"]]
+    page = browser(told_site).get(f"/intake?{EVER}").text
+    assert (Words("en")("intake.silent") in page) is bool(silent)
+    assert Words("en")("refusal.no_report") in page

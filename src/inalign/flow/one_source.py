@@ -76,6 +76,8 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
     """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
     if "/" in filters.source:
         raise ParseError("source: one address, not a network")
+    if filters.after:
+        raise ParseError("after: no cursor of an answer")
     if not filters.domain or not filters.source:
         return Answer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)

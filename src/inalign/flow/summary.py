@@ -56,6 +56,7 @@ def summarize(
         DomainSummary(
             domain=row.domain,
             state=row.state,
+            judged=row.judged_at is not None,
             next=row.next,
             now=now.get(row.domain, Figures()),
             before=before.get(row.domain, Figures()),
@@ -122,7 +123,7 @@ class _Questions:
         published = self.rows("published", PublishedRow, Filters(domain=domain, until=period.until))
         record, changes = history((row for row in published if row.domain == domain), period)
         found = replace(found, record=record, changes=changes)
-        if not found.now.messages:
+        if not found.now.messages or not found.judged:
             return found
         judged = self.rows("sources", JudgedSource, Filters(domain=domain))
         sent = self.rows("addresses", SourceRow, self.of(period, domain))

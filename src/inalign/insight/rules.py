@@ -64,15 +64,14 @@ class Rules:
             return ruling(SourceClass.APPROVED, aligned, named, signature)
         # mailboxes send as the domain itself; services want a name below it for their bounces
         is_bounce_name = look.spf_name not in (self.lookups.domain, mail.header_from) and not look.spf_is_helo
-        # nor does it host mailboxes, where the mailboxes send from elsewhere: unless it carries their signature on
+        # nor does it host mailboxes, where those send from elsewhere and sign, and it does not
         is_third = (
             site.include is not None
+            and not look.own
             and site.include.name not in self.streams.exchange_includes
             and self.streams.from_exchange >= MIN_AT_HOME
+            and self.streams.from_exchange >= self.streams.by_include[site.include.name]  # a gateway carries most
         )
-        if look.own and is_third:
-            selector = self.streams.selector_of(site.address, look.own[0])
-            is_third = self.streams.of_exchange.get(selector, 0) < MIN_AT_HOME
         verdict = SourceClass.APPROVED if is_bounce_name or is_third else SourceClass.OWN
         return ruling(verdict, aligned, named, evidence.host_name(site))
 

@@ -30,10 +30,10 @@ class Streams:
     """Messages that pass SPF or DKIM for the domain."""
     homes: dict[Selector, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Where the owner's SPF record stands behind a selector: messages by sender and by network."""
-    of_exchange: dict[Selector, int] = field(default_factory=lambda: defaultdict(int))
-    """Signatures of those by selector."""
     from_exchange: int = 0
     """Messages that pass SPF from the organisation that receives the domain's mail."""
+    by_include: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Messages that pass SPF, by the include that names their address."""
     exchange_includes: set[str] = field(default_factory=set)
     """The includes that name it."""
     identities: dict[str, list[set[str]]] = field(default_factory=lambda: defaultdict(list))
@@ -143,12 +143,12 @@ def _count_authorized(streams: Streams, site: Site, mail: Mail, look: Look) -> N
         streams.passing.add(site.address)
     if not look.has_own_spf:
         return
+    if site.include is not None:
+        streams.by_include[site.include.name] += mail.messages
     streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
     if site.is_exchange or site.is_of_exchange:
         streams.from_exchange += mail.messages
         streams.exchange_includes.update([site.include.name] if site.include else [])
-        for signature in look.own:
-            streams.of_exchange[streams.selector_of(site.address, signature)] += mail.messages
 
 
 def _count_identities(streams: Streams, site: Site, mail: Mail, look: Look) -> None:

@@ -87,6 +87,8 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
     domain: str
     state: str = "no_data"
     """As the page of domains has it."""
+    judged: bool = True
+    """Otherwise its reports have just come, and only their number is known."""
     record: str = ""
     """What its DMARC record asks for, as the newest report of the period has it."""
     now: Figures = Figures()

@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 10
+VERSION = 8
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -43,15 +43,13 @@ _STEPS = {
         "CREATE TABLE links (id TEXT PRIMARY KEY, user TEXT NOT NULL, record BLOB NOT NULL)",
         "CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)",
     ),
-    4: (),
-    5: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
-    6: (),
-    7: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
-    8: (
+    4: ("CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)",),
+    5: ("ALTER TABLE overrides ADD COLUMN who TEXT NOT NULL DEFAULT ''",),
+    6: (
         "CREATE TABLE changes (what TEXT, domain TEXT, number INTEGER NOT NULL, PRIMARY KEY (what, domain))",
         "CREATE TABLE look_ups (domain TEXT PRIMARY KEY, at REAL NOT NULL)",
     ),
-    9: (
+    7: (
         "CREATE TABLE incidents (number INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, domain TEXT NOT NULL, "
         "subject TEXT NOT NULL, closed REAL NOT NULL, record BLOB NOT NULL)",
         "CREATE UNIQUE INDEX incidents_open ON incidents (code, domain, subject) WHERE closed = 0",
@@ -61,7 +59,7 @@ _STEPS = {
         "PRIMARY KEY (channel, incident, event))",
         "CREATE TABLE channels (name TEXT PRIMARY KEY, record BLOB NOT NULL)",
     ),
-    10: (
+    8: (
         "CREATE TABLE summaries (recipient TEXT, subject TEXT, record BLOB NOT NULL, PRIMARY KEY (recipient, subject))",
     ),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inalign.insight.result import WhyCode
 from inalign.insight.summary import DomainSummary, Figures, Share, Summary
 from inalign.summary.figures import cards, figures_table, headline
 from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
@@ -98,6 +99,9 @@ def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
     period = summary.period
     lead = Lead(headline(found.now, found.before, period, words), TONES.get(found.state, Tone.PLAIN))
     todo = Lines(words.of_period(period, "period.next"), to_do(found, words), numbered=True)
+    if not found.judged:
+        soon = Notes((words.insight.say("why", WhyCode.NOT_JUDGED),))
+        return Section(found.domain, words(f"state.{found.state}"), (soon,))
     if not found.now.messages:
         return Section(found.domain, words(f"state.{found.state}"), (lead, todo))
     parts: list[Iterable[Block]] = [

@@ -27,8 +27,7 @@ _PROBLEM: Json = {
 }  # fmt: skip
 _MORE: Mapping[str, Json] = {
     "limit": {"minimum": 1, "maximum": MAX_PAGE_ROWS},
-    "after": {"maxLength": MAX_CURSOR},
-    "key": {"minLength": 1},
+    "after": {"maxLength": MAX_CURSOR, "pattern": "^[A-Za-z0-9_-]*$"},
 }
 """What the types alone do not say."""
 
@@ -56,6 +55,7 @@ def openapi(views: Mapping[str, View]) -> Json:
 
 
 def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
+    needed = "key" if view.needs_key else ""
     return {
         "operationId": view.name,
         "summary": view.about,
@@ -63,10 +63,10 @@ def _question(view: View, row: Json, filters: Mapping[str, Json]) -> Json:
             {
                 "name": name,
                 "in": "query",
-                "required": name == "key",
+                "required": name == needed,
                 # Forms send empty fields; they mean that nothing was chosen.
-                "allowEmptyValue": name != "key",
-                "schema": {**filters[name], **_MORE.get(name, {})},
+                "allowEmptyValue": name != needed,
+                "schema": {**filters[name], **_MORE.get(name, {}), **({"minLength": 1} if name == needed else {})},
             }
             for name in (*(SPELLED[each] for each in view.filters), "zone", "limit", "after")
         ],

@@ -129,7 +129,7 @@ def goal(policy: str, *, testing: bool) -> str:
 def action(row: OverviewRow, t: Words) -> str:
     """What to do next, as one sentence."""
     if row.judged_at is None:
-        return t("action.unjudged")
+        return t("action.not_judged")
     if row.state == "no_data":
         return t("action.no_data", day=row.last_day.isoformat())
     return _to_do(row.next, row.blocking, t)

@@ -10,9 +10,10 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from inalign.store.engine import Engine
-from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters, condition, counted
-from inalign.store.queries.headlines import COUNTED, PASSED, reporters
+from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters, condition
+from inalign.store.queries.headlines import COUNTED, reporters
 from inalign.store.queries.health import HealthRow, health, overrides_by_reporter
+from inalign.store.queries.mail import mail
 from inalign.store.queries.view import Answer
 
 LATE_HOURS = 48.0
@@ -116,11 +117,10 @@ def _odd_spans(engine: Engine, filters: Filters) -> dict[str, int]:
 def _disagreements(engine: Engine, filters: Filters) -> dict[str, int]:
     """Addresses of which a reporter's share that passes is far from that of the others."""
     # Who is compared with all others must not be asked for alone.
-    where, parameters = counted(engine, replace(filters, reporter=""))
+    table, parameters = mail(engine, replace(filters, reporter=""))
     sql = (
-        "SELECT t.domain, t.source_key, t.reporter, sum(t.count) AS messages, "
-        f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed FROM records AS t WHERE {where} "
-        "GROUP BY t.domain, t.source_key, t.reporter"
+        "SELECT t.domain AS domain, t.source_key AS source_key, t.reporter AS reporter, sum(t.messages) AS messages, "
+        f"sum(t.passed) AS passed FROM {table} AS t GROUP BY t.domain, t.source_key, t.reporter"
     )
     of_all = (
         "SELECT e.domain AS domain, e.source_key AS source_key, count(*) AS reporters, sum(e.messages) AS messages, "

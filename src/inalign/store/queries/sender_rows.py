@@ -51,6 +51,7 @@ class ClassRow(Struct, frozen=True, rename={"source_class": "class"}):
     source_class: str
     senders: int
     addresses: int
+    """Those of each sender; an address that is in several counts in each."""
     messages: int
     passed: int
     passed_percent: float

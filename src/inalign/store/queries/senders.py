@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
+from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.store.engine import Engine, Parameter, count
 from inalign.store.facts import judged_domains
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
-from inalign.store.queries.headlines import SUMS_OF_RECORDS, percent
+from inalign.store.queries.headlines import percent
+from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
 from inalign.store.zone import zone_of
@@ -73,7 +75,9 @@ def ask_senders(engine: Engine, host: str, filters: Filters) -> Answer[SenderRow
 
 
 def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answer[ClassRow]:
-    """By class in the order of `LISTED`, each with its largest senders."""
+    """By class in the order of `LISTED`, each with its largest senders. All of them at once: there is no cursor."""
+    if filters.after:
+        raise ParseError("after: no cursor of an answer")
     meant = _meant(engine, host, filters)
     sql = (
         f"SELECT source_class, {_PLACE} AS place, count(DISTINCT source_key) AS addresses, {_SUMMED} "
@@ -157,7 +161,7 @@ def _whole(engine: Engine, filters: Filters, meant: Condition, rows: Sequence[_S
 
 def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
     """The addresses that are meant, each in the name of one policy domain, with what is judged of them."""
-    where, parameters = counted(engine, _of_records(filters))
+    table, parameters = mail(engine, _of_records(filters))
     visible, of_scope = condition(Filters(scope=filters.scope))
     judged, of_families = _judged_as(judged_domains(engine))
     fits, of_fits = _fitting(filters)
@@ -171,10 +175,7 @@ def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
         "CASE WHEN substr(s.source_key, 1, 1) = '4' THEN substr(s.source_key, 1, 7) "
         "ELSE substr(s.source_key, 1, 17) END AS prefix FROM ("
         f"SELECT t.domain AS domain, {judged} AS judged, t.source_key AS source_key, max(t.source_ip) AS source_ip, "
-        f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS_OF_RECORDS}, "
-        "sum(CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END) AS dkim, "
-        "sum(CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END) AS spf, "
-        f"min(t.slot) AS first_day, max(t.slot) AS last_day FROM records AS t WHERE {where} "
+        f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS} FROM {table} AS t "
         "GROUP BY t.domain, t.source_key) AS s LEFT JOIN ("
         "SELECT t.domain AS domain, t.source_key AS source_key, t.source_class AS source_class, t.sender AS sender, "
         f"t.service AS service FROM judged_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
@@ -237,24 +238,25 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
         of_only = only.parameters
     parameters = {**meant.parameters, **of_only}
     zone = zone_of(filters.zone)
-    newest = count(engine, f"SELECT coalesce(max(t.slot), 0) FROM records AS t WHERE {where}", parameters)
+    table, _ = mail(engine, _of_records(filters))
+    newest = count(engine, f"SELECT coalesce(max(t.last_slot), 0) FROM {table} AS t", parameters)
     last = max(filters.until or zone.day(newest), _EARLIEST)
     first = last - timedelta(TREND_DAYS - 1)
     number = zone.number("t.slot", first, last)
     keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
     group = ", ".join(f"e.{key}" for key in by.keys)
     joined = (
-        f"FROM records AS t JOIN (SELECT * FROM ({meant.sql}) AS e WHERE {only.sql}) AS e "
-        f"ON e.domain = t.domain AND e.source_key = t.source_key WHERE {where}"
+        f"AS t JOIN (SELECT * FROM ({meant.sql}) AS e WHERE {only.sql}) AS e "
+        "ON e.domain = t.domain AND e.source_key = t.source_key"
     )
     days: defaultdict[tuple[str, str], dict[date, int]] = defaultdict(dict)
     parameters["trend"] = zone.start(first)
     asked = (
-        f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages {joined} AND t.slot >= :trend "
-        f"GROUP BY {group}, {number}"
+        f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages FROM records {joined} "
+        f"WHERE {where} AND t.slot >= :trend GROUP BY {group}, {number}"
     )
     for one, other, slot, messages in engine.query(asked, parameters):
         days[str(one), str(other)][zone.day(int(str(slot)))] = int(str(messages))
-    asked = f"SELECT {keys}, count(DISTINCT t.reporter) AS reporters {joined} GROUP BY {group}"
+    asked = f"SELECT {keys}, count(DISTINCT t.reporter) AS reporters FROM {table} {joined} GROUP BY {group}"
     reporters = {(str(one), str(other)): int(str(number)) for one, other, number in engine.query(asked, parameters)}
     return _More(days, reporters, last)

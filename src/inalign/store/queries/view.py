@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import UnionType
@@ -19,6 +20,7 @@ from inalign.store.zone import Zone, zone_of
 
 MAX_CURSOR = 8_192
 """Characters: the sort keys of one row."""
+_CURSOR = re.compile(r"[A-Za-z0-9_-]*")
 R = TypeVar("R", bound=Struct)
 R_co = TypeVar("R_co", bound=Struct, covariant=True)
 
@@ -43,6 +45,11 @@ class View(NamedTuple):
     filters: tuple[str, ...]
     function: Callable[[Engine, Filters], Answer[Struct]]
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether it is of one report."""
+        return "key" in self.filters and "domain" not in self.filters
+
     def ask(self, engine: Engine, filters: Filters) -> Answer[Struct]:
         """The answer. Raises `ParseError` for a filter that it does not know, and what the engine raises."""
         self.check(filters)
@@ -57,7 +64,9 @@ class View(NamedTuple):
                 raise ParseError(f"{SPELLED[name]}: {self.name} cannot be narrowed by it, but by {others}")
         if not 1 <= filters.limit <= MAX_PAGE_ROWS:
             raise ParseError(f"limit: from 1 to {MAX_PAGE_ROWS}")
-        if "key" in self.filters and "domain" not in self.filters and not filters.key:
+        if len(filters.after) > MAX_CURSOR or not _CURSOR.fullmatch(filters.after):
+            raise ParseError("after: no cursor of an answer")
+        if self.needs_key and not filters.key:
             raise ParseError(f"key: {self.name} is of one report; reports lists their keys")
 
 
