@@ -195,7 +195,7 @@ class Keeper:
     async def _upkeep(self, ends: asyncio.Event) -> None:
         while not ends.is_set():
             try:
-                await asyncio.to_thread(self.tidy)
+                await asyncio.to_thread(self.tidy, ends.is_set)
             except (Error, OSError) as problem:
                 log.error("what is old cannot be deleted: %s", problem)
             await _pause(ends, UPKEEP_SECONDS)
@@ -249,7 +249,7 @@ class Keeper:
                 await _pause(ends, RETRY_SECONDS[1])
             await _pause(ends, JUDGE_SECONDS)
 
-    def tidy(self) -> None:
+    def tidy(self, is_ending: Callable[[], bool] = lambda: False) -> None:
         """Delete what is older than it is kept, sum the months that are over. Raises `StoreError`, `OSError`."""
         now = datetime.now(UTC)
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
@@ -257,7 +257,7 @@ class Keeper:
             with self.control.change() as change:
                 note(change, Changed.RECORDS, domain)
         sweep(self.engine, now.timestamp())
-        sum_months(self.engine, now.date())
+        sum_months(self.engine, now.date(), is_ending)
         self.spool.clear_unfinished()
         self.spool.forget_refused(self.refused_days, now)
 

@@ -136,6 +136,14 @@ def test_month_that_is_not_over_is_not_summed(filled: DuckDbEngine) -> None:
     assert summed(filled) == OVER[:-1]
 
 
+def test_end_of_the_process_waits_for_one_month_at_most(filled: DuckDbEngine) -> None:
+    told = iter([False, True, True, True])
+    sum_months(filled, TODAY, lambda: next(told))
+    assert summed(filled) == OVER[:1]
+    sum_months(filled, TODAY)
+    assert summed(filled) == OVER
+
+
 def test_forged_report_leaves_the_sums_alone(filled: DuckDbEngine, tmp_path: Path) -> None:
     sum_months(filled, TODAY)
     forged = arrival(aggregate(report_id="forged", day=60), carrier="forged")

@@ -7,7 +7,7 @@ there is true, and all else is asked of the records. Only where a change is a wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 from inalign.store.columns import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
@@ -29,8 +29,9 @@ OF_A_RECORD = {
 _SUMS = ("messages", "passed", "dkim", "spf", "quarantine", "reject")
 
 
-def sum_months(engine: Engine, today: date) -> int:
-    """Sum the months before this one that have records and are not summed; returns how many. Raises `StoreError`."""
+def sum_months(engine: Engine, today: date, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Sum the months before this one that have records and are not summed; returns how many were found. Each is done by
+    itself, and what is left when the process ends is done the next time. Raises `StoreError`."""
     if not engine.is_atomic:
         return 0
     found = engine.query(
@@ -40,7 +41,7 @@ def sum_months(engine: Engine, today: date) -> int:
         {"this": today.replace(day=1)},
     )
     for (month,) in found:
-        if isinstance(month, date):
+        if isinstance(month, date) and not is_ending():
             with engine.change() as change:  # nobody else writes until it ends
                 _sum_month(change, month)
     return len(found)
