@@ -99,9 +99,10 @@ def test_the_chart_switches_to_percent(chrome: Chrome, site: Site) -> None:
     assert chrome.find_elements("css selector", ".chart svg")
     axis = "return document.querySelector('.chart svg').textContent.includes('100%')"
     assert not chrome.execute_script(axis)
-    chrome.find_element("css selector", "[data-show=percent]").click()
+    chrome.find_element("css selector", ".switch [data-show=percent]").click()
     assert chrome.execute_script(axis)
-    assert chrome.find_element("css selector", "[data-show=percent]").get_attribute("aria-pressed") == "true"
+    assert chrome.find_element("css selector", ".switch [data-show=percent]").get_attribute("aria-current") == "true"
+    assert "show=percent" in chrome.current_url
 
 
 def test_pages_work_without_script(chrome: Chrome, site: Site) -> None:
@@ -109,11 +110,14 @@ def test_pages_work_without_script(chrome: Chrome, site: Site) -> None:
     try:
         chrome.get(f"http://127.0.0.1:{site.port}/domain?domain=example.com")
         assert not chrome.find_element("css selector", ".chart").is_displayed()
-        summary = chrome.find_element("css selector", "details.twin summary")
-        summary.click()
-        assert chrome.find_element("css selector", "#days table").is_displayed()
-        chrome.find_element("name", "reporter").send_keys("reporter.example\n")
-        assert "reporter=reporter.example" in chrome.current_url
+        assert chrome.find_element("css selector", "#chart .plot svg").is_displayed()  # the server's own
+        chrome.find_element("css selector", ".switch [data-show=percent]").click()
+        assert "show=percent" in chrome.current_url
+        chrome.find_element("css selector", "#chart details.twin summary").click()
+        assert chrome.find_element("css selector", "#chart details.twin table").is_displayed()
+        chrome.get(f"http://127.0.0.1:{site.port}/sources")
+        chrome.find_element("name", "search").send_keys("example\n")
+        assert "search=example" in chrome.current_url
     finally:
         chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
