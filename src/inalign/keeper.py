@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from inalign.blocklists import ListLimits, ask_blocklists
 from inalign.errors import Error
 from inalign.flow.alert import Alerts
 from inalign.flow.ingest import spooled_item
@@ -37,6 +38,7 @@ from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
 from inalign.store.judged import sweep
+from inalign.store.listings import forget_listings
 from inalign.store.maintenance import Retention, forget
 from inalign.store.months import sum_months
 from inalign.store.places import Places
@@ -57,6 +59,8 @@ RETRY_SECONDS = (1.0, 60.0)
 UPKEEP_SECONDS = 3_600.0
 NAMES_SECONDS = 60.0
 """Between two runs of the look-ups of reverse names."""
+LISTS_SECONDS = 600.0
+"""Between two runs of questions to blocklists: with a hundred in each, some ten thousand a day."""
 TELL_SECONDS = 15.0
 """Between two looks for alerts to tell; these wait for minutes, so that several go together."""
 INTAKE_SECONDS = 600.0
@@ -81,7 +85,10 @@ class Keeper:
     retention: Retention = field(default_factory=Retention)
     refused_days: int = 90
     resolver: Resolver | None = None
-    """For reverse names; None: they are not looked up."""
+    """For reverse names and blocklists; None: nothing is looked up."""
+    has_names: bool = True
+    """Whether reverse names are looked up."""
+    blocklists: Sequence[str] = ()
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
     alerts: Alerts | None = None
@@ -105,6 +112,7 @@ class Keeper:
                 self._load_records,
                 self._upkeep,
                 self._find_names,
+                self._ask_blocklists,
                 self._judge,
                 self._alert,
             )
@@ -202,7 +210,7 @@ class Keeper:
 
     async def _find_names(self, ends: asyncio.Event) -> None:
         """Never on the way of a report: what takes long takes long here."""
-        if self.resolver is None:
+        if self.resolver is None or not self.has_names:
             await ends.wait()  # whoever returns ends the keeper
             return
         while not ends.is_set():
@@ -214,6 +222,22 @@ class Keeper:
                 await resolve_names(self.engine, self.resolver, NameLimits(), now=datetime.now(UTC), folder=work)
             except (Error, OSError) as problem:
                 log.error("reverse names cannot be looked up: %s", problem)
+
+    async def _ask_blocklists(self, ends: asyncio.Event) -> None:
+        """Likewise."""
+        if self.resolver is None or not self.blocklists:
+            await ends.wait()
+            return
+        while not ends.is_set():
+            await _pause(ends, LISTS_SECONDS)
+            if ends.is_set():
+                return
+            try:
+                await ask_blocklists(
+                    self.engine, self.control, self.resolver, self.blocklists, ListLimits(), now=datetime.now(UTC)
+                )
+            except (Error, OSError) as problem:
+                log.error("blocklists cannot be asked: %s", problem)
 
     async def _alert(self, ends: asyncio.Event) -> None:
         """Look at the intake now and then, and tell what is due; what is judged is looked at where it is judged."""
@@ -256,6 +280,7 @@ class Keeper:
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
                 note(change, Changed.RECORDS, domain)
+        forget_listings(self.control, self.blocklists, now)
         sweep(self.engine, now.timestamp())
         sum_months(self.engine, now.date(), is_ending)
         self.spool.clear_unfinished()

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inalign")
 
+BLOCKLIST = re.compile(r"(?=.{1,160}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
+"""An IPv6 address before it takes 64 characters of the 253 of a name."""
+
 
 def make_reader_options(settings: Settings, path: Path | None, *, offline: bool = False) -> ReaderOptions:
     """How deliveries are read; offline, nothing is looked up."""
@@ -131,7 +134,8 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
 
 
 async def _run(keeper: Keeper, settings: Settings) -> None:
-    if not settings.store.reverse_names:
+    keeper.has_names, keeper.blocklists = settings.store.reverse_names, settings.insight.blocklists
+    if not keeper.has_names and not keeper.blocklists:
         await run_until_told(keeper)
         return
     async with _live_resolver(settings) as keeper.resolver:
@@ -212,6 +216,10 @@ def check_keeper(settings: Settings, path: Path | None) -> None:
         make_sources(settings, path)
         make_trust(settings)
         make_directory(settings, path)
+        for name in settings.insight.blocklists:
+            if not BLOCKLIST.fullmatch(name):
+                where = f"{place(path, 'insight.blocklists')}: insight.blocklists"
+                raise SettingsError(f"{where}: {name!r} is no domain name in small letters")
         check_mail(settings, path)
         check_alerts(settings, path)
         check_summaries(settings, path)

@@ -25,6 +25,14 @@ class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "`inalign ingest --zone`. Without either no domain is called ready."
         ),
     ] = True
+    blocklists: Annotated[
+        list[str],
+        Meta(
+            max_length=10,
+            description="DNS blocklists that are asked, in the background, about addresses of which nothing passes, "
+            "such as zen.spamhaus.org. Who runs a list learns these addresses, and has terms of use. Empty: none.",
+        ),
+    ] = field(default_factory=list)
     background: Annotated[
         bool,
         Meta(

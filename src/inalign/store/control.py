@@ -15,7 +15,7 @@ import msgspec
 from inalign.errors import Error
 from inalign.store.source_record import SourceRecord
 
-VERSION = 8
+VERSION = 9
 BUSY_SECONDS = 10.0
 RECEIPT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
@@ -61,6 +61,11 @@ _STEPS = {
     ),
     8: (
         "CREATE TABLE summaries (recipient TEXT, subject TEXT, record BLOB NOT NULL, PRIMARY KEY (recipient, subject))",
+    ),
+    9: (
+        "CREATE TABLE listings (list TEXT, address TEXT, listed INTEGER NOT NULL, at REAL NOT NULL, "
+        "PRIMARY KEY (list, address))",
+        "CREATE INDEX listings_address ON listings (address)",
     ),
 }
 
