@@ -143,7 +143,10 @@ def test_discard_says_yes_and_logs_the_envelope(acting: Mail) -> None:
     (line,) = (line for line in acting.inalign.log().splitlines() if f"to=<{acting.recipient}>" in line)
     for part in (" WARNING ", "action=discard", "from=<eve@evil.example>", "rule=author_problem"):
         assert part in line
-    assert ("milter-discard" in acting.server.log()) == acting.server.per(postfix=True, sendmail=False)
+    if acting.server.per(postfix=True, sendmail=False):  # it answers first and logs then
+        wait_until(lambda: "milter-discard" in acting.server.log(), "Postfix's own line")
+    else:
+        assert "milter-discard" not in acting.server.log()
 
 
 def test_a_trusted_sealer_is_believed(acting: Mail) -> None:
