@@ -209,15 +209,26 @@ def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Rec
         control.close()
 
 
-def load_spooled(engine: Engine, settings: Settings, path: Path | None, names: list[str], total: Receipt) -> None:
-    """Load items of the spool, of those that are still there."""
+def load_spooled(
+    engine: Engine,
+    settings: Settings,
+    path: Path | None,
+    names: list[str],
+    total: Receipt,
+    *,
+    offline: bool = False,
+    advance: Advance = lambda _: None,
+) -> None:
+    """Load items of the spool, of those that are still there; `advance` gets one for each that is done."""
     folders = Folders(base=store_folder(settings, path))
     spool = Spool(folders.spool)
-    loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+    options = make_reader_options(settings, path, offline=offline)
+    loader = Loader(engine, folders.work, options, processes=processes(settings))
 
     def done(outcome: ItemOutcome) -> None:
         total.add(receipt_of(outcome))
         settle(spool, outcome)
+        advance(1)
 
     items = [spooled_item(spool.path(name), name) for name in names if spool.path(name).exists()]
     try:

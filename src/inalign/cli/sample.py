@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from inalign.cli.ingest import load_spooled
 from inalign.errors import SettingsError
-from inalign.flow.ingest import spooled_item
-from inalign.keeping import make_reader_options, processes
-from inalign.loading import ItemOutcome, Loader, settle
+from inalign.receipt import Receipt
 from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
 from inalign.settings_file import read_settings
 from inalign.store.control import Control
 from inalign.store.spool import Delivery, Spool
-from inalign.store.surroundings import move_hosts, write_answers, write_hosts, write_reputation
+from inalign.store.surroundings import move_hosts
 from inalign.store_access import Folders, open_store, store_folder
+from inalign.surroundings import Surrounding
 
 SETTINGS = """\
 # Made by `inalign sample`: made-up reports, for a first look. Delete this folder when you have seen enough.
@@ -69,37 +69,19 @@ def _fill(path: Path) -> int:
     folders = Folders(base=store_folder(settings, path))
     now = datetime.now(UTC)
     spool = Spool(folders.spool)
-    items = []
+    names = []
     for each in documents(now.date()):
         received = min(each.received, now)
-        name = spool.put(Delivery(content=each.content, name=each.name, source="sample", received=received))
-        items.append(spooled_item(spool.path(name), name))
-    control = Control(folders.control)
-    known = surroundings()
-    write_answers(control, "sample", known.answers, now=time.time())
-    write_hosts(control, known.hosts)
-    write_reputation(control, known.reputation)
-    engine = open_store(settings, path)
-    loader = Loader(
-        engine, folders.work, make_reader_options(settings, path, offline=True), processes=processes(settings)
-    )
-    messages = 0
-    with click.progressbar(
-        length=len(items), label="making reports", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def done(outcome: ItemOutcome) -> None:
-            nonlocal messages
-            messages += outcome.messages
-            settle(spool, outcome)
-            bar.update(1)
-
-        try:
-            for item, problem in loader.load(items, done):
-                raise SettingsError(f"{item.name}: {problem}")
-            move_hosts(engine, control, now=time.time(), folder=folders.work)
-        finally:
-            loader.close()
-            engine.close()
-            control.close()
-    return messages
+        names.append(spool.put(Delivery(content=each.content, name=each.name, source="sample", received=received)))
+    known, total = surroundings(), Receipt()
+    with (
+        closing(Control(folders.control)) as control,
+        closing(open_store(settings, path)) as engine,
+        click.progressbar(
+            length=len(names), label="making reports", file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as bar,
+    ):
+        Surrounding({"sample": known.answers}, known.hosts, known.reputation).keep(control, now=now.timestamp())
+        load_spooled(engine, settings, path, names, total, offline=True, advance=bar.update)
+        move_hosts(engine, control, now=now.timestamp(), folder=folders.work)
+    return total.messages
