@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -46,6 +46,9 @@ class ListLimits:
     """Addresses that sent nothing for longer are not asked for: lists tell of now."""
     answer_days: int = 7
     """How old an answer becomes before it is asked for again."""
+    rest_hours: int = 1
+    """How long a list is left alone that refuses us, is silent, or has wrong test entries; and a question without an
+    answer, so that it keeps no other from its turn."""
 
 
 class Said(Enum):
@@ -59,51 +62,103 @@ class Said(Enum):
     """The list does not answer us, or is none."""
 
 
-async def ask_blocklists(
-    engine: Engine, control: Control, resolver: Resolver, lists: Sequence[str], limits: ListLimits, *, now: datetime
-) -> int:
-    """One run; returns how many answers were had. Raises `StoreError`, `ControlError`."""
-    wanted = await asyncio.to_thread(_wanted, engine, limits, now)
-    slots = asyncio.Semaphore(limits.at_once)
+class Blocklists:
+    """The lists that are asked, and for how long each, and each silent question, is left alone."""
 
-    async def in_turn(name: str, address: IPAddress) -> Said:
-        async with slots:
-            return await _ask(name, address, resolver)
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._rests_until: dict[str, datetime] = {}
+        self._trouble: dict[str, str] = {}
+        self._silent_until: dict[tuple[str, IPAddress], datetime] = {}
+        """At most as many as are considered, for each list."""
 
-    answers = 0
-    for name in lists:
-        known = await asyncio.to_thread(fresh_listings, control, name, now - timedelta(days=limits.answer_days))
-        missing = [address for address in wanted if str(address) not in known][: limits.addresses]
-        versions = {address.version for address in missing}
-        trusted = {version for version in versions if await _is_right(name, version, resolver)}
-        asked = [address for address in missing if address.version in trusted]
-        said = await asyncio.gather(*(in_turn(name, address) for address in asked))
-        if Said.REFUSED in said:
-            log.warning("the blocklist %s refuses our questions: see its terms of use", name)
-        found = {
-            str(address): word is Said.LISTED
-            for address, word in zip(asked, said, strict=True)
-            if word in (Said.LISTED, Said.CLEAN)
-        }
-        if found:
-            await asyncio.to_thread(keep_listings, control, name, found, now)
-        answers += len(found)
-    return answers
+    async def ask(
+        self,
+        engine: Engine,
+        control: Control,
+        resolver: Resolver,
+        limits: ListLimits,
+        *,
+        now: datetime,
+        is_ending: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """One run; returns how many answers were had. Raises `StoreError`, `ControlError`."""
+        wanted = await asyncio.to_thread(_wanted, engine, limits, now)
+        self._silent_until = {each: until for each, until in self._silent_until.items() if until > now}
+        answers = 0
+        for name in self.names:
+            if is_ending() or self._rests_until.get(name, now) > now:
+                continue
+            known = await asyncio.to_thread(fresh_listings, control, name, now - timedelta(days=limits.answer_days))
+            missing = [
+                address for address in wanted if str(address) not in known and (name, address) not in self._silent_until
+            ]
+            found = await self._ask_list(name, missing, resolver, limits, now=now, is_ending=is_ending)
+            if found:
+                await asyncio.to_thread(keep_listings, control, name, found, now)
+            answers += len(found)
+        return answers
+
+    async def _ask_list(
+        self,
+        name: str,
+        missing: Sequence[IPAddress],
+        resolver: Resolver,
+        limits: ListLimits,
+        *,
+        now: datetime,
+        is_ending: Callable[[], bool],
+    ) -> dict[str, bool]:
+        """Whether addresses are listed, of those that had an answer."""
+        until = now + timedelta(hours=limits.rest_hours)
+        trouble, trusted = "", set()
+        for version in {address.version for address in missing}:
+            doubt = await _doubt(name, version, resolver)
+            if not doubt:
+                trusted.add(version)
+            elif version == 4:  # without IPv6 a list has no such entries, and is not asked about it
+                trouble = doubt
+        found: dict[str, bool] = {}
+        asked = [address for address in missing if address.version in trusted][: 0 if trouble else limits.addresses]
+        for first in range(0, len(asked), limits.at_once):
+            if is_ending():
+                return found
+            some = asked[first : first + limits.at_once]
+            said = await asyncio.gather(*(_ask(name, address, resolver) for address in some))
+            for address, word in zip(some, said, strict=True):
+                if word in (Said.LISTED, Said.CLEAN):
+                    found[str(address)] = word is Said.LISTED
+                else:
+                    self._silent_until[name, address] = until
+            if Said.REFUSED in said:
+                trouble = "it refuses our questions (see its terms of use)"
+                break
+            if len(some) > 1 and set(said) == {Said.UNKNOWN}:
+                trouble = "it does not answer"
+                break
+        if trouble:
+            self._rests_until[name] = until
+        self._tell(name, trouble)
+        return found
+
+    def _tell(self, name: str, trouble: str) -> None:
+        """Once for each kind of trouble, until it is over."""
+        before = self._trouble.get(name, "")
+        if trouble and trouble != before:
+            log.warning("the blocklist %s is not used: %s", name, trouble)
+        elif before and not trouble:
+            log.info("the blocklist %s is used again", name)
+        self._trouble[name] = trouble
 
 
-async def _is_right(name: str, version: int, resolver: Resolver) -> bool:
-    """Whether its test entries are what they must be; without IPv6 a list has none for it, and is not asked."""
+async def _doubt(name: str, version: int, resolver: Resolver) -> str:
+    """Why its test entries are no reason to believe a list; empty: they are."""
     listed, clean = [await _ask(name, address, resolver) for address in TESTS[version]]
     if listed is Said.LISTED and clean is Said.CLEAN:
-        return True
-    if version == 4:
-        log.warning(
-            "the blocklist %s is not used: its test entries say %s and %s, not listed and clean",
-            name,
-            listed.value,
-            clean.value,
-        )
-    return False
+        return ""
+    if Said.UNKNOWN in (listed, clean):
+        return "its test entries have no answer"
+    return f"its test entries say {listed.value} and {clean.value}, not listed and clean"
 
 
 async def _ask(name: str, address: IPAddress, resolver: Resolver) -> Said:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from inalign.blocklists import ListLimits, ask_blocklists
+from inalign.blocklists import Blocklists, ListLimits
 from inalign.errors import Error
 from inalign.flow.alert import Alerts
 from inalign.flow.ingest import spooled_item
@@ -88,7 +88,7 @@ class Keeper:
     """For reverse names and blocklists; None: nothing is looked up."""
     has_names: bool = True
     """Whether reverse names are looked up."""
-    blocklists: Sequence[str] = ()
+    blocklists: Blocklists = field(default_factory=lambda: Blocklists(()))
     serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
     alerts: Alerts | None = None
@@ -225,7 +225,7 @@ class Keeper:
 
     async def _ask_blocklists(self, ends: asyncio.Event) -> None:
         """Likewise."""
-        if self.resolver is None or not self.blocklists:
+        if self.resolver is None or not self.blocklists.names:
             await ends.wait()
             return
         while not ends.is_set():
@@ -233,8 +233,13 @@ class Keeper:
             if ends.is_set():
                 return
             try:
-                await ask_blocklists(
-                    self.engine, self.control, self.resolver, self.blocklists, ListLimits(), now=datetime.now(UTC)
+                await self.blocklists.ask(
+                    self.engine,
+                    self.control,
+                    self.resolver,
+                    ListLimits(),
+                    now=datetime.now(UTC),
+                    is_ending=ends.is_set,
                 )
             except (Error, OSError) as problem:
                 log.error("blocklists cannot be asked: %s", problem)
@@ -280,7 +285,7 @@ class Keeper:
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
                 note(change, Changed.RECORDS, domain)
-        forget_listings(self.control, self.blocklists, now)
+        forget_listings(self.control, self.blocklists.names, now)
         sweep(self.engine, now.timestamp())
         sum_months(self.engine, now.date(), is_ending)
         self.spool.clear_unfinished()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from inalign.alerting import check_alerts, make_alerts
+from inalign.blocklists import Blocklists
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
@@ -134,8 +135,8 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
 
 
 async def _run(keeper: Keeper, settings: Settings) -> None:
-    keeper.has_names, keeper.blocklists = settings.store.reverse_names, settings.insight.blocklists
-    if not keeper.has_names and not keeper.blocklists:
+    keeper.has_names, keeper.blocklists = settings.store.reverse_names, Blocklists(settings.insight.blocklists)
+    if not keeper.has_names and not keeper.blocklists.names:
         await run_until_told(keeper)
         return
     async with _live_resolver(settings) as keeper.resolver:

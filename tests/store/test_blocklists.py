@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.blocklists import ListLimits, ask_blocklists, question
+from inalign.blocklists import Blocklists, ListLimits, question
 from inalign.resolver import Answer
 from inalign.resolver.zone import ZoneResolver
 from inalign.store.changes import Changes
@@ -51,12 +51,20 @@ def filled(tmp_path: Path) -> Engine:
     return engine
 
 
-def ask(engine: Engine, control: Control, zone: Mapping[str, object], *, days: float = 0, **limits: int) -> list[str]:
+def ask(
+    engine: Engine,
+    control: Control,
+    zone: Mapping[str, object],
+    *,
+    days: float = 0,
+    lists: Blocklists | None = None,
+    **limits: int,
+) -> list[str]:
     resolver = Asked.from_json(zone)  # type: ignore[arg-type]  # as JSON has it
     assert isinstance(resolver, Asked)
     resolver.names = []
     now = NOW + timedelta(days=days)
-    asyncio.run(ask_blocklists(engine, control, resolver, [NAME], ListLimits(**limits), now=now))
+    asyncio.run((lists or Blocklists([NAME])).ask(engine, control, resolver, ListLimits(**limits), now=now))
     return resolver.names
 
 
@@ -139,3 +147,52 @@ def test_domains_are_judged_anew_where_an_answer_changed(filled: Engine, control
     forget_listings(control, [], NOW)
     assert Changes(control).others("example.com") != changed
     assert not listed(control)
+
+
+def test_list_that_refuses_is_asked_no_further_and_left_alone(
+    filled: Engine, control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"A": ["127.255.255.255"]}}, Blocklists([NAME])
+    with caplog.at_level(logging.INFO):
+        assert question(NAME, ip_address(CLEAN)) not in ask(filled, control, zone, lists=lists, at_once=1)
+        assert not ask(filled, control, zone, lists=lists, days=0.5 / 24)
+        assert ask(filled, control, zone, lists=lists, days=1.1 / 24)
+        assert caplog.text.count("refuses our questions") == 1  # not each time
+        ask(filled, control, RIGHT, lists=lists, days=3 / 24)
+    assert "is used again" in caplog.text
+    assert listed(control) == {BAD: False, CLEAN: False}
+
+
+def test_dead_questions_keep_no_other_from_its_turn(filled: Engine, control: Control) -> None:
+    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"error": "timeout"}}, Blocklists([NAME])
+    ask(filled, control, zone, lists=lists, addresses=1)
+    assert not listed(control)
+    ask(filled, control, zone, lists=lists, addresses=1, days=0.1 / 24)
+    assert listed(control) == {CLEAN: False}
+    assert question(NAME, ip_address(BAD)) in ask(filled, control, zone, lists=lists, days=1.1 / 24)
+
+
+def test_list_without_ipv6_is_asked_about_what_stands_behind_it(tmp_path: Path, control: Control) -> None:
+    engine = DuckDbEngine(tmp_path / "other.duckdb")
+    engine.migrate()
+    store(engine, tmp_path, aggregate(record(BAD6, 99, dkim=False), record(BAD, 1, dkim=False)))
+    ask(engine, control, RIGHT, addresses=1)
+    assert listed(control) == {BAD: False}
+
+
+def test_silent_list_is_left_alone(filled: Engine, control: Control, caplog: pytest.LogCaptureFixture) -> None:
+    dead = {question(NAME, ip_address(address)): {"error": "timeout"} for address in (BAD, CLEAN)}
+    lists = Blocklists([NAME])
+    with caplog.at_level(logging.WARNING):
+        ask(filled, control, {**RIGHT, **dead}, lists=lists)
+    assert "does not answer" in caplog.text
+    assert not ask(filled, control, {**RIGHT, **dead}, lists=lists, days=0.5 / 24)
+
+
+def test_run_ends_when_the_keeper_does(filled: Engine, control: Control) -> None:
+    resolver = Asked.from_json(RIGHT)
+    assert isinstance(resolver, Asked)
+    resolver.names = []
+    lists = Blocklists([NAME])
+    asyncio.run(lists.ask(filled, control, resolver, ListLimits(), now=NOW, is_ending=lambda: True))
+    assert not resolver.names
