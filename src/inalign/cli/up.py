@@ -40,6 +40,7 @@ Postfix, in main.cf, then `postfix reload`:
 Mail from {", ".join(settings.milter.local_networks) or "no network"} and from authenticated clients is not verified.
 Try a saved message in a second terminal:  .venv/bin/inalign verify --client-ip 192.0.2.1 --helo mail.example.org \\
                                              --mail-from user@example.org message.eml
+Ask there what the reports say:  .venv/bin/inalign reports overview{f" --config {path}" if path else ""}
 Stop with Ctrl-C. One log line a message follows."""
 
 
