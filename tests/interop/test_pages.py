@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inalign.store.accounts import Role
-from tests.interop.chromium import address, chromium, faults_told, is_too_wide, look, needs_chromium, sign_in
+from tests.interop.chromium import SECONDS, address, chromium, faults_told, is_too_wide, look, needs_chromium, sign_in
 from tests.web.served import Site, serve
 
 if TYPE_CHECKING:
@@ -73,18 +73,20 @@ def test_the_chart_switches_to_percent(chrome: Chrome, site: Site) -> None:
 
 
 def test_pages_work_without_script(chrome: Chrome, site: Site) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
     chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         chrome.get(address(site, "/domain?domain=example.com"))
         assert not chrome.find_element("css selector", ".chart").is_displayed()
         assert chrome.find_element("css selector", "#chart .plot svg").is_displayed()  # the server's own
         chrome.find_element("css selector", ".switch [data-show=percent]").click()
-        assert "show=percent" in chrome.current_url
+        WebDriverWait(chrome, SECONDS).until(lambda each: "show=percent" in each.current_url)
         chrome.find_element("css selector", "#chart details.twin summary").click()
         assert chrome.find_element("css selector", "#chart details.twin table").is_displayed()
         chrome.get(address(site, "/sources"))
         chrome.find_element("name", "search").send_keys("example\n")
-        assert "search=example" in chrome.current_url
+        WebDriverWait(chrome, SECONDS).until(lambda each: "search=example" in each.current_url)
     finally:
         chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
