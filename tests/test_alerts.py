@@ -22,8 +22,8 @@ from inalign.cli import main
 from inalign.errors import SettingsError
 from inalign.flow.alert import Alerts
 from inalign.flow.judge import Judge, Judging
+from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.directory import own_directory
-from inalign.insight.watch import Finding, WatchCode
 from inalign.reports.report import DkimAuth
 from inalign.settings_file import parse_settings
 from inalign.store import outbox

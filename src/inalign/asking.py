@@ -19,9 +19,10 @@ from inalign.judging import make_judging
 from inalign.settings import Settings
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy, StoreError
+from inalign.store.folders import Folders, become_owner
 from inalign.store.queries.filters import SPELLED, Filters
 from inalign.store.queries.view import AFTER, Answer, View
-from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 
 TIMEOUT = 120.0
 """Of one question, however large the store is."""

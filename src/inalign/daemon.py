@@ -55,8 +55,8 @@ from inalign.signing import (
     refuse,
     signing_faults,
 )
+from inalign.store.folders import default_folder
 from inalign.store.segments import SegmentError, SegmentLimits, SegmentWriter, make_segment_folder
-from inalign.store_access import default_folder
 from inalign.supervisor import Supervisor
 from inalign.telemetry import Counters, configure_logging
 from inalign.transport.dns import LiveResolver

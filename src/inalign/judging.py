@@ -20,8 +20,9 @@ from inalign.settings import Settings
 from inalign.settings_file import place
 from inalign.store.control import Control
 from inalign.store.engine import Engine
+from inalign.store.folders import FOLDER_MODE, Folders
 from inalign.store.surroundings import has_files, look_ups, write_looked_up
-from inalign.store_access import FOLDER_MODE, Folders, store_folder
+from inalign.store_access import store_folder
 from inalign.transport.dns import LiveResolver
 from inalign.transport.run import run
 
@@ -108,3 +109,8 @@ class LiveLookUps:
         is_whole = "error" not in answers.get(facts.domain, {})
         good_from = at if is_whole else at - LOOK_UP_SECONDS + FAILED_SECONDS
         write_looked_up(self._control, facts.domain, asked, answers, now=good_from)
+
+
+def open_judge(settings: Settings, path: Path | None) -> Judge:
+    """A judge with a control state of its own. Raises `SettingsError`, `ControlError`."""
+    return make_judge(settings, path, Control(Folders(base=store_folder(settings, path)).control))

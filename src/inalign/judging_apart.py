@@ -17,17 +17,12 @@ from contextlib import suppress
 from itertools import chain
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 from inalign.errors import Error
 from inalign.flow.judge import Judge
 from inalign.flow.standing import Judged, judge_told
-from inalign.judging import make_judge
-from inalign.settings import Settings
-from inalign.store.control import Control
 from inalign.store.engine import Row
 from inalign.store.facts import Told
-from inalign.store_access import Folders, store_folder
 
 NICE = 5
 """Whoever waits for a page comes first."""
@@ -41,11 +36,6 @@ LONGEST_SECONDS = 3_600.0
 
 class JudgingError(Error):
     """The process that judges ended, or met a bug, which is told."""
-
-
-def open_judge(settings: Settings, path: Path | None) -> Judge:
-    """A judge with a control state of its own. Raises `SettingsError`, `ControlError`."""
-    return make_judge(settings, path, Control(Folders(base=store_folder(settings, path)).control))
 
 
 class JudgingApart:

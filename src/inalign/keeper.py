@@ -37,6 +37,7 @@ from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.evaluations import load_evaluations, take_evaluations
+from inalign.store.folders import Folders
 from inalign.store.judged import sweep
 from inalign.store.listings import forget_listings
 from inalign.store.maintenance import Retention, forget
@@ -44,7 +45,6 @@ from inalign.store.months import sum_months
 from inalign.store.places import Places
 from inalign.store.spool import Delivery, Reason, Spool, SpoolUnavailable
 from inalign.store.surroundings import move_hosts
-from inalign.store_access import Folders
 
 log = logging.getLogger("inalign")
 

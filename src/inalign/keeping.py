@@ -22,8 +22,8 @@ from inalign.flow.judge import Judging
 from inalign.flow.judged_views import all_views
 from inalign.flow.standing import Tending
 from inalign.intake.secret import FORM, read_secret
-from inalign.judging import make_directory, make_judging
-from inalign.judging_apart import JudgingApart, open_judge
+from inalign.judging import make_directory, make_judging, open_judge
+from inalign.judging_apart import JudgingApart
 from inalign.keeper import Keeper, bind_local, run_until_told
 from inalign.loading import Loader, ReaderOptions
 from inalign.mailing import check_mail
@@ -34,11 +34,12 @@ from inalign.settings_file import place
 from inalign.sourcing import make_sources, make_trust
 from inalign.store.accounts import Accounts
 from inalign.store.control import Control
+from inalign.store.folders import Folders
 from inalign.store.maintenance import Retention
 from inalign.store.places import Places
 from inalign.store.queries.view import View
 from inalign.store.spool import Spool
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 from inalign.telemetry import configure_logging
 from inalign.transport.dns import LiveResolver
 

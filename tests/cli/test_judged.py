@@ -23,8 +23,9 @@ from inalign.flow.judged_views import QUESTIONS, all_views
 from inalign.judging import make_judging
 from inalign.keeper import bind_local
 from inalign.store.control import Control
+from inalign.store.folders import Folders
 from inalign.store.queries.filters import Filters
-from inalign.store_access import Folders, open_store
+from inalign.store_access import open_store
 from inalign.surroundings import Surrounding
 from inalign.web.api import routes
 from inalign.web.description import openapi

@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 
 from inalign.cli import main
 from inalign.settings_file import read_settings
+from inalign.store.folders import become_owner
 from inalign.store.spool import Delivery, Spool
-from inalign.store_access import become_owner, open_store
+from inalign.store_access import open_store
 from tests.store.material import NOW, aggregate, record, store
 
 

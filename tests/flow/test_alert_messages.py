@@ -14,8 +14,8 @@ import pytest
 
 from inalign.flow.alert_hook import MAX_BLOCKS, Form, alert_body, trial_body
 from inalign.flow.alert_mail import MailHead, alert_mail, trial_mail
+from inalign.insight.detection import WatchCode
 from inalign.insight.texts import LANGUAGES, catalogue
-from inalign.insight.watch import WatchCode
 from inalign.store.incidents import Event, Incident
 from inalign.store.outbox import Waiting
 

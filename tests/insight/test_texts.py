@@ -8,13 +8,13 @@ from enum import StrEnum
 import pytest
 from msgspec.structs import asdict
 
+from inalign.insight.detection import WatchCode
 from inalign.insight.directory import Kind, own_directory
 from inalign.insight.plan import plan_domain
 from inalign.insight.records import RecordCode
 from inalign.insight.result import DomainState, EvidenceCode, Remedy, SourceClass, Step, WhyCode
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
-from inalign.insight.watch import WatchCode
 from tests.insight.stories import Story, scenarios, stories
 
 KINDS: dict[str, type[StrEnum]] = {

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from inalign.insight.watch import MAX_TOLD, Finding, Known, WatchCode, watch_domain
+from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.watch import MAX_TOLD, Known, watch_domain
 from inalign.insight.watch_intake import IntakeKnown, IntakeNow, watch_intake
 from inalign.insight.watched import DomainNow, SeenNow, SenderNow, domain_now
 from tests.house.citations import ROOT

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import ParseError
-from inalign.insight.watch import Finding, Known, WatchCode
+from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.watch import Known
 from inalign.store.control import Control
 from inalign.store.incidents import (
     CALM_SECONDS,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.texts import catalogue
-from inalign.insight.watch import Finding, WatchCode
 from inalign.store.accounts import Role
 from inalign.store.incidents import DAY, incidents, note_findings
 from inalign.store.outbox import Reach, note_failed, queue, take

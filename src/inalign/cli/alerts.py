@@ -21,10 +21,11 @@ from inalign.flow.alert_words import sentence_of, where_of
 from inalign.insight.texts import LANGUAGES, catalogue
 from inalign.settings import Settings
 from inalign.store.control import Control
+from inalign.store.folders import Folders, become_owner
 from inalign.store.incidents import DAY, acknowledge, incidents, mute
 from inalign.store.outbox import channels
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
-from inalign.store_access import Folders, become_owner, store_folder
+from inalign.store_access import store_folder
 
 EXIT_FINDING = 1
 

@@ -25,10 +25,11 @@ from inalign.settings import Settings
 from inalign.sourcing import try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
+from inalign.store.folders import Folders, become_owner
 from inalign.store.months import sum_months
 from inalign.store.spool import Spool
 from inalign.store.surroundings import move_hosts
-from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 from inalign.surroundings import Surrounding, read_surrounding
 from inalign.transport.run import run
 

@@ -23,10 +23,11 @@ from inalign.settings import Settings
 from inalign.sourcing import make_trust, try_source
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreBusy
+from inalign.store.folders import Folders, become_owner
 from inalign.store.intake import Arrival, exchange, raw_content
 from inalign.store.places import Places
 from inalign.store.spool import Refused, Spool
-from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 from inalign.transport.run import run
 
 EXIT_FINDING = 1

@@ -16,9 +16,10 @@ from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
 from inalign.settings_file import read_settings
 from inalign.store.control import Control
+from inalign.store.folders import Folders
 from inalign.store.spool import Delivery, Spool
 from inalign.store.surroundings import move_hosts
-from inalign.store_access import Folders, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 from inalign.surroundings import Surrounding
 
 SETTINGS = """\

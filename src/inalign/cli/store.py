@@ -16,9 +16,10 @@ from inalign.store.backup import back_up, restore
 from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 from inalign.store.engine import Engine
+from inalign.store.folders import Folders, become_owner
 from inalign.store.maintenance import purge, stats
 from inalign.store.spool import Spool, SpoolUnavailable
-from inalign.store_access import Folders, become_owner, open_store, store_folder
+from inalign.store_access import open_store, store_folder
 
 
 @click.group()

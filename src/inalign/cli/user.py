@@ -15,7 +15,8 @@ from inalign.errors import Error
 from inalign.settings import Settings
 from inalign.store.accounts import Accounts, Entry, Role, User
 from inalign.store.control import Control
-from inalign.store_access import Folders, store_folder
+from inalign.store.folders import Folders
+from inalign.store_access import store_folder
 from inalign.web.own_pages import new_token, new_user, told
 from inalign.web.passwords import MIN_LENGTH, fault_of, hash_password
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from inalign.errors import ParseError
+from inalign.mail.ip import unmapped
 from inalign.resolver import IPAddress
-from inalign.spf.identity import unmapped
 
 MAPPED_BITS = 96  # RFC 4291 section 2.5.5.2: an IPv4 address stands behind so many bits
 

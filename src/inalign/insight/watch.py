@@ -10,50 +10,14 @@ What was there when a domain was first judged, or came with old reports, is know
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inalign.insight.detection import EVENT_DAYS, Finding, WatchCode
 from inalign.insight.result import Value
 from inalign.insight.watched import MAX_WATCHED, DomainNow, SeenNow, SenderNow
 
-
-class WatchCode(StrEnum):
-    """What an incident is about."""
-
-    NEW_SOURCE = "new_source"
-    """A `sender` that was not known makes `percent` of the mail: `messages` in a week."""
-    RATE_FALLS = "rate_falls"
-    """Of the mail of a known `sender`, `percent` passes, and `before` did."""
-    SPOOF_WAVE = "spoof_wave"
-    """`messages` of suspected spoofers in three days; `usual` would be usual."""
-    SENDER_QUIET = "sender_quiet"
-    """A known `sender` has sent nothing for `days`."""
-    NEW_SELECTOR = "new_selector"
-    """Mail passes with the key `name`, which was not seen before."""
-    NEW_NAME = "new_name"
-    """`messages` pass with `name` in From, which was not seen before."""
-    RECORD_CHANGED = "record_changed"
-    """The record `name` was `old` and is `new`."""
-    OTHER_POLICY = "other_policy"
-    """Reporters see p=`seen`, while p=`published` is published."""
-    REPORTER_SILENT = "reporter_silent"
-    """A `reporter` that reported regularly has not reported for `days`."""
-    INTAKE_FAILS = "intake_fails"
-    """The `source` of reports fails: `error`."""
-    STORE_FAILS = "store_fails"
-    """The store takes nothing: `error`."""
-    NOTHING_ARRIVES = "nothing_arrives"
-    """No report came for `days` days."""
-
-    @property
-    def is_event(self) -> bool:
-        """Whether it happened, and does not last: it has no end worth telling."""
-        return self in (WatchCode.NEW_SOURCE, WatchCode.NEW_SELECTOR, WatchCode.NEW_NAME, WatchCode.RECORD_CHANGED)
-
-
-EVENT_DAYS = 14  # so long something is new
 LEARN_DAYS = 14  # of reports before anything can be called new
 FRESH_DAYS = 10  # older data tells of the past: reports that are loaded late, or archives
 MIN_SHARE = (0.05, 0.02)  # of a week's mail that a new sender makes: to be told, and to stay told
@@ -72,20 +36,6 @@ LONGEST_QUIET = 60  # days; who is silent for longer when it is first noticed ha
 SEEN_DAYS = 3  # the last days of reports, which tell what reporters see now
 SETTLE_DAYS = 5  # after a change, so that caches and reports of the days before are through
 MAX_TOLD = 10  # new findings of one code at a time; the largest
-
-
-class Finding(Struct, frozen=True):
-    """One thing that is worth telling, or that is not over yet."""
-
-    code: WatchCode
-    subject: str
-    """What tells it from others of the code: a sender, a selector, a name, a record; may be empty."""
-    firm: bool
-    values: dict[str, Value] = {}
-
-    @property
-    def key(self) -> str:
-        return f"{self.code} {self.subject}"
 
 
 class Change(Struct, frozen=True):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.result import Value
-from inalign.insight.watch import Finding, WatchCode, sift
+from inalign.insight.watch import sift
 
 MIN_FAILURES = 3  # runs in a row; one or two are restarts and networks
 MIN_DAYS = 10  # with reports of a reporter, that it is called regular

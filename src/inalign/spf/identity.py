@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, NamedTuple
 
 from inalign.mail.domain import DomainError, DomainName, parse_domain
+from inalign.mail.ip import unmapped
 from inalign.resolver import IPAddress
 from inalign.spf.result import SpfScope
 
@@ -50,13 +51,6 @@ def _client_of_text(text: str) -> Client | None:
         return _client(ip_address(text))
     except ValueError:
         return None
-
-
-def unmapped(address: IPAddress) -> IPAddress:
-    """The address itself, the IPv4 address of a mapped one, an IPv6 address without its scope."""
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or IPv6Address(int(address))
-    return address
 
 
 def _client(address: IPAddress) -> Client:

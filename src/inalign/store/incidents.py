@@ -17,9 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.errors import ParseError
+from inalign.insight.detection import EVENT_DAYS, Finding, WatchCode
 from inalign.insight.names import is_same_or_below
 from inalign.insight.result import Value
-from inalign.insight.watch import EVENT_DAYS, Finding, WatchCode
 from inalign.store.control import Control
 
 _K = TypeVar("_K", bound=Struct)
