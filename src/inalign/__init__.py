@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from inalign.version import __version__
+
 if TYPE_CHECKING:
     from inalign.arc.seal import seal_arc
     from inalign.arc.validate import validate_arc
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from inalign.transport.dns import LiveResolver
     from inalign.transport.run import run
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Envelope",
     "Error",
@@ -45,6 +45,7 @@ __all__ = [
     "SigningKey",
     "Verdict",
     "ZoneResolver",
+    "__version__",
     "authenticate",
     "check_spf",
     "evaluate_dmarc",

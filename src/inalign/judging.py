@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from inalign import __version__
 from inalign.alerting import make_alerts
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.judge import Judge, Judging, NoLookUps
@@ -25,6 +24,7 @@ from inalign.store.surroundings import has_files, look_ups, write_looked_up
 from inalign.store_access import store_folder
 from inalign.transport.dns import LiveResolver
 from inalign.transport.run import run
+from inalign.version import __version__
 
 LOOK_UP_SECONDS = 86_400.0
 """How long answers about a domain are good enough; records change by the day at most, and are shown with their time."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import click
 
-from inalign import __version__
 from inalign.cli import COMMANDS, main
 from inalign.settings_page import describe, header_of, toml
+from inalign.version import __version__
 
 FILES = (
     ("./inalign.toml, /etc/inalign/inalign.toml", "the configuration, where --config names none; see inalign.toml(5)"),

@@ -70,7 +70,7 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
 
 
 def test_public_names_are_those_that_are_imported_on_first_use() -> None:
-    assert set(inalign.__all__) == set(inalign._HOMES)
+    assert set(inalign.__all__) - {"__version__"} == set(inalign._HOMES)
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))

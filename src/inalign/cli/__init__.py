@@ -10,8 +10,8 @@ from keyword import iskeyword
 
 import click
 
-from inalign import __version__
 from inalign.errors import Error
+from inalign.version import __version__
 
 COMMANDS = {
     "alerts": "Show what changed for the worse; mute it; test who is told.",

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from inalign import __version__
 from inalign.errors import ParseError, TransportError
+from inalign.version import __version__
 
 TIMEOUT = 15.0
 """For the connection and for each answer."""

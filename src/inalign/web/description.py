@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from inalign import __version__
 from inalign.store.queries.filters import MAX_PAGE_ROWS, SPELLED, Filters
 from inalign.store.queries.view import AFTER, MAX_CURSOR, View
+from inalign.version import __version__
 
 Json = dict[str, Any]  # Any: a schema is JSON of any shape
 
