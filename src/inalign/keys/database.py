@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from inalign.errors import Error
@@ -42,14 +41,3 @@ class Database(Protocol):
     def close(self) -> None:
         """Close it; it may be asked again."""
         ...
-
-
-def open_database(place: str) -> Database:
-    """An SQLite file, or what `postgresql://` names. Raises `SettingsError`."""
-    if place.startswith(POSTGRESQL):
-        from inalign.keys.postgresql import PostgresqlDatabase  # noqa: PLC0415 - its library is optional
-
-        return PostgresqlDatabase(place)
-    from inalign.keys.sqlite import SqliteDatabase  # noqa: PLC0415 - a Python may be built without it
-
-    return SqliteDatabase(Path(place))

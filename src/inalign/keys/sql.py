@@ -17,9 +17,10 @@ from pathlib import Path
 
 from inalign.errors import Error, ParseError
 from inalign.flow.keys import Choice, KeyLookupError
-from inalign.keys.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, Rows, open_database
+from inalign.keys.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, Rows
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource, KeyStore, Signer
+from inalign.keys.open_database import open_database
 from inalign.keys.recent import Recent
 from inalign.keys.search import POSTMASTER, split_author
 from inalign.mail.domain import DomainName, parse_domain
