@@ -40,6 +40,7 @@ from inalign.store.overrides import OverrideRow, remove_override, write_override
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import days as ask_days
 from inalign.store.surroundings import write_answers, write_hosts, write_looked_up, write_reputation
+from inalign.store.window import window_of
 from tests.insight.stories import scenarios
 from tests.store.conftest import clickhouse_url, engine
 from tests.store.material import NOW, aggregate, record, store
@@ -112,7 +113,12 @@ def test_what_is_kept_of_stories_is_what_is_judged_now(engine: Engine, control: 
     overview = rows(judging, "overview", limit=1)
     assert {asdict(row)["domain"] for row in overview} == {asdict(row)["domain"] for row in plans}
     for row in map(asdict, overview):
-        assert row["trend"][-1] != (0, 0)
+        window = window_of(engine)
+        assert (row["trend_since"], row["trend_until"]) == (window.since, window.until)
+        by_day = {each.day: each.messages for each in ask_days(engine, Filters(domain=row["domain"])).rows}
+        assert len(row["trend"]) == window.days
+        for at, (messages, passed) in enumerate(row["trend"]):
+            assert passed <= messages <= by_day.get(window.since + timedelta(at), 0)
         assert row["messages"] >= row["own_messages"] + row["forwarded"] + row["unwanted"]
         assert row["judged_at"] is not None
 

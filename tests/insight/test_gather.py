@@ -58,7 +58,8 @@ def test_mail_that_looks_the_same_is_one_with_its_days() -> None:
     first = BEGIN.toordinal()
     assert mail.days == ((first, 2), (first + 1, 3))
     assert mail.messages == 5
-    assert mail.messages_since(first + 1) == 3
+    assert mail.messages_within(first + 1, first + 9) == 3
+    assert mail.messages_within(first, first) == mail.messages - 3
     assert facts["a.example"].reporters == (("reporter.example", 5),)
 
 

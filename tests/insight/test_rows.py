@@ -45,12 +45,14 @@ def test_a_plan_has_the_words_of_the_interface() -> None:
             "service": None,
             "class": "approved",
             "header_from": "sumire.example",
-            "messages": 930,
-            "failing": 930,
+            "messages": 900,
+            "failing": 900,
             "addresses": ["192.0.2.10"],
             "remedy": "publish_key",
             "selectors": ["crm1"],
             "page": None,
+            "since": "2024-06-23",
+            "until": "2024-07-22",
         }
     ]
     assert row["policies"] == {

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from inalign.insight.overview import SlotSum, class_days, class_sums, published_of, slot_sums, trend_of
+from inalign.insight.overview import SlotSum, class_days, class_sums, published_of, slot_sums
 from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
 from inalign.insight.state import QUIET_DAYS, domain_state, state_of
 from tests.insight.test_rows import STORIES
@@ -71,14 +71,6 @@ def test_sums_by_quarter_of_an_hour_are_all_messages() -> None:
                 slots = judged.mail.slots
                 assert not slots or sum(sum(each[1:]) for each in slots) == judged.mail.messages
         assert {each.source_class for each in slot_sums(judgement)} <= {str(each) for each in SourceClass}
-
-
-def test_the_trend_ends_with_the_last_day() -> None:
-    days = [SlotSum(day * 86_400 + 900, "own", day % 2 == 0, day, 0, 0) for day in range(40)]
-    trend = trend_of(days, 719_163 + 39)
-    assert len(trend) == 30
-    assert trend[0] == (10, 10)
-    assert trend[-1] == (39, 0)
 
 
 def test_the_policy_is_what_dns_says_and_else_what_reporters_saw() -> None:

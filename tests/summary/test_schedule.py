@@ -317,7 +317,8 @@ def unjudged_row(domain: str) -> OverviewRow:
     return OverviewRow(
         domain=domain, state="collecting", policy="", testing=False, messages=5, own_messages=0, own_passed=0,
         own_percent=0.0, forwarded=0, forwarded_failing=0, unwanted=0, unwanted_delivered=0, reporters=1,
-        first_day=day, last_day=day, trend=(), ready=False, parked=False, next=NextRow("collect", None, (), ()),
+        first_day=day, last_day=day, trend=(), trend_since=day, trend_until=day,
+        ready=False, parked=False, next=NextRow("collect", None, (), ()),
         blocking=0, judged_at=None,
     )  # fmt: skip
 

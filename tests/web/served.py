@@ -142,13 +142,14 @@ def serve(
     options: WebOptions | None = None,
     *,
     more: Sequence[Report | Arrival] = (),
+    usual: bool = True,
     raws: Sequence[bytes] = (),
     provider: Provider | None = None,
     listener: socket.socket | None = None,
 ) -> Iterator[Site]:
     engine = DuckDbEngine(folder / "store.duckdb")
     engine.migrate()
-    store(engine, folder, *reports(), *more, raws=raws)
+    store(engine, folder, *(reports() if usual else ()), *more, raws=raws)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
     spool.refuse(name, [Reason("no_report", HOSTILE)])

@@ -95,7 +95,8 @@ def test_a_domain_that_nobody_judged_yet_is_waited_for(language: str) -> None:
     row = OverviewRow(
         domain="example.com", state="collecting", policy="", testing=False, messages=1, own_messages=0, own_passed=0,
         own_percent=0.0, forwarded=0, forwarded_failing=0, unwanted=0, unwanted_delivered=0, reporters=1,
-        first_day=DAY, last_day=DAY, trend=(), ready=False, parked=False, next=NextRow("collect", None, (), ()),
+        first_day=DAY, last_day=DAY, trend=(), trend_since=DAY, trend_until=DAY,
+        ready=False, parked=False, next=NextRow("collect", None, (), ()),
         blocking=0,
     )  # fmt: skip
     assert action(row, t) == t("action.not_judged")

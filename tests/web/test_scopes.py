@@ -33,6 +33,8 @@ def _browser(site: Site, user: str) -> Browser:
 @pytest.mark.parametrize("view", [name for name, view in QUESTIONS.items() if "key" not in view.filters])
 def test_no_answer_tells_of_others(users_site: Site, view: str) -> None:
     for user, query in (("narrow", ""), ("narrow", "domain=example.com&limit=9999"), ("nothing", "")):
+        if query and "domain" not in QUESTIONS[view].filters:
+            continue
         browser = _cached(users_site, user)
         for path in (f"/api/v1/{view}?{query}", f"/csv/{view}.csv?{query.partition('&')[0]}"):
             answer = browser.get(path)

@@ -41,6 +41,8 @@ class PlanLine(Struct, frozen=True):
     blocking: str
     days: int
     reporters: int
+    since: date | None
+    until: date | None
 
 
 class FindingLine(Struct, frozen=True):
@@ -129,6 +131,8 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
         ),
         row.confidence.days,
         row.confidence.reporters,
+        row.since,
+        row.until,
     )
 
 

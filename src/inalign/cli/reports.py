@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from inalign.asking import open_questions
 from inalign.cli.configuration import config_option, load
@@ -15,6 +15,7 @@ from inalign.cli.rows import print_csv, print_json, print_table
 from inalign.errors import ParseError
 from inalign.flow.judged_views import QUESTIONS
 from inalign.insight.texts import LANGUAGES
+from inalign.insight.window import window_to
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.view import Answer
 
@@ -34,6 +35,7 @@ class _Listing(click.Command):
 @click.option("--domain", default="", help="A domain, and its subdomains with a record of their own.")
 @click.option("--since", type=_DAY, help="The first day.")
 @click.option("--until", type=_DAY, help="The last day.")
+@click.option("--days", type=click.IntRange(1, 3_650), help="The last so many complete report days.")
 @click.option("--time-zone", "zone", default="UTC", help="The zone of days, such as Asia/Tokyo. Default: UTC.")
 @click.option("--source", default="", help="An address, or a network such as 192.0.2.0/24.")
 @click.option("--class", "source_class", default="", help="A class of senders: own, approved, forwarder, ...")
@@ -56,6 +58,7 @@ def command(
     domain: str,
     since: datetime | None,
     until: datetime | None,
+    days: int | None,
     zone: str,
     source: str,
     source_class: str,
@@ -79,6 +82,8 @@ def command(
     """
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
+    if days and (since or until):
+        raise click.UsageError("--days or --since and --until, not both")
     question = QUESTIONS[view]
     wants_all = limit is None and (as_json or as_csv)
     filters = Filters(
@@ -98,11 +103,15 @@ def command(
         after=after,
     )
     try:
-        question.check(filters)
+        question.check(replace(filters, until=date.max) if days else filters)
     except ParseError as problem:
         raise click.UsageError(f"--{'time-' if str(problem).startswith('zone:') else ''}{problem}") from None
     settings, path = load(config)
     with open_questions(settings, path, offline=offline) as ask:
+        if days:
+            (window,) = ask(QUESTIONS["window"], Filters()).rows
+            chosen = window_to(asdict(window)["until"], days)
+            filters = replace(filters, since=chosen.since, until=chosen.until)
         found = ask(question, filters)
         while wants_all and found.after:
             more = ask(question, replace(filters, after=found.after))
@@ -110,6 +119,8 @@ def command(
     if as_json:
         print_json(found.rows)
     else:
+        if not as_csv and (filters.since or filters.until):
+            click.echo(f"{filters.since or ''}/{filters.until or ''} {filters.zone}")
         row, lines = in_words(question.row, found.rows, language_of(lang, settings))
         (print_csv if as_csv else print_table)(lines, row)
     if found.after:

@@ -65,6 +65,7 @@ class Judge:
             self.directory,
             load_surroundings(self.control, facts, names),
             overrides_of(self.control, facts.domain),
+            window=told.window,
         )
 
     def plan(self, judgement: Judgement) -> Plan:

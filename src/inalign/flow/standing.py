@@ -20,6 +20,7 @@ from inalign.insight.names import is_same_or_below, judged_domain
 from inalign.insight.overview import SlotSum, published_of, slot_sums
 from inalign.insight.result import Plan
 from inalign.insight.rows import finding_rows, plan_row, source_rows
+from inalign.insight.window import Window
 from inalign.store.changes import Changes
 from inalign.store.columns import source_key
 from inalign.store.control import ControlError
@@ -28,8 +29,9 @@ from inalign.store.facts import Told, facts_from, families_of, judged_domains, r
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
 from inalign.store.surroundings import move_hosts
+from inalign.store.window import window_of
 
-FORM = 1
+FORM = 2
 """Raised when the rows of a judgement change: all are made again."""
 LEAST_SECONDS = 60.0
 """Between two judgements of a domain in the background: reports come all day."""
@@ -48,17 +50,19 @@ class Present:
     reports: dict[str, str]
     names: dict[str, str]
     changes: Changes
+    window: Window
 
     def told(self, domain: str) -> int:
         return self.changes.overrides(domain)
 
     def seen(self, judge: Judge, domain: str) -> str:
-        return seen_word(judge, self.reports[domain], self.changes.others(domain), self.names.get(domain, ""))
+        reports, others = self.reports[domain], self.changes.others(domain)
+        return seen_word(judge, self.window, reports, others, self.names.get(domain, ""))
 
 
-def seen_word(judge: Judge, reports: str, others: str, names: str) -> str:
+def seen_word(judge: Judge, window: Window, reports: str, others: str, names: str) -> str:
     """All that a judgement rests on but what the owner told."""
-    return f"{FORM}/{judge.edition}/{reports}/{others}/{names}"
+    return f"{FORM}/{judge.edition}/{window.until}/{reports}/{others}/{names}"
 
 
 def at_present(judging: Judging) -> Present:
@@ -71,7 +75,9 @@ def at_present(judging: Judging) -> Present:
         domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
         for domain, family in families.items()
     }
-    return Present(families, reports, names_seen(judging.engine, judging.host), Changes(judging.control))
+    return Present(
+        families, reports, names_seen(judging.engine, judging.host), Changes(judging.control), window_of(judging.engine)
+    )
 
 
 def _digest(text: str) -> str:
@@ -160,7 +166,7 @@ def judge_anew(judging: Judging, present: Present, domain: str, run: Run) -> Non
         "judged_at": int(time.time()),
         "seconds": round(time.monotonic() - begun, 3),
         "told": judged.told,
-        "seen": seen_word(judging.judge, present.reports[domain], judged.others, names),
+        "seen": seen_word(judging.judge, told.window, present.reports[domain], judged.others, names),
     }
     rows = judged.rows._replace(first={**judged.rows.first, **more})
     keep(judging.engine, judging.host, rows, judging.folder)

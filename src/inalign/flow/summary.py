@@ -17,6 +17,7 @@ from inalign.insight.period import Period
 from inalign.insight.result import SourceClass
 from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.summary import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
+from inalign.insight.window import Window
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.headlines import ReporterRow
 from inalign.store.queries.published import PublishedRow
@@ -119,7 +120,9 @@ class _Questions:
         plans = self.rows("plan", PlanRow, Filters(domain=domain))
         plan = next((row for row in plans if row.domain == domain), None)
         if plan is not None:
-            found = replace(found, next=plan.next, blocking=plan.blocking, quiet=tuple(plan.confidence.quiet_senders))
+            window = Window(plan.since, plan.until) if plan.since and plan.until else None
+            quiet = tuple(plan.confidence.quiet_senders)
+            found = replace(found, next=plan.next, blocking=plan.blocking, window=window, quiet=quiet)
         published = self.rows("published", PublishedRow, Filters(domain=domain, until=period.until))
         record, changes = history((row for row in published if row.domain == domain), period)
         found = replace(found, record=record, changes=changes)

@@ -60,8 +60,9 @@ class Mail(Struct, frozen=True, gc=False):
     def messages(self) -> int:
         return sum(count for _, count in self.days)
 
-    def messages_since(self, day: int) -> int:
-        return sum(count for at, count in self.days if at >= day)
+    def messages_within(self, first: int, last: int) -> int:
+        """Messages of days from one ordinal to another, both included."""
+        return sum(count for at, count in self.days if first <= at <= last)
 
 
 class SourceFacts(Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from inalign.dmarc.record import AlignmentMode
 from inalign.insight.directory import Directory
@@ -16,6 +17,7 @@ from inalign.insight.rules import Rules
 from inalign.insight.ruling import Ruling
 from inalign.insight.site import Look, Site, Surroundings, look_of, sender_of, site_of
 from inalign.insight.streams import streams_of
+from inalign.insight.window import Window, window_to
 
 _PRECEDENCE = tuple(SourceClass)
 
@@ -37,7 +39,8 @@ class Judgement:
     sources: tuple[Source, ...]
     first_day: int
     last_day: int
-    last30_from: int
+    window: Window
+    """The days that the numbers of the plan are of."""
 
 
 def judge_domain(
@@ -46,8 +49,13 @@ def judge_domain(
     directory: Directory,
     surroundings: Surroundings | None = None,
     overrides: Mapping[str, Override] | None = None,
+    *,
+    window: Window | None = None,
 ) -> Judgement:
-    """Give every source of a domain its class. `overrides` are by address, by network as `network_of`, or by sender."""
+    """Give every source of a domain its class. `overrides` are by address, by network as `network_of`, or by sender.
+
+    `window` is that of the store; by default it ends on the last day of the facts.
+    """
     surroundings = surroundings or Surroundings()
     first_day, last_day = (facts.days[0], facts.days[-1]) if facts.days else (0, 0)
     sites = {source.source_ip: site_of(source, lookups, directory, surroundings, last_day) for source in facts.sources}
@@ -64,7 +72,8 @@ def judge_domain(
         for source in facts.sources
     ]
     sources.sort(key=lambda source: (-source.messages, source.source_ip))
-    return Judgement(facts, lookups, tuple(sources), first_day, last_day, last_day - 29)
+    window = window or window_to(date.fromordinal(max(last_day, 1)))
+    return Judgement(facts, lookups, tuple(sources), first_day, last_day, window)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from inalign.insight.gather import day_of
 from inalign.insight.judge import Judgement
 from inalign.insight.result import DomainState, SourceClass
 from inalign.insight.rows import NextRow, PlanRow
 from inalign.insight.state import state_of
+from inalign.insight.window import Window
 
-TREND_DAYS = 30
 FORWARDER = str(SourceClass.FORWARDER)
 OWNERS = tuple(str(each) for each in SourceClass if each.is_legitimate)
 _STATES = tuple(DomainState)
@@ -45,7 +44,10 @@ class OverviewRow(Struct, frozen=True, kw_only=True):
     first_day: date
     last_day: date
     trend: tuple[tuple[int, int], ...]
-    """Messages of the owner and how many of them passed, of the 30 days up to the last one, oldest first."""
+    """Messages of the owner and how many of them passed, of each day from `trend_since` to `trend_until`."""
+    trend_since: date
+    trend_until: date
+    """The last 30 complete report days, or the 30 days up to the last one that was asked for."""
     ready: bool
     parked: bool
     next: NextRow
@@ -146,18 +148,6 @@ def class_sums(sums: Iterable[SlotSum]) -> ClassSums:
     return ClassSums(*found)
 
 
-def trend_of(sums: Iterable[SlotSum], last_day: int) -> tuple[tuple[int, int], ...]:
-    """The owner's mail of the days up to one, in UTC."""
-    days = [[0, 0] for _ in range(TREND_DAYS)]
-    for each in sums:
-        place = day_of(each.slot) - last_day + TREND_DAYS - 1
-        if each.source_class in OWNERS and 0 <= place < TREND_DAYS:
-            count = each.none + each.quarantine + each.reject
-            days[place][0] += count
-            days[place][1] += count if each.passes else 0
-    return tuple((messages, passed) for messages, passed in days)
-
-
 def overview_row(
     plan: PlanRow,
     published: Published,
@@ -166,11 +156,13 @@ def overview_row(
     reporters: int,
     days: tuple[date, date],
     trend: tuple[tuple[int, int], ...],
+    window: Window,
     last_report: int,
     today: int,
     judged_at: datetime | None,
 ) -> OverviewRow:
-    """A domain as it stands on a day; `last_report` and `today` are ordinals."""
+    """A domain as it stands on a day; `last_report` and `today` are ordinals, `window` the days of
+    `trend`."""
     why = [str(each["code"]) for each in plan.next.why]
     return OverviewRow(
         domain=plan.domain,
@@ -183,6 +175,8 @@ def overview_row(
         first_day=days[0],
         last_day=days[1],
         trend=trend,
+        trend_since=window.since,
+        trend_until=window.until,
         ready=plan.ready,
         parked=plan.parked,
         next=plan.next,

@@ -34,11 +34,12 @@ from inalign.insight.senders import (
     senders_of,
     unsigned_sender,
 )
+from inalign.insight.window import Window
 
 MIN_DAYS = 14  # with reports
-MIN_MESSAGES = 100  # own and approved, in 30 days
-MIN_UNKNOWN = 20  # failing messages of an unknown sender in 30 days; fewer can wait for an answer
-MIN_ABUSED = 20  # messages from names that do not exist, in 30 days
+MIN_MESSAGES = 100  # own and approved, in the window
+MIN_UNKNOWN = 20  # failing messages of an unknown sender in the window; fewer can wait for an answer
+MIN_ABUSED = 20  # messages from names that do not exist, in the window
 MAX_FORWARDED = 0.01  # failing forwarded mail, of own, approved and forwarded mail
 DAYS_AT_QUARANTINE = 30  # RFC 9989 section 7.4: "at least a month", then "an equally long period of time"
 
@@ -55,7 +56,7 @@ class _Decision:
 def plan_domain(judgement: Judgement, directory: Directory) -> Plan:
     """The next step for a judged domain."""
     senders = senders_of(judgement)
-    last30 = count_policies(judgement, judgement.last30_from)
+    last30 = count_policies(judgement, judgement.window)
     decision = _decide(judgement, senders, last30, directory)
     lookups = judgement.lookups
     return Plan(
@@ -68,6 +69,7 @@ def plan_domain(judgement: Judgement, directory: Directory) -> Plan:
         why=decision.why,
         policies=count_policies(judgement),
         policies_last30=last30,
+        window=judgement.window,
         blocking=decision.blocking,
         confidence=_confidence(judgement, senders),
     )
@@ -81,17 +83,17 @@ def _decide(judgement: Judgement, senders: list[Sender], last30: PolicyCounts, d
     if why := _too_little(judgement, legitimate):
         return _Decision(False, Step.COLLECT, why)
     reached = reached_by_step(senders, lookups)
-    if failing := failing_senders(reached):
+    if failing := failing_senders(reached, judgement.window):
         blocking = tuple(blocking_of(sender, judgement, directory) for sender in failing)
         return _Decision(False, Step.FIX, (Why(WhyCode.SENDERS_FAIL, {"senders": len(failing)}),), blocking)
     forwarded = _forwarded_share(judgement, senders)
-    if forwarded > MAX_FORWARDED and (unsigned := _unsigned(legitimate, judgement.last30_from)):
-        blocking = tuple(unsigned_sender(sender) for sender in unsigned)
+    if forwarded > MAX_FORWARDED and (unsigned := _unsigned(legitimate, judgement.window)):
+        blocking = tuple(unsigned_sender(sender, judgement.window) for sender in unsigned)
         return _Decision(False, Step.FIX, (Why(WhyCode.UNSIGNED, {"percent": _percent(forwarded)}),), blocking)
     unknown = [
         sender
         for sender in reached
-        if sender.source_class is SourceClass.UNKNOWN and sender.since(judgement.last30_from)[1] >= MIN_UNKNOWN
+        if sender.source_class is SourceClass.UNKNOWN and sender.within(judgement.window)[1] >= MIN_UNKNOWN
     ]
     if unknown:
         blocking = tuple(blocking_of(sender, judgement, directory) for sender in unknown)
@@ -118,7 +120,7 @@ def _too_little(judgement: Judgement, legitimate: Sequence[Sender]) -> tuple[Why
     why = []
     if len(facts.days) < MIN_DAYS:
         why.append(Why(WhyCode.FEW_DAYS, {"days": len(facts.days), "needed": MIN_DAYS}))
-    messages = sum(sender.since(judgement.last30_from)[0] for sender in legitimate)
+    messages = sum(sender.within(judgement.window)[0] for sender in legitimate)
     if messages < MIN_MESSAGES:
         why.append(Why(WhyCode.FEW_MESSAGES, {"messages": messages, "needed": MIN_MESSAGES}))
     if len(facts.reporters) < 2:
@@ -130,28 +132,28 @@ def _too_little(judgement: Judgement, legitimate: Sequence[Sender]) -> tuple[Why
 
 
 def _forwarded_share(judgement: Judgement, senders: Sequence[Sender]) -> float:
-    """Failing forwarded mail of own, approved and forwarded mail in the last 30 days; spoofing is not in it."""
+    """Failing forwarded mail of own, approved and forwarded mail in the window; spoofing is not in it."""
     all_mail = failing = 0
     for sender in senders:
         if sender.source_class.is_legitimate or sender.source_class is SourceClass.FORWARDER:
-            messages, failed = sender.since(judgement.last30_from)
+            messages, failed = sender.within(judgement.window)
             all_mail += messages
             failing += failed if sender.source_class is SourceClass.FORWARDER else 0
     return failing / all_mail if all_mail else 0.0
 
 
-def _unsigned(legitimate: Sequence[Sender], since: int) -> list[Sender]:
+def _unsigned(legitimate: Sequence[Sender], window: Window) -> list[Sender]:
     """The senders without an aligned signature, if most of the mail has none."""
     unsigned: dict[int, int] = {}
     total = 0
     for index, sender in enumerate(legitimate):
-        total += sender.since(since)[0]
+        total += sender.within(window)[0]
         for _, judged in sender.mails:
             if not judged.mail.dkim_aligned:
-                unsigned[index] = unsigned.get(index, 0) + judged.mail.messages_since(since)
+                unsigned[index] = unsigned.get(index, 0) + judged.mail.messages_within(window.first, window.last)
     if 2 * sum(unsigned.values()) <= total:
         return []
-    return [legitimate[index] for index, count in unsigned.items() if 2 * count > legitimate[index].since(since)[0]]
+    return [legitimate[index] for index, count in unsigned.items() if 2 * count > legitimate[index].within(window)[0]]
 
 
 # The steps
@@ -199,7 +201,7 @@ def days_at_quarantine(judgement: Judgement) -> int:
 
 
 def _abused(judgement: Judgement, senders: Sequence[Sender], last30: PolicyCounts) -> int:
-    """Messages of 30 days from names that do not exist, if nobody of the owner uses such names."""
+    """Messages of the window from names that do not exist, if nobody of the owner uses such names."""
     lookups = judgement.lookups
     in_use = any(
         sender.source_class.is_legitimate

@@ -10,19 +10,21 @@ from inalign.insight.facts import Mail
 from inalign.insight.judge import Judgement, passes_under
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import JudgedMail, PolicyCounts, PolicyQuestion, SourceClass
+from inalign.insight.window import Window
 
 RELAXED, STRICT = AlignmentMode.RELAXED, AlignmentMode.STRICT
 
 
-def count_policies(judgement: Judgement, since: int | None = None) -> PolicyCounts:
-    """Messages that each policy would have reached, from a day on or in the whole window.
+def count_policies(judgement: Judgement, window: Window | None = None) -> PolicyCounts:
+    """Messages that each policy would have reached, on the days of a window or on all days.
 
     Classes are those of the mail, not of the address. Mail from a subdomain with a record of its own is in none.
     """
     counts: dict[PolicyQuestion, dict[SourceClass, int]] = {question: defaultdict(int) for question in PolicyQuestion}
     for source in judgement.sources:
         for judged in source.mails:
-            messages = judged.mail.messages if since is None else judged.mail.messages_since(since)
+            mail = judged.mail
+            messages = mail.messages if window is None else mail.messages_within(window.first, window.last)
             if messages:
                 for question in _reaching(judged, judgement.lookups):
                     counts[question][judged.source_class] += messages

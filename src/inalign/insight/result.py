@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from inalign.insight.facts import Mail
+from inalign.insight.window import Window
 
 Value = str | int | float
 
@@ -239,10 +240,12 @@ class Blocking:
     source_class: SourceClass
     header_from: str
     messages: int
-    """In the 30 days up to its last message."""
+    """Of `window`."""
     failing: int
     addresses: tuple[str, ...]
     remedy: Remedy
+    window: Window
+    """That of the plan; where the sender sent nothing in it, as many days up to its last message."""
     selectors: tuple[str, ...] = ()
     """Those whose key is missing."""
     page: str | None = None
@@ -285,5 +288,7 @@ class Plan:
     why: tuple[Why, ...]
     policies: PolicyCounts
     policies_last30: PolicyCounts
+    """Of the days of `window`."""
+    window: Window
     blocking: tuple[Blocking, ...]
     confidence: Confidence

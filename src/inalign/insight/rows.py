@@ -63,6 +63,9 @@ class BlockingRow(Struct, frozen=True, kw_only=True, rename={"source_class": "cl
     remedy: str
     selectors: tuple[str, ...]
     page: str | None
+    since: date | None = None
+    """`messages` and `failing` are of the days from `since` to `until`; None in a plan of an older version."""
+    until: date | None = None
 
 
 class QuietRow(Struct, frozen=True):
@@ -97,6 +100,9 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     policies_last30: Counts
     blocking: tuple[BlockingRow, ...]
     confidence: ConfidenceRow
+    since: date | None = None
+    """`policies_last30` are of the days from `since` to `until`; None in a plan of an older version."""
+    until: date | None = None
 
 
 class FindingRow(Struct, frozen=True, kw_only=True):
@@ -160,6 +166,8 @@ def plan_row(plan: Plan) -> PlanRow:
         policies=_counts(plan.policies),
         policies_last30=_counts(plan.policies_last30),
         blocking=tuple(map(_blocking, plan.blocking)),
+        since=plan.window.since,
+        until=plan.window.until,
         confidence=ConfidenceRow(
             days=confidence.days,
             reporters=confidence.reporters,
@@ -195,4 +203,6 @@ def _blocking(found: Blocking) -> BlockingRow:
         remedy=str(found.remedy),
         selectors=found.selectors,
         page=found.page,
+        since=found.window.since,
+        until=found.window.until,
     )

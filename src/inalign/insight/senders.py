@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import pairwise
 
 from inalign.insight.directory import Directory
 from inalign.insight.judge import Judgement
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Blocking, JudgedMail, QuietSender, Remedy, SourceClass
+from inalign.insight.window import Window, window_to
 
-RECENT_DAYS = 30
 MAX_FAILING = 0.02  # more of a sender's mail failing than this share is a fault, below it are accidents of the way
 MIN_FAILING = 5  # messages
 QUIET_FACTOR = 3  # a sender is quiet when it is silent for so many times its longest silence before
@@ -35,23 +36,26 @@ class Sender:
     def last_day(self) -> int:
         return max(self.messages_by_day)
 
-    def recent(self) -> tuple[int, int]:
-        """Messages and failing ones of the 30 days up to its own last message, so that a monthly sender counts."""
-        since = self.last_day - RECENT_DAYS
-        return _since(self.messages_by_day, since), _since(self.failing_by_day, since)
+    def recent(self, window: Window) -> Window:
+        """The window if the sender sent in it; else as many days up to its last message, so that a sender that sends
+        less than once in a window counts."""
+        if any(window.first <= day <= window.last for day in self.messages_by_day):
+            return window
+        return window_to(date.fromordinal(self.last_day), window.days)
 
-    def since(self, day: int) -> tuple[int, int]:
-        """Messages and failing ones from a day on."""
-        return _since(self.messages_by_day, day), _since(self.failing_by_day, day)
+    def within(self, window: Window) -> tuple[int, int]:
+        """Messages and failing messages of the days of a window."""
+        return _within(self.messages_by_day, window), _within(self.failing_by_day, window)
 
-    @property
-    def fails(self) -> bool:
-        messages, failing = self.recent()
+    def fails(self, window: Window) -> bool:
+        """Whether more of its recent mail fails than accidents of forwarding explain."""
+        messages, failing = self.within(self.recent(window))
         return failing >= MIN_FAILING and failing > MAX_FAILING * messages
 
 
-def _since(by_day: dict[int, int], since: int) -> int:
-    return sum(count for day, count in by_day.items() if day >= since)
+def _within(by_day: dict[int, int], window: Window) -> int:
+    first, last = window.first, window.last
+    return sum(count for day, count in by_day.items() if first <= day <= last)
 
 
 def senders_of(judgement: Judgement) -> list[Sender]:
@@ -85,7 +89,7 @@ def reached_by_step(senders: Iterable[Sender], lookups: DomainLookups) -> list[S
     ]
 
 
-def failing_senders(senders: Iterable[Sender]) -> list[Sender]:
+def failing_senders(senders: Iterable[Sender], window: Window) -> list[Sender]:
     """Senders of the owner that fail, by themselves or, where many From names share it, all of them together."""
     by_name: dict[tuple[str, str], list[Sender]] = defaultdict(list)
     for sender in senders:
@@ -93,9 +97,9 @@ def failing_senders(senders: Iterable[Sender]) -> list[Sender]:
             by_name[sender.source_class, sender.name].append(sender)
     found = []
     for family in by_name.values():
-        failing = [sender for sender in family if sender.fails]
-        if not failing and len(family) > 1 and _together(family).fails:
-            failing = [sender for sender in family if sender.recent()[1]]
+        failing = [sender for sender in family if sender.fails(window)]
+        if not failing and len(family) > 1 and _together(family).fails(window):
+            failing = [sender for sender in family if sender.within(sender.recent(window))[1]]
         found.extend(failing)
     return found
 
@@ -110,9 +114,10 @@ def _together(family: list[Sender]) -> Sender:
     return whole
 
 
-def unsigned_sender(sender: Sender) -> Blocking:
+def unsigned_sender(sender: Sender, window: Window) -> Blocking:
     """A sender that should sign, with all its addresses."""
-    messages, failing = sender.recent()
+    recent = sender.recent(window)
+    messages, failing = sender.within(recent)
     return Blocking(
         sender=sender.service or sender.name,
         service=sender.service,
@@ -122,14 +127,19 @@ def unsigned_sender(sender: Sender) -> Blocking:
         failing=failing,
         addresses=tuple(sorted({address for address, _ in sender.mails})),
         remedy=Remedy.SIGN_WITH_DKIM,
+        window=recent,
     )
 
 
 def blocking_of(sender: Sender, judgement: Judgement, directory: Directory) -> Blocking:
     """A sender in the way, with what the owner can do."""
-    messages, failing = sender.recent()
-    since = sender.last_day - RECENT_DAYS
-    addresses = {address for address, each in sender.mails if not each.passes and each.mail.messages_since(since) > 0}
+    recent = sender.recent(judgement.window)
+    messages, failing = sender.within(recent)
+    addresses = {
+        address
+        for address, each in sender.mails
+        if not each.passes and each.mail.messages_within(recent.first, recent.last) > 0
+    }
     remedy, selectors = _remedy(sender, judgement.lookups)
     page = next((known.page for known in directory.services if known.name == sender.service and known.page), None)
     return Blocking(
@@ -141,6 +151,7 @@ def blocking_of(sender: Sender, judgement: Judgement, directory: Directory) -> B
         failing=failing,
         addresses=tuple(sorted(addresses)),
         remedy=remedy,
+        window=recent,
         selectors=selectors,
         page=page,
     )

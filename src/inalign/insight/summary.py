@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from inalign.insight.period import Period
 from inalign.insight.rows import BlockingRow, NextRow, QuietRow
+from inalign.insight.window import Window
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,8 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
     days: tuple[SummaryDay, ...] = ()
     next: NextRow | None = None
     blocking: tuple[BlockingRow, ...] = ()
+    window: Window | None = None
+    """The days, in UTC, that the numbers of `blocking` are of; None in a plan of an older version."""
     quiet: tuple[QuietRow, ...] = ()
     changes: tuple[RecordChange, ...] = ()
     new_senders: tuple[NewSender, ...] = ()

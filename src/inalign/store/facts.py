@@ -18,8 +18,10 @@ from msgspec import Struct
 from inalign.insight.facts import DomainFacts
 from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
+from inalign.insight.window import Window, window_to
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
 from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below, whole
+from inalign.store.window import window_of
 
 SLICE_RECORDS = 20_000
 """Of one answer about mail: whoever asks meanwhile waits for as long as it takes to make Python of it, a tenth of a
@@ -82,6 +84,8 @@ class Told(NamedTuple):
     """Domain, address, slot, messages, of these in quarantine and refused, look."""
     names: list[Row]
     """Address, reverse name and when it was asked for, in the order of time."""
+    window: Window
+    """The window of the store, or as many days up to the end of the span that was asked for."""
     unplaced: list[Row]
     """Slot, whether it passes, messages, of these in quarantine and refused: of records without an address or a span,
     which nobody can judge."""
@@ -137,6 +141,7 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
         "GROUP BY domain, slot, passes",
         values,
     )
+    window = window_of(engine)
     return Told(
         domain,
         frozenset(family),
@@ -145,6 +150,7 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
         _sliced(engine, _SEEN, where, values, family),
         _sliced(engine, _MAIL, where, values, family),
         names,
+        window if window.until <= span.until else window_to(span.until),
         [row[1:] for row in _of(unplaced, family)],
     )
 

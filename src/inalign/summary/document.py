@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inalign.insight.result import WhyCode
+from inalign.insight.rows import BlockingRow
 from inalign.insight.summary import DomainSummary, Figures, Share, Summary
+from inalign.insight.window import Window
 from inalign.summary.figures import cards, figures_table, headline
 from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
 from inalign.summary.todo import to_do
@@ -163,15 +165,18 @@ def _blocking(found: DomainSummary, words: Words) -> Iterable[Block]:
         return
     say = words.insight
     chosen = sorted(found.blocking, key=lambda each: (-each.failing, each.source))
+    window = found.window
     yield Table(
-        words("section.blocking"),
+        words("section.blocking", since=words.day(window.since), until=words.day(window.until))
+        if window
+        else words("section.blocking_undated"),
         _columns(words, "sender", "class", "messages", "failing", "remedy"),
         tuple(
             (
                 words.sender(each.service or each.source),
                 say.say("class", each.source_class),
                 count(each.messages),
-                f"{count(each.failing)} ({share(each.failing, each.messages)})",
+                f"{count(each.failing)} ({share(each.failing, each.messages)})" + _other_days(each, window, words),
                 say.say("remedy", each.remedy, {"selectors": ", ".join(each.selectors)}),
             )
             for each in chosen[:MAX_SENDERS]
@@ -179,6 +184,13 @@ def _blocking(found: DomainSummary, words: Words) -> Iterable[Block]:
         numbers=(2, 3),
     )
     yield from _rest(len(chosen), words)
+
+
+def _other_days(row: BlockingRow, window: Window | None, words: Words) -> str:
+    """The days of the numbers of a sender, where they are not those of the table."""
+    if not row.since or not row.until or (window and (row.since, row.until) == (window.since, window.until)):
+        return ""
+    return " – " + words("text.days", since=words.day(row.since), until=words.day(row.until))
 
 
 def _new(found: DomainSummary, words: Words) -> Iterable[Block]:

@@ -125,7 +125,10 @@ class DomainPage:
         percent = request.query_params.get("show") == "percent"
         told = changes(filters.domain, [each for each in published.rows if isinstance(each, PublishedRow)])
         marks = [(day, t("chart.changed", day=day, record=text)) for day, text in told]
-        plots = {name: _plot(parts[name], SERIES[name], marks, percent=percent) for name in SERIES}
+        plots = {
+            name: _plot(parts[name], SERIES[name], marks, (filters.since, filters.until), percent=percent)
+            for name in SERIES
+        }
         base = address(filters)
         return {
             "plot": plots[of],
@@ -167,10 +170,17 @@ class DomainPage:
         return {"lands": lands, "land_rows": lands[:COUNTRIES], "countries": part}
 
 
-def _plot(part: Part, names: tuple[str, ...], marks: list[tuple[date, str]], *, percent: bool) -> Plot:
+def _plot(
+    part: Part,
+    names: tuple[str, ...],
+    marks: list[tuple[date, str]],
+    span: tuple[date | None, date | None],
+    *,
+    percent: bool,
+) -> Plot:
     told = [asdict(each) for each in part.rows]
     rows = [(each["day"], [each[name] for name in names]) for each in told]
-    return stacked(names, rows, percent=percent, marks=marks)
+    return stacked(names, rows, percent=percent, marks=marks, span=span)
 
 
 def _data(plot: Plot) -> dict[str, object]:

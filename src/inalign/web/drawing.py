@@ -60,9 +60,11 @@ def stacked(
     *,
     percent: bool = False,
     marks: Sequence[tuple[date, str]] = (),
+    span: tuple[date | None, date | None] = (None, None),
 ) -> Plot:
-    """A plot of rows in the order of their days; days between them without a row are empty."""
-    days = _with_gaps(rows)
+    """A plot of rows in the order of their days, from the first to the last day of a span, by default of the rows;
+    days without a row are empty. Without rows there are no columns."""
+    days = _with_gaps(rows, span)
     top = 100.0 if percent else _round_up(max((sum(counts) for _, counts in days), default=0))
     columns = []
     for day, counts in days:
@@ -84,13 +86,19 @@ def stacked(
     )
 
 
-def _with_gaps(rows: Sequence[tuple[date, Sequence[int]]]) -> list[tuple[date, Sequence[int]]]:
-    if not rows or (rows[-1][0] - rows[0][0]).days > MAX_DAYS:
+def _with_gaps(
+    rows: Sequence[tuple[date, Sequence[int]]], span: tuple[date | None, date | None]
+) -> list[tuple[date, Sequence[int]]]:
+    if not rows:
+        return []
+    first, last = span[0] or rows[0][0], span[1] or rows[-1][0]
+    if (last - first).days > MAX_DAYS:
+        first, last = rows[0][0], rows[-1][0]
+    if (last - first).days > MAX_DAYS:
         return list(rows)
     known, nothing = dict(rows), [0] * len(rows[0][1])
-    first, last = rows[0][0], rows[-1][0]
-    span = [first + timedelta(number) for number in range((last - first).days + 1)]
-    return [(day, known.get(day, nothing)) for day in span]
+    days = [first + timedelta(number) for number in range((last - first).days + 1)]
+    return [(day, known.get(day, nothing)) for day in days]
 
 
 def _round_up(value: int) -> int:

@@ -51,7 +51,7 @@ class IntakePage:
         ]
 
     def _intake(self, request: Request, visitor: Visitor, _form: Form) -> Response:
-        filters = replace(self._views.filters(request, visitor), after="")
+        filters = replace(self._views.filters(request, visitor, is_live=True), after="")
         parts = [
             self._views.part(request, table, filters) for table in (tables.HEALTH, tables.FORGED, tables.CONFLICTS)
         ]
@@ -69,7 +69,7 @@ class IntakePage:
             "parts": parts,
             "fields": ("domain", "since", "until", "reporter"),
         }
-        return self._views.show(request, visitor, "intake", filters, values)
+        return self._views.show(request, visitor, "intake", filters, values, is_live=True)
 
     def _refused(self, visitor: Visitor) -> list[Refused]:
         """What could not be read, the newest first; what it says of it quotes it, which readers may not see."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -54,6 +55,9 @@ class Obstacle(Struct, frozen=True):
     remedy: str
     page: str
     """Where its service explains the set-up; empty where that is not known."""
+    since: date | None
+    """The days of `messages`, where they are not those of the card."""
+    until: date | None
 
 
 class Reached(NamedTuple):
@@ -83,6 +87,9 @@ class Card(Struct, frozen=True):
     obstacles: tuple[Obstacle, ...]
     reached: tuple[Reached, ...]
     confidence: ConfidenceRow
+    since: date | None
+    """The days, in UTC, of the numbers of `obstacles` and `reached`; None in a plan of an older version."""
+    until: date | None
 
 
 def make_card(plan: PlanRow, policy: str, np: str, say: Catalogue, *, testing: bool) -> Card:
@@ -95,9 +102,11 @@ def make_card(plan: PlanRow, policy: str, np: str, say: Catalogue, *, testing: b
         _np(plan, np),
         own + plan.next.records,
         tuple(say.say("why", str(each["code"]), each) for each in plan.next.why),
-        tuple(_obstacle(each, say) for each in plan.blocking),
+        tuple(_obstacle(each, plan, say) for each in plan.blocking),
         tuple(_reached(plan.policies_last30, name) for name in POLICIES),
         plan.confidence,
+        plan.since,
+        plan.until,
     )
 
 
@@ -157,8 +166,9 @@ def sentence(row: OverviewRow, share: str, t: Words) -> tuple[str, str]:
     return first, action(row, t)
 
 
-def _obstacle(row: BlockingRow, say: Catalogue) -> Obstacle:
+def _obstacle(row: BlockingRow, plan: PlanRow, say: Catalogue) -> Obstacle:
     page = row.page or ""
+    is_of_window = (row.since, row.until) == (plan.since, plan.until)
     return Obstacle(
         row.source,
         Badge(row.source_class, say.say("class", row.source_class), row.service or ""),
@@ -168,6 +178,8 @@ def _obstacle(row: BlockingRow, say: Catalogue) -> Obstacle:
         row.addresses,
         say.say("remedy", row.remedy, {"selectors": ", ".join(row.selectors)}),
         page if page.startswith("https://") else "",
+        None if is_of_window else row.since,
+        None if is_of_window else row.until,
     )
 
 

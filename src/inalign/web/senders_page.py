@@ -118,6 +118,8 @@ class SenderPages:
                     "header_from": each.header_from,
                     "failing": each.failing,
                     "messages": each.messages,
+                    "since": each.since,
+                    "until": each.until,
                 }
                 for each in row.blocking
             ],

@@ -23,7 +23,7 @@ from inalign.web.endpoint import Endpoints, Work
 from inalign.web.rendering import Form
 from inalign.web.sender_tree import query_of
 from inalign.web.tables import Table
-from inalign.web.view_pages import ROWS, ViewPages, address, link
+from inalign.web.view_pages import LIVE, ROWS, ViewPages, address, link
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -71,7 +71,8 @@ class ToldPages:
 
     def _page(self, name: str, more: Callable[[Request, Filters], dict[str, object]]) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
-            filters = self._views.filters(request, visitor)
+            is_live = PARTS[name][LONG.get(name, 0)].view in LIVE
+            filters = self._views.filters(request, visitor, is_live=is_live)
             others, long = replace(filters, after=""), LONG.get(name, 0)
             parts = [
                 self._views.part(request, table, filters if at == long else others, rows=ROWS if at == long else FEW)
@@ -84,7 +85,7 @@ class ToldPages:
                 "fields": self._views.narrowing(PARTS[name][long]),
                 **more(request, others),
             }
-            return self._views.show(request, visitor, "told", filters, values)
+            return self._views.show(request, visitor, "told", filters, values, is_live=is_live)
 
         return work
 

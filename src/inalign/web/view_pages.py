@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from starlette.responses import JSONResponse, Response
 
 from inalign.errors import ParseError
+from inalign.insight.window import WINDOW_DAYS, Window, window_to
 from inalign.store.accounts import Role
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
 from inalign.store.queries.spreadsheet import as_csv
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route
 
-SPAN_DAYS = 30
-"""Shown where no days are chosen."""
-SPANS = (7, 30, 90, 365)
+SPANS = (7, WINDOW_DAYS, 90, 365)
+"""Numbers of days to choose from; each of them ends with the window."""
+LIVE = frozenset(
+    {
+        "conflicts", "evaluation-minutes", "evaluation-rules", "evaluation-slow", "evaluations", "failure-reports",
+        "failures", "forged", "health", "reports",
+    }
+)  # fmt: skip
+"""Questions about single events: by default they are asked up to the present, not to the last complete report day."""
 ROWS = 100
 """Of a table of a page; the rest is a click away."""
 TOP_ROWS = 20
@@ -115,9 +122,16 @@ class ViewPages:
         """What is asked for is not there."""
         return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
 
-    def filters(self, request: Request, visitor: Visitor, own: Collection[str] = ()) -> Filters:
-        """Those of the address; the last days where it names none, of the visitor's zone where it names no other. The
-        scope is the visitor's, whatever it says.
+    def window(self) -> Window:
+        """The last 30 complete report days."""
+        (found,) = self.ask("window", Filters()).rows
+        return Window(**asdict(found))
+
+    def filters(
+        self, request: Request, visitor: Visitor, own: Collection[str] = (), *, is_live: bool = False
+    ) -> Filters:
+        """The filters of the address. Where it names no days, the days are the window, up to the present if `is_live`;
+        where it names no zone, the zone is the visitor's. The scope is the visitor's, whatever the address says.
 
         `own` are parameters that are the page's, not the question's.
         """
@@ -125,7 +139,8 @@ class ViewPages:
         zone_of(filters.zone)
         filters = replace(filters, zone=self._renderer.zone(request))
         if filters.since is None and filters.until is None and not filters.key:
-            filters = replace(filters, since=self.today(request) - timedelta(SPAN_DAYS))
+            window = self.window()
+            filters = replace(filters, since=window.since, until=None if is_live else window.until)
         return seen_by(visitor, filters)
 
     def part(self, request: Request, table: Table, filters: Filters, *, rows: int = TOP_ROWS) -> Part:
@@ -150,19 +165,28 @@ class ViewPages:
         )
 
     def show(
-        self, request: Request, visitor: Visitor, name: str, filters: Filters, values: Mapping[str, object]
+        self,
+        request: Request,
+        visitor: Visitor,
+        name: str,
+        filters: Filters,
+        values: Mapping[str, object],
+        *,
+        is_live: bool = False,
     ) -> Response:
-        """A page with a form of filters on top."""
-        today = self.today(request)
+        """A page with a form of filters on top; the days of a page that is live have no end."""
+        last = self.window().until
+        until = None if is_live else last
+        spans = [(days, window_to(last, days).since) for days in SPANS]
         shown = {
             "filters": filters,
             "spans": [
                 (
                     days,
-                    address(replace(filters, since=today - timedelta(days), until=None, after="")),
-                    filters.since == today - timedelta(days) and filters.until is None,
+                    address(replace(filters, since=since, until=until, after="")),
+                    (filters.since, filters.until) == (since, until),
                 )
-                for days in SPANS
+                for days, since in spans
             ],
             "value": tables.worded(self.words(request)),
             "bars": tables.BARS,
@@ -176,14 +200,15 @@ class ViewPages:
 
     def _tables(self, name: str, parts: tuple[Table, ...]) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
-            filters = self.filters(request, visitor)
             first, *rest = parts
+            is_live = first.view in LIVE
+            filters = self.filters(request, visitor, is_live=is_live)
             filled = [self.part(request, first, filters, rows=ROWS)]
             others = replace(filters, after="")
             filled += [self.part(request, table, others) for table in rest]
             fields = self._views[first.view].filters
             values = {"key": f"menu.{name}", "parts": filled, "fields": fields}
-            return self.show(request, visitor, "tables", filters, values)
+            return self.show(request, visitor, "tables", filters, values, is_live=is_live)
 
         return work
 
@@ -209,9 +234,10 @@ class ViewPages:
 
     def _csv(self, view: View) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
-            filters = fit(view, replace(self.filters(request, visitor), limit=MAX_PAGE_ROWS, after=""))
+            filters = self.filters(request, visitor, is_live=view.name in LIVE)
+            filters = fit(view, replace(filters, limit=MAX_PAGE_ROWS, after=""))
             rows = list(self._all(view, filters))
-            fields = {"Content-Disposition": f'attachment; filename="{view.name}.csv"'}
+            fields = {"Content-Disposition": f'attachment; filename="{csv_name(view, filters)}"'}
             return Response(as_csv(rows, view.row), media_type="text/csv; charset=utf-8", headers=fields)
 
         return work
@@ -229,6 +255,11 @@ class ViewPages:
 def seen_by(visitor: Visitor, filters: Filters) -> Filters:
     """With what the visitor may see, whatever the question said: nothing else makes them his."""
     return replace(filters, scope=visitor.domains, personal=visitor.role.may(Role.EDITOR))
+
+
+def csv_name(view: View, filters: Filters) -> str:
+    """The name of a file with the answer of a question, with the first and the last day of its rows."""
+    return "_".join([view.name, *(day.isoformat() for day in (filters.since, filters.until) if day)]) + ".csv"
 
 
 def fit(view: View, filters: Filters) -> Filters:

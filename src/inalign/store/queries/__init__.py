@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inalign.store.queries import events, headlines, health, milter, published, quality, reports, sources, tls
+from inalign.insight.window import Window
+from inalign.store.queries import events, headlines, health, milter, published, quality, reports, sources, tls, window
 from inalign.store.queries.view import View
 
 _SPAN = ("domain", "since", "until", "reporter")
@@ -36,6 +37,7 @@ VIEWS = {
             _ALL,
             headlines.subdomains,
         ),
+        View("window", "The last 30 complete report days: what is called 30 days", Window, (), window.window),
         View("days", "Messages by day", headlines.DayRow, _ALL, headlines.days),
         View("overrides", "Why reporters did not do what the policy asks", health.OverrideRow, _ALL, health.overrides),
         View("published", "DMARC records as reporters saw them", published.PublishedRow, _SPAN, published.published),

@@ -4,8 +4,8 @@ judgement of each domain, whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -15,7 +15,6 @@ from inalign.insight.names import judged_domain
 from inalign.insight.overview import (
     FORWARDER,
     OWNERS,
-    TREND_DAYS,
     ClassDayRow,
     ClassSums,
     OverviewRow,
@@ -26,12 +25,14 @@ from inalign.insight.overview import (
     worst_first,
 )
 from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
+from inalign.insight.window import Window, window_to
 from inalign.store.engine import Engine, Parameter, whole
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED
 from inalign.store.queries.unjudged import unjudged
 from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
+from inalign.store.window import window_of
 from inalign.store.zone import Zone, zone_of
 
 _EPOCH = 719_163
@@ -152,12 +153,10 @@ def kept_overview(
     where += f" AND t.{OF_NOW}"
     zone = zone_of(filters.zone)
     sums = _sums(engine, where, parameters, zone)
-    ends = {
-        row.domain: filters.until or (sums[row.domain][1][1] if row.domain in sums else row.last_day) for row in plans
-    }
-    trends = _trends(engine, host, replace(filters, since=None), ends, zone)
+    window = window_to(filters.until) if filters.until else window_of(engine)
+    trends = _trends(engine, host, filters, [row.domain for row in plans], window)
     reporters = _reporters(engine, filters, [row.domain for row in plans])
-    rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans))
+    rows = unjudged(engine, filters, families, frozenset(row.domain for row in plans), window)
     for row in plans:
         counts, days = sums.get(row.domain, (ClassSums(), (row.first_day, row.last_day)))
         rows.append(
@@ -168,6 +167,7 @@ def kept_overview(
                 reporters=row.reporters if reporters is None else reporters.get(row.domain, 0),
                 days=days,
                 trend=trends[row.domain],
+                window=window,
                 last_report=row.last_day.toordinal(),
                 today=today.toordinal(),
                 judged_at=moment(row.judged_at),
@@ -196,25 +196,25 @@ def _sums(
 
 
 def _trends(
-    engine: Engine, host: str, filters: Filters, last: Mapping[str, date], zone: Zone
+    engine: Engine, host: str, filters: Filters, domains: Iterable[str], window: Window
 ) -> dict[str, tuple[tuple[int, int], ...]]:
-    """The owner's mail of each domain, of the days up to one."""
-    where, parameters = _of(engine, host, filters, clock="slot")
-    days = {domain: [[0, 0] for _ in range(TREND_DAYS)] for domain in last}
-    oldest = zone.start(min(last.values(), default=date.max) - timedelta(TREND_DAYS - 1))
+    """The owner's mail of each domain, by day of a window."""
+    of_window = replace(filters, since=window.since, until=window.until)
+    where, parameters = _of(engine, host, of_window, clock="slot")
+    days = {domain: [[0, 0] for _ in range(window.days)] for domain in domains}
+    of_day = zone_of(filters.zone).number("t.slot", window.since, window.until)
     sql = (
-        f"SELECT t.domain, {zone.number('t.slot')} AS number, sum({_ALL}), "
+        f"SELECT t.domain, {of_day} AS number, sum({_ALL}), "
         f"sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
-        f"WHERE {where} AND t.{OF_NOW} AND {_IS_OWN} AND t.slot >= :oldest GROUP BY t.domain, number"
+        f"WHERE {where} AND t.{OF_NOW} AND {_IS_OWN} GROUP BY t.domain, number"
     )
-    for domain, number, messages, passed in engine.query(sql, {**parameters, "oldest": oldest}):
+    for domain, number, messages, passed in engine.query(sql, parameters):
         name = str(domain)
         if name not in days:
             continue
-        place = _EPOCH + whole(number) - last[name].toordinal() + TREND_DAYS - 1
-        if 0 <= place < TREND_DAYS:
-            days[name][place][0] += whole(messages)
-            days[name][place][1] += whole(passed)
+        place = _EPOCH + whole(number) - window.first
+        days[name][place][0] += whole(messages)
+        days[name][place][1] += whole(passed)
     return {domain: tuple((messages, passed) for messages, passed in found) for domain, found in days.items()}
 
 

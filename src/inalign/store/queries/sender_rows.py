@@ -42,7 +42,8 @@ class SenderRow(Struct, frozen=True, rename={"source_class": "class"}):
     first_day: date
     last_day: date
     trend: tuple[int, ...]
-    """Messages of each of the last 30 days of the span, the oldest first."""
+    """Messages of each of the 30 days up to the last day that was asked for, by default of the last 30 complete report
+    days (`window`), the oldest first."""
 
 
 class ClassRow(Struct, frozen=True, rename={"source_class": "class"}):

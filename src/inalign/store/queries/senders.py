@@ -13,7 +13,8 @@ from msgspec.structs import asdict, replace
 
 from inalign.errors import ParseError
 from inalign.insight.names import network_of
-from inalign.store.engine import Engine, Parameter, count
+from inalign.insight.window import WINDOW_DAYS, window_to
+from inalign.store.engine import Engine, Parameter
 from inalign.store.facts import judged_domains
 from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
@@ -21,16 +22,15 @@ from inalign.store.queries.headlines import percent
 from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.window import window_of
 from inalign.store.zone import zone_of
 
-TREND_DAYS = 30
 TOP = 8
 """Senders of a class that are told with it."""
 MAX_KEYS = 500
 """Rows of a page whose trends are asked for alone; of more, those of all are."""
 _PLACES = " ".join(f"WHEN source_class = '{name}' THEN {at}" for at, name in enumerate(LISTED))
 _PLACE = f"CASE {_PLACES} END"
-_EARLIEST = date(2000, 1, 1)
 """No trend ends before: nothing is older, and calendars end somewhere."""
 _COUNTS = ("messages", "passed", "none", "quarantine", "reject", "dkim", "spf")
 _SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _COUNTS)
@@ -225,7 +225,7 @@ class _More(NamedTuple):
 
     def of(self, key: tuple[str, str]) -> tuple[tuple[int, ...], int]:
         days = self.days.get(key, {})
-        trend = tuple(days.get(self.last - timedelta(ago), 0) for ago in range(TREND_DAYS - 1, -1, -1))
+        trend = tuple(days.get(self.last - timedelta(ago), 0) for ago in range(WINDOW_DAYS - 1, -1, -1))
         return trend, self.reporters.get(key, 0)
 
 
@@ -239,9 +239,8 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
     parameters = {**meant.parameters, **of_only}
     zone = zone_of(filters.zone)
     table, _ = mail(engine, _of_records(filters))
-    newest = count(engine, f"SELECT coalesce(max(t.last_slot), 0) FROM {table} AS t", parameters)
-    last = max(filters.until or zone.day(newest), _EARLIEST)
-    first = last - timedelta(TREND_DAYS - 1)
+    window = window_to(filters.until) if filters.until else window_of(engine)
+    first, last = window.since, window.until
     number = zone.number("t.slot", first, last)
     keys = ", ".join(f"e.{key} AS {key}" for key in by.keys)
     group = ", ".join(f"e.{key}" for key in by.keys)
@@ -250,10 +249,10 @@ def _more(engine: Engine, filters: Filters, meant: Condition, by: _Trend, chosen
         "ON e.domain = t.domain AND e.source_key = t.source_key"
     )
     days: defaultdict[tuple[str, str], dict[date, int]] = defaultdict(dict)
-    parameters["trend"] = zone.start(first)
+    parameters |= {"trend_from": zone.start(first), "trend_to": zone.end(last)}
     asked = (
         f"SELECT {keys}, min(t.slot) AS slot, sum(t.count) AS messages FROM records {joined} "
-        f"WHERE {where} AND t.slot >= :trend GROUP BY {group}, {number}"
+        f"WHERE {where} AND t.slot >= :trend_from AND t.slot < :trend_to GROUP BY {group}, {number}"
     )
     for one, other, slot, messages in engine.query(asked, parameters):
         days[str(one), str(other)][zone.day(int(str(slot)))] = int(str(messages))

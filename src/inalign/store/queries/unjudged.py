@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from datetime import date
 
 from inalign.insight.names import judged_domain
-from inalign.insight.overview import TREND_DAYS, OverviewRow
+from inalign.insight.overview import OverviewRow
 from inalign.insight.result import DomainState, Step, WhyCode
 from inalign.insight.rows import NextRow
+from inalign.insight.window import Window
 from inalign.store.engine import Engine, whole
 from inalign.store.queries.filters import Filters, condition, is_visible
 from inalign.store.queries.headlines import COUNTED
@@ -19,7 +20,7 @@ from inalign.store.zone import zone_of
 
 
 def unjudged(
-    engine: Engine, filters: Filters, families: Mapping[str, object], known: frozenset[str]
+    engine: Engine, filters: Filters, families: Mapping[str, object], known: frozenset[str], window: Window
 ) -> list[OverviewRow]:
     """Those of the judged domains `families` that are meant and are not among the known ones."""
     missing = frozenset(name for name in families if name not in known and is_visible(filters, name))
@@ -41,12 +42,12 @@ def unjudged(
             ]  # fmt: skip
     zone = zone_of(filters.zone)
     return [
-        _row(domain, messages, (zone.day(first), zone.day(last)), reporters)
+        _row(domain, messages, (zone.day(first), zone.day(last)), reporters, window)
         for domain, (messages, first, last, reporters) in found.items()
     ]
 
 
-def _row(domain: str, messages: int, days: tuple[date, date], reporters: int) -> OverviewRow:
+def _row(domain: str, messages: int, days: tuple[date, date], reporters: int, window: Window) -> OverviewRow:
     return OverviewRow(
         domain=domain,
         state=str(DomainState.COLLECTING),
@@ -63,7 +64,9 @@ def _row(domain: str, messages: int, days: tuple[date, date], reporters: int) ->
         reporters=reporters,
         first_day=days[0],
         last_day=days[1],
-        trend=((0, 0),) * TREND_DAYS,
+        trend=((0, 0),) * window.days,
+        trend_since=window.since,
+        trend_until=window.until,
         ready=False,
         parked=False,
         next=NextRow(str(Step.COLLECT), None, (), ({"code": str(WhyCode.NOT_JUDGED)},)),
