@@ -2,8 +2,8 @@
 
 A day D is complete when two things are true:
 
-* It has been over for 24 hours in UTC. Reporters send the report of a day in the hours after its end; RFC 9990 section
-  2.1.1 recommends spans of a day. By then the day is over in every time zone, too.
+* It has been over for 24 hours in UTC. A report typically covers a single UTC day (RFC 9990 section 3.1.1.4), and
+  reporters send it in the hours after the end of the day. By then the day is over in every time zone, too.
 * A report of D or of a later complete day has arrived. Where no reports come, the window does not move over days of
   which nothing is known.
 
