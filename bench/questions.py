@@ -18,12 +18,12 @@ from pathlib import Path
 
 import msgspec
 
-from inalign.store.columns import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
 from inalign.store.months import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
+from inalign.store.schema.tables import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind
 
 DAYS = 730
 WRITTEN_DAYS = 73

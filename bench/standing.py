@@ -17,11 +17,11 @@ from inalign.flow.judge import Judge, Judging
 from inalign.flow.judged_views import all_views
 from inalign.flow.standing import at_present, judge_anew, judge_told
 from inalign.insight.directory import own_directory
-from inalign.store.columns import JUDGED
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
 from inalign.store.queries.filters import Filters
+from inalign.store.schema.tables import JUDGED
 
 
 def judge_all(judging: Judging) -> None:

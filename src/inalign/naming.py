@@ -18,8 +18,8 @@ import msgspec
 
 from inalign.flow.iprev import IprevStatus, check_iprev, find_names
 from inalign.resolver import Outcome, Resolver
-from inalign.store.columns import NAMES
 from inalign.store.engine import Engine
+from inalign.store.schema.tables import NAMES
 
 MAX_NAME = 253  # RFC 1035 section 3.1: 255 octets on the wire
 

@@ -29,7 +29,6 @@ from inalign.judging_apart import JudgingApart, JudgingError
 from inalign.reports.report import AggregateReport
 from inalign.store import facts
 from inalign.store.changes import Changed, note
-from inalign.store.columns import JUDGED, JUDGED_DOMAINS, Table
 from inalign.store.control import Control
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import AnswerTooLarge, Engine, StoreError, count
@@ -39,6 +38,7 @@ from inalign.store.maintenance import Retention, forget, purge
 from inalign.store.overrides import OverrideRow, remove_override, write_override
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import days as ask_days
+from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, Table
 from inalign.store.surroundings import write_answers, write_hosts, write_looked_up, write_reputation
 from inalign.store.window import window_of
 from tests.insight.stories import scenarios

@@ -18,10 +18,10 @@ import pytest
 from inalign.errors import SettingsError
 from inalign.store import clickhouse_engine
 from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.columns import COUNTERS
 from inalign.store.engine import StoreError, count
 from inalign.store.intake import Outcome
 from inalign.store.migrations import VERSION
+from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, record, store
 
 SUM = " + ".join(f"sum({name})" for name in COUNTERS)

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from inalign.store import duckdb_engine
-from inalign.store.columns import COUNTERS
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import StoreBusy, StoreError, count
 from inalign.store.intake import Outcome
 from inalign.store.maintenance import Retention, forget
+from inalign.store.schema.tables import COUNTERS
 from inalign.store.store_lock import StoreLock
 from tests.store.material import NOW, aggregate, record, store
 

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from inalign.reports.report import FailureReport, Reason
 from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.columns import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, Parameter, RowsRefused, StoreError, count
 from inalign.store.intake import Outcome
 from inalign.store.migrations import VERSION
 from inalign.store.rows import DAYS_AHEAD, middle
+from inalign.store.schema.tables import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from tests.store.material import NOW, aggregate, arrival, failure, record, store, tls
 
 HOSTILE = [

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from inalign.store import evaluations
-from inalign.store.columns import EVALUATIONS
 from inalign.store.engine import Engine
 from inalign.store.evaluation import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, decode, encode
 from inalign.store.evaluations import EvaluationRow, load_evaluations, read_evaluations, take_evaluations
 from inalign.store.maintenance import purge
+from inalign.store.schema.tables import EVALUATIONS
 from inalign.store.segments import Segment, SegmentLimits, SegmentWriter, take_closed
 from tests.store.material import PLACES
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.columns import COUNTERS, OF_A_REPORT
 from inalign.store.engine import Engine, StoreError, count
 from inalign.store.intake import Outcome, exchange
 from inalign.store.maintenance import Retention, forget
+from inalign.store.schema.tables import COUNTERS, OF_A_REPORT
 from tests.store.material import NOW, aggregate, arrival, record, store
 
 FIRST = aggregate(*[record(f"192.0.2.{number}", 1) for number in range(5)])

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from inalign.reports.report import Report
-from inalign.store.columns import COUNTERS, TABLES, Kind
 from inalign.store.engine import Engine, count
 from inalign.store.evaluation import Evaluation
 from inalign.store.evaluations import load_evaluations
 from inalign.store.intake import Arrival, Outcome
 from inalign.store.maintenance import Retention, forget, purge, stats
+from inalign.store.schema.tables import COUNTERS, TABLES, Kind
 from tests.store.material import NOW, PLACES, aggregate, arrival, digest_of, failure, record, store, tls
 
 FOREVER = Retention(raw=0, records=0, rollups=0, failures=0, tls=0, evaluations=0)

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from inalign.reports.report import Report
 from inalign.store import clickhouse_engine, duckdb_engine
 from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.columns import ROLLUPS, TABLES
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, count
 from inalign.store.evaluation import Evaluation
 from inalign.store.evaluations import load_evaluations
 from inalign.store.maintenance import Retention, forget
 from inalign.store.migrations import VERSION
+from inalign.store.schema.tables import ROLLUPS, TABLES
 from tests.store.material import NOW, PLACES, aggregate, failure, record, store, tls
 
 SLOTTED = [table for table in TABLES if "slot" in table.columns]

@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.reports.report import AggregateReport, Report
-from inalign.store.columns import SOURCE_MONTHS
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, count
 from inalign.store.intake import Outcome, exchange
@@ -20,6 +19,7 @@ from inalign.store.maintenance import Retention, forget, purge
 from inalign.store.months import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
+from inalign.store.schema.tables import SOURCE_MONTHS
 from tests.store.material import NOW, aggregate, arrival, record, store
 
 ADDRESSES = ("192.0.2.1", "198.51.100.7", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", None)

@@ -22,12 +22,12 @@ from inalign.insight.result import Plan
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.window import Window
 from inalign.store.changes import Changes
-from inalign.store.columns import source_key
 from inalign.store.control import ControlError
 from inalign.store.engine import AnswerTooLarge, StoreError, whole
 from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
 from inalign.store.judged import Kept, Rows, keep, kept, names_seen, names_word, remove
 from inalign.store.rows import encode
+from inalign.store.schema.tables import source_key
 from inalign.store.surroundings import move_hosts
 from inalign.store.window import window_of
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.columns import OF_A_REPORT, REPORTS, TABLES
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreError, count
 from inalign.store.migrations import VERSION
+from inalign.store.schema.tables import OF_A_REPORT, REPORTS, TABLES
 from inalign.store.segments import FOLDER_MODE, sync_folder
 
 MANIFEST = "manifest.json"

@@ -20,7 +20,6 @@ from urllib.parse import unquote, urlencode, urlsplit
 import msgspec
 
 from inalign.errors import SettingsError
-from inalign.store.columns import JUDGED, REPORTS, TABLES, Table
 from inalign.store.engine import (
     MAX_ROWS,
     PARAMETER,
@@ -34,6 +33,7 @@ from inalign.store.engine import (
     used,
 )
 from inalign.store.migrations import CLICKHOUSE, VERSION
+from inalign.store.schema.tables import JUDGED, REPORTS, TABLES, Table
 
 TIMEOUT = 120.0
 """Seconds without an octet from the server; an insert of a large batch takes some."""

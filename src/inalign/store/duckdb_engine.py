@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from inalign.store.columns import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
 from inalign.store.engine import (
     MAX_ROWS,
     PARAMETER,
@@ -25,6 +24,7 @@ from inalign.store.engine import (
     used,
 )
 from inalign.store.migrations import DUCKDB, VERSION
+from inalign.store.schema.tables import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
 from inalign.store.segments import sync_folder
 from inalign.store.store_lock import StoreLock
 

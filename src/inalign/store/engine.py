@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from inalign.errors import Error
-from inalign.store.columns import Table
+from inalign.store.schema.tables import Table
 
 Parameter = str | int | float | bool | date
 Row = tuple[Parameter, ...]

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.columns import EVALUATIONS, slot_of
 from inalign.store.engine import Engine
 from inalign.store.evaluation import Evaluation, decode
 from inalign.store.places import Places
+from inalign.store.schema.tables import EVALUATIONS, slot_of
 from inalign.store.segments import Segment, take_closed
 
 SUFFIX = ".rows"

@@ -19,10 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from inalign.store.columns import CONFLICTS, OF_A_REPORT, RAW
 from inalign.store.engine import Engine, Parameter, StoreError, count, in_list
 from inalign.store.months import outdate, outdate_all
 from inalign.store.rows import ReportRows, encode
+from inalign.store.schema.tables import CONFLICTS, OF_A_REPORT, RAW
 
 KEYS_A_QUERY = 1_000
 

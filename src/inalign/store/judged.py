@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from inalign.store.columns import JUDGED, JUDGED_DOMAINS, JUDGED_SLOTS, JUDGED_SOURCES
 from inalign.store.engine import Engine, Parameter, typed, whole
 from inalign.store.rows import encode
+from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, JUDGED_SLOTS, JUDGED_SOURCES
 
 LEFT_OVER_SECONDS = 3_600
 """How old rows are that belong to no judgement before they are deleted, where they are not at once: somebody may still

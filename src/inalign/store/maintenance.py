@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.columns import (
+from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
+from inalign.store.months import outdate_all
+from inalign.store.schema.tables import (
     CONFLICTS,
     COUNTERS,
     EVALUATIONS,
@@ -28,8 +30,6 @@ from inalign.store.columns import (
     TLS_POLICIES,
     Table,
 )
-from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
-from inalign.store.months import outdate_all
 
 KEYS_A_CHANGE = 1_000
 

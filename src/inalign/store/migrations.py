@@ -6,7 +6,7 @@ interrupted, and done by several at once: each statement can be done again.
 
 from __future__ import annotations
 
-from inalign.store.columns import (
+from inalign.store.schema.tables import (
     CONFLICTS,
     EVALUATIONS,
     FAILURES,

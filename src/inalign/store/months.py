@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
-from inalign.store.columns import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
 from inalign.store.engine import Change, Engine
+from inalign.store.schema.tables import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
 
 _GROUP = ("domain", "reporter", "source_key", "source_ip", "network", "country", "asn", "as_name")
 OF_A_RECORD = {

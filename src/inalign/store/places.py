@@ -11,7 +11,7 @@ import iptocc
 import maxminddb
 
 from inalign.errors import SettingsError
-from inalign.store.columns import source_key
+from inalign.store.schema.tables import source_key
 
 CACHED = 100_000
 """Addresses; a large report repeats few, and a flood of one message each must not fill memory."""

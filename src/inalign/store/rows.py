@@ -33,8 +33,8 @@ from inalign.reports.report import (
     SpfAuth,
     TlsReport,
 )
-from inalign.store.columns import COUNTERS, slot_of
 from inalign.store.places import CACHED, Place, Places
+from inalign.store.schema.tables import COUNTERS, slot_of
 
 MEMORY_OCTETS = 1 << 18
 """Of a report's lines; more go to a temporary file."""

@@ -22,9 +22,9 @@ from inalign.insight.names import organization
 from inalign.insight.site import Reputation, Surroundings
 from inalign.insight.wanted import wanted_lookups
 from inalign.store.changes import Changed, note
-from inalign.store.columns import NAMES
 from inalign.store.control import Control
 from inalign.store.engine import Engine
+from inalign.store.schema.tables import NAMES
 
 Answers = Mapping[str, Mapping[str, object]]
 LOOKED_UP = "dns"

@@ -14,8 +14,8 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from inalign.errors import ParseError
-from inalign.store.columns import source_key
 from inalign.store.engine import Engine, Parameter, domain_parameters, same_or_below
+from inalign.store.schema.tables import source_key
 from inalign.store.zone import zone_of
 
 MAX_PAGE_ROWS = 10_000

@@ -9,10 +9,10 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inalign.store.columns import COUNTERS
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.schema.tables import COUNTERS
 from inalign.store.zone import zone_of
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
