@@ -20,7 +20,7 @@ from inalign.store import clickhouse_engine
 from inalign.store.clickhouse_engine import ClickHouseEngine
 from inalign.store.engine import StoreError, count
 from inalign.store.intake import Outcome
-from inalign.store.migrations import VERSION
+from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, record, store
 
@@ -165,7 +165,7 @@ def tls_context(tmp_path: Path) -> ssl.SSLContext:
 def test_several_migrate_at_once(clickhouse_url: str) -> None:
     url = f"{clickhouse_url}/t{uuid.uuid4().hex}"
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: ClickHouseEngine(url).migrate(), range(4))) == {VERSION}
+        assert set(pool.map(lambda _: ClickHouseEngine(url).migrate(), range(4))) == {FORM}
 
 
 def test_several_store_the_same_report_once(clickhouse_url: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_newer_form_other_files_and_missing_folders_are_told(tmp_path: Path) -> 
     control = Control(path)
     control._connection.execute("PRAGMA user_version = 99")
     control.close()
-    with pytest.raises(ControlError, match="newer Inalign"):
+    with pytest.raises(ControlError, match="newer version of Inalign"):
         Control(path)
     (tmp_path / "other").write_bytes(b"no database at all" * 100)
     for place in (tmp_path / "other", tmp_path / "nowhere" / "x", tmp_path):

@@ -16,8 +16,8 @@ from inalign.store.clickhouse_engine import ClickHouseEngine
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, Parameter, RowsRefused, StoreError, count
 from inalign.store.intake import Outcome
-from inalign.store.migrations import VERSION
 from inalign.store.rows import DAYS_AHEAD, middle
+from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from tests.store.material import NOW, aggregate, arrival, failure, record, store, tls
 
@@ -158,9 +158,9 @@ def test_change_that_fails_at_its_end_is_undone(engine: Engine, tmp_path: Path) 
 
 
 def test_newer_form_is_refused(engine: Engine) -> None:
-    assert engine.migrate() == VERSION  # again does no harm
-    _execute(engine, f"INSERT INTO form VALUES ({VERSION + 1})")  # noqa: S608
-    with pytest.raises(StoreError, match="newer Inalign"):
+    assert engine.migrate() == FORM  # again does no harm
+    _execute(engine, f"INSERT INTO form VALUES ({FORM + 1})")  # noqa: S608
+    with pytest.raises(StoreError, match="newer version of Inalign"):
         engine.migrate()
 
 
@@ -171,7 +171,7 @@ def test_migration_that_was_interrupted_is_finished(engine: Engine, tmp_path: Pa
         for table in (*TABLES[:3], *JUDGED, SOURCE_MONTHS, SUMMED_MONTHS):
             _execute(engine, f"DROP TABLE {table.name}")
     _execute(engine, "DROP TABLE form")
-    assert engine.migrate() == VERSION
+    assert engine.migrate() == FORM
     assert store(engine, tmp_path, aggregate()) == [Outcome.STORED]
 
 

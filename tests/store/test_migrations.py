@@ -12,14 +12,13 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.reports.report import Report
-from inalign.store import clickhouse_engine, duckdb_engine
 from inalign.store.clickhouse_engine import ClickHouseEngine
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import Engine, count
 from inalign.store.evaluation import Evaluation
 from inalign.store.evaluations import load_evaluations
 from inalign.store.maintenance import Retention, forget
-from inalign.store.migrations import VERSION
+from inalign.store.schema import migrations
 from inalign.store.schema.tables import ROLLUPS, TABLES
 from tests.store.material import NOW, PLACES, aggregate, failure, record, store, tls
 
@@ -32,8 +31,7 @@ def old(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Itera
     """A store of the first form, beside a new one."""
     made: Engine
     with pytest.MonkeyPatch.context() as patch:
-        for module in (duckdb_engine, clickhouse_engine):
-            patch.setattr(module, "VERSION", 1)
+        patch.setattr(migrations, "FORM", 1)
         if isinstance(engine, DuckDbEngine):
             made = DuckDbEngine(tmp_path / "old.duckdb")
         else:
@@ -76,7 +74,7 @@ def test_slots_are_those_that_the_same_reports_would_get_now(engine: Engine, old
     seen = Evaluation(id="1", host="mx", seen_at=NOW + timedelta(seconds=1), header_from="example.com")
     load_evaluations(engine, [seen], places=PLACES, folder=tmp_path)
     _copy(old, engine, tmp_path)
-    assert old.migrate() == old.migrate() == VERSION
+    assert old.migrate() == old.migrate() == migrations.FORM
     for table in SLOTTED:
         key = ", ".join(name for name in table.key if name != "slot")
         sql = f"SELECT {key}, day, slot FROM {table.name} ORDER BY {key}, slot"  # noqa: S608 - names of ours

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from inalign.store.control import Control
 from inalign.store.engine import Engine, StoreError, count
-from inalign.store.migrations import VERSION
+from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import OF_A_REPORT, REPORTS, TABLES
 from inalign.store.segments import FOLDER_MODE, sync_folder
 
@@ -63,7 +63,7 @@ def back_up(engine: Engine, local: Path, target: Path, now: datetime) -> Manifes
             _copy(local / name, target / name)
         (target / TABLE_FOLDER).mkdir(FOLDER_MODE)
         engine.backup(target / TABLE_FOLDER)
-        made = Manifest(VERSION, now, dict(_files(target)))
+        made = Manifest(FORM, now, dict(_files(target)))
         for name in made.files:
             _sync(target / name)
         for folder in {(target / name).parent for name in made.files}:
@@ -109,8 +109,11 @@ def _read(source: Path) -> Manifest:
         raise StoreError(f"{source}: no backup, or one that did not come to its end: {MANIFEST} is missing") from None
     except (OSError, msgspec.DecodeError) as problem:
         raise StoreError(f"{source / MANIFEST}: {problem}") from None
-    if made.form != VERSION:
-        raise StoreError(f"{source}: of form {made.form}, this version restores {VERSION}")
+    if made.form != FORM:
+        raise StoreError(
+            f"{source}: found a backup of form {made.form}, expected form {FORM}: restore it with the version of "
+            "Inalign that made it, then open the restored store with this version"
+        )
     there = dict(_files(source))
     for name, octets in made.files.items():
         if there.get(name) != octets:

@@ -32,7 +32,7 @@ from inalign.store.engine import (
     count,
     used,
 )
-from inalign.store.migrations import CLICKHOUSE, VERSION
+from inalign.store.schema.migrations import migrate
 from inalign.store.schema.tables import JUDGED, REPORTS, TABLES, Table
 
 TIMEOUT = 120.0
@@ -140,14 +140,13 @@ class ClickHouseEngine:
         if found.strip() != b"1":
             self._ask(f"CREATE DATABASE IF NOT EXISTS {self._database}", {}, database="default")
         self._ask("CREATE TABLE IF NOT EXISTS form (version Int64) ENGINE = ReplacingMergeTree ORDER BY version", {})
-        now = count(self, "SELECT max(version) FROM form")
-        if now > VERSION:
-            raise StoreError(f"{self}: written by a newer Inalign (form {now}, this one knows {VERSION})")
-        for version in range(now + 1, VERSION + 1):
-            for statement in CLICKHOUSE[version]:
-                self._ask(statement, {}, is_long=True)
-            self._ask(f"INSERT INTO form VALUES ({version:d})", {})
-        return VERSION
+        return migrate(self, "clickhouse", count(self, "SELECT max(version) FROM form"), self._run_step)
+
+    def _run_step(self, step: int, statements: Sequence[str]) -> None:
+        """Run a step, then write its number: an interrupted step runs again."""
+        for statement in statements:
+            self._ask(statement, {}, is_long=True)
+        self._ask(f"INSERT INTO form VALUES ({step:d})", {})
 
     def backup(self, folder: Path) -> None:
         """Parquet files, one a table. Reports come first: the rows of each are older than itself, so all are there."""

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from inalign.errors import Error
+from inalign.store.schema.migrations import newer_form
 from inalign.store.source_record import SourceRecord
 
 VERSION = 9
@@ -93,7 +94,7 @@ class Control:
         with self.change() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
-                raise ControlError(f"{path}: written by a newer Inalign (form {version}, this one knows {VERSION})")
+                raise ControlError(newer_form(path, version, VERSION))
             for step in range(version + 1, VERSION + 1):
                 for statement in _STEPS[step]:
                     connection.execute(statement)

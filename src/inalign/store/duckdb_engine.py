@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,7 +24,7 @@ from inalign.store.engine import (
     StoreError,
     used,
 )
-from inalign.store.migrations import DUCKDB, VERSION
+from inalign.store.schema.migrations import migrate
 from inalign.store.schema.tables import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
 from inalign.store.segments import sync_folder
 from inalign.store.store_lock import StoreLock
@@ -126,16 +127,8 @@ class DuckDbEngine:
         """Bring the tables to the form of this version."""
         with self._write, self._cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS form (version BIGINT)")
-            (now,) = cursor.execute("SELECT coalesce(max(version), 0) FROM form").fetchall()[0]
-            if now > VERSION:
-                raise StoreError(f"{self._path}: written by a newer Inalign (form {now}, this one knows {VERSION})")
-            for version in range(now + 1, VERSION + 1):
-                cursor.execute("BEGIN TRANSACTION")
-                for statement in DUCKDB[version]:
-                    cursor.execute(statement)
-                cursor.execute("INSERT INTO form VALUES (?)", [version])
-                cursor.execute("COMMIT")
-        return VERSION
+            ((now,),) = cursor.execute("SELECT coalesce(max(version), 0) FROM form").fetchall()
+            return migrate(self._path, "duckdb", now, partial(_run_step, cursor))
 
     def backup(self, folder: Path) -> None:
         """Parquet files, one a table, all of one state."""
@@ -257,6 +250,20 @@ class _Transaction:
             _translate(f"DELETE FROM {table.name} WHERE {condition}"),
             used(condition, parameters),
         )
+
+
+def _run_step(cursor: duckdb.DuckDBPyConnection, step: int, statements: Sequence[str]) -> None:
+    """Run a step and write its number, in one transaction."""
+    cursor.execute("BEGIN TRANSACTION")
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("INSERT INTO form VALUES (?)", [step])
+    except BaseException:
+        with suppress(duckdb.Error):  # the first error is the one to report
+            cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
 
 
 class _Gate:

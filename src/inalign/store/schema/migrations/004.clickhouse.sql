@@ -1,0 +1,1 @@
+-- Form 4: no change. Sums of months need a change that comes into force as a whole; ClickHouse has none.
