@@ -69,6 +69,7 @@ _STEPS = {
         "CREATE INDEX listings_address ON listings (address)",
     ),
 }
+"""The statements that lead from each form to the next one. The text of a released step never changes."""
 
 
 class ControlError(Error):

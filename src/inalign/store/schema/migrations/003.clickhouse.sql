@@ -13,8 +13,7 @@ CREATE TABLE IF NOT EXISTS judged_domains (
     `reporters` Int64,
     `first_day` Date32,
     `last_day` Date32,
-    `plan` String,
-    `findings` String
+    `plan` String
 ) ENGINE = ReplacingMergeTree
 ORDER BY (`host`, `domain`);
 

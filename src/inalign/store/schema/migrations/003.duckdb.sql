@@ -13,8 +13,7 @@ CREATE TABLE judged_domains (
     "reporters" BIGINT NOT NULL,
     "first_day" DATE NOT NULL,
     "last_day" DATE NOT NULL,
-    "plan" VARCHAR NOT NULL,
-    "findings" VARCHAR NOT NULL
+    "plan" VARCHAR NOT NULL
 );
 
 CREATE TABLE judged_sources (
