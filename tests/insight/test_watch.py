@@ -73,7 +73,7 @@ def check(case: Mapping[str, Any], found: tuple[Finding, ...], known: msgspec.St
             assert (list(after[name]) if isinstance(value, list) else after[name]) == value
 
 
-@pytest.mark.parametrize("case", [*cases("senders", "records", "names")])
+@pytest.mark.parametrize("case", [*cases("senders", "records", "reported", "names")])
 def test_domain(case: Mapping[str, Any]) -> None:
     before = msgspec.convert(case["before"], Known) if "before" in case else None
     watched = watch_domain(before, now_of(case["now"]), case["today"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from inalign.insight.record_history import RecordChange
+
 
 class Signature(Struct, frozen=True, gc=False):
     """A DKIM signature as reporters saw it."""
@@ -98,6 +100,8 @@ class DomainFacts(Struct, frozen=True):
     """By first day; of the domain itself, not of records below it."""
     messages_rfc9990: int = 0
     """How many messages were reported in the form of RFC 9990."""
+    record_history: tuple[RecordChange, ...] = ()
+    """When the record of the domain itself changed, in days of UTC."""
 
     @property
     def messages(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from inalign.insight.facts import (
@@ -20,6 +20,7 @@ from inalign.insight.facts import (
     SpfIdentity,
 )
 from inalign.insight.names import judged_domain, reporter_of
+from inalign.insight.record_history import Sighting, record_history, seen_record
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
 
 SLOT_SECONDS = 900
@@ -74,6 +75,7 @@ class Sums:
         self._reporters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._days: dict[str, set[int]] = defaultdict(set)
         self._published: dict[str, dict[Seen, list[int]]] = defaultdict(dict)
+        self._sightings: dict[str, set[Sighting]] = defaultdict(set)
         self._rfc9990: dict[str, int] = defaultdict(int)
 
     def one(self, look: Look) -> Look:
@@ -84,6 +86,10 @@ class Sums:
         """A record was seen from one day to another."""
         span = self._published[domain].setdefault(seen, [first, last])
         span[0], span[1] = min(span[0], first), max(span[1], last)
+
+    def add_sighting(self, domain: str, sighting: Sighting) -> None:
+        """A reporter saw a record on a day."""
+        self._sightings[domain].add(sighting)
 
     def add_day(self, domain: str, day: int) -> None:
         """A day has a report."""
@@ -140,6 +146,7 @@ class Sums:
             days=tuple(sorted(set().union(*(self._days[member] for member in family)))),
             published=tuple(sorted(spans, key=lambda span: (span.first_day, span.last_day, repr(span)))),
             messages_rfc9990=sum(self._rfc9990[member] for member in family),
+            record_history=record_history(self._sightings[domain]),
         )
 
 
@@ -207,6 +214,18 @@ class Gathering:
         self._sums.add_policy(
             domain, seen_policy(policy.p, policy.testing, policy.pct, policy.adkim, policy.aspf), day, day
         )
+        if policy.p:
+            record = seen_record(
+                p=policy.p,
+                sp=policy.sp,
+                np=policy.np,
+                adkim=policy.adkim,
+                aspf=policy.aspf,
+                testing=policy.testing,
+                pct=policy.pct,
+                is_rfc9990=report.rfc9990,
+            )
+            self._sums.add_sighting(domain, Sighting(date.fromordinal(day), reporter, record))
         self._sums.add_day(domain, day)
         total = self._add_records(domain, reporter, slot, report.records if records is None else records)
         self._sums.add_reporter(domain, reporter, total, total if report.rfc9990 else 0)

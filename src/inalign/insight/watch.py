@@ -10,6 +10,7 @@ What was there when a domain was first judged, or came with old reports, is know
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -58,6 +59,8 @@ class Known(Struct, frozen=True, kw_only=True):
     """Messages of spoofers on a usual day."""
     records: dict[str, str] = {}
     changes: dict[str, Change] = {}
+    reported_until: int = 0
+    """The last day with reports when changes of the DMARC record were first looked for: those up to it are known."""
     standing: tuple[str, ...] = ()
     """Keys of conditions that were there at first: known, and told by nobody until they come back."""
     open: tuple[str, ...] = ()
@@ -83,9 +86,10 @@ def watch_domain(before: Known | None, now: DomainNow, today: int) -> Watched:
         names=_learned(base.names, _firsts(now.names), now, today, can_learn=can_learn),
         records=base.records | now.records,
         changes=_changes(base, now, today),
+        reported_until=base.reported_until or now.last_day,
     )
     conditions = [*_rates(base, now), *_wave(base, now), *_quiet(now), *_other_policy(known, now, today)]
-    events = [*_new_sources(known, now, today), *_new(known, now, today), *_changed(known, today)]
+    events = [*_new_sources(known, now, today), *_new(known, now, today), *_changed(known, now, today)]
     findings, standing, still_open = sift(conditions, events, base.standing, base.open, is_fresh=is_fresh)
     # While a rate is fallen, or a wave comes, the usual is what it was before.
     held = {each.subject for each in findings if each.code is WatchCode.RATE_FALLS and each.subject in base.rates}
@@ -206,11 +210,29 @@ def _changes(before: Known, now: DomainNow, today: int) -> dict[str, Change]:
     return found
 
 
-def _changed(known: Known, today: int) -> Iterator[Finding]:
-    for name, change in known.changes.items():
-        if today - change.day <= EVENT_DAYS:
-            values: dict[str, Value] = {"name": name, "old": change.old or "-", "new": known.records[name] or "-"}
-            yield Finding(WatchCode.RECORD_CHANGED, name, firm=True, values=values)
+def _changed(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
+    """Records that changed. Changes of the DMARC record have the day of the reports, as pages and summaries have it.
+
+    What DNS answers and what reporters see of one change is one finding; the texts are those of DNS, which are whole.
+    """
+    found = {
+        name: (change.day, change.old or "-", known.records[name] or "-")
+        for name, change in known.changes.items()
+        if today - change.day <= EVENT_DAYS
+    }
+    own = f"_dmarc.{now.domain} TXT"
+    for change in now.changes:
+        day = change.day.toordinal()
+        if day <= known.reported_until or today - day > EVENT_DAYS:
+            continue
+        looked_up = found.get(own)
+        if looked_up is None or day > looked_up[0] + SETTLE_DAYS:
+            found[own] = (day, change.before, change.after)
+        elif abs(day - looked_up[0]) <= SETTLE_DAYS:
+            found[own] = (day, *looked_up[1:])
+    for name, (day, old, new) in found.items():
+        values: dict[str, Value] = {"name": name, "old": old, "new": new, "day": str(date.fromordinal(day))}
+        yield Finding(WatchCode.RECORD_CHANGED, name, firm=True, values=values)
 
 
 def _other_policy(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from inalign.insight.judge import Judgement
 from inalign.insight.lookups import Answers
+from inalign.insight.record_history import RecordChange, changes_of
 from inalign.insight.result import EvidenceCode, JudgedMail, SourceClass
 
 Days = dict[int, tuple[int, int]]
@@ -85,6 +86,8 @@ class DomainNow(Struct, frozen=True, kw_only=True):
     seen: tuple[PolicyNow, ...] = ()
     policy: str = ""
     """The policy that is published as looked up; empty: not known."""
+    changes: tuple[RecordChange, ...] = ()
+    """Changes of the DMARC record, as reporters saw them."""
 
 
 def domain_now(judgement: Judgement, answers: Answers) -> DomainNow:
@@ -122,6 +125,7 @@ def domain_now(judgement: Judgement, answers: Answers) -> DomainNow:
         records=dict(_records(domain, answers)) if lookups.known else {},
         seen=tuple(PolicyNow(each.p, each.last_day) for each in judgement.facts.published),
         policy=str(lookups.dmarc.domain_policy or "") if lookups.known and lookups.dmarc else "",
+        changes=changes_of(judgement.facts.record_history),
     )
 
 

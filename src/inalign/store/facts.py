@@ -19,6 +19,7 @@ from inalign.insight.facts import DomainFacts
 from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.insight.window import Window, window_to
+from inalign.insight.record_history import Sighting, seen_record
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
 from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below, whole
 from inalign.store.window import window_of
@@ -74,7 +75,7 @@ class Told(NamedTuple):
     family: frozenset[str]
     """The policy domains that are judged with it."""
     published: list[Row]
-    """Domain, day, p, testing, pct, adkim, aspf."""
+    """Domain, day, reporter, p, sp, np, adkim, aspf, testing, pct, whether it is of RFC 9990."""
     reporters: list[Row]
     """Domain and reporter, also of those who saw nothing."""
     seen: Iterable[list[Row]]
@@ -122,8 +123,8 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
     values |= {"since": span.since, "until": span.until}
     published = _of(
         engine.query(
-            "SELECT domain, day, p, testing, pct, adkim, aspf FROM reports "
-            f"WHERE {_COUNTED} AND {where} GROUP BY domain, day, p, testing, pct, adkim, aspf",
+            "SELECT DISTINCT domain, day, reporter, p, sp, np, adkim, aspf, testing, pct, is_rfc9990 FROM reports "
+            f"WHERE {_COUNTED} AND {where}",
             values,
         ),
         family,
@@ -215,12 +216,17 @@ def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str |
 def facts_from(told: Told) -> DomainFacts | None:
     """The facts of a domain, from rows; None where those of a span are of names below it alone."""
     sums = Sums()
-    for domain, day, p, testing, pct, adkim, aspf in cast(
-        "list[tuple[str, date, str, str, int, str, str]]", told.published
+    for domain, day, reporter, p, sp, np, adkim, aspf, testing, pct, is_rfc9990 in cast(
+        "list[tuple[str, date, str, str, str, str, str, str, str, int, bool]]", told.published
     ):
         number = day.toordinal()
         sums.add_day(domain, number)
         sums.add_policy(domain, seen_policy(p, testing, None if pct < 0 else pct, adkim, aspf), number, number)
+        if p and domain == told.domain:
+            record = seen_record(
+                p=p, sp=sp, np=np, adkim=adkim, aspf=aspf, testing=testing, pct=pct, is_rfc9990=bool(is_rfc9990)
+            )
+            sums.add_sighting(domain, Sighting(day, reporter, record))
     for domain, reporter in cast("list[tuple[str, str]]", told.reporters):
         sums.add_reporter(domain, reporter, 0, 0)
     for rows in told.seen:
