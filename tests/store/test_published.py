@@ -16,7 +16,7 @@ from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.published import PublishedRow
+from inalign.store.queries.published import PublishedRow, RecordHistoryRow
 from tests.store.material import aggregate, record, store
 
 
@@ -72,3 +72,38 @@ def test_countries_have_the_classes_of_the_judged_domain(filled: Engine, tmp_pat
     assert isinstance(below, CountryRow)
     assert (below.messages, below.own + below.approved) == (3, 3)
     assert _ask(filled, "countries", Filters(scope=("elsewhere.example",)), tmp_path) == []
+
+
+def test_history_has_each_record_from_the_first_day_on_which_it_was_seen(engine: Engine, tmp_path: Path) -> None:
+    seen: list[tuple[int, str, dict[str, str | int | None]]] = [
+        (30, "one.example", {"p": "none"}),
+        (30, "two.example", {"p": "none"}),
+        (20, "one.example", {"p": "quarantine", "pct": 50}),
+        (19, "two.example", {"p": "quarantine", "pct": 50}),
+        (15, "one.example", {"p": "none"}),
+        (14, "two.example", {"p": "none"}),
+    ]
+    made = [
+        replace(_report(day, org, **told), report_id=f"{org} {day}", domain=domain)
+        for domain in ("example.com", "example.net")
+        for day, org, told in seen
+    ]
+    store(engine, tmp_path, *made)
+    rows = _ask(engine, "record-history", Filters(domain="example.com"), tmp_path)
+    none, share = "v=DMARC1; p=none", "v=DMARC1; p=quarantine; pct=50"
+    expected = [
+        RecordHistoryRow("example.com", date(2026, 10, 20), "", none),
+        RecordHistoryRow("example.com", date(2026, 10, 30), none, share),
+        RecordHistoryRow("example.com", date(2026, 11, 4), share, none),
+    ]
+    assert rows == expected
+    since = Filters(domain="example.com", since=date(2026, 10, 30), until=date(2026, 11, 3))
+    assert _ask(engine, "record-history", since, tmp_path) == expected[1:2]
+    assert len(_ask(engine, "record-history", Filters(), tmp_path)) == 6
+    assert _ask(engine, "record-history", Filters(scope=("example.org",)), tmp_path) == []
+    (day,) = {row.day for row in rows[:1] if isinstance(row, RecordHistoryRow)}
+    (east,) = _ask(
+        engine, "record-history", Filters(domain="example.com", zone="Pacific/Kiritimati", limit=1), tmp_path
+    )
+    assert isinstance(east, RecordHistoryRow)
+    assert (east.day - day).days == 1

@@ -303,7 +303,7 @@ def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
     row = unjudged_row("example.com")
     view = View("overview", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([row]))
     nothing = View("x", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([]))
-    views = {"overview": view, "plan": nothing, "published": nothing}
+    views = {"overview": view, "plan": nothing, "record-history": nothing}
     chosen = Settings(summaries=[SummarySettings(to=["a@b.example"])], mail=MAIL)
     engine: Any = None
     made = make_summaries(chosen, None, views, engine, mine.control)

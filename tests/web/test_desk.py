@@ -170,7 +170,7 @@ def test_the_figure_is_drawn_without_script(desk: Site) -> None:
 
 def test_a_change_of_the_record_stands_in_the_figure(desk: Site) -> None:
     text = _text(desk, f"/domain?domain={DOMAIN}&since={SINCE}")
-    assert Words("en")("chart.changed", day="2026-11-15", record="p=quarantine") in text
+    assert Words("en")("chart.changed", day="2026-11-15", record="v=DMARC1; p=quarantine") in text
     assert text.count('<path class="mark"') == 1
 
 
@@ -201,8 +201,8 @@ def test_records_of_dns_stand_beside_what_reporters_saw(desk: Site) -> None:
     section = _text(desk, f"/domain?domain={DOMAIN}").partition('id="records"')[2].partition("</section>")[0]
     assert "v=DMARC1; p=quarantine; np=reject" in section
     assert re.findall(r'<tr class="(\w*)"><td><code>([^<]*)</code>', section) == [
-        ("same", "p=quarantine"),
-        ("differs", "p=none"),
+        ("same", "v=DMARC1; p=quarantine"),
+        ("differs", "v=DMARC1; p=none"),
     ]
     assert "includes unused.example" in section
     assert "s9" in section.partition("findings")[2]

@@ -11,14 +11,11 @@ from msgspec.structs import replace
 
 from inalign.insight.overview import OverviewRow
 from inalign.insight.rows import NextRow
-from inalign.store.queries.published import PublishedRow
 from inalign.web.drawing import Bar, countries, country_name, shade, sparkline, stacked
 from inalign.web.readiness import STAIRS, action, goal, sentence, stairs
-from inalign.web.records import as_text, changes
 from inalign.web.words import Words
 
 DAY = date(2026, 11, 1)
-ROW = PublishedRow("example.com", "none", "none", "", "r", "r", 100, "", DAY, DAY, 9, 3)
 
 
 def test_days_without_a_row_are_empty_columns() -> None:
@@ -103,28 +100,6 @@ def test_a_domain_that_nobody_judged_yet_is_waited_for(language: str) -> None:
     assert sentence(row, "0%", t) == (t("action.not_judged"), "")
     silent = replace(row, judged_at=datetime(2026, 11, 1, tzinfo=UTC), state="no_data")
     assert action(silent, t) == t("action.no_data", day="2026-11-01")
-
-
-def test_a_change_is_what_several_reporters_saw_anew() -> None:
-    later = replace(ROW, p="reject", sp="reject", first_day=DAY.replace(day=9))
-    told_more = replace(ROW, np="none", testing="n", first_day=DAY.replace(day=5))
-    odd = replace(ROW, adkim="s", first_day=DAY.replace(day=7), reporters=1)
-    below = replace(later, domain="x.example.com")
-    rows = [later, odd, told_more, ROW, below]
-    assert changes("example.com", rows) == [(DAY.replace(day=9), "p=reject")]
-    assert changes("example.com", [ROW]) == []
-    assert changes("example.com", []) == []
-
-
-def test_one_reporter_is_believed_where_there_is_no_other() -> None:
-    rows = [replace(ROW, reporters=1), replace(ROW, p="reject", reporters=1, first_day=DAY.replace(day=2))]
-    assert changes("example.com", rows) == [(DAY.replace(day=2), "p=reject sp=none")]
-
-
-def test_a_record_in_short_leaves_defaults_away() -> None:
-    row = replace(ROW, p="quarantine", sp="none", np="reject", aspf="s", testing="y", pct=0)
-    assert as_text(row) == "p=quarantine sp=none np=reject aspf=s t=y pct=0"
-    assert as_text(ROW) == "p=none"
 
 
 def test_countries_have_names_and_places() -> None:

@@ -11,16 +11,16 @@ from typing import TypeVar, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inalign.flow.record_history import history
 from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.period import Period
+from inalign.insight.record_history import changes_of, record_on
 from inalign.insight.result import SourceClass
 from inalign.insight.rows import JudgedSource, PlanRow
 from inalign.insight.summary import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
 from inalign.insight.window import Window
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.headlines import ReporterRow
-from inalign.store.queries.published import PublishedRow
+from inalign.store.queries.published import RecordHistoryRow
 from inalign.store.queries.sources import SourceRow
 from inalign.store.queries.view import Answer
 
@@ -123,9 +123,10 @@ class _Questions:
             window = Window(plan.since, plan.until) if plan.since and plan.until else None
             quiet = tuple(plan.confidence.quiet_senders)
             found = replace(found, next=plan.next, blocking=plan.blocking, window=window, quiet=quiet)
-        published = self.rows("published", PublishedRow, Filters(domain=domain, until=period.until))
-        record, changes = history((row for row in published if row.domain == domain), period)
-        found = replace(found, record=record, changes=changes)
+        rows = self.rows("record-history", RecordHistoryRow, Filters(domain=domain))
+        history = [row.change for row in rows if row.domain == domain]
+        changes = tuple(each for each in changes_of(history) if period.since <= each.day <= period.until)
+        found = replace(found, record=record_on(history, period.until), changes=changes)
         if not found.now.messages or not found.judged:
             return found
         judged = self.rows("sources", JudgedSource, Filters(domain=domain))

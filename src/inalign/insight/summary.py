@@ -11,6 +11,7 @@ from datetime import date
 from msgspec import Struct
 
 from inalign.insight.period import Period
+from inalign.insight.record_history import RecordChange
 from inalign.insight.rows import BlockingRow, NextRow, QuietRow
 from inalign.insight.window import Window
 
@@ -58,14 +59,6 @@ class SummaryDay(Struct, frozen=True):
         return (self.authenticated, self.forwarded, self.failing, self.unwanted)
 
 
-class RecordChange(Struct, frozen=True):
-    """The DMARC record, as reporters first saw it on a day."""
-
-    day: date
-    before: str
-    after: str
-
-
 class NewSender(Struct, frozen=True, kw_only=True):
     """A sender seen for the first time."""
 
@@ -91,7 +84,7 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
     judged: bool = True
     """Otherwise its reports have just come, and only their number is known."""
     record: str = ""
-    """What its DMARC record asks for, as the newest report of the period has it."""
+    """The DMARC record in force at the end of the period, as reporters saw it; empty before the first report."""
     now: Figures = Figures()
     before: Figures = Figures()
     """Of the period before."""

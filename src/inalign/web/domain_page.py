@@ -12,18 +12,19 @@ from msgspec.structs import asdict, replace
 
 from inalign.flow.record_views import LookedUpRow
 from inalign.insight.overview import OverviewRow
+from inalign.insight.record_history import changes_of
 from inalign.insight.rows import FindingRow, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
-from inalign.store.queries.published import PublishedRow
+from inalign.store.queries.published import PublishedRow, RecordHistoryRow
 from inalign.web import tables
 from inalign.web.access import Visitor
 from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
 from inalign.web.incidents_page import TellIncidents
 from inalign.web.readiness import REACHED, make_card, sentence
-from inalign.web.records import Shown, changes, shown
+from inalign.web.records import Shown, shown
 from inalign.web.rendering import Form, Renderer, go
 from inalign.web.sender_tree import make_tree
 from inalign.web.view_pages import TOP_ROWS, Part, ViewPages, address
@@ -104,7 +105,7 @@ class DomainPage:
             "reporters": replace(reporters, rows=reporters.rows[:TOP_ROWS]),
             "tree": make_tree(self._pages.ask, filters, t, say),
         }
-        values |= self._days(request, filters, published, t) | self._lands(request, filters, t)
+        values |= self._days(request, filters, t) | self._lands(request, filters, t)
         values |= self._judged(request, meant, records, row, say)
         if row is not None:
             values["said"] = sentence(row, self._renderer.shower(request).share(row.own_percent), t)
@@ -114,7 +115,7 @@ class DomainPage:
         """All rows of it."""
         return self._pages.part(request, table, filters, rows=MAX_PAGE_ROWS)
 
-    def _days(self, request: Request, filters: Filters, published: Part, t: Words) -> dict[str, object]:
+    def _days(self, request: Request, filters: Filters, t: Words) -> dict[str, object]:
         """The days in classes and in outcomes, drawn and as numbers."""
         parts = {
             "classes": self._part(request, tables.CLASS_DAYS, filters),
@@ -123,8 +124,11 @@ class DomainPage:
         # Whoever may see a part of a judged domain alone sees no classes.
         of = "classes" if parts["classes"].rows and request.query_params.get("of") != "outcomes" else "outcomes"
         percent = request.query_params.get("show") == "percent"
-        told = changes(filters.domain, [each for each in published.rows if isinstance(each, PublishedRow)])
-        marks = [(day, t("chart.changed", day=day, record=text)) for day, text in told]
+        history = self._pages.ask("record-history", replace(filters, since=None, until=None, limit=MAX_PAGE_ROWS))
+        found = [
+            row.change for row in history.rows if isinstance(row, RecordHistoryRow) and row.domain == filters.domain
+        ]
+        marks = [(each.day, t("chart.changed", day=each.day, record=each.after)) for each in changes_of(found)]
         plots = {
             name: _plot(parts[name], SERIES[name], marks, (filters.since, filters.until), percent=percent)
             for name in SERIES

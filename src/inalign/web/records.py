@@ -1,4 +1,4 @@
-"""Records of a domain: as DNS has them beside what reporters saw, and when they changed."""
+"""Records of a domain, as DNS has them and as reporters saw them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from inalign.store.queries.published import PublishedRow
 
 LATE_DAYS = 7
 """What no reporter saw for so long before the last report is a record of the past."""
-MIN_REPORTERS = 2
-"""That saw a record, where there are so many: one alone may write it in its own way."""
 
 
 class Seen(Struct, frozen=True):
@@ -71,47 +69,13 @@ def _together(rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[
     """One line for what reads alike, the latest first."""
     found: dict[tuple[str, str], Seen] = {}
     for row, (status, differing) in zip(rows, compared, strict=True):
-        key = (as_text(row), status)
+        key = (str(row.record), status)
         known = found.get(key)
         first, last, reports = row.first_day, row.last_day, row.reports
         if known is not None:
             first, last, reports = min(first, known.first_day), max(last, known.last_day), reports + known.reports
         found[key] = Seen(*key, differing, first, last, reports)
     return tuple(sorted(found.values(), key=lambda seen: (seen.last_day, seen.first_day), reverse=True))
-
-
-def changes(domain: str, published: Sequence[PublishedRow]) -> list[tuple[date, str]]:
-    """The days on which reporters first saw another record, with what it said."""
-    rows = sorted((row for row in published if row.domain == domain), key=lambda row: row.first_day)
-    least = min(MIN_REPORTERS, max((row.reporters for row in rows), default=0))
-    known: list[PublishedRow] = []
-    found = []
-    for row in rows:
-        if row.reporters < least or any(_alike(row, each) for each in known):
-            continue
-        if known and row.first_day > known[0].first_day:
-            found.append((row.first_day, as_text(row)))
-        known.append(row)
-    return found
-
-
-def as_text(row: PublishedRow) -> str:
-    """In short, defaults left away."""
-    words = [f"p={row.p}"]
-    words += [f"sp={row.sp}"] if row.sp != row.p else []
-    words += [f"np={row.np}"] if row.np and row.np != row.sp else []
-    words += [f"{name}=s" for name in ("adkim", "aspf") if getattr(row, name) == "s"]
-    words += ["t=y"] if row.testing == "y" else []
-    words += [f"pct={row.pct}"] if row.pct != 100 else []
-    return " ".join(words)
-
-
-def _alike(one: PublishedRow, other: PublishedRow) -> bool:
-    """Whether both say the same, as far as both tell it."""
-    return all(getattr(one, name) == getattr(other, name) for name in ("p", "sp", "adkim", "aspf", "pct")) and all(
-        "" in (getattr(one, name), getattr(other, name)) or getattr(one, name) == getattr(other, name)
-        for name in ("np", "testing")
-    )
 
 
 def _dmarc(name: str, rows: Sequence[LookedUpRow]) -> DmarcRecord | None:

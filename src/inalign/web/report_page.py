@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from inalign.flow.documents import Document, documents
 from inalign.store.queries.filters import Filters
+from inalign.store.queries.published import PublishedRow
 from inalign.store.queries.reports import RawRow, ReportDetail
 from inalign.web.access import Visitor
 from inalign.web.endpoint import Endpoints
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
 NEAR = timedelta(days=30)
-TAGS = ("p", "sp", "np", "adkim", "aspf", "testing", "pct")
-"""Those that tell policies apart."""
 
 
 class Seen(Struct, frozen=True):
@@ -77,15 +76,12 @@ class ReportPage:
         """This report's policy first, then what the others saw of the domain itself."""
         if report.kind != "aggregate":
             return []
-        own = _record(report)
-        found = [Seen(own, True)]
-        for row in self._views.ask(
-            "published", Filters(domain=report.domain, scope=filters.scope, zone=filters.zone)
-        ).rows:
-            told = asdict(row)
-            if told["domain"] == report.domain:
-                days = (told["first_day"], told["last_day"])
-                found.append(Seen(_record(row), False, told["reporters"], told["reports"], *days))
+        found = [Seen(str(report.record) if report.p else "", True)]
+        asked = Filters(domain=report.domain, scope=filters.scope, zone=filters.zone)
+        for row in self._views.ask("published", asked).rows:
+            if isinstance(row, PublishedRow) and row.domain == report.domain:
+                days = (row.first_day, row.last_day)
+                found.append(Seen(str(row.record), False, row.reporters, row.reports, *days))
         return found
 
     def _documents(self, filters: Filters) -> list[Document]:
@@ -94,18 +90,3 @@ class ReportPage:
         if not isinstance(row, RawRow):
             return []
         return documents(row.content or row.text.encode(), row.name)
-
-
-def _record(row: Struct) -> str:
-    """The tags that are told, as a record has them."""
-    told = asdict(row)
-    parts = []
-    for tag in TAGS:
-        value = told.get(tag, "")
-        if tag == "pct":
-            parts += [f"pct={value}"] if isinstance(value, int) and value >= 0 else []
-        elif tag == "testing":
-            parts += [f"t={value}"] if isinstance(value, str) and value else ["t=y"] if value is True else []
-        elif value:
-            parts.append(f"{tag}={value}")
-    return "; ".join(parts)

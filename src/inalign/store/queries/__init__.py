@@ -41,6 +41,13 @@ VIEWS = {
         View("days", "Messages by day", headlines.DayRow, _ALL, headlines.days),
         View("overrides", "Why reporters did not do what the policy asks", health.OverrideRow, _ALL, health.overrides),
         View("published", "DMARC records as reporters saw them", published.PublishedRow, _SPAN, published.published),
+        View(
+            "record-history",
+            "When the DMARC records changed, as reporters saw them",
+            published.RecordHistoryRow,
+            ("domain", "since", "until"),
+            published.record_histories,
+        ),
         View("reports", "The reports of all kinds, newest first", reports.ReportRow, _SPAN, reports.reports),
         View("report", "One report with its records, by key", reports.ReportDetail, ("key",), reports.report),
         View("raw", "What was delivered, of one report, by key", reports.RawRow, ("key",), reports.raw),

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inalign.insight.record_history import SeenRecord, seen_record
 from inalign.store.engine import Engine, Parameter
 from inalign.store.intake import raw_content
 from inalign.store.queries.filters import Filters, condition
@@ -126,6 +127,20 @@ class ReportDetail(Struct, frozen=True):
     rows: tuple[RecordRow, ...] = ()
     """As many of them as the limit allows; after: those behind it."""
     conflicts: tuple[ConflictRow, ...] = ()
+
+    @property
+    def record(self) -> SeenRecord:
+        """The DMARC record that it contains, whose text is the canonical one."""
+        return seen_record(
+            p=self.p,
+            sp=self.sp,
+            np=self.np,
+            adkim=self.adkim,
+            aspf=self.aspf,
+            testing=self.testing,
+            pct=self.pct,
+            is_rfc9990=self.is_rfc9990,
+        )
 
 
 def reports(engine: Engine, filters: Filters) -> Answer[ReportRow]:
