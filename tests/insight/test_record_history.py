@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from inalign.dmarc.record import parse_dmarc_record
 from inalign.insight.record_history import (
+    MAX_RECORDS,
+    MAX_REPORTERS,
     RecordChange,
     SeenRecord,
     Sighting,
@@ -103,3 +106,16 @@ def test_a_value_of_a_report_adds_no_tag(p: str, adkim: str) -> None:
     text = str(seen_record(p=p, sp="", np="", adkim=adkim, aspf="", testing="", pct=None, is_rfc9990=False))
     assert set(text) <= set(map(chr, range(0x20, 0x7F)))
     assert len(text.split(";")) == 1 + bool(p) + (adkim not in ("", "r"))
+
+
+def test_cost_is_bounded_where_each_report_contains_another_record() -> None:
+    records = [record(f"p=x{number}") for number in range(2 * MAX_RECORDS)]
+    begin = day("01-01")
+    hostile = [
+        Sighting(begin + timedelta(place), f"r{number}", records[(7 * place + number) % len(records)])
+        for place in range(365)
+        for number in range(2 * MAX_REPORTERS)
+    ]
+    started = time.process_time()
+    assert len(record_history(hostile)) <= 365
+    assert time.process_time() - started < 20

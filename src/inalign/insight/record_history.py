@@ -47,8 +47,10 @@ CACHE_DAYS = 2
 """DNS caches hold a record for up to a day; servers of one reporter have caches of their own."""
 MAX_RECORDS = 64
 """Different records of a domain that are compared, those that most reports contain; the cost is bounded by it."""
-MAX_REPORTERS = 200
+MAX_REPORTERS = 100
 """Reporters of a domain that are heard, those with reports of the most days; the cost is bounded by it."""
+MAX_RUNS = 50
+"""Records of one reporter, one after another, that are compared; the latest ones."""
 MAX_VALUE = 40
 """Characters of an invalid value of a report that are printed."""
 
@@ -262,6 +264,9 @@ def _all_runs(sightings: Iterable[Sighting]) -> list[_Run]:
 def _runs(reporter: str, seen: Mapping[date, set[SeenRecord]]) -> list[_Run]:
     runs: list[_Run] = []
     for day in sorted(seen):
+        if runs and seen[day] == {runs[-1].record}:
+            runs[-1].days.append(day)
+            continue
         records = sorted(seen[day], key=repr)
         if not runs:
             runs.append(_Run(reporter, [day], records[0], None))
@@ -276,7 +281,9 @@ def _runs(reporter: str, seen: Mapping[date, set[SeenRecord]]) -> list[_Run]:
             others = [record for record in others if not _is_equivalent(record, run.before.record)]
         if others:
             runs.append(_Run(reporter, [day], others[0], run))
-    return runs
+    latest = runs[-MAX_RUNS:]
+    latest[0].before = None
+    return latest
 
 
 def _is_seen_soon(record: SeenRecord, day: date, seen: Mapping[date, set[SeenRecord]]) -> bool:
@@ -288,7 +295,7 @@ def _is_seen_soon(record: SeenRecord, day: date, seen: Mapping[date, set[SeenRec
 
 
 def _is_equivalent(one: SeenRecord, other: SeenRecord) -> bool:
-    return all(mine is None or its is None or mine == its for mine, its in zip(one, other, strict=True))
+    return one == other or all(mine is None or its is None or mine == its for mine, its in zip(one, other, strict=True))
 
 
 def _filled(record: SeenRecord, other: SeenRecord) -> SeenRecord:
