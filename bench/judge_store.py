@@ -49,7 +49,7 @@ def load_set(folder: Path, engine: Engine, work: Path) -> None:
             report = report_of(payload(file.read_bytes(), file.name))
             sink = AggregateRows(places, work)
             sink(report.records)
-            rows = rows_of(report, sink, places=places, organization=lambda name: name, received=NOW)
+            rows = rows_of(report, sink, places=places, received=NOW)
             is_forged = f"reports/{path.stem}/{file.name}" in forged
             arrivals.append(Arrival(rows, "bench", NOW, "", "forged" if is_forged else "genuine", "", ""))
         load(engine, arrivals, [], now=NOW, folder=work)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign import surroundings
+from inalign.insight.facts import DomainFacts
 from inalign.insight.gather import facts_from_reports
 from inalign.store.control import Control
 from inalign.store.engine import Engine
@@ -129,4 +130,13 @@ def test_names_wait_in_the_control_state_for_the_store(engine: Engine, tmp_path:
         assert move_hosts(engine, control, now=1.0, folder=tmp_path) == 0
         found = load_surroundings(control, facts, names_in(engine))
         assert (found.hosts, found.reputation) == (expected, {"192.0.2.2": "listed"})
+    control.close()
+
+
+def test_answers_of_another_organization_are_not_loaded(tmp_path: Path) -> None:
+    control = Control(tmp_path / "control.sqlite")
+    names = ("tokyo.jp", "city.shinjuku.tokyo.jp", "www.city.shinjuku.tokyo.jp", "www.city.shibuya.tokyo.jp")
+    write_answers(control, "a", {name: {"A": ["192.0.2.1"]} for name in names}, now=1)
+    found = load_answers(control, DomainFacts("www.city.shinjuku.tokyo.jp", (), (), (1,)))
+    assert set(found) == {"city.shinjuku.tokyo.jp", "www.city.shinjuku.tokyo.jp"}
     control.close()

@@ -26,10 +26,11 @@ from inalign.flow.carrier import FAILURES, CarrierReason, History, judge_all
 from inalign.flow.carrier_evidence import Trust
 from inalign.flow.ingest import Item, ItemRead, Tools, read_item
 from inalign.mail.domain import DomainName
+from inalign.mail.organization import is_same_organization
 from inalign.reports.flaw import RefusalCode
 from inalign.reports.report import Refusal
 from inalign.resolver import Resolver
-from inalign.store.engine import Engine, RowsRefused, count, domain_parameters, same_or_below
+from inalign.store.engine import Engine, RowsRefused, domain_parameters, same_or_below, whole
 from inalign.store.intake import Arrival, Outcome, Raw, load
 from inalign.store.places import Places
 from inalign.store.spool import Reason, Spool
@@ -314,10 +315,18 @@ def _count(outcome: ItemOutcome, row: dict[str, str | int | bool], result: Outco
 
 
 def history_of(engine: Engine, organization: DomainName) -> History:
-    """What the store knows of the mails of a reporter."""
-    sql = f"SELECT count(*) FROM reports WHERE {same_or_below('reporter')} AND carrier_reason IN "  # noqa: S608 - ours
-    parameters = domain_parameters(organization)
-    passed = count(engine, f"{sql} ('{CarrierReason.AUTHENTICATED}')", parameters)
-    failures = ", ".join(f"'{reason}'" for reason in sorted(FAILURES))
-    failed = count(engine, f"{sql} ({failures})", parameters)
+    """What the store knows of the mails of the reporters of an organization."""
+    reasons = ", ".join(f"'{reason}'" for reason in sorted({CarrierReason.AUTHENTICATED, *FAILURES}))
+    sql = (
+        f"SELECT reporter, carrier_reason, count(*) FROM reports WHERE {same_or_below('reporter')} "  # noqa: S608 - ours
+        f"AND carrier_reason IN ({reasons}) GROUP BY reporter, carrier_reason"
+    )
+    passed = failed = 0
+    for reporter, reason, number in engine.query(sql, domain_parameters(organization)):
+        if not is_same_organization(str(reporter), organization):
+            continue  # the organization is a public suffix, and the reporter another owner below it
+        if reason == CarrierReason.AUTHENTICATED:
+            passed += whole(number)
+        else:
+            failed += whole(number)
     return History(passed, failed)

@@ -6,7 +6,7 @@ import pytest
 
 from inalign.insight.facts import DomainFacts, Mail, Signature, SourceFacts
 from inalign.insight.lookups import domain_lookups
-from inalign.insight.names import is_same_or_below, judged_domain, network_of, organization
+from inalign.insight.names import is_same_or_below, judged_domain, network_of
 from inalign.insight.networks import Networks, spans_of
 from inalign.insight.wanted import MAX_NAMES, MAX_WANTED, Wanted, wanted_lookups
 
@@ -132,22 +132,6 @@ def test_invented_names_do_not_make_endless_questions() -> None:
     assert sum("_domainkey" in name for name, _ in wanted) == MAX_NAMES
 
 
-@pytest.mark.parametrize(
-    ("name", "registered"),
-    [
-        ("mail.a.co.jp", "a.co.jp"),
-        ("city.a.lg.jp", "a.lg.jp"),
-        ("x.y.a.jp", "a.jp"),
-        ("a.com", "a.com"),
-        ("b.a.com.br", "a.com.br"),
-        ("mail1.mcsv.net", "mcsv.net"),
-        ("localhost", "localhost"),
-    ],
-)
-def test_organizations_by_the_shape_of_the_name(name: str, registered: str) -> None:
-    assert organization(name) == registered
-
-
 def test_networks_of_addresses() -> None:
     assert network_of("192.0.2.77") == "192.0.2.0/24"
     assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
@@ -170,3 +154,50 @@ def test_the_highest_domain_with_reports_judges() -> None:
     assert judged_domain("city.b.lg.jp", domains) == "city.b.lg.jp"
     assert is_same_or_below("a.example", "a.example")
     assert not is_same_or_below("xa.example", "a.example")
+
+
+def test_a_domain_is_judged_with_a_domain_of_its_own_organization_only() -> None:
+    cities = {"tokyo.jp", "shinjuku.tokyo.jp", "city.shinjuku.tokyo.jp", "city.shibuya.tokyo.jp"}
+    assert {judged_domain(name, cities) for name in cities} == cities
+    assert judged_domain("www.city.shinjuku.tokyo.jp", cities) == "city.shinjuku.tokyo.jp"
+    assert judged_domain("a.b\u00fccher.example", {"b\u00fccher.example"}) == "b\u00fccher.example"
+    assert judged_domain("a..b", {"b", ".b"}) == "a..b"
+
+
+PROVIDER: dict[str, dict[str, object]] = {
+    "github.io": {"TXT": ["v=spf1 include:_spf.stranger.github.io -all"], "A": ["192.0.2.1"]},
+    "_dmarc.github.io": {"TXT": ["v=DMARC1; p=none"]},
+    "s1._domainkey.github.io": {"TXT": ["v=DKIM1; p=MIIB"], "CNAME": "s1.b.example"},
+    "stranger.github.io": {"TXT": ["v=spf1 include:spf.c.example -all"], "A": ["198.51.100.77"]},
+    "_spf.stranger.github.io": {"TXT": ["v=spf1 ip4:198.51.100.0/24 -all"]},
+    "_dmarc.stranger.github.io": {"TXT": ["v=DMARC1; p=none"]},
+    "s1._domainkey.stranger.github.io": {"CNAME": "s1.c.example"},
+    "spf.c.example": {"TXT": ["v=spf1 ip4:203.0.113.0/24 -all"]},
+}
+
+
+def test_names_below_a_public_suffix_are_not_those_of_its_owner() -> None:
+    found = domain_lookups("github.io", PROVIDER)
+    assert found.dmarc is not None
+    assert "192.0.2.1" in found.addresses
+    assert "198.51.100.77" not in found.addresses
+    assert "198.51.100.77" not in found.direct
+    assert [include.name for include in found.included] == ["_spf.stranger.github.io"]
+    assert found.own_records == frozenset()
+    assert found.key_targets == {"s1.b.example"}
+    assert found.is_ours("github.io")
+    assert not found.is_ours("stranger.github.io")
+    assert not found.is_ours("")
+
+
+def test_keys_of_another_organization_are_not_wanted() -> None:
+    signatures = tuple(
+        Signature(name, "s1", "pass")
+        for name in ("city.shinjuku.tokyo.jp", "a.city.shinjuku.tokyo.jp", "city.shibuya.tokyo.jp", "tokyo.jp")
+    )
+    mail = Mail("city.shinjuku.tokyo.jp", True, False, signatures, (), (), ((1, 1),))
+    facts = DomainFacts("city.shinjuku.tokyo.jp", (SourceFacts("192.0.2.1", (mail,)),), (), (1,))
+    assert {name for name, _ in wanted_lookups(facts, {}, set()) if "_domainkey" in name} == {
+        "s1._domainkey.city.shinjuku.tokyo.jp",
+        "s1._domainkey.a.city.shinjuku.tokyo.jp",
+    }

@@ -11,6 +11,11 @@ import msgspec
 import pytest
 
 from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.directory import Directory
+from inalign.insight.facts import DomainFacts
+from inalign.insight.judge import judge_domain
+from inalign.insight.lookups import domain_lookups
+from inalign.insight.site import Surroundings
 from inalign.insight.watch import MAX_TOLD, Known, watch_domain
 from inalign.insight.watch_intake import IntakeKnown, IntakeNow, watch_intake
 from inalign.insight.watched import DomainNow, SeenNow, SenderNow, domain_now
@@ -124,3 +129,15 @@ def test_first_judgement_of_a_whole_history_is_no_storm(story: Any) -> None:
 @pytest.mark.parametrize("code", WatchCode)
 def test_every_code_is_in_a_vector(code: WatchCode) -> None:
     assert any(f'code = "{code}"' in path.read_text("utf-8") for path in Path(VECTORS).glob("*.toml"))
+
+
+def test_the_keys_of_another_organization_are_not_watched() -> None:
+    facts = DomainFacts("github.io", (), (), (1, 2))
+    answers: dict[str, dict[str, object]] = {
+        "github.io": {"TXT": ["v=spf1 -all"]},
+        "s1._domainkey.github.io": {"TXT": ["v=DKIM1; p=MIIB"]},
+        "s1._domainkey.stranger.github.io": {"TXT": ["v=DKIM1; p=MIIB"]},
+    }
+    judgement = judge_domain(facts, domain_lookups("github.io", answers), Directory(), Surroundings())
+    keys = [name for name in domain_now(judgement, answers).records if "_domainkey" in name]
+    assert keys == ["s1._domainkey.github.io TXT"]

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from inalign.flow.carrier import History
+from inalign.loading import history_of
+from inalign.mail.domain import parse_domain
 from inalign.store.duckdb_engine import DuckDbEngine
 from inalign.store.engine import count
 from inalign.store.spool import Delivery, Spool
 from tests.keeper.material import report_xml, write_reports
+from tests.store.material import aggregate, arrival, record, store
 
 
 def ingest(folder: Path, *words: str, stdin: bytes = b"", code: int = 0) -> dict[str, object]:
@@ -232,3 +236,25 @@ def test_who_finds_the_store_busy_with_no_keeper_loads_it_in_the_end(tmp_path: P
     told = ingest(tmp_path, str(tmp_path / "in"))
     busy.wait(20)
     assert told["messages"] == 6
+
+
+def test_the_history_of_a_reporter_has_no_mails_of_another_organization(tmp_path: Path) -> None:
+    engine = DuckDbEngine(tmp_path / "store.duckdb")
+    engine.migrate()
+    reasons = {
+        "github.io": "no_signature",
+        "stranger.github.io": "authenticated",
+        "example.org": "authenticated",
+        "mail.example.org": "authenticated",
+        "lists.example.org": "no_signature",
+    }
+    arrivals = [
+        arrival(aggregate(record(), org=org, report_id=org))._replace(carrier_reason=reason)
+        for org, reason in reasons.items()
+    ]
+    store(engine, tmp_path, *arrivals)
+    assert history_of(engine, parse_domain("github.io")) == History(passed=0, failed=1)
+    assert history_of(engine, parse_domain("stranger.github.io")) == History(passed=1, failed=0)
+    assert history_of(engine, parse_domain("example.org")) == History(passed=2, failed=1)
+    assert history_of(engine, parse_domain("example.net")) == History()
+    engine.close()

@@ -9,9 +9,10 @@ from email.message import Message
 
 import pytest
 
+from inalign.reports.failed_mechanisms import failed_mechanisms, read_results
 from inalign.reports.failure_plain import read_plain_failure
 from inalign.reports.failure_read import read_feedback
-from inalign.reports.flaw import Flaw
+from inalign.reports.flaw import Flaw, Flaws
 from inalign.reports.limits import FeedbackLimits
 from inalign.reports.report import AbuseReport, FailureReport, Refusal
 from tests.fuzz.reports import feedback as checked
@@ -221,3 +222,22 @@ def test_plain_text_with_a_sentence(name: str, source: str, domain: str) -> None
 )
 def test_other_texts_are_no_report(text: str) -> None:
     assert read_plain_failure(text, reporter="a@example.net", sample=None) is None
+
+
+@pytest.mark.parametrize(
+    ("signer", "failed"),
+    [
+        ("city.shinjuku.tokyo.jp", ("spf",)),
+        ("mail.city.shinjuku.tokyo.jp", ("spf",)),
+        ("shinjuku.tokyo.jp", ("spf", "dkim", "dmarc")),
+        ("tokyo.jp", ("spf", "dkim", "dmarc")),
+        ("city.shibuya.tokyo.jp", ("spf", "dkim", "dmarc")),
+    ],
+)
+def test_a_signature_counts_as_aligned_within_one_organization(signer: str, failed: tuple[str, ...]) -> None:
+    flaws = Flaws()
+    results = read_results([f"mx.example; spf=fail smtp.mailfrom=x.example; dkim=pass header.d={signer}"], flaws)
+    found = failed_mechanisms(
+        results, ["dmarc"] if "dmarc" in failed else [], ["none"], "city.shinjuku.tokyo.jp", flaws
+    )
+    assert found == failed

@@ -109,9 +109,7 @@ def arrival(report: Report, *, carrier: str = "genuine", received: datetime = NO
     sink = AggregateRows(PLACES, Path(tempfile.gettempdir()))
     if isinstance(report, AggregateReport):
         sink(report.records)
-    rows = rows_of(
-        report, sink, places=PLACES, organization=lambda name: ".".join(name.split(".")[-2:]), received=received
-    )
+    rows = rows_of(report, sink, places=PLACES, received=received)
     return Arrival(rows, "test", received, raw, carrier, "", "")
 
 

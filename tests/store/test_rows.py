@@ -12,7 +12,7 @@ from inalign.store.intake import Outcome
 from inalign.store.places import Place, Places
 from inalign.store.rows import AggregateRows
 from tests.store import material
-from tests.store.material import PLACES, aggregate, record, store
+from tests.store.material import PLACES, aggregate, arrival, record, store
 
 
 class Elsewhere(Places):
@@ -65,3 +65,16 @@ def test_names_beyond_the_limit_are_summed_together(
     assert count(engine, "SELECT sum(dkim_none) FROM rollups") == sum(range(40))
     assert count(engine, "SELECT sum(dkim_none) FROM rollups WHERE header_from = ''") == sum(range(10, 40))
     assert count(engine, "SELECT count(DISTINCT header_from) FROM records") == 40
+
+
+def test_the_organization_of_a_domain_goes_by_the_public_suffix_list() -> None:
+    for domain, expected in (
+        ("www.city.shinjuku.tokyo.jp", "city.shinjuku.tokyo.jp"),
+        ("mail.city.kawasaki.jp", "city.kawasaki.jp"),
+        ("a.b.example.co.uk", "example.co.uk"),
+        ("github.io", "github.io"),
+        ("no domain name", "no domain name"),
+    ):
+        rows = arrival(aggregate(record(), domain=domain)).rows
+        assert rows.row["org_domain"] == expected
+        rows.close()

@@ -27,8 +27,8 @@ from enum import StrEnum
 
 from inalign.dmarc.result import DmarcStatus, Policy
 from inalign.errors import ParseError
-from inalign.flow.organization import organizational_domain
 from inalign.mail.domain import DomainName, parse_domain
+from inalign.mail.organization import registrable_domain
 from inalign.reports.report import AbuseReport, FailureReport, Kind, Report, TlsReport
 
 MIN_PASSES = 5
@@ -117,7 +117,7 @@ class Evidence:
 
     def stands_for(self, organization: DomainName) -> bool:
         """Whether it is authenticated as somebody of this organizational domain."""
-        return any(organizational_domain(domain) == organization for domain in self.authenticated)
+        return any(registrable_domain(domain) == organization for domain in self.authenticated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,7 @@ def weigh(evidence: Evidence | None, claim: Claim, history: Mapping[DomainName, 
     """Judge one report. `history` is by organizational domain, and of mails other than this one."""
     if evidence is None:
         return _carrier(CarrierReason.NO_MAIL)
-    organization = organizational_domain(claim.reporter) if claim.reporter else None
+    organization = registrable_domain(claim.reporter) if claim.reporter else None
     if evidence.fails_enforced_policy and evidence.forwarder is None:
         return _carrier(CarrierReason.POLICY_FAILED, f"From {evidence.author} fails DMARC, policy {evidence.policy}")
     borrowed = [
@@ -239,7 +239,7 @@ def weigh(evidence: Evidence | None, claim: Claim, history: Mapping[DomainName, 
 
 
 def _organizations(domains: Iterable[DomainName]) -> frozenset[DomainName]:
-    return frozenset(map(organizational_domain, domains))
+    return frozenset(map(registrable_domain, domains))
 
 
 def _carrier(reason: CarrierReason, detail: str = "") -> Carrier:

@@ -21,7 +21,6 @@ import msgspec
 from inalign.errors import ParseError
 from inalign.flow.carrier import Claim, Evidence, claim_of
 from inalign.flow.carrier_evidence import Trust, gather_evidence
-from inalign.flow.organization import organizational_domain
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
 from inalign.reports.flaw import Flaw
@@ -166,7 +165,6 @@ async def read_item(item: Item, tools: Tools, *, now: datetime) -> ItemRead:
             report,
             sink if isinstance(sink, AggregateRows) else AggregateRows(tools.places, tools.folder),
             places=tools.places,
-            organization=organization,
             received=item.received,
         )
         kind = "tls" if report.kind == "tls" else "mail"
@@ -175,14 +173,6 @@ async def read_item(item: Item, tools: Tools, *, now: datetime) -> ItemRead:
         reads.append(Read(rows, evidence.get(kind), claim_of(report, submitter)))
     form, raw = taken.raw() if reads else ("", b"")
     return ItemRead(item, reads, refused, flaws, taken.digest, taken.octets, delivery is not None, form, raw)
-
-
-def organization(name: str) -> str:
-    """The organizational domain by the public suffix list; what is no domain is its own."""
-    try:
-        return organizational_domain(parse_domain(name))
-    except ParseError:
-        return name
 
 
 def _mail(item: Item, taken: _Taken) -> Delivery | None:

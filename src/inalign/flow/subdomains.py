@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from inalign.insight.lookups import DomainLookups, domain_lookups
-from inalign.insight.names import organization
+from inalign.mail.organization import registrable_domain
 from inalign.store.control import Control
 from inalign.store.engine import Engine
 from inalign.store.queries.filters import Filters
@@ -65,7 +65,7 @@ def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> Answer
 
 
 def _advice(row: SubdomainRow, record: NewestRecord, lookups: Callable[[str], DomainLookups]) -> SubdomainAdviceRow:
-    exists = lookups(organization(row.domain)).exists(row.header_from)
+    exists = lookups(registrable_domain(row.domain)).exists(row.header_from)
     policy_from, policy = _policy(row, record, exists)
     of_row = {name: value for name, value in asdict(row).items() if name != "policy"}
     return SubdomainAdviceRow(

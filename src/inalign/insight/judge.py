@@ -11,13 +11,14 @@ from inalign.dmarc.record import AlignmentMode
 from inalign.insight.directory import Directory
 from inalign.insight.facts import DomainFacts, Mail
 from inalign.insight.lookups import DomainLookups
-from inalign.insight.names import network_of, organization
+from inalign.insight.names import network_of
 from inalign.insight.result import Evidence, EvidenceCode, JudgedMail, Source, SourceClass
 from inalign.insight.rules import Rules
 from inalign.insight.ruling import Ruling
 from inalign.insight.site import Look, Site, Surroundings, look_of, sender_of, site_of
 from inalign.insight.streams import streams_of
 from inalign.insight.window import Window, window_to
+from inalign.mail.organization import registrable_domain
 
 _PRECEDENCE = tuple(SourceClass)
 
@@ -122,14 +123,14 @@ def _with_the_rest(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail,
     for mail, look, ruling in rulings:
         if look.has_own_pass or look.has_own_spf:
             passing[ruling.source_class] += mail.messages
-            names[ruling.source_class].update(organization(name) for name in look.foreign_names)
+            names[ruling.source_class].update(registrable_domain(name) for name in look.foreign_names)
     if not passing:
         return _of_one_mind(rulings)
     chief = max(passing, key=lambda found: (passing[found], -_PRECEDENCE.index(found)))
     together = []
     for mail, look, ruling in rulings:
         fails = not (look.has_own_pass or look.has_own_spf)
-        known = all(organization(name) in names[chief] for name in look.foreign_names)
+        known = all(registrable_domain(name) in names[chief] for name in look.foreign_names)
         if fails and known and ruling.source_class is not chief:
             together.append((mail, look, _following(chief, ruling)))
         else:

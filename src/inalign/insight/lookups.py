@@ -13,8 +13,8 @@ from ipaddress import ip_address
 
 from inalign.dmarc.record import DmarcRecord, is_dmarc_record, parse_dmarc_record
 from inalign.errors import ParseError
-from inalign.insight.names import organization
 from inalign.insight.networks import Networks, Span, span_of
+from inalign.mail.organization import is_same_organization
 from inalign.spf.record import SpfRecord, is_spf_record, parse_spf_record
 from inalign.spf.terms import A, All, Include, Ip4, Ip6, Mx, Qualifier
 
@@ -38,7 +38,6 @@ class DomainLookups:
     """What is published for a domain. `known` is False where nothing was looked up."""
 
     domain: str
-    organization: str
     known: bool = False
     spf: SpfRecord | None = None
     direct: Networks = field(default_factory=Networks)
@@ -46,7 +45,7 @@ class DomainLookups:
     included: tuple[Included, ...] = ()
     """The innermost first."""
     addresses: Networks = field(default_factory=Networks)
-    """Of the domain and of the names below it."""
+    """Of the domain and of the names of its organization below it."""
     exchanges: tuple[str, ...] = ()
     exchange_addresses: Networks = field(default_factory=Networks)
     null_mx: bool = False
@@ -71,8 +70,11 @@ class DomainLookups:
         return only_fail or (self.null_mx and not self.direct and not self.included)
 
     def is_ours(self, name: str) -> bool:
-        """Whether a name is in relaxed alignment with the domain."""
-        return name == self.organization or name.endswith("." + self.organization)
+        """Whether a name is of the organization of the domain, as relaxed alignment wants it.
+
+        The public suffix list decides, as DNS has no answers for names that only reports mention.
+        """
+        return is_same_organization(name, self.domain)
 
     def including(self, address: str) -> Included | None:
         """The innermost include that names the address."""
@@ -93,7 +95,7 @@ class DomainLookups:
 def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     """Read the answers for a domain; None is a domain that was not looked up."""
     if answers is None:
-        return DomainLookups(domain, organization(domain))
+        return DomainLookups(domain)
     named = {name.lower().rstrip("."): listed for name, listed in answers.items()}
     unanswered = frozenset(name for name, listed in named.items() if listed.get("error") and len(listed) == 1)
     reader = _Reader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
@@ -104,7 +106,6 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     dmarc = reader.dmarc(domain)
     return DomainLookups(
         domain=domain,
-        organization=organization(domain),
         known=domain in reader.names and not reader.misses_policy,
         spf=spf,
         direct=Networks(direct),
@@ -112,7 +113,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         addresses=Networks(
             span
             for name in reader.named
-            if name == domain or name.endswith("." + domain)
+            if name == domain or _is_owned_below(name, domain)
             for span in reader.spans(name, 32, 128)
         ),
         exchanges=tuple(host for host in exchanges if host),
@@ -120,7 +121,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         null_mx=exchanges == [""],
         dmarc=dmarc,
         keys=frozenset(reader.keys()),
-        key_targets=frozenset(reader.key_targets()),
+        key_targets=frozenset(reader.key_targets(domain)),
         own_records=frozenset(reader.own_records(domain)),
         names=reader.names,
         unanswered=unanswered,
@@ -211,7 +212,7 @@ class _Reader:
     def _go_on(self, name: str, target: str, direct: list[Span], included: list[Included]) -> None:
         target = target.lower().rstrip(".")
         more, further = self.spf_tree(target)
-        if organization(target) == organization(name):
+        if is_same_organization(target, name):
             direct.extend(more)
             included.extend(further)
             return
@@ -224,7 +225,7 @@ class _Reader:
         found = {include.name: include for include in known}
         before = len(found)
         for name in self.named:
-            if not name.endswith("." + domain) or self._left < 0 or (spf := self.spf(name)) is None:
+            if not _is_owned_below(name, domain) or self._left < 0 or (spf := self.spf(name)) is None:
                 continue
             if any(isinstance(term, Include) for term in spf.mechanisms):
                 for include in self.spf_tree(name)[1]:
@@ -247,16 +248,21 @@ class _Reader:
             if found and (_alias(self._answers[name]) or any(_has_key(text) for text in self.texts(name))):
                 yield domain, selector
 
-    def key_targets(self) -> Iterator[str]:
+    def key_targets(self, domain: str) -> Iterator[str]:
         for name, listed in self._answers.items():
-            if "._domainkey." in name and (target := _alias(listed)):
+            if is_same_organization(name.partition("._domainkey.")[2], domain) and (target := _alias(listed)):
                 yield target
 
     def own_records(self, domain: str) -> Iterator[str]:
         for name in self._answers:
             owner = name.removeprefix("_dmarc.")
-            if owner != name and owner.endswith("." + domain) and self.dmarc(owner) is not None:
+            if owner != name and _is_owned_below(owner, domain) and self.dmarc(owner) is not None:
                 yield owner
+
+
+def _is_owned_below(name: str, domain: str) -> bool:
+    """Whether a name is below the domain and of its organization: below a public suffix there are other owners."""
+    return name.endswith("." + domain) and is_same_organization(name, domain)
 
 
 def _alias(listed: Mapping[str, object]) -> str:

@@ -5,23 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address
 
-# Second levels under a two-letter top level under which names are registered. Identities are only grouped by it; what
-# is aligned the reporters and the domain's own records say.
-_SECOND_LEVELS = frozenset(
-    {"ac", "ad", "asso", "co", "com", "conf", "ed", "edu", "fin", "firm", "gc", "go", "gob", "gouv", "gov", "gr", "id"}
-    | {"in", "lg", "ltd", "me", "mil", "mod", "ne", "net", "nhs", "nom", "or", "org", "plc", "police", "res", "sch"}
-    | {"school", "web"}
-)
-
-
-@lru_cache(maxsize=65_536)
-def organization(name: str) -> str:
-    """The name that an organisation registered, by the shape of the name alone."""
-    labels = name.split(".")
-    if len(labels) <= 2:
-        return name
-    third = len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
-    return ".".join(labels[-3:] if third else labels[-2:])
+from inalign.mail.organization import is_same_organization
 
 
 def is_same_or_below(name: str, ancestor: str) -> bool:
@@ -39,17 +23,17 @@ def network_of(address: str) -> str:
 
 
 def judged_domain(domain: str, domains: frozenset[str] | set[str]) -> str:
-    """The domain with which `domain` is judged: the highest one of its organisation that has reports of its own.
+    """The domain with which `domain` is judged: the highest one of its organization that has reports of its own.
 
     A subdomain with a record of its own has its own reports, but its senders are those of the owner above. A report
     about a public suffix, which anybody can send, brings no strangers together.
     """
-    highest = organization(domain)
-    found = above = domain
-    while above != highest:
-        above = above.partition(".")[2]
+    found = domain
+    above = domain.partition(".")[2]
+    while above and is_same_organization(above, domain):
         if above in domains:
             found = above
+        above = above.partition(".")[2]
     return found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inalign.insight.directory import Directory, Kind
-from inalign.insight.names import organization
 from inalign.insight.result import Evidence, SourceClass
 from inalign.insight.site import Look, Site, is_of_host
+from inalign.mail.organization import is_same_organization
 
 INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
 """Kinds that pass on what others received."""
@@ -43,5 +43,5 @@ def is_name_of_host(site: Site, look: Look, directory: Directory) -> bool:
     """Whether SPF passes for the name of a known host itself, as for bounces."""
     if not look.foreign_spf or directory.by_identity(look.foreign_spf) is None:
         return False
-    of_include = site.include is not None and organization(site.include.name) == organization(look.foreign_spf)
+    of_include = site.include is not None and is_same_organization(site.include.name, look.foreign_spf)
     return fits(site, look) or (of_include and not site.host)

@@ -10,8 +10,9 @@ from typing import Literal
 from inalign.insight.directory import Directory, Kind, Service
 from inalign.insight.facts import Mail, Signature, SourceFacts, SpfIdentity
 from inalign.insight.lookups import DomainLookups, Included
-from inalign.insight.names import is_same_or_below, network_of, organization
+from inalign.insight.names import network_of
 from inalign.insight.rhythm import Rhythm, rhythm_of
+from inalign.mail.organization import is_same_organization, registrable_domain
 
 Reputation = Literal["dynamic", "listed"]
 
@@ -42,7 +43,7 @@ class Site:
     is_of_exchange: bool
     """Its host name is of the organisation that receives the domain's mail."""
     has_own_name: bool
-    """The reverse name is below the domain."""
+    """The reverse name is of the organization of the domain."""
     is_own_address: bool
     """A name of the domain has this address."""
     indirect_share: float
@@ -121,7 +122,6 @@ def site_of(
         if not (mail.dkim_aligned or mail.spf_aligned):
             failing += mail.messages
             indirect += mail.messages if mail.reasons else 0
-    host_organization = organization(host) if host else ""
     return Site(
         address=source.source_ip,
         host=host,
@@ -130,8 +130,8 @@ def site_of(
         include_service=directory.by_identity(include.name) if include else None,
         is_direct=source.source_ip in lookups.direct,
         is_exchange=source.source_ip in lookups.exchange_addresses or host in lookups.exchanges,
-        is_of_exchange=any(organization(exchange) == host_organization for exchange in lookups.exchanges),
-        has_own_name=bool(host) and is_same_or_below(host, lookups.organization),
+        is_of_exchange=any(is_same_organization(exchange, host) for exchange in lookups.exchanges),
+        has_own_name=lookups.is_ours(host),
         is_own_address=source.source_ip in lookups.addresses,
         indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
@@ -206,7 +206,7 @@ def look_of(mail: Mail, lookups: DomainLookups, directory: Directory) -> Look:
 
 def is_of_host(site: Site, name: str) -> bool:
     """Whether a name is of the organisation of the host's name."""
-    return bool(site.host) and organization(name) == organization(site.host)
+    return is_same_organization(name, site.host)
 
 
 def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
@@ -220,9 +220,9 @@ def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
         return f"own servers {network_of(site.address)}", None
     if look.foreign_spf:
         # whose machine it rents does not name a sender
-        return organization(look.foreign_spf), service if is_of_host(site, look.foreign_spf) else None
+        return registrable_domain(look.foreign_spf), service if is_of_host(site, look.foreign_spf) else None
     if site.include is not None:
         return site.include.name, service
     if site.host and not site.looks_hosted and not site.looks_dynamic:
-        return organization(site.host), service
+        return registrable_domain(site.host), service
     return network_of(site.address), service

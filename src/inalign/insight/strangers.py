@@ -9,12 +9,12 @@ from inalign.insight import evidence
 from inalign.insight.directory import Directory, Kind, Service
 from inalign.insight.facts import Mail
 from inalign.insight.lookups import DomainLookups
-from inalign.insight.names import is_same_or_below, organization
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
 from inalign.insight.rhythm import MAX_SMALL, MAX_TRICKLE, MIN_DAYS
 from inalign.insight.ruling import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
-from inalign.insight.site import Look, Site, sender_of
+from inalign.insight.site import Look, Site, is_of_host, sender_of
 from inalign.insight.streams import MANY_NAMES, Streams, is_tenant_name
+from inalign.mail.organization import is_same_organization, registrable_domain
 
 MIN_IMITATED = 5  # letters that a name has in common with the domain; shorter words are in many names
 MAX_FORWARDED = 0.2  # of the mail that passes: one relay of customers' forwarding has less, a sender of its own more
@@ -84,12 +84,12 @@ class Strangers:
         for include in self.lookups.included:
             known = self.directory.by_identity(include.name)
             of_service = known is not None and known.kind is Kind.SENDING and known == service
-            if of_service or (known is None and organization(include.name) == organization(look.foreign_spf or "-")):
+            if of_service or (known is None and is_same_organization(include.name, look.foreign_spf)):
                 return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": include.name})
         for target in sorted(self.lookups.key_targets):
             known = self.directory.by_identity(target)
             of_service = known is not None and known.kind is Kind.SENDING and known == service
-            if of_service or (known is None and organization(target) in map(organization, look.foreign_names)):
+            if of_service or (known is None and any(is_same_organization(target, name) for name in look.foreign_names)):
                 return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target})
         return None
 
@@ -145,7 +145,7 @@ class Strangers:
             # hosts of a service share one name or sign; the web servers of a hoster each have their own
             shares_name = len(self.streams.addresses_of_spf[look.foreign_spf]) >= MIN_SERVICE
             return not site.looks_hosted and (shares_name or bool(look.foreign))
-        addresses = len(self.streams.addresses_of_name[organization(look.foreign_names[0])])
+        addresses = len(self.streams.addresses_of_name[registrable_domain(look.foreign_names[0])])
         is_more = bool(look.foreign) or self.streams.per_day(look.foreign_names[0]) > MAX_TRICKLE
         return addresses >= MIN_SERVICE or (addresses >= MIN_SIGNING_SERVICE and is_more)
 
@@ -157,10 +157,10 @@ class Strangers:
 
     def _imitation(self, look: Look) -> Evidence | None:
         """A name that has the domain's first word and more in it. The very label elsewhere may be the owner's."""
-        label = organization(self.lookups.domain).split(".")[0]
+        label = registrable_domain(self.lookups.domain).split(".")[0]
         words = [word for word in (label, label.split("-")[0]) if len(word) >= MIN_IMITATED]
         for name in look.foreign_names:
-            strange = organization(name).split(".")[0]
+            strange = registrable_domain(name).split(".")[0]
             if strange != label and self.directory.by_identity(name) is None and any(w in strange for w in words):
                 return Evidence(EvidenceCode.IMITATION, {"name": name})
         return None
@@ -195,7 +195,7 @@ class Strangers:
         if not site.is_of_exchange or site.kind is Kind.HOSTING:
             return False
         return not any(
-            organization(include.name) == organization(site.host)
+            is_same_organization(include.name, site.host)
             or (site.host_service is not None and self.directory.by_identity(include.name) == site.host_service)
             for include in self.lookups.included
         )
@@ -222,7 +222,7 @@ class Strangers:
             return ruling(SourceClass.FORWARDER, failed, host, steady, evidence.override_reason(mail))
         if site.reputation is not None:
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), failed)
-        if site.rhythm.is_steady and site.host and is_same_or_below(look.spf_name or "-", organization(site.host)):
+        if site.rhythm.is_steady and is_of_host(site, look.spf_name):
             return ruling(SourceClass.UNKNOWN, failed, host, steady)
         return ruling(SourceClass.SPOOF, failed, host, Evidence(EvidenceCode.NOTHING_VALID))
 

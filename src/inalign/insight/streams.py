@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inalign.insight.facts import Mail, Signature
-from inalign.insight.names import is_same_or_below, network_of, organization
+from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.rhythm import rhythm_of
 from inalign.insight.site import Look, Site, sender_of
+from inalign.mail.organization import registrable_domain
 
 Selector = tuple[str, str]
 MANY_NAMES = 3  # unrelated identities from one network
@@ -69,7 +70,7 @@ class Streams:
 
     def is_regular(self, name: str) -> bool:
         """Whether an identity comes back again and again, from a few places."""
-        found = organization(name)
+        found = registrable_domain(name)
         if found not in self.days_of_name:
             return False
         rhythm = rhythm_of(self.days_of_name[found], self.last_day)
@@ -77,7 +78,7 @@ class Streams:
 
     def per_day(self, name: str) -> float:
         """Messages of an identity on a day on which there are any, from all its addresses."""
-        days = self.days_of_name[organization(name)]
+        days = self.days_of_name[registrable_domain(name)]
         return sum(days.values()) / len(days) if days else 0.0
 
     def comes_in_bursts(self, address: str) -> bool:
@@ -152,11 +153,11 @@ def _count_authorized(streams: Streams, site: Site, mail: Mail, look: Look) -> N
 
 
 def _count_identities(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
-    name = organization(look.foreign_names[0])
+    name = registrable_domain(look.foreign_names[0])
     streams.names[network_of(site.address)].add(name)
     streams.addresses_of_name[name].add(site.address)
     streams.addresses_of_spf[look.foreign_spf].add(site.address)
-    _join(streams.identities[site.address], {organization(each) for each in look.foreign_names})
+    _join(streams.identities[site.address], {registrable_domain(each) for each in look.foreign_names})
     for day, messages in mail.days:
         streams.days_of_name[name][day] += messages
 

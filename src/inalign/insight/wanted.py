@@ -9,7 +9,8 @@ from typing import Literal
 from inalign.errors import ParseError
 from inalign.insight.facts import DomainFacts
 from inalign.insight.lookups import Answers
-from inalign.insight.names import is_same_or_below, organization
+from inalign.insight.names import is_same_or_below
+from inalign.mail.organization import is_same_organization
 from inalign.spf.record import is_spf_record, parse_spf_record
 from inalign.spf.terms import A, Include, Mx, Qualifier
 
@@ -64,7 +65,7 @@ def _seen(facts: DomainFacts) -> tuple[list[str], list[str]]:
             if mail.header_from != facts.domain and is_same_or_below(mail.header_from, facts.domain):
                 froms[mail.header_from] += count
             for signature in mail.signatures:
-                if signature.selector and is_same_or_below(signature.domain, organization(facts.domain)):
+                if signature.selector and is_same_organization(signature.domain, facts.domain):
                     keys[f"{signature.selector}._domainkey.{signature.domain}"] += count
     return _most(froms), _most(keys)
 

@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from inalign.insight.judge import Judgement
 from inalign.insight.lookups import Answers
+from inalign.insight.names import is_same_or_below
 from inalign.insight.record_history import RecordChange, changes_of
 from inalign.insight.result import EvidenceCode, JudgedMail, SourceClass
+from inalign.mail.organization import is_same_organization
 
 Days = dict[int, tuple[int, int]]
 """Messages and failing ones by the ordinal of the day."""
@@ -171,7 +173,8 @@ def _records(domain: str, answers: Answers) -> Iterator[tuple[str, str]]:
             found = [text for text in _texts(named.get(name, {})) if text.lower().startswith(opening)]
             yield f"{name} TXT", "\n".join(sorted(found))
     for name, listed in named.items():
-        if "._domainkey." in name and name.endswith("." + domain) and not listed.get("error"):
+        owner = name.partition("._domainkey.")[2]
+        if is_same_or_below(owner, domain) and is_same_organization(owner, domain) and not listed.get("error"):
             yield f"{name} TXT", "\n".join(sorted(_texts(listed))) or str(listed.get("CNAME", ""))
     exchanges = named.get(domain, {}).get("MX")
     if isinstance(exchanges, list | tuple) and not named.get(domain, {}).get("error"):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from inalign.errors import ParseError
 from inalign.mail.authres import parse_authentication_results
+from inalign.mail.organization import is_same_organization
 from inalign.mail.results import MethodResult
 from inalign.reports.flaw import FlawCode, Flaws
 
@@ -73,13 +74,12 @@ def failed_mechanisms(
 
 
 def _is_aligned(result: MethodResult, header_from: str) -> bool:
-    """Whether what passed is surely of the author domain: the same name, or one above or below it."""
+    """Whether what passed is of the organization of the author domain, as relaxed alignment wants it."""
     if result.method == "dmarc":
         return True
-    author = header_from.lower()
     names = [each.value for each in result.properties if each.name in _IDENTITIES[result.method]]
     for name in (value.rpartition("@")[2].lower().rstrip(".") for value in names):
-        if name and author and (name == author or name.endswith("." + author) or author.endswith("." + name)):
+        if is_same_organization(name, header_from):
             return True
     return False
 

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
 
+from inalign.mail.organization import is_same_organization
 from inalign.sample.stories import DAYS, Domain, Reporter, Stream, addresses, dice, stories
 
 RFC9990 = "urn:ietf:params:xml:ns:dmarc-2.0"
@@ -140,8 +141,8 @@ def _add_record(root: Element, domain: Domain, seen: Row, p: str) -> None:
     stream = seen.stream
     spf_domain, spf = stream.spf.format(domain.name).split()
     signatures = [each.format(domain.name).rsplit(maxsplit=2) for each in stream.dkim]
-    by_dkim = any(result == "pass" and _is_aligned(name, domain.name) for name, _, result in signatures)
-    by_spf = spf == "pass" and _is_aligned(spf_domain, domain.name)
+    by_dkim = any(result == "pass" and is_same_organization(name, domain.name) for name, _, result in signatures)
+    by_spf = spf == "pass" and is_same_organization(spf_domain, domain.name)
     is_spared = by_dkim or by_spf or bool(stream.reason)
     record = SubElement(root, "record")
     row = SubElement(record, "row")
@@ -157,10 +158,6 @@ def _add_record(root: Element, domain: Domain, seen: Row, p: str) -> None:
     for name, selector, result in signatures:
         _texts(SubElement(results, "dkim"), domain=name, selector=selector, result=result)
     _texts(SubElement(results, "spf"), domain=spf_domain, scope="mfrom", result=spf)
-
-
-def _is_aligned(name: str, domain: str) -> bool:
-    return name == domain or name.endswith(f".{domain}")
 
 
 def _texts(parent: Element, **texts: str) -> None:

@@ -15,12 +15,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from inalign.insight.names import reporter_of
+from inalign.mail.organization import registrable_domain
 from inalign.reports.flaw import Flaw
 from inalign.reports.report import (
     AbuseReport,
@@ -72,12 +73,6 @@ def _clean(value: object) -> object:
             return [_clean(each) for each in value]
         case _:
             return value
-
-
-class Organizations(Protocol):
-    """Finds organizational domains, offline."""
-
-    def __call__(self, name: str, /) -> str: ...
 
 
 class RecordRow(Struct, frozen=True, gc=False):
@@ -261,15 +256,13 @@ class ReportRows(Struct):
             lines.close()
 
 
-def rows_of(
-    report: Report, records: AggregateRows, *, places: Places, organization: Organizations, received: datetime
-) -> ReportRows:
+def rows_of(report: Report, records: AggregateRows, *, places: Places, received: datetime) -> ReportRows:
     """The rows of a report. `records` is the sink that its records went to; of other kinds it is empty."""
     if isinstance(report, AggregateReport):
-        return _aggregate(report, records, organization, received)
+        return _aggregate(report, records, received)
     if isinstance(report, TlsReport):
-        return _tls(report, organization, received, records.folder)
-    return _failure(report, places, organization, received, records.folder)
+        return _tls(report, received, records.folder)
+    return _failure(report, places, received, records.folder)
 
 
 def report_key(*parts: str | int) -> str:
@@ -338,12 +331,10 @@ _NOTHING_TOLD: dict[str, str | int | bool] = {
 }  # fmt: skip
 
 
-def _aggregate(
-    report: AggregateReport, records: AggregateRows, organization: Organizations, received: datetime
-) -> ReportRows:
+def _aggregate(report: AggregateReport, records: AggregateRows, received: datetime) -> ReportRows:
     reporter = reporter_of(report.email, report.org_name)[:MAX_TEXT]
     domain = report.domain.strip().lower().rstrip(".")[:MAX_TEXT]
-    org_domain = organization(domain)
+    org_domain = registrable_domain(domain)
     begin, end = _seconds(report.begin), _seconds(report.end)
     when = middle(report.begin, report.end, received)
     key = report_key("aggregate", reporter, domain, report.report_id, begin, end)
@@ -403,7 +394,7 @@ def _counted(sums: Sequence[int]) -> dict[str, int]:
     return dict(zip((*COUNTERS, "unknown"), sums, strict=True))
 
 
-def _tls(report: TlsReport, organization: Organizations, received: datetime, folder: Path) -> ReportRows:
+def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
     reporter = reporter_of(report.contact_info, report.organization_name)[:MAX_TEXT]
     domain = next((each.policy_domain for each in report.policies if each.policy_domain), "").lower().rstrip(".")
     domain = domain[:MAX_TEXT]
@@ -413,7 +404,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
     policies, failures = Lines(folder), Lines(folder)
     for number, policy in enumerate(report.policies):
         of = policy.policy_domain.lower().rstrip(".")[:MAX_TEXT] or domain
-        where = {"row": number, "domain": of, "org_domain": organization(of)}
+        where = {"row": number, "domain": of, "org_domain": registrable_domain(of)}
         what = {"policy_type": policy.policy_type[:MAX_TEXT], "policy_domain": of}
         policies.add(
             [
@@ -451,7 +442,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
         )
     successful = sum(_whole(policy.successful) for policy in report.policies)
     failed = sum(_whole(policy.failed) for policy in report.policies)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), when)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, registrable_domain(domain), when)
     row |= {
         "org_name": report.organization_name[:MAX_TEXT],
         "email": report.contact_info[:MAX_TEXT],
@@ -475,9 +466,7 @@ def _tls(report: TlsReport, organization: Organizations, received: datetime, fol
     )
 
 
-def _failure(
-    report: FailureReport | AbuseReport, places: Places, organization: Organizations, received: datetime, folder: Path
-) -> ReportRows:
+def _failure(report: FailureReport | AbuseReport, places: Places, received: datetime, folder: Path) -> ReportRows:
     reporter = reporter_of(report.reporter, report.user_agent)[:MAX_TEXT]
     domain = (report.reported_domain or report.header_from).lower().rstrip(".")[:MAX_TEXT]
     place = places.find(report.source_ip)
@@ -494,7 +483,7 @@ def _failure(
                 {
                     "kind": report.kind,
                     "domain": domain,
-                    "org_domain": organization(domain),
+                    "org_domain": registrable_domain(domain),
                     "arrived_at": _seconds(report.arrival_date),
                     "received_at": _seconds(received),
                     "source_ip": report.source_ip or "",
@@ -522,7 +511,7 @@ def _failure(
         ]
     )
     when = middle(arrived, None, received)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, organization(domain), when)
+    row = _NOTHING_TOLD | _common(report, reporter, domain, registrable_domain(domain), when)
     row |= {
         "email": report.reporter[:MAX_TEXT],
         "begin_at": _seconds(arrived),

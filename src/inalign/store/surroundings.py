@@ -18,9 +18,9 @@ import msgspec
 
 from inalign.insight.facts import DomainFacts
 from inalign.insight.lookups import MAX_ALIASES, DomainLookups, domain_lookups
-from inalign.insight.names import organization
 from inalign.insight.site import Reputation, Surroundings
 from inalign.insight.wanted import wanted_lookups
+from inalign.mail.organization import registrable_domain
 from inalign.store.changes import Changed, note
 from inalign.store.control import Control
 from inalign.store.engine import Engine
@@ -90,7 +90,7 @@ def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str
 
 def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str, object]]:
     """All that is kept of the domain's organisation, and what its records lead to."""
-    name = organization(facts.domain)
+    name = registrable_domain(facts.domain)
     answers = answers_below(control, name)
     asked: set[tuple[str, str]] = set()
     while wanted := wanted_lookups(facts, answers, asked):  # type: ignore[arg-type] # kinds are texts here
