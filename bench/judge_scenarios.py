@@ -20,13 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+from inalign.insight.classify import judge_domain
+from inalign.insight.context import Surroundings
 from inalign.insight.directory import Directory, own_directory
 from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import facts_from_reports
-from inalign.insight.judge import judge_domain
+from inalign.insight.facts_builder import facts_from_reports
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
-from inalign.insight.site import Surroundings
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
 
 

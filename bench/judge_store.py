@@ -15,25 +15,25 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inalign.flow.judge import Judge, Judging
+from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.context_files import read_surrounding
+from inalign.insight.classify import judge_domain
+from inalign.insight.context import Surroundings
 from inalign.insight.directory import own_directory
-from inalign.insight.gather import facts_from_reports
-from inalign.insight.judge import judge_domain
+from inalign.insight.facts_builder import facts_from_reports
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.rows import plan_row, source_rows
-from inalign.insight.site import Surroundings
 from inalign.reports.report import AggregateReport
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 from inalign.store.facts import facts_of
-from inalign.store.intake import Arrival, load
-from inalign.store.places import Places
-from inalign.store.rows import AggregateRows, rows_of
-from inalign.store.surroundings import move_hosts
-from inalign.surroundings import read_surrounding
+from inalign.store.load.geoip import Places
+from inalign.store.load.reports import Arrival, load
+from inalign.store.load.rows import AggregateRows, rows_of
+from inalign.store.state.answers import move_hosts
+from inalign.store.state.control import Control
 from judge_scenarios import payload, report_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -24,19 +24,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from inalign.flow.judged_views import all_views
-from inalign.judging import make_judging
-from inalign.settings import Settings
-from inalign.settings_store import StoreSettings
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import count
-from inalign.store.months import sum_months
+from inalign.assessment.views import all_views
+from inalign.settings.store import StoreSettings
+from inalign.settings.tables import Settings
+from inalign.spool.deliveries import Spool
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import count
+from inalign.store.load.monthly import sum_months
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.view import View
-from inalign.store.spool import Spool
+from inalign.store.state.control import Control
 from inalign.web.app import WebOptions, make_app
 from inalign.web.server import WebServer
+from inalign.wiring.assessment import make_judging
 from questions import DAYS, DOMAINS, FIRST, fill, repeat
 
 BUDGET_MS = 100

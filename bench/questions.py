@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import count
-from inalign.store.months import sum_months
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import count
+from inalign.store.load.monthly import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 from inalign.store.schema.tables import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind

@@ -13,15 +13,15 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from inalign.flow.judge import Judge, Judging
-from inalign.flow.judged_views import all_views
-from inalign.flow.standing import at_present, judge_anew, judge_told
+from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.cache import at_present, judge_anew, judge_told
+from inalign.assessment.views import all_views
 from inalign.insight.directory import own_directory
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import count
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import count
 from inalign.store.queries.filters import Filters
 from inalign.store.schema.tables import JUDGED
+from inalign.store.state.control import Control
 
 
 def judge_all(judging: Judging) -> None:

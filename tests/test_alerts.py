@@ -16,22 +16,22 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace as changed
 
-from inalign import keeper
-from inalign.alerting import check_alerts, make_alerts, try_channels
+from inalign.alerts.service import Alerts
+from inalign.assessment.assess import Judge, Judging
 from inalign.cli import main
 from inalign.errors import SettingsError
-from inalign.flow.alert import Alerts
-from inalign.flow.judge import Judge, Judging
 from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.directory import own_directory
+from inalign.reportd import reportd
 from inalign.reports.report import DkimAuth
-from inalign.settings_file import parse_settings
-from inalign.store import outbox
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.incidents import DAY, incidents, note_findings
-from inalign.store.outbox import BATCH_SECONDS, channels, read_channel
-from inalign.store.source_record import SourceRecord
+from inalign.settings.file import parse_settings
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.state import outbox
+from inalign.store.state.control import Control
+from inalign.store.state.incidents import DAY, incidents, note_findings
+from inalign.store.state.intake_sources import SourceRecord
+from inalign.store.state.outbox import BATCH_SECONDS, channels, read_channel
+from inalign.wiring.alerts import check_alerts, make_alerts, try_channels
 from tests.mail_server import mail_server
 from tests.store.material import NOW, aggregate, record, store
 from tests.web_hook import hook_server
@@ -277,7 +277,7 @@ def test_keeper_looks_and_tells(
     engine: DuckDbEngine, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def go() -> None:
-        monkeypatch.setattr(keeper, "TELL_SECONDS", 0.05)
+        monkeypatch.setattr(reportd, "TELL_SECONDS", 0.05)
         monkeypatch.setattr(outbox, "BATCH_SECONDS", 0.0)
         async with mail_server() as mails:
             settings = parse_settings(configured(mail=str(mails.port), url="env:NOT_SET"))
@@ -287,7 +287,7 @@ def test_keeper_looks_and_tells(
             # of all that a keeper is, this task needs these alone
             running = SimpleNamespace(alerts=make_alerts(settings, None, control), engine=engine, trouble="")
             ends = asyncio.Event()
-            task = asyncio.ensure_future(keeper.Keeper._alert(cast("keeper.Keeper", running), ends))
+            task = asyncio.ensure_future(reportd.Keeper._alert(cast("reportd.Keeper", running), ends))
             while not mails.taken:  # noqa: ASYNC110 - what is waited for is another program
                 await asyncio.sleep(0.05)
             ends.set()

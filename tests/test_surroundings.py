@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign import surroundings
-from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import facts_from_reports
-from inalign.store.control import Control
-from inalign.store.engine import Engine
-from inalign.store.facts import facts_of
-from inalign.store.surroundings import load_answers, load_surroundings, move_hosts, write_answers, write_looked_up
-from inalign.surroundings import (
+from inalign.assessment import context_files
+from inalign.assessment.context_files import (
     Surrounding,
     SurroundingsError,
     read_ptr_files,
@@ -22,6 +16,12 @@ from inalign.surroundings import (
     read_surrounding,
     read_zone_files,
 )
+from inalign.insight.facts import DomainFacts
+from inalign.insight.facts_builder import facts_from_reports
+from inalign.store.engine.interface import Engine
+from inalign.store.facts import facts_of
+from inalign.store.state.answers import load_answers, load_surroundings, move_hosts, write_answers, write_looked_up
+from inalign.store.state.control import Control
 from tests.store.conftest import clickhouse_url, engine
 from tests.store.material import aggregate, record, store
 
@@ -69,8 +69,8 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, name: str, text: s
 
 
 def test_bombs_and_empty_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surroundings, "MAX_ZONE_OCTETS", 1000)
-    monkeypatch.setattr(surroundings, "MAX_ADDRESSES", 2)
+    monkeypatch.setattr(context_files, "MAX_ZONE_OCTETS", 1000)
+    monkeypatch.setattr(context_files, "MAX_ADDRESSES", 2)
     with pytest.raises(SurroundingsError, match="no ptr file"):
         read_ptr_files([tmp_path])
     (tmp_path / "z.json.gz").write_bytes(gzip.compress(b"{" + b" " * 2000))

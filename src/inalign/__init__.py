@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from inalign.errors import Error, ParseError
     from inalign.flow.authenticate import authenticate
     from inalign.flow.verdict import Envelope, Verdict
-    from inalign.mail.authres import parse_authentication_results
+    from inalign.mail.authentication_results import parse_authentication_results
+    from inalign.net.dns import LiveResolver
+    from inalign.net.run import run
     from inalign.reports.read import read_reports
     from inalign.reports.report import ReadOutcome
     from inalign.resolver.zone import ZoneResolver
     from inalign.spf.check import check_spf
     from inalign.spf.record import parse_spf_record
-    from inalign.transport.dns import LiveResolver
-    from inalign.transport.run import run
 
 __all__ = [
     "Envelope",
@@ -63,7 +63,7 @@ __all__ = [
 _HOMES = {
     "Envelope": "inalign.flow.verdict",
     "Error": "inalign.errors",
-    "LiveResolver": "inalign.transport.dns",
+    "LiveResolver": "inalign.net.dns",
     "ParseError": "inalign.errors",
     "ReadOutcome": "inalign.reports.report",
     "SigningKey": "inalign.dkim.sign",
@@ -72,11 +72,11 @@ _HOMES = {
     "authenticate": "inalign.flow.authenticate",
     "check_spf": "inalign.spf.check",
     "evaluate_dmarc": "inalign.dmarc.evaluate",
-    "parse_authentication_results": "inalign.mail.authres",
+    "parse_authentication_results": "inalign.mail.authentication_results",
     "parse_dmarc_record": "inalign.dmarc.record",
     "parse_spf_record": "inalign.spf.record",
     "read_reports": "inalign.reports.read",
-    "run": "inalign.transport.run",
+    "run": "inalign.net.run",
     "seal_arc": "inalign.arc.seal",
     "sign_dkim": "inalign.dkim.sign",
     "validate_arc": "inalign.arc.validate",

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 import inalign
 from inalign.cli import COMMANDS, main
-from inalign.settings import Settings
-from inalign.settings_file import parse_settings
+from inalign.settings.file import parse_settings
+from inalign.settings.tables import Settings
 
 SOURCE = str(Path(inalign.__file__).parents[1])
 

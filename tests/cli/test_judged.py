@@ -16,20 +16,20 @@ from click.testing import CliRunner, Result
 from msgspec import Struct
 from starlette.applications import Starlette
 
-from inalign.asking import ask_keeper
+from inalign.assessment.context_files import Surrounding
+from inalign.assessment.views import QUESTIONS, all_views
 from inalign.cli import main
 from inalign.cli.configuration import load
-from inalign.flow.judged_views import QUESTIONS, all_views
-from inalign.judging import make_judging
-from inalign.keeper import bind_local
-from inalign.store.control import Control
+from inalign.reportd.reportd import bind_local
 from inalign.store.folders import Folders
 from inalign.store.queries.filters import Filters
-from inalign.store_access import open_store
-from inalign.surroundings import Surrounding
+from inalign.store.state.control import Control
 from inalign.web.api import routes
-from inalign.web.description import openapi
+from inalign.web.openapi import openapi
 from inalign.web.server import WebServer
+from inalign.wiring.assessment import make_judging
+from inalign.wiring.queries import ask_keeper
+from inalign.wiring.store import open_store
 from tests.insight.stories import Story, scenarios
 from tests.store.material import store
 from tests.store.test_facts import reports_of

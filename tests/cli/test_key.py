@@ -13,11 +13,11 @@ from inalign.cli import key as key_command
 from inalign.cli import main
 from inalign.cli.key_options import key_terms
 from inalign.dkim.crypto import load_private_key
-from inalign.main_cf import maximal_queue_lifetime
+from inalign.keys.lifecycle.zone_servers import ZoneServers
 from inalign.resolver.master_file import parse_master_file
-from inalign.settings import Settings
-from inalign.settings_file import parse_settings
-from inalign.transport.zone_servers import ZoneServers
+from inalign.settings.file import parse_settings
+from inalign.settings.postfix import maximal_queue_lifetime
+from inalign.settings.tables import Settings
 from tests.helpers import NOW
 from tests.keys.test_sql import database
 from tests.nameserver import NameServer

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inalign.cli import main
-from inalign.settings_file import read_settings
+from inalign.settings.file import read_settings
+from inalign.spool.deliveries import Delivery, Spool
 from inalign.store.folders import become_owner
-from inalign.store.spool import Delivery, Spool
-from inalign.store_access import open_store
+from inalign.wiring.store import open_store
 from tests.store.material import NOW, aggregate, record, store
 
 

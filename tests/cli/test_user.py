@@ -8,9 +8,9 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from inalign.cli import main
-from inalign.store.accounts import Accounts, Role
-from inalign.store.control import Control
-from inalign.web.passwords import is_password
+from inalign.store.state.accounts import Accounts, Role
+from inalign.store.state.control import Control
+from inalign.web.access.passwords import is_password
 
 PASSWORD = "correct horse battery"
 

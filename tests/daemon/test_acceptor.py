@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import pytest
 
-from inalign import acceptor
-from inalign.acceptor import Shares, SharingServer
 from inalign.milter.negotiation import Wanted
+from inalign.milterd import acceptor
 from inalign.milterd import server as milterd
+from inalign.milterd.acceptor import Shares, SharingServer
 from inalign.milterd.server import Filter, Options
 from inalign.telemetry import Counters
 from tests.milter import mta

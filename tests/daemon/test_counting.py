@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from inalign.counting import count_message
-from inalign.flow.ruling import Handling, Rule, Ruling
+from inalign.flow.decision import Handling, Rule, Ruling
+from inalign.milterd.metrics import count_message
 from inalign.telemetry import Counters
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from inalign.milter.messages import Command
-from inalign.store.evaluation import Evaluation, decode
-from inalign.store.segments import take_closed
+from inalign.spool.evaluation_record import Evaluation, decode
+from inalign.spool.evaluations import take_closed
 from tests.daemon.service import OUTSIDE, Service, kill
 from tests.interop.program import wait_until
 from tests.milter import mta

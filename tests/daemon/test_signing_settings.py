@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from inalign.daemon import check
 from inalign.errors import SettingsError
 from inalign.flow.send import Agreement, DnsCheck
-from inalign.settings_file import read_settings
-from inalign.signing import make_except_recipients, make_sending_options
+from inalign.settings.file import read_settings
+from inalign.wiring.milter import check
+from inalign.wiring.signing import make_except_recipients, make_sending_options
 from tests.keys.material import ED25519_KEY, write_key
 
 

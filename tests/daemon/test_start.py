@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from inalign.daemon import warnings, workers
 from inalign.errors import SettingsError
-from inalign.main_cf import milter_content_timeout
-from inalign.notify import notify, reloading
-from inalign.ownership import distrust
-from inalign.privileges import become, find_account, find_group, find_user
-from inalign.settings_file import parse_settings, read_settings
+from inalign.process.privileges import become, find_account, find_group, find_user
+from inalign.process.systemd import notify, reloading
+from inalign.settings.file import parse_settings, read_settings
+from inalign.settings.ownership import distrust
+from inalign.settings.postfix import milter_content_timeout
+from inalign.wiring.milter import warnings, workers
 from tests.daemon.service import OUTSIDE, Service
 from tests.daemon.test_workers import delivers
 from tests.interop.program import wait_until

@@ -24,7 +24,7 @@ def reload(service: Service) -> None:
 
 
 def test_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
-    with Service(tmp_path, patch="import inalign.supervisor as s; s.SILENT_SECONDS = 2.0") as service:
+    with Service(tmp_path, patch="import inalign.process.supervisor as s; s.SILENT_SECONDS = 2.0") as service:
         hung = service.workers()[0]
         os.kill(hung, signal.SIGSTOP)
         service.wait_for_log(f"process {hung}) hangs and is killed")
@@ -34,14 +34,16 @@ def test_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
 
 
 def test_only_worker_that_hangs_is_replaced_though_nobody_else_serves(tmp_path: Path) -> None:
-    with Service(tmp_path, workers=1, patch="import inalign.supervisor as s; s.SILENT_SECONDS = 2.0") as service:
+    with Service(
+        tmp_path, workers=1, patch="import inalign.process.supervisor as s; s.SILENT_SECONDS = 2.0"
+    ) as service:
         os.kill(service.workers()[0], signal.SIGSTOP)
         with service.peer() as peer:  # accepted by the kernel, and answered by the next worker
             assert peer.greet().deliver()[-1][0] == "a"
 
 
 HALF_STARTS = """
-import inalign.worker as w, os
+import inalign.milterd.worker as w, os
 from pathlib import Path
 true_run = w.Worker.run
 async def run(self):
@@ -90,7 +92,7 @@ def test_no_configuration_ends_what_serves(tmp_path: Path, text: str) -> None:
 
 
 def test_bug_in_reading_the_configuration_ends_nothing(tmp_path: Path) -> None:
-    patch = "import inalign.daemon as d; d.check = lambda *a, n=[]: n.append(1) or len(n) > 1 and 1 / 0"
+    patch = "import inalign.wiring.milter as d; d.check = lambda *a, n=[]: n.append(1) or len(n) > 1 and 1 / 0"
     with Service(tmp_path, patch=patch) as service:
         reload(service)
         service.wait_for_log("the old one stays in force: ZeroDivisionError")
@@ -152,7 +154,7 @@ def test_supervisor_is_idle_while_an_old_worker_that_died_is_not_replaced(tmp_pa
 
 def test_where_no_process_can_be_made_the_supervisor_says_so_and_tries_again(tmp_path: Path) -> None:
     patch = """
-import errno, os, inalign.generation as g
+import errno, os, inalign.process.generation as g
 g.LONGEST_DELAY_SECONDS = 0.3
 fork, calls = os.fork, []
 def failing():

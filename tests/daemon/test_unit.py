@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.settings import Settings
+from inalign.settings.tables import Settings
 
 PACKAGING = Path(__file__).parents[2] / "packaging" / "systemd"
 UNIT = PACKAGING / "inalign-milter.service"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import dkim
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from tests.differential.messages import SignedMessage
 from tests.differential.milters import ForeignMilter
 

@@ -17,7 +17,7 @@ from inalign.dkim.result import DkimResult
 from inalign.dkim.sign import SigningKey
 from inalign.dkim.verify import verify_dkim
 from inalign.mail.fields import parse_message
-from inalign.mail.tags import parse_tag_list
+from inalign.mail.tag_list import parse_tag_list
 from tests.helpers import NOW, message, run_now, zone
 
 RSA_PEM = b"""-----BEGIN RSA PRIVATE KEY-----

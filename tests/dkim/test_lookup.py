@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from inalign.dkim.algorithm import ED25519_SHA256, RSA_SHA256
-from inalign.dkim.lookup import Claim, KeyRules, Proof, prove
 from inalign.dkim.result import DkimReason
+from inalign.dkim.verify_key import Claim, KeyRules, Proof, prove
 from inalign.resolver import Answer, Outcome
 from tests.dkim.material import ED25519, RSA
 

@@ -8,17 +8,9 @@ import pytest
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey, generate_private_key
-from inalign.dkim.publication import (
-    Flaw,
-    Holds,
-    KeyFinding,
-    Publication,
-    compare,
-    compare_ended,
-    standing,
-)
-from inalign.dkim.record_text import empty_record
-from inalign.resolver.port import Answer, Outcome
+from inalign.keys.lifecycle.publication import Flaw, Holds, KeyFinding, Publication, compare, compare_ended, standing
+from inalign.keys.lifecycle.zone_text import empty_record
+from inalign.resolver.interface import Answer, Outcome
 from tests.keys.zones import answer, publication
 
 

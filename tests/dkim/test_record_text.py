@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.dkim.record_text import Change, nsupdate_script, strings, zone_text
+from inalign.keys.lifecycle.zone_text import Change, nsupdate_script, strings, zone_text
 from inalign.resolver.master_file import parse_master_file
 
 NAME = "s._domainkey.example.org"

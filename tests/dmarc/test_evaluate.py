@@ -9,7 +9,7 @@ import pytest
 from inalign.dmarc.evaluate import MAX_AUTHOR_DOMAINS, evaluate_authors, evaluate_dmarc
 from inalign.dmarc.identifiers import MAX_IDENTIFIERS
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
-from inalign.mail.address import AuthorProblem, Authors, author_domains
+from inalign.mail.author import AuthorProblem, Authors, author_domains
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import make_field
 from inalign.resolver import Answer, Outcome, txt

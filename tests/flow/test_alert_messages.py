@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from inalign.flow.alert_hook import MAX_BLOCKS, Form, alert_body, trial_body
-from inalign.flow.alert_mail import MailHead, alert_mail, trial_mail
+from inalign.alerts.mail import MailHead, alert_mail, trial_mail
+from inalign.alerts.webhook import MAX_BLOCKS, Form, alert_body, trial_body
 from inalign.insight.detection import WatchCode
 from inalign.insight.texts import LANGUAGES, catalogue
-from inalign.store.incidents import Event, Incident
-from inalign.store.outbox import Waiting
+from inalign.store.state.incidents import Event, Incident
+from inalign.store.state.outbox import Waiting
 
 HOSTILE = (
     "Evil\r\nBcc: victim@example.net\r\n\r\n<script>alert(1)</script> <!channel> <https://evil.example|here> "

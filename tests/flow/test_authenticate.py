@@ -13,7 +13,7 @@ from inalign.flow.authenticate import authenticate, authenticate_with
 from inalign.flow.iprev import IprevStatus
 from inalign.flow.receive import Options, Reception, check_client
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
 from inalign.spf.result import SpfReason, SpfScope, SpfStatus
 from tests.helpers import NOW, message, run_now, zone

@@ -11,9 +11,7 @@ import pytest
 
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.arc.seal import seal_arc
-from inalign.dkim.sign import SigningKey
-from inalign.dmarc.result import DmarcStatus
-from inalign.flow.carrier import (
+from inalign.authenticity.assess import (
     MIN_PASSES,
     Carrier,
     CarrierReason,
@@ -25,12 +23,14 @@ from inalign.flow.carrier import (
     judge_all,
     weigh,
 )
-from inalign.flow.carrier_evidence import Trust, arrival, gather_evidence, judge
+from inalign.authenticity.evidence import Trust, arrival, gather_evidence, judge
+from inalign.dkim.sign import SigningKey
+from inalign.dmarc.result import DmarcStatus
 from inalign.mail.domain import DomainName, parse_domain, parse_domain_list
 from inalign.mail.fields import parse_message
 from inalign.mail.results import AuthenticationResults
 from inalign.reports.report import AggregateReport, FailureReport, Kind, PublishedPolicy, TlsReport
-from inalign.store.spool import Delivery
+from inalign.spool.deliveries import Delivery
 from tests.helpers import NOW, VECTORS, message, run_now, zone
 from tests.senders import CLIENT, TEXT, key_record, private_key, records, signed, without
 

@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from inalign.daemon import make_policy, warnings
 from inalign.dkim.canonical import Header
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.errors import SettingsError
 from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
+from inalign.flow.decision import Handling, Rule, Ruling
 from inalign.flow.facts import Facts, is_list_mail
 from inalign.flow.results_field import with_override
-from inalign.flow.ruling import Handling, Rule, Ruling
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
-from inalign.settings import Settings
-from inalign.settings_file import parse_settings
+from inalign.settings.file import parse_settings
+from inalign.settings.tables import Settings
 from inalign.spf.result import SpfStatus
+from inalign.wiring.milter import make_policy, warnings
 from tests.flow.verdicts import NO_CHAIN, chain, verdict
 from tests.helpers import VECTORS, message
 

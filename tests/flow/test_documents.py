@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.flow.documents import MAX_DOCUMENTS, MAX_OCTETS, documents
+from inalign.web.raw_report import MAX_DOCUMENTS, MAX_OCTETS, documents
 
 XML = b"<feedback><report_metadata><org_name>a</org_name></report_metadata></feedback>"
 

@@ -12,6 +12,7 @@ from inalign.arc.result import ArcStatus
 from inalign.dmarc.record import parse_dmarc_record
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
+from inalign.flow.decision import Handling
 from inalign.flow.evaluation import (
     applied_disposition,
     evaluation,
@@ -21,13 +22,12 @@ from inalign.flow.evaluation import (
 )
 from inalign.flow.facts import Facts
 from inalign.flow.receive import Options, Reception, check_client
-from inalign.flow.ruling import Handling
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.fields import parse_message
 from inalign.reports.report import Reason
 from inalign.resolver import ZoneResolver
-from inalign.store.evaluation import MAX_AUTHORS, Evaluation, decode, encode
+from inalign.spool.evaluation_record import MAX_AUTHORS, Evaluation, decode, encode
 from tests.flow.verdicts import chain, verdict
 from tests.helpers import NOW
 from tests.senders import CLIENT, records, signed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from inalign.flow.look_up import look_up
+from inalign.assessment.dns_lookups import look_up
+from inalign.insight.classify import judge_domain
 from inalign.insight.directory import Directory
-from inalign.insight.judge import judge_domain
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.resolver import ZoneResolver

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.flow.networks import NetworkError, Networks
+from inalign.mail.networks import NetworkError, Networks
 
 
 @pytest.mark.parametrize(

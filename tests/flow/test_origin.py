@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from inalign.flow.networks import Networks
 from inalign.flow.origin import MAX_HOPS, Gateway, Hosts, Origin, Source, find_origin
 from inalign.mail.fields import make_field
+from inalign.mail.networks import Networks
 from inalign.spf.result import SpfReason, SpfScope, SpfStatus
 
 MX2 = "198.51.100.2"

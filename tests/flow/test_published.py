@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from inalign.dkim.sign import SigningKey
-from inalign.flow.published import RECHECK_SECONDS, RETRY_SECONDS, PublishedKeys
+from inalign.flow.key_dns import RECHECK_SECONDS, RETRY_SECONDS, PublishedKeys
 from inalign.resolver import ZoneResolver
 from tests.dkim.material import ED25519, RSA, ZONE
 from tests.helpers import NOW, run_now, zone

@@ -10,9 +10,8 @@ import pytest
 from inalign.dkim.canonical import Canonicalization
 from inalign.dkim.sign import FieldSelection, SigningKey, SigningOptions
 from inalign.errors import ParseError
-from inalign.flow.keys import Choice, KeyLookupError
-from inalign.flow.published import PublishedKeys
-from inalign.flow.recipients import Recipients
+from inalign.flow.key_dns import PublishedKeys
+from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.flow.send import (
     Agreement,
     DnsCheck,
@@ -24,6 +23,7 @@ from inalign.flow.send import (
     own_domain_rule,
 )
 from inalign.mail.fields import parse_message
+from inalign.mail.recipients import Recipients
 from inalign.resolver import ZoneResolver
 from tests.dkim.material import ED25519, PLAIN, RSA, ZONE, verify
 from tests.helpers import NOW, message, zone

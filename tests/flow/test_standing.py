@@ -15,31 +15,31 @@ from hypothesis import given, settings
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from inalign.assessment import cache
+from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.cache import Judged, Tending, judge_told
+from inalign.assessment.process import JudgingApart, JudgingError
+from inalign.assessment.views import all_views
 from inalign.errors import ParseError
-from inalign.flow import standing
-from inalign.flow.judge import Judge, Judging
-from inalign.flow.judged_views import all_views
-from inalign.flow.standing import Judged, Tending, judge_told
+from inalign.insight.classify import Judgement
 from inalign.insight.directory import own_directory
-from inalign.insight.judge import Judgement
 from inalign.insight.overview import slot_sums
 from inalign.insight.result import Plan, SourceClass
 from inalign.insight.rows import plan_row, source_rows
-from inalign.judging_apart import JudgingApart, JudgingError
 from inalign.reports.report import AggregateReport
 from inalign.store import facts
-from inalign.store.changes import Changed, note
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import AnswerTooLarge, Engine, StoreError, count
+from inalign.store.assessments import kept, sweep
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import AnswerTooLarge, Engine, StoreError, count
 from inalign.store.facts import Told
-from inalign.store.judged import kept, sweep
 from inalign.store.maintenance import Retention, forget, purge
-from inalign.store.overrides import OverrideRow, remove_override, write_override
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import days as ask_days
 from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, Table
-from inalign.store.surroundings import write_answers, write_hosts, write_looked_up, write_reputation
+from inalign.store.state.answers import write_answers, write_hosts, write_looked_up, write_reputation
+from inalign.store.state.changes import Changed, note
+from inalign.store.state.control import Control
+from inalign.store.state.overrides import OverrideRow, remove_override, write_override
 from inalign.store.window import window_of
 from tests.insight.stories import scenarios
 from tests.store.conftest import clickhouse_url, engine
@@ -355,8 +355,8 @@ def test_a_round_judges_what_is_stale_and_lets_large_domains_rest(
     assert [tending.round(), tending.round()] == [1, 0]
     _more(judging, tmp_path)
     assert tending.round() == 0
-    monkeypatch.setattr(standing, "LEAST_SECONDS", 0.0)
-    monkeypatch.setattr(standing, "SHARE", 0)
+    monkeypatch.setattr(cache, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(cache, "SHARE", 0)
     assert [tending.round(), tending.round()] == [1, 0]
     _more(judging, tmp_path)
     _override(judging, tmp_path)
@@ -457,7 +457,7 @@ def test_one_domain_that_is_too_large_holds_up_no_other(
         tending.round()
     assert list(generations(judging)) == ["example.net"]
     assert tending.round() == 0
-    monkeypatch.setattr(standing, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(cache, "AGAIN_SECONDS", 0.0)
     with pytest.raises(AnswerTooLarge):
         tending.round()
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.judged_views import all_views
-from inalign.flow.summary import new_senders, summarize
+from inalign.assessment.context_files import Surrounding
+from inalign.assessment.views import all_views
 from inalign.insight.period import PeriodKind, parse_period, period_of
 from inalign.insight.rows import JudgedSource
-from inalign.insight.summary import Summary
-from inalign.judging import make_judging
-from inalign.settings import Settings
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.settings.tables import Settings
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
+from inalign.store.queries.addresses import SourceRow
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.sources import SourceRow
-from inalign.surroundings import Surrounding
+from inalign.store.state.control import Control
+from inalign.summary.collect import new_senders, summarize
+from inalign.summary.numbers import Summary
+from inalign.wiring.assessment import make_judging
 from tests.insight.stories import FIRST_DAY, scenarios
 from tests.store.material import store
 from tests.store.test_facts import reports_of

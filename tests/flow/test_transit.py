@@ -9,7 +9,7 @@ from inalign.dmarc.result import DmarcStatus
 from inalign.flow.receive import Options, Reception, check_client
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 from tests.helpers import NOW, message, run_now, zone

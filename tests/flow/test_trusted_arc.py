@@ -10,10 +10,10 @@ from inalign.arc.validate import validate_arc
 from inalign.dkim.sign import SigningKey
 from inalign.flow.authenticate import authenticate
 from inalign.flow.decide import LocalPolicy, decide
+from inalign.flow.decision import Handling, Rule
 from inalign.flow.facts import Facts
-from inalign.flow.ruling import Handling, Rule
 from inalign.flow.verdict import Envelope
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.domain import DomainName, parse_domain, parse_domain_list
 from tests.helpers import NOW, message, run_now, zone
 from tests.senders import TEXT, key_record, private_key, records, signed

@@ -7,18 +7,18 @@ import re
 from ipaddress import ip_address
 
 from inalign.errors import ParseError
-from inalign.flow.networks import Networks
 from inalign.flow.origin import Gateway, Hosts, Source, find_origin
-from inalign.mail.address import author_domains
-from inalign.mail.authres import parse_authentication_results
-from inalign.mail.claim import claims_authserv_id
+from inalign.mail.authentication_results import parse_authentication_results
+from inalign.mail.author import author_domains
+from inalign.mail.authserv_id import claims_authserv_id
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.mail.fields import Field, make_field, parse_message
 from inalign.mail.mailbox import parse_mailboxes
+from inalign.mail.networks import Networks
 from inalign.mail.received import is_network_note, parse_client_address, parse_received
 from inalign.mail.results import AuthenticationResults, fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
-from inalign.mail.tags import parse_tag_list
+from inalign.mail.tag_list import parse_tag_list
 
 OURS = "mx.example.net"
 SERVER_WROTE = ip_address("203.0.113.9")

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from inalign.dkim.crypto import KeyDataError, load_private_key
 from inalign.errors import ParseError, SettingsError
-from inalign.flow.keys import KeyLookupError
-from inalign.keys.data_set import DataSet, read_data_set
-from inalign.keys.key_table import KeyTable
-from inalign.keys.opendkim import Tables
+from inalign.flow.key_finder import KeyLookupError
+from inalign.keys.opendkim.data_set import DataSet, read_data_set
+from inalign.keys.opendkim.finder import Tables
+from inalign.keys.opendkim.key_table import KeyTable
+from inalign.keys.opendkim.signing_table import SigningTable
 from inalign.keys.search import parse_name
-from inalign.keys.signing_table import SigningTable
 from inalign.mail.domain import DomainName
-from inalign.moving.draft import Draft
-from inalign.moving.translate import PROGRAMS, translate
-from inalign.settings_file import parse_settings
-from inalign.signing import make_key_options
+from inalign.migrate.draft import Draft
+from inalign.migrate.translate import PROGRAMS, translate
+from inalign.settings.file import parse_settings
+from inalign.wiring.signing import make_key_options
 
 AUTHORS = ("alice@example.org", "bob+x@a.b.example.net", "@", "x", "c@bücher.example")
 HEAD = 'domain = "example.org"\nselector = "s"\nfile = "s.pem"\n'

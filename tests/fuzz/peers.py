@@ -6,8 +6,8 @@ import contextlib
 
 from inalign.errors import SettingsError
 from inalign.milter.negotiation import Wanted
-from inalign.settings import Settings
-from inalign.settings_file import parse_settings
+from inalign.settings.file import parse_settings
+from inalign.settings.tables import Settings
 from tests.milter import mta
 from tests.properties.test_milter import cut, story
 

@@ -7,18 +7,18 @@ from unittest import mock
 
 import msgspec
 
-from inalign.reports import aggregate_read
-from inalign.reports.aggregate_read import AggregateReader, read_aggregate
-from inalign.reports.failure_plain import read_plain_failure
-from inalign.reports.failure_read import read_feedback
+from inalign.reports.aggregate import read
+from inalign.reports.aggregate.read import AggregateReader, read_aggregate
+from inalign.reports.failure.plain import read_plain_failure
+from inalign.reports.failure.read import read_feedback
 from inalign.reports.flaw import FlawCode, RefusalCode
 from inalign.reports.report import AbuseReport, AggregateReport, FailureReport, Refusal, TlsReport
-from inalign.reports.tls_read import read_tls_reports
+from inalign.reports.tls.read import read_tls_reports
 
 
 def carefully(data: bytes) -> AggregateReport | Refusal:
     """Read without remembering any shape."""
-    with mock.patch.object(aggregate_read, "_plan_of", return_value=None):
+    with mock.patch.object(read, "_plan_of", return_value=None):
         return read_aggregate(data)
 
 

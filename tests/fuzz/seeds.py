@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from inalign.mail.fields import Field, parse_message
-from inalign.moving.translate import PROGRAMS
-from inalign.settings_page import sample
+from inalign.migrate.translate import PROGRAMS
+from inalign.settings.manual import sample
 from tests.arc.test_seal import add_set
 from tests.dkim.material import ED25519, PLAIN, RSA, sign_as
 from tests.fuzz.signatures import SIGNED

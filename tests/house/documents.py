@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from inalign.settings_page import describe, header_of, meaning_of
+from inalign.settings.manual import describe, header_of, meaning_of
 from tests.house.architecture import fill
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual

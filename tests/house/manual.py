@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from inalign.cli import COMMANDS, main
-from inalign.settings_page import describe, header_of, toml
+from inalign.settings.manual import describe, header_of, toml
 from inalign.version import __version__
 
 FILES = (

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from inalign.cli import main
-from inalign.settings_page import describe
+from inalign.settings.manual import describe
 from tests.house.citations import ROOT, read_state
 from tests.house.documents import STATES, pages, stale
 

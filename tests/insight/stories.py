@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inalign.insight.classify import Judgement, judge_domain
+from inalign.insight.context import Surroundings
 from inalign.insight.directory import Directory, own_directory
 from inalign.insight.facts import DomainFacts, Mail, Published, Signature, SourceFacts, SpfIdentity
-from inalign.insight.judge import Judgement, judge_domain
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
-from inalign.insight.site import Surroundings
 from tests.helpers import VECTORS
 
 FOLDER = VECTORS / "insight"

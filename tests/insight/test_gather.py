@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from inalign.insight.facts import ARC, Signature, SpfIdentity
-from inalign.insight.gather import Gathering, day_of, facts_from_reports, report_slot
+from inalign.insight.facts_builder import Gathering, day_of, facts_from_reports, report_slot
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from inalign.insight.classify import Override, judge_domain
+from inalign.insight.context import Surroundings, site_of
 from inalign.insight.directory import Directory, own_directory
 from inalign.insight.facts import DomainFacts
-from inalign.insight.judge import Override, judge_domain
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import days_at_quarantine, plan_domain
 from inalign.insight.records import RecordCode, record_findings
 from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step
-from inalign.insight.rhythm import rhythm_of
-from inalign.insight.site import Surroundings, site_of
+from inalign.insight.sending_pattern import rhythm_of
 from tests.insight.stories import FIRST_DAY, Story, stories
 
 STORIES = {story.name: story for story in stories()}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from inalign.insight.dns_questions import MAX_NAMES, MAX_WANTED, Wanted, wanted_lookups
 from inalign.insight.facts import DomainFacts, Mail, Signature, SourceFacts
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.names import is_same_or_below, judged_domain, network_of
 from inalign.insight.networks import Networks, spans_of
-from inalign.insight.wanted import MAX_NAMES, MAX_WANTED, Wanted, wanted_lookups
 
 ZONE: dict[str, dict[str, object]] = {
     "a.example": {

@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from inalign.alerts.intake_rules import IntakeKnown, IntakeNow, watch_intake
+from inalign.alerts.rules import MAX_TOLD, Known, watch_domain
+from inalign.alerts.snapshot import DomainNow, SeenNow, SenderNow, domain_now
+from inalign.insight.classify import judge_domain
+from inalign.insight.context import Surroundings
 from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.directory import Directory
 from inalign.insight.facts import DomainFacts
-from inalign.insight.judge import judge_domain
 from inalign.insight.lookups import domain_lookups
-from inalign.insight.site import Surroundings
-from inalign.insight.watch import MAX_TOLD, Known, watch_domain
-from inalign.insight.watch_intake import IntakeKnown, IntakeNow, watch_intake
-from inalign.insight.watched import DomainNow, SeenNow, SenderNow, domain_now
 from tests.house.citations import ROOT
 from tests.insight.stories import scenarios
 

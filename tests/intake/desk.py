@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from inalign.intake.source import Desk, Source
-from inalign.store.source_record import SourceRecord
-from inalign.store.spool import Delivery
+from inalign.spool.deliveries import Delivery
+from inalign.store.state.intake_sources import SourceRecord
 
 
 class MemoryState:

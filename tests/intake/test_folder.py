@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from inalign.intake.folder import Folder, FolderOptions
-from inalign.store.spool import SpoolFull
+from inalign.spool.deliveries import SpoolFull
 from tests.intake.desk import ListSpool, running, until
 
 

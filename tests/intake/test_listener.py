@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import ParseError, TransportError
-from inalign.flow.networks import Networks
 from inalign.intake.addresses import ReportAddresses
 from inalign.intake.gate import Gate, GateLimits
 from inalign.intake.listener import Listener, ListenerOptions
-from inalign.store.spool import SpoolFull, SpoolUnavailable
+from inalign.mail.networks import Networks
+from inalign.spool.deliveries import SpoolFull, SpoolUnavailable
 from tests.intake.desk import ListSpool, running
 
 MAIL = b"From: reports@example.com\r\nSubject: a report\r\n\r\nhello\r\n"

@@ -10,7 +10,7 @@ import pytest
 from inalign.errors import ParseError, TransportError
 from inalign.intake.imap_session import ImapOptions, ImapSession
 from inalign.intake.oauth import OAuthOptions, Tokens, parse_token_url
-from inalign.intake.secret import read_secret
+from inalign.settings.secret import read_secret
 from tests.intake.token_server import TokenServer
 
 

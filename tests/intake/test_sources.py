@@ -17,8 +17,8 @@ from inalign.intake.imap_session import ImapOptions
 from inalign.intake.listener import Listener, ListenerOptions
 from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, Source, delay_after
 from inalign.intake.sources import Sources
-from inalign.store.source_record import SourceRecord
-from inalign.store.spool import Delivery
+from inalign.spool.deliveries import Delivery
+from inalign.store.state.intake_sources import SourceRecord
 from tests.helpers import NOW
 from tests.intake.desk import ListSpool, MemoryState, until
 

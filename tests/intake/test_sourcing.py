@@ -11,9 +11,9 @@ from inalign.errors import SettingsError
 from inalign.intake.folder import Folder
 from inalign.intake.imap import Mailbox
 from inalign.intake.listener import Listener
-from inalign.settings import Settings
-from inalign.settings_file import parse_settings, read_settings
-from inalign.sourcing import make_sources, make_trust, try_source
+from inalign.settings.file import parse_settings, read_settings
+from inalign.settings.tables import Settings
+from inalign.wiring.intake import make_sources, make_trust, try_source
 
 ALL = """
 authserv_id = "example.net"

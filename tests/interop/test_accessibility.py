@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inalign.store.accounts import Role
+from inalign.store.state.accounts import Role
 from tests.interop.chromium import SECONDS, address, chromium, crawl, is_too_wide, look, needs_chromium, sign_in
 from tests.web.served import Site, serve
 

@@ -14,7 +14,7 @@ from inalign.errors import TransportError
 from inalign.intake.imap import Mailbox
 from inalign.intake.imap_session import ImapOptions, ImapSession
 from inalign.intake.oauth import OAuthOptions
-from inalign.store.spool import SpoolFull
+from inalign.spool.deliveries import SpoolFull
 from tests.intake.conftest import certificate as certificate  # noqa: PLC0414 - a fixture
 from tests.intake.desk import ListSpool, running, until
 from tests.intake.token_server import TokenServer

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.evaluation import Evaluation, decode
-from inalign.store.segments import take_closed
+from inalign.spool.evaluation_record import Evaluation, decode
+from inalign.spool.evaluations import take_closed
 from tests.daemon.service import Service, kill
 from tests.interop.hold import AUTHOR, Hold, Load
 from tests.interop.postfix import Postfix

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from inalign.assessment.views import QUESTIONS
 from inalign.cli import main
-from inalign.flow.judged_views import QUESTIONS
-from inalign.store.accounts import Role
+from inalign.store.state.accounts import Role
 from tests.interop import hostile_reports
 from tests.interop.chromium import address, chromium, crawl, faults_told, needs_chromium, sign_in
 from tests.web.served import Browser, Site, serve

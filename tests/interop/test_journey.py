@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inalign.store.accounts import Role
+from inalign.store.state.accounts import Role
 from tests.interop.chromium import (
     SECONDS,
     address,

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from inalign import durable
 from inalign.cli import key as key_command
 from inalign.cli import main
 from inalign.dkim.crypto import load_private_key
-from inalign.dkim.record_text import Change
-from inalign.keys import durable
-from inalign.transport.tsig_file import TsigKey
-from inalign.transport.zone_servers import ZoneServers
+from inalign.keys.lifecycle.tsig import TsigKey
+from inalign.keys.lifecycle.zone_servers import ZoneServers
+from inalign.keys.lifecycle.zone_text import Change
 from tests.helpers import NOW
 from tests.interop.knot import ADDRESSES, PRIMARY, Knots, names
 
@@ -149,7 +149,7 @@ import os, signal, sys
 from functools import partial
 from inalign.cli import key, main
 from inalign.keys import durable
-from inalign.transport.zone_servers import ZoneServers
+from inalign.keys.lifecycle.zone_servers import ZoneServers
 
 port, at = int(sys.argv[1]), int(sys.argv[2])
 count = 0

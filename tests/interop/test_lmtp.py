@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from inalign.flow.networks import Networks
 from inalign.intake.listener import Listener, ListenerOptions
-from inalign.store.spool import SpoolFull
+from inalign.mail.networks import Networks
+from inalign.spool.deliveries import SpoolFull
 from tests.intake.desk import ListSpool
 from tests.interop.postfix import Postfix
 from tests.interop.program import wait_until

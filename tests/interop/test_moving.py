@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.moving.options import options
+from inalign.migrate.options import options
 from tests.moving.vectors import lay_out, run
 
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"

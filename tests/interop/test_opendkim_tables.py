@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inalign.keys.key_store import fitting_identity
-from inalign.keys.opendkim import Tables
+from inalign.keys.opendkim.finder import Tables
 from tests.keys.vectors import NAMES, Vector, read_vector
 
 OPENDKIM = shutil.which("opendkim", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from inalign.flow.keys import KeyLookupError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore
-from inalign.keys.sql import SqlFinder, database_faults
+from inalign.keys.sql.finder import SqlFinder, database_faults
 from tests.interop.postgresql import Postgresql, missing_part
 from tests.keys.material import ED25519_KEY, find, told
 
@@ -39,7 +39,7 @@ def server() -> Iterator[Postgresql]:
 
 
 def finder(server: Postgresql, query: str, *, seconds: float = 60.0, patience: float = 30.0) -> SqlFinder:
-    from inalign.keys.postgresql import PostgresqlDatabase
+    from inalign.keys.sql.postgresql import PostgresqlDatabase
 
     store = KeyStore(KeyAccess())
     return SqlFinder(PostgresqlDatabase(server.url), query, store, seconds=seconds, patience=patience)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
 from tests.differential.dkim_peers import PEERS, DkimPeer
 from tests.interop.row import BEHIND, FORMS, SELECTORS, Row

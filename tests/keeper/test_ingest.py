@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.carrier import History
-from inalign.loading import history_of
+from inalign.authenticity.assess import History
+from inalign.ingest.loader import history_of
 from inalign.mail.domain import parse_domain
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import count
-from inalign.store.spool import Delivery, Spool
+from inalign.spool.deliveries import Delivery, Spool
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import count
 from tests.keeper.material import report_xml, write_reports
 from tests.store.material import aggregate, arrival, record, store
 
@@ -228,7 +228,7 @@ def test_who_finds_the_store_busy_with_no_keeper_loads_it_in_the_end(tmp_path: P
     (tmp_path / "store").mkdir(mode=0o700)
     file = tmp_path / "store" / "store.duckdb"
     holder = (
-        "import time; from pathlib import Path; from inalign.store.duckdb_engine import DuckDbEngine; "
+        "import time; from pathlib import Path; from inalign.store.engine.duckdb import DuckDbEngine; "
         f"engine = DuckDbEngine(Path({str(file)!r})); engine.migrate(); time.sleep(5)"
     )
     busy = subprocess.Popen([sys.executable, "-c", holder])

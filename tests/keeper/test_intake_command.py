@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from inalign.cli import main
-from inalign.store.spool import Spool
+from inalign.spool.deliveries import Spool
 from tests.keeper.material import report_xml
 from tests.keeper.test_ingest import ingest, messages
 

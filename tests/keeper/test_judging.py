@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.judged import kept
+from inalign.store.assessments import kept
+from inalign.store.engine.duckdb import DuckDbEngine
 from tests.interop.program import wait_until
 from tests.keeper.material import write_reports
 from tests.keeper.test_ingest import Served, ingest

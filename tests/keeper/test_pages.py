@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.keeping import is_loopback
-from inalign.milterd.listen import parse_address
+from inalign.net.listen import parse_address
+from inalign.wiring.reportd import is_loopback
 from tests.interop.program import free_port, wait_until
 from tests.keeper.test_ingest import Served
 from tests.web.served import PASSWORD, Browser

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from inalign.asking import ask_keeper
-from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
+from inalign.wiring.queries import ask_keeper
 from tests.interop.program import free_port, wait_until
 from tests.keeper.material import report_xml, write_reports
 from tests.keeper.test_ingest import Served, messages, report_mail

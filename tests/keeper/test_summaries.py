@@ -11,9 +11,9 @@ from email import policy
 from pathlib import Path
 
 from inalign.insight.period import PeriodKind, last_whole
-from inalign.store.control import Control
-from inalign.store.summaries import sent_summaries
-from inalign.summaries import DELAY_DAYS
+from inalign.store.state.control import Control
+from inalign.store.state.summaries import sent_summaries
+from inalign.summary.scheduler import DELAY_DAYS
 from tests.keeper.material import report_xml
 from tests.keeper.test_ingest import Served, ingest
 from tests.mail_server import MailServer, mail_server
@@ -31,7 +31,7 @@ language = "ja"
 
 
 PROGRAM = """
-import sys, inalign.summaries as each, inalign.cli
+import sys, inalign.summary.scheduler as each, inalign.cli
 each.FIRST_SECONDS, each.LOOK_SECONDS, each.RETRY_SECONDS = 0, 0.5, (0.5, 1)
 sys.exit(inalign.cli.main())
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey, generate_private_key
-from inalign.flow.keys import Choice, KeyFinder
+from inalign.flow.key_finder import Choice, KeyFinder
 
 RSA_KEY = generate_private_key(KeyType.RSA)
 ED25519_KEY = generate_private_key(KeyType.ED25519)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.keys import durable
+from inalign import durable
 
 
 def mode(path: Path) -> int:
@@ -73,7 +73,7 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, pathlib; from inalign.keys.durable import locked\n"
+            "import sys, pathlib; from inalign.durable import locked\n"
             "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
             str(tmp_path),
         ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.keys import KeyLookupError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.folder import FolderFinder, folder_keys
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore

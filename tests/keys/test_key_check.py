@@ -8,11 +8,11 @@ import pytest
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey, generate_private_key
-from inalign.dkim.publication import KeyFinding
-from inalign.dkim.record_text import empty_record
 from inalign.errors import ParseError
-from inalign.key_check import Checked, Subject, check_keys, check_zone_file
-from inalign.keys.life import Life, State
+from inalign.keys.lifecycle.check import Checked, Subject, check_keys, check_zone_file
+from inalign.keys.lifecycle.publication import KeyFinding
+from inalign.keys.lifecycle.state import Life, State
+from inalign.keys.lifecycle.zone_text import empty_record
 from inalign.mail.domain import DomainName
 from tests.keys.zones import DOMAIN, START, TwoServers
 

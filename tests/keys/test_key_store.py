@@ -10,7 +10,7 @@ import pytest
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey
-from inalign.flow.keys import KeyLookupError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys import key_file, key_store
 from inalign.keys.key_file import KeyAccess, KeyFileError
 from inalign.keys.key_store import KeySource, KeyStore, Signer, fitting_identity

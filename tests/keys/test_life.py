@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from inalign.dkim.algorithm import KeyType
-from inalign.dkim.publication import Holds, Standing
-from inalign.keys.life import (
+from inalign.keys.lifecycle.publication import Holds, Standing
+from inalign.keys.lifecycle.state import (
     WANTED,
     Life,
     State,

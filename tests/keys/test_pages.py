@@ -9,7 +9,7 @@ import click
 import pytest
 
 from inalign.cli import main
-from inalign.settings_file import read_settings
+from inalign.settings.file import read_settings
 from tests.house.citations import ROOT
 
 PAGES = ("signing.md", "keys.md", "moving.md")

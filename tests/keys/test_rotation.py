@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from inalign import durable
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import load_private_key
-from inalign.dkim.publication import Holds, KeyFinding, standing
-from inalign.dkim.record_text import Change
 from inalign.errors import Error
-from inalign.keys import durable
 from inalign.keys.folder import FolderFinder
-from inalign.keys.key_folder import KeyFolder, StateError
 from inalign.keys.key_store import KeyStore
-from inalign.keys.life import Life, State, Terms
+from inalign.keys.lifecycle.folder import KeyFolder, StateError
+from inalign.keys.lifecycle.publication import Holds, KeyFinding, standing
+from inalign.keys.lifecycle.rotate import KeyExistsError, Progress, Rotation, UpdateWay, Wish, make_key
+from inalign.keys.lifecycle.state import Life, State, Terms
+from inalign.keys.lifecycle.zone_text import Change
 from inalign.mail.domain import DomainName
-from inalign.rotation import KeyExistsError, Progress, Rotation, UpdateWay, Wish, make_key
 from tests.keys.zones import DOMAIN, NEGATIVE_TTL, START, TSIG, TwoServers
 
 ED25519 = Wish(KeyType.ED25519)

@@ -12,10 +12,10 @@ from inalign.cli import main
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import generate_private_key
 from inalign.errors import SettingsError
-from inalign.flow.keys import KeyLookupError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.options import make_key_finder
-from inalign.settings_file import read_settings
-from inalign.signing import make_key_options, refuse, signing_faults
+from inalign.settings.file import read_settings
+from inalign.wiring.signing import make_key_options, refuse, signing_faults
 from tests.keys.material import ED25519_KEY, find, write_key
 from tests.keys.test_sql import BY_DOMAIN, database, row
 from tests.keys.vectors import FOLDER
@@ -41,7 +41,7 @@ def faults(path: Path) -> list[str]:
 
 
 def test_nothing_signs_by_default() -> None:
-    from inalign.settings import Settings
+    from inalign.settings.tables import Settings
 
     assert make_key_finder(make_key_options(Settings(), None)) is None
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.keys import KeyLookupError
-from inalign.keys.database import Rows
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore
-from inalign.keys.sql import SqlFinder, database_faults
-from inalign.keys.sqlite import SqliteDatabase
+from inalign.keys.sql.database import Rows
+from inalign.keys.sql.finder import SqlFinder, database_faults
+from inalign.keys.sql.sqlite import SqliteDatabase
 from tests.keys.material import RSA_KEY, Clock, find, told, write_key
 
 BY_DOMAIN = "SELECT domain, selector, key FROM dkim WHERE domain = :domain ORDER BY selector"
@@ -180,7 +180,7 @@ def test_check_of_a_database_that_is_not_there(tmp_path: Path) -> None:
 
 def test_postgresql_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    monkeypatch.delitem(sys.modules, "inalign.keys.postgresql", raising=False)
+    monkeypatch.delitem(sys.modules, "inalign.keys.sql.postgresql", raising=False)
     (fault,) = database_faults("postgresql://host/keys", BY_DOMAIN)
     assert fault.place == "sign.database"
     assert "needs psycopg" in fault.text

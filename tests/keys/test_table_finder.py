@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
-from inalign.flow.keys import KeyLookupError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore
-from inalign.keys.opendkim import TableFinder
+from inalign.keys.opendkim.finder import TableFinder
 from tests.keys.material import Clock, find, told, write_key
 from tests.keys.vectors import NAMES, read_vector
 

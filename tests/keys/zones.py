@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from inalign.dkim.publication import Publication, View
-from inalign.dkim.record_text import Change
 from inalign.errors import TransportError
+from inalign.keys.lifecycle.publication import Publication, View
+from inalign.keys.lifecycle.tsig import TsigKey
+from inalign.keys.lifecycle.zone_text import Change
 from inalign.mail.domain import DomainName
-from inalign.resolver.port import Answer, Outcome
-from inalign.transport.tsig_file import TsigKey
+from inalign.resolver.interface import Answer, Outcome
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DOMAIN = DomainName("example.org")
@@ -36,7 +36,7 @@ def publication(*answers: Answer[bytes], problem: str = "") -> Publication:
 
 @dataclass
 class TwoServers:
-    """`inalign.rotation.Zones` in memory."""
+    """`inalign.keys.lifecycle.rotate.Zones` in memory."""
 
     primary: dict[str, str] = field(default_factory=dict)
     secondary: dict[str, str] = field(default_factory=dict)

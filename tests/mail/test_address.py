@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inalign.mail.address import author_domains
+from inalign.mail.author import author_domains
 from inalign.mail.fields import parse_message
 from inalign.mail.mailbox import MAX_MAILBOXES
 from tests.helpers import VECTORS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inalign.errors import LimitError, ParseError
-from inalign.mail.authres import MAX_RESULTS, parse_authentication_results
+from inalign.mail.authentication_results import MAX_RESULTS, parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property, fold_authentication_results
 from tests.helpers import VECTORS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.mail.claim import claims_authserv_id
+from inalign.mail.authserv_id import claims_authserv_id
 
 OURS = ("mx.example.net",)
 

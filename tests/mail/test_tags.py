@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.mail.tags import MAX_TAGS, TagError, parse_tag_list
+from inalign.mail.tag_list import MAX_TAGS, TagError, parse_tag_list
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from inalign.errors import LocalProtocolError
-from inalign.flow.ruling import Handling, Refusal, Rule, Ruling
+from inalign.flow.decision import Handling, Refusal, Rule, Ruling
 from inalign.milter import replies
 from inalign.milter.replies import ACCEPT, DISCARD, Decision
-from inalign.milterd.acting import MARK_NAME, RESULTS_NAME, act
+from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
 
 RESULTS = "mx.example.net; none"
 FORGED = ((RESULTS_NAME, [1, 3]), (MARK_NAME, [2]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inalign.milterd.begin import begin
+from inalign.milterd.eager import begin
 
 
 def test_a_result_that_is_there_at_once_makes_no_task() -> None:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inalign.flow.networks import Networks
 from inalign.flow.origin import Gateway, Hosts, Source
 from inalign.flow.receive import Options
 from inalign.flow.verdict import Verdict
+from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom
 from inalign.milter.replies import Decision

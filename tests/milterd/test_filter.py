@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from inalign.flow.decide import LocalPolicy
-from inalign.flow.networks import Networks
+from inalign.flow.decision import Handling, Rule, Ruling
 from inalign.flow.origin import Hosts
 from inalign.flow.receive import Options
-from inalign.flow.ruling import Handling, Rule, Ruling
 from inalign.flow.verdict import Verdict
 from inalign.mail.domain import parse_domain_list
+from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
 from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
-from inalign.milterd.acting import MARK_NAME, RESULTS_NAME
+from inalign.milterd.actions import MARK_NAME, RESULTS_NAME
 from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.service import Service
 from inalign.resolver import Resolver, ZoneResolver

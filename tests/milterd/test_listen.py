@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import ParseError, TransportError
-from inalign.milterd import listen as listening
-from inalign.milterd.listen import Address, InetAddress, UnixAddress, forget, listen, parse_address
+from inalign.net import listen as listening
+from inalign.net.listen import Address, InetAddress, UnixAddress, forget, listen, parse_address
 
 
 @pytest.mark.parametrize(

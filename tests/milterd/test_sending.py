@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from inalign.counting import count_own_domain, count_sent
 from inalign.dkim.sign import SigningKey
-from inalign.flow.keys import Choice, KeyLookupError
-from inalign.flow.networks import Networks
+from inalign.flow.decision import Rule
+from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.flow.origin import Hosts
+from inalign.flow.own_mail import parse_conditions
 from inalign.flow.receive import Options
-from inalign.flow.recipients import Recipients
-from inalign.flow.ruling import Rule
 from inalign.flow.send import DnsCheck, SendingOptions
 from inalign.mail.domain import parse_domain
+from inalign.mail.networks import Networks
+from inalign.mail.recipients import Recipients
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
 from inalign.milter.replies import ACCEPT, Decision, ReplyKind
 from inalign.milterd.filter import MailFilter
-from inalign.milterd.ours import parse_conditions
+from inalign.milterd.metrics import count_own_domain, count_sent
 from inalign.milterd.service import Service
 from inalign.milterd.signing import Signer
 from inalign.resolver import Resolver, ZoneResolver

@@ -30,8 +30,8 @@ from inalign.milter.messages import (
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, Decision, Reply, add_header, quarantine
 from inalign.milterd import server as milterd
-from inalign.milterd.listen import InetAddress, UnixAddress, listen
 from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, Options, Server, run
+from inalign.net.listen import InetAddress, UnixAddress, listen
 from tests.milter import mta
 
 WANTED = Wanted(actions=Action.ADD_HEADER)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
-from inalign.moving.configuration import Dialect, read_configuration
-from inalign.moving.spelling import boolean, data_set_name, integer, networks
+from inalign.migrate.configuration import Dialect, read_configuration
+from inalign.migrate.spelling import boolean, data_set_name, integer, networks
 from tests.moving.vectors import configure, run
 
 OPENDKIM = Dialect(includes=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.settings_file import parse_settings
+from inalign.settings.file import parse_settings
 from tests.moving.vectors import FOLDER, configure, lay_out, run
 
 CASES = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from inalign.moving.options import options
-from inalign.moving.translate import PROGRAMS
-from inalign.settings_page import describe
+from inalign.migrate.options import options
+from inalign.migrate.translate import PROGRAMS
+from inalign.settings.manual import describe
 from tests.moving.vectors import FOLDER, configure, run
 
 OF_THEIRS_ALONE = {"BaseDirectory"}

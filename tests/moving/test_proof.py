@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from inalign.moving.draft import Draft
-from inalign.moving.proof import samples
-from inalign.moving.translate import translate
+from inalign.migrate.draft import Draft
+from inalign.migrate.proof import samples
+from inalign.migrate.translate import translate
 from tests.moving.vectors import configure, lay_out, run
 
 

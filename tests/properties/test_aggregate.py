@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.reports.aggregate_read import read_aggregate
+from inalign.reports.aggregate.read import read_aggregate
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
 from tests.fuzz.reports import aggregate
 from tests.fuzz.seeds import AGGREGATE_WORDS, aggregate_reports

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.flow.carrier import Claim, History, claim_of, judge_all
-from inalign.flow.carrier_evidence import Trust, gather_evidence
+from inalign.authenticity.assess import Claim, History, claim_of, judge_all
+from inalign.authenticity.evidence import Trust, gather_evidence
 from inalign.mail.domain import parse_domain
 from inalign.reports.report import AggregateReport, PublishedPolicy
-from inalign.store.spool import Delivery
+from inalign.spool.deliveries import Delivery
 from tests.helpers import NOW, run_now, zone
 from tests.senders import records
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
+from inalign.flow.decision import OVERRIDES, Handling, Rule, Ruling
 from inalign.flow.facts import Facts
-from inalign.flow.ruling import OVERRIDES, Handling, Rule, Ruling
 from inalign.flow.verdict import Verdict
 from inalign.mail.domain import parse_domain_list
 from inalign.milter.messages import Action
 from inalign.milter.replies import ACCEPT, Decision, ReplyKind
-from inalign.milterd.acting import MARK_NAME, RESULTS_NAME, act
+from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
 from inalign.spf.result import SpfStatus
 from tests.flow.verdicts import NO_CHAIN, chain, verdict
 

@@ -12,7 +12,7 @@ from inalign.dmarc.identifiers import MAX_IDENTIFIERS
 from inalign.dmarc.record import AlignmentMode, RecordError, is_dmarc_record, parse_dmarc_record
 from inalign.dmarc.report_uri import parse_report_uri
 from inalign.dmarc.result import DmarcStatus, Policy
-from inalign.mail.address import Authors
+from inalign.mail.author import Authors
 from inalign.mail.domain import DomainName, is_same_or_below
 from inalign.resolver import Outcome
 from tests.dmarc.recorder import Recorder

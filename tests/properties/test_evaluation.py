@@ -17,8 +17,8 @@ from inalign.flow.evaluation import (
 )
 from inalign.flow.facts import Facts
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.store.evaluation import Evaluation, decode, encode
-from inalign.store.segments import MAX_LINE_OCTETS
+from inalign.spool.evaluation_record import Evaluation, decode, encode
+from inalign.spool.evaluations import MAX_LINE_OCTETS
 from tests.properties.test_decide import FACTS, POLICIES, VERDICTS
 
 TEXT = st.text(max_size=300) | st.binary(max_size=60).map(lambda octets: octets.decode("utf-8", "surrogateescape"))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inalign.reports.fields import decode_words
 from inalign.reports.flaw import Flaws
-from inalign.reports.header_text import decode_words
 from inalign.reports.report import TlsReport
-from inalign.reports.tls_read import RESULT_TYPES, read_tls
+from inalign.reports.tls.read import RESULT_TYPES, read_tls
 from tests.fuzz.reports import feedback, tls
 from tests.helpers import VECTORS
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inalign.insight.classify import judge_domain
+from inalign.insight.context import Surroundings
 from inalign.insight.directory import own_directory
+from inalign.insight.dns_questions import wanted_lookups
 from inalign.insight.facts import DomainFacts, Mail, Signature, SourceFacts, SpfIdentity
-from inalign.insight.judge import judge_domain
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.records import record_findings
 from inalign.insight.rows import plan_row, source_rows
-from inalign.insight.site import Surroundings
-from inalign.insight.wanted import wanted_lookups
 
 NAMES = st.sampled_from(
     [

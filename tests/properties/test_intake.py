@@ -7,12 +7,12 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.flow.networks import Networks
 from inalign.intake.addresses import ReportAddresses
 from inalign.intake.gate import Gate, GateLimits
-from inalign.intake.session import Service, Session, _unstuffed
+from inalign.intake.smtp_session import Service, Session, _unstuffed
 from inalign.intake.source import Desk
-from inalign.store.source_record import SourceRecord
+from inalign.mail.networks import Networks
+from inalign.store.state.intake_sources import SourceRecord
 from tests.intake.desk import ListSpool, MemoryState
 
 LINES = st.lists(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.dkim.algorithm import KeyType
-from inalign.dkim.publication import Holds, Standing
-from inalign.dkim.record_text import Change, strings, zone_text
-from inalign.keys.life import Life, State, Terms, advance
+from inalign.keys.lifecycle.publication import Holds, Standing
+from inalign.keys.lifecycle.state import Life, State, Terms, advance
+from inalign.keys.lifecycle.zone_text import Change, strings, zone_text
 from inalign.mail.domain import DomainName
 from inalign.resolver.master_file import parse_master_file
 from tests.keys.zones import DOMAIN, START

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from inalign.dkim.crypto import KeyDataError, load_private_key
 from inalign.errors import ParseError, SettingsError
-from inalign.keys.data_set import DataSet, Row, read_data_set
 from inalign.keys.key_store import fitting_identity
-from inalign.keys.key_table import KeyTable
-from inalign.keys.patterns import Patterns, matches
+from inalign.keys.opendkim.data_set import DataSet, Row, read_data_set
+from inalign.keys.opendkim.key_table import KeyTable
+from inalign.keys.opendkim.patterns import Patterns, matches
+from inalign.keys.opendkim.signing_table import SigningTable
 from inalign.keys.search import names_of, parse_name, split_author
-from inalign.keys.signing_table import SigningTable
 from inalign.mail.domain import DomainName, parse_domain
 from tests.keys.material import RSA_KEY
 

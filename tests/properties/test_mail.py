@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.errors import ParseError
-from inalign.mail.address import author_domains
-from inalign.mail.authres import parse_authentication_results
-from inalign.mail.claim import claims_authserv_id
+from inalign.mail.authentication_results import parse_authentication_results
+from inalign.mail.author import author_domains
+from inalign.mail.authserv_id import claims_authserv_id
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.mail.fields import make_field, parse_message
 from inalign.mail.mailbox import _Reader, parse_mailboxes
 from inalign.mail.results import AuthenticationResults, MethodResult, Property, fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
-from inalign.mail.tags import parse_tag_list
+from inalign.mail.tag_list import parse_tag_list
 
 OCTETS = st.binary(max_size=300) | st.lists(
     st.sampled_from([b"From", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"a@b.example", b"<", b">", b'"', b"\\", b"(",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.errors import ParseError
-from inalign.flow.networks import Networks
 from inalign.flow.origin import Gateway, Hosts, Source, find_origin
 from inalign.mail.fields import Field, make_field
+from inalign.mail.networks import Networks
 from inalign.mail.received import is_network_note, parse_client_address, parse_received
 
 RELAYS = ("198.51.100.2", "198.51.100.3", "203.0.113.5")

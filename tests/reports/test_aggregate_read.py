@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from inalign.reports.aggregate_read import AggregateReader, read_aggregate
-from inalign.reports.aggregate_values import address, count, instant
+from inalign.reports.aggregate.read import AggregateReader, read_aggregate
 from inalign.reports.flaw import Flaw
 from inalign.reports.limits import XML_LIMITS
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Extension, Reason, Refusal, SpfAuth
+from inalign.reports.values import address, count, instant
 from tests.helpers import VECTORS
 from tests.reports.test_aggregate_vectors import read
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from inalign.reports.aggregate_read import read_aggregate
+from inalign.reports.aggregate.read import read_aggregate
 from inalign.reports.flaw import FlawCode
 from inalign.reports.report import AggregateRecord, AggregateReport, Refusal
 from tests.fuzz.reports import aggregate, carefully

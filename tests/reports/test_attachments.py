@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.reports.chunks import Chunks, Meter
+from inalign.reports.containers.chunks import Chunks, Meter
+from inalign.reports.containers.mime import base64_octets, read_part
 from inalign.reports.limits import ContainerLimits
-from inalign.reports.mime import base64_octets, read_part
 from inalign.reports.read import read_pieces, read_reports
 from inalign.reports.report import AbuseReport, AggregateRecord, FailureReport, ReadOutcome
 from tests.keeper.material import report_xml

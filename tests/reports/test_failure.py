@@ -9,9 +9,9 @@ from email.message import Message
 
 import pytest
 
-from inalign.reports.failed_mechanisms import failed_mechanisms, read_results
-from inalign.reports.failure_plain import read_plain_failure
-from inalign.reports.failure_read import read_feedback
+from inalign.reports.failure.mechanisms import failed_mechanisms, read_results
+from inalign.reports.failure.plain import read_plain_failure
+from inalign.reports.failure.read import read_feedback
 from inalign.reports.flaw import Flaw, Flaws
 from inalign.reports.limits import FeedbackLimits
 from inalign.reports.report import AbuseReport, FailureReport, Refusal

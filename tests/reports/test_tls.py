@@ -11,7 +11,7 @@ import pytest
 from inalign.reports.flaw import FlawCode
 from inalign.reports.limits import TlsLimits
 from inalign.reports.report import Refusal, TlsReport
-from inalign.reports.tls_read import read_tls, read_tls_reports
+from inalign.reports.tls.read import read_tls, read_tls_reports
 from tests.fuzz.reports import tls as checked
 from tests.helpers import VECTORS
 

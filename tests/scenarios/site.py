@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 
-from inalign.flow.networks import Networks
 from inalign.flow.origin import Hosts
 from inalign.flow.receive import Options
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
+from inalign.mail.networks import Networks
 from inalign.milterd.filter import WANTED, MailFilter
-from inalign.milterd.listen import InetAddress, listen
 from inalign.milterd.server import Server
 from inalign.milterd.service import Service
-from inalign.transport.dns import LiveResolver
+from inalign.net.dns import LiveResolver
+from inalign.net.listen import InetAddress, listen
 from tests.milter import mta
 from tests.nameserver import NameServer
 from tests.senders import CLIENT, TEXT, signed

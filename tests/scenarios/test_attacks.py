@@ -12,7 +12,7 @@ from inalign.dkim.sign import SigningKey, sign_dkim
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.authenticate import authenticate
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.domain import parse_domain
 from tests.helpers import NOW, message, run_now, zone
 from tests.senders import key_record, private_key

@@ -13,10 +13,10 @@ import pytest
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.arc.seal import seal_arc
 from inalign.dkim.sign import SigningKey
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.domain import parse_domain
 from inalign.milterd.server import run
-from inalign.transport import dns as live
+from inalign.net import dns as live
 from tests.helpers import message
 from tests.nameserver import NameServer, Script, later, refuse, say, silence
 from tests.nameserver import txt as txt_records

@@ -14,23 +14,23 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from inalign.alerting import make_alerts
-from inalign.flow.judge import Judge, Judging
-from inalign.flow.judged_views import all_views
-from inalign.flow.summary import summarize
+from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.views import all_views
 from inalign.insight.detection import WatchCode
 from inalign.insight.directory import own_directory
 from inalign.insight.period import parse_period
 from inalign.insight.record_history import RecordChange
-from inalign.judging import make_judging
 from inalign.reports.report import AggregateReport
-from inalign.settings import Settings
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
-from inalign.store.incidents import incidents
+from inalign.settings.tables import Settings
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.published import RecordHistoryRow
+from inalign.store.state.control import Control
+from inalign.store.state.incidents import incidents
+from inalign.summary.collect import summarize
+from inalign.wiring.alerts import make_alerts
+from inalign.wiring.assessment import make_judging
 from tests.store.material import NOW, aggregate, record, store
 from tests.web.served import Browser, serve
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 
 
 @pytest.fixture(scope="session")

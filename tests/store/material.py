@@ -25,10 +25,10 @@ from inalign.reports.report import (
     TlsPolicy,
     TlsReport,
 )
-from inalign.store.engine import Engine
-from inalign.store.intake import Arrival, Outcome, Raw, load
-from inalign.store.places import Places
-from inalign.store.rows import AggregateRows, rows_of
+from inalign.store.engine.interface import Engine
+from inalign.store.load.geoip import Places
+from inalign.store.load.reports import Arrival, Outcome, Raw, load
+from inalign.store.load.rows import AggregateRows, rows_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PLACES = Places()

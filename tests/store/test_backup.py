@@ -11,15 +11,15 @@ import msgspec
 import pytest
 
 from inalign.reports.report import Report
+from inalign.spool.deliveries import Delivery, Reason, Spool
 from inalign.store.backup import MANIFEST, back_up, restore
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, Row, StoreError, count
-from inalign.store.intake import Outcome
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine, Row, StoreError, count
+from inalign.store.load.reports import Outcome
 from inalign.store.schema.tables import COUNTERS, TABLES
-from inalign.store.source_record import SourceRecord
-from inalign.store.spool import Delivery, Reason, Spool
+from inalign.store.state.control import Control
+from inalign.store.state.intake_sources import SourceRecord
 from tests.store.material import NOW, aggregate, failure, record, store, tls
 
 

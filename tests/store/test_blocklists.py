@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from inalign.blocklists import Blocklists, ListLimits, question
+from inalign.reportd.dnsbl import Blocklists, ListLimits, question
 from inalign.resolver import Answer
 from inalign.resolver.zone import ZoneResolver
-from inalign.store.changes import Changes
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
-from inalign.store.listings import forget_listings
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
+from inalign.store.state.changes import Changes
+from inalign.store.state.control import Control
+from inalign.store.state.dnsbl import forget_listings
 from tests.store.material import NOW, aggregate, record, store
 
 NAME = "bl.example"

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
-from inalign.store import clickhouse_engine
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.engine import StoreError, count
-from inalign.store.intake import Outcome
+from inalign.store.engine import clickhouse
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.interface import StoreError, count
+from inalign.store.load.reports import Outcome
 from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, record, store
@@ -120,7 +120,7 @@ def test_credentials_and_parameters_reach_the_server_apart_from_the_text() -> No
 
 
 def test_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clickhouse_engine, "TIMEOUT", 0.1)
+    monkeypatch.setattr(clickhouse, "TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         engine = ClickHouseEngine(f"clickhouse://127.0.0.1:{silent.getsockname()[1]}/x")
         with pytest.raises(StoreError, match="timed out"):
@@ -139,7 +139,7 @@ def test_connection_that_breaks_in_the_answer_is_an_error() -> None:
 
 
 def test_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clickhouse_engine, "MAX_ANSWER_OCTETS", 10)
+    monkeypatch.setattr(clickhouse, "MAX_ANSWER_OCTETS", 10)
     with _server(_says(200, b"x" * 11)) as port, pytest.raises(StoreError, match="longer than 10"):
         ClickHouseEngine(f"clickhouse://127.0.0.1:{port}/x").query("SELECT 1")
 

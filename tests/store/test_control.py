@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.control import RECEIPT_SECONDS, Control, ControlError
-from inalign.store.source_record import SourceRecord
+from inalign.store.state.control import RECEIPT_SECONDS, Control, ControlError
+from inalign.store.state.intake_sources import SourceRecord
 
 
 def test_what_is_written_is_read_by_another(tmp_path: Path) -> None:

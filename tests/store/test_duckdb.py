@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store import duckdb_engine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import StoreBusy, StoreError, count
-from inalign.store.intake import Outcome
+from inalign.store.engine import duckdb
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import StoreBusy, StoreError, count
+from inalign.store.engine.lock import StoreLock
+from inalign.store.load.reports import Outcome
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema.tables import COUNTERS
-from inalign.store.store_lock import StoreLock
 from tests.store.material import NOW, aggregate, record, store
 
 SUM = " + ".join(f"sum({name})" for name in COUNTERS)
@@ -42,7 +42,7 @@ def _child(code: str, *words: str) -> subprocess.Popen[bytes]:
 OPENING = """
 import sys
 from pathlib import Path
-from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine.duckdb import DuckDbEngine
 engine = DuckDbEngine(Path(sys.argv[1]))
 engine.migrate()
 sys.stdout.write("open\\n")
@@ -111,7 +111,7 @@ def test_closed_store_says_so(duck: DuckDbEngine) -> None:
 
 
 def test_answer_that_is_too_long_is_refused(duck: DuckDbEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_engine, "MAX_ROWS", 10)
+    monkeypatch.setattr(duckdb, "MAX_ROWS", 10)
     assert len(duck.query("SELECT i FROM range(10) AS r(i)")) == 10
     with pytest.raises(StoreError, match="more than 10 rows"):
         duck.query("SELECT i FROM range(11) AS r(i)")
@@ -193,7 +193,7 @@ def test_readers_go_on_while_the_file_is_written_anew(duck: DuckDbEngine, tmp_pa
 
 
 def test_compact_gives_up_where_a_query_does_not_end(duck: DuckDbEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duckdb_engine, "EXCHANGE_SECONDS", 0.05)
+    monkeypatch.setattr(duckdb, "EXCHANGE_SECONDS", 0.05)
     with duck._cursor(), pytest.raises(StoreError, match="does not end"):
         duck.compact()
     duck.compact()
@@ -216,7 +216,7 @@ def test_compact_that_fails_leaves_the_store_as_it_was(
 COMPACTING = """
 import sys
 from pathlib import Path
-from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine.duckdb import DuckDbEngine
 engine = DuckDbEngine(Path(sys.argv[1]))
 sys.stdout.write("open\\n")
 sys.stdout.flush()
@@ -244,7 +244,7 @@ def test_store_survives_a_compaction_that_is_killed(duck: DuckDbEngine, tmp_path
 LOADING = """
 import sys
 from pathlib import Path
-from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.store.engine.duckdb import DuckDbEngine
 from tests.store.material import aggregate, record, store
 engine = DuckDbEngine(Path(sys.argv[1]) / "store.duckdb")
 for number in range(int(sys.argv[2]), 100_000):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from inalign.reports.report import FailureReport, Reason
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, Parameter, RowsRefused, StoreError, count
-from inalign.store.intake import Outcome
-from inalign.store.rows import DAYS_AHEAD, middle
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine, Parameter, RowsRefused, StoreError, count
+from inalign.store.load.reports import Outcome
+from inalign.store.load.rows import DAYS_AHEAD, middle
 from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from tests.store.material import NOW, aggregate, arrival, failure, record, store, tls

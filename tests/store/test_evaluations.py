@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inalign.store import evaluations
-from inalign.store.engine import Engine
-from inalign.store.evaluation import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, decode, encode
-from inalign.store.evaluations import EvaluationRow, load_evaluations, read_evaluations, take_evaluations
+from inalign.spool.evaluation_record import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, decode, encode
+from inalign.spool.evaluations import Segment, SegmentLimits, SegmentWriter, take_closed
+from inalign.store.engine.interface import Engine
+from inalign.store.load import evaluations
+from inalign.store.load.evaluations import EvaluationRow, load_evaluations, read_evaluations, take_evaluations
 from inalign.store.maintenance import purge
 from inalign.store.schema.tables import EVALUATIONS
-from inalign.store.segments import Segment, SegmentLimits, SegmentWriter, take_closed
 from tests.store.material import PLACES
 
 RECORD = Evaluation(

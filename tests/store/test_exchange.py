@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.engine import Engine, StoreError, count
-from inalign.store.intake import Outcome, exchange
+from inalign.store.engine.interface import Engine, StoreError, count
+from inalign.store.load.reports import Outcome, exchange
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema.tables import COUNTERS, OF_A_REPORT
 from tests.store.material import NOW, aggregate, arrival, record, store

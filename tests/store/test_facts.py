@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from inalign.insight.facts import DomainFacts, Mail, Published
-from inalign.insight.gather import facts_from_reports
+from inalign.insight.facts_builder import facts_from_reports
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 from inalign.store.facts import Span, all_told, facts_from, facts_of, judged_domains
 from tests.insight.stories import Story, scenarios
 from tests.store.material import NOW, aggregate, arrival, record, store

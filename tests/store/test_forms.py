@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.control import VERSION as CONTROL_FORM
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, StoreError, count
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine, StoreError, count
 from inalign.store.schema import migrations
 from inalign.store.schema.migrations import FORM, statements
 from inalign.store.schema.tables import JUDGED, SOURCE_MONTHS, SUMMED_MONTHS, TABLES, Kind, Table
+from inalign.store.state.control import VERSION as CONTROL_FORM
+from inalign.store.state.control import Control
 from tests.store.material import aggregate, store
 from tests.store.write_form import (
     Answers,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from inalign.alerts.rules import Known
 from inalign.errors import ParseError
 from inalign.insight.detection import Finding, WatchCode
-from inalign.insight.watch import Known
-from inalign.store.control import Control
-from inalign.store.incidents import (
+from inalign.store.state.control import Control
+from inalign.store.state.incidents import (
     CALM_SECONDS,
     DAY,
     REOPEN_SECONDS,
@@ -26,7 +26,7 @@ from inalign.store.incidents import (
     read_known,
     write_known,
 )
-from inalign.store.outbox import (
+from inalign.store.state.outbox import (
     BATCH_SECONDS,
     GIVE_UP_SECONDS,
     REMIND_SECONDS,

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inalign.reports.report import AggregateRecord, Reason
-from inalign.store.engine import Engine, count
-from inalign.store.intake import Arrival, Outcome, raw_content
+from inalign.store.engine.interface import Engine, count
+from inalign.store.load.reports import Arrival, Outcome, raw_content
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, arrival, digest_of, failure, record, store, tls
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from inalign.reports.report import Report
-from inalign.store.engine import Engine, count
-from inalign.store.evaluation import Evaluation
-from inalign.store.evaluations import load_evaluations
-from inalign.store.intake import Arrival, Outcome
+from inalign.spool.evaluation_record import Evaluation
+from inalign.store.engine.interface import Engine, count
+from inalign.store.load.evaluations import load_evaluations
+from inalign.store.load.reports import Arrival, Outcome
 from inalign.store.maintenance import Retention, forget, purge, stats
 from inalign.store.schema.tables import COUNTERS, TABLES, Kind
 from tests.store.material import NOW, PLACES, aggregate, arrival, digest_of, failure, record, store, tls

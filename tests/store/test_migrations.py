@@ -12,11 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.reports.report import Report
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, count
-from inalign.store.evaluation import Evaluation
-from inalign.store.evaluations import load_evaluations
+from inalign.spool.evaluation_record import Evaluation
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine, count
+from inalign.store.load.evaluations import load_evaluations
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema import migrations
 from inalign.store.schema.tables import ROLLUPS, TABLES

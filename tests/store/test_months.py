@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.reports.report import AggregateReport, Report
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine, count
-from inalign.store.intake import Outcome, exchange
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine, count
+from inalign.store.load.monthly import sum_months
+from inalign.store.load.reports import Outcome, exchange
 from inalign.store.maintenance import Retention, forget, purge
-from inalign.store.months import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 from inalign.store.schema.tables import SOURCE_MONTHS

@@ -6,10 +6,10 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from inalign.naming import NameLimits, resolve_names
+from inalign.reportd.reverse_dns import NameLimits, resolve_names
 from inalign.resolver import Answer, IPAddress
 from inalign.resolver.zone import ZoneResolver
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from tests.store.material import NOW, aggregate, record, store
 
 ZONE = ZoneResolver.from_json(

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from inalign.flow.judged_views import all_views
-from inalign.judging import make_judging
+from inalign.assessment.views import all_views
 from inalign.reports.report import AggregateReport
-from inalign.settings import Settings
-from inalign.store.control import Control
-from inalign.store.engine import Engine
+from inalign.settings.tables import Settings
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.published import PublishedRow, RecordHistoryRow
+from inalign.store.state.control import Control
+from inalign.wiring.assessment import make_judging
 from tests.store.material import aggregate, record, store
 
 

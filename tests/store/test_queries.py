@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from inalign.errors import ParseError
 from inalign.reports.report import AggregateRecord, AggregateReport, Reason
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.view import Answer

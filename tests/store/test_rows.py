@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from inalign.reports.report import AggregateRecord
-from inalign.store.engine import Engine, count
-from inalign.store.intake import Outcome
-from inalign.store.places import Place, Places
-from inalign.store.rows import AggregateRows
+from inalign.store.engine.interface import Engine, count
+from inalign.store.load.geoip import Place, Places
+from inalign.store.load.reports import Outcome
+from inalign.store.load.rows import AggregateRows
 from tests.store import material
 from tests.store.material import PLACES, aggregate, arrival, record, store
 
@@ -59,7 +59,7 @@ def test_report_is_a_duplicate_when_its_networks_have_other_names(
 def test_names_beyond_the_limit_are_summed_together(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inalign.store.rows.MAX_GROUPS", 10)
+    monkeypatch.setattr("inalign.store.load.rows.MAX_GROUPS", 10)
     store(engine, tmp_path, aggregate(*[record(header_from=f"d{n}.example", count=n) for n in range(40)]))
     assert count(engine, "SELECT count(*) FROM rollups") == 11
     assert count(engine, "SELECT sum(dkim_none) FROM rollups") == sum(range(40))

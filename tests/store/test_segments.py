@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store import segments
-from inalign.store.segments import (
+from inalign.spool import evaluations
+from inalign.spool.evaluations import (
     Segment,
     SegmentError,
     SegmentLimits,
@@ -172,14 +172,14 @@ def test_a_torn_last_line_is_skipped_and_counted(tmp_path: Path, cut: int) -> No
 
 
 def test_zeros_that_a_power_cut_leaves_are_skipped(tmp_path: Path) -> None:
-    (tmp_path / "1.ndjson").write_bytes(line(1) + bytes(3 * segments.MAX_LINE_OCTETS))
+    (tmp_path / "1.ndjson").write_bytes(line(1) + bytes(3 * evaluations.MAX_LINE_OCTETS))
     with next(take_closed(tmp_path)) as segment:
         assert [octets for _, octets in segment.lines()] == [line(1)]
         assert segment.torn == 1
 
 
 def test_lines_behind_one_that_is_far_too_long_keep_their_places(tmp_path: Path) -> None:
-    long = b"x" * (3 * segments.MAX_LINE_OCTETS) + b"\n"
+    long = b"x" * (3 * evaluations.MAX_LINE_OCTETS) + b"\n"
     (tmp_path / "1.ndjson").write_bytes(long + line(1))
     with next(take_closed(tmp_path)) as segment:
         assert list(segment.lines()) == [(f"1-{len(long)}", line(1))]
@@ -189,7 +189,7 @@ def test_lines_behind_one_that_is_far_too_long_keep_their_places(tmp_path: Path)
 WRITER = """
 import sys
 from pathlib import Path
-from inalign.store.segments import SegmentWriter
+from inalign.spool.evaluations import SegmentWriter
 writer = SegmentWriter(Path(sys.argv[1]))
 number = 0
 while True:
@@ -391,7 +391,7 @@ def test_beyond_the_limit_of_the_folder_lines_are_dropped(tmp_path: Path, told: 
 
 def test_a_line_that_is_too_long_is_dropped(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
-    assert not writer.append(b"x" * (segments.MAX_LINE_OCTETS + 1))
+    assert not writer.append(b"x" * (evaluations.MAX_LINE_OCTETS + 1))
     assert writer.append(line(1))
     writer.close()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import count
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import count
 from tests.store.material import aggregate, record, store
 
 

@@ -14,15 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.spool import (
-    Delivery,
-    ItemUnreadable,
-    Reason,
-    Spool,
-    SpoolFull,
-    SpoolLimits,
-    SpoolUnavailable,
-)
+from inalign.spool.deliveries import Delivery, ItemUnreadable, Reason, Spool, SpoolFull, SpoolLimits, SpoolUnavailable
 from tests.store.material import NOW
 
 REASONS = [Reason("no_report", "nothing in it")]
@@ -171,7 +163,7 @@ PUTTING = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from inalign.store.spool import Delivery, Spool
+from inalign.spool.deliveries import Delivery, Spool
 spool = Spool(Path(sys.argv[1]))
 while True:
     content = b"x" * 50_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.window import window_of
 from tests.store.material import NOW, aggregate, arrival, store
 

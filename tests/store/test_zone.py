@@ -16,13 +16,13 @@ from msgspec.structs import replace
 
 from inalign.errors import ParseError
 from inalign.reports.report import AggregateReport
-from inalign.store.clickhouse_engine import ClickHouseEngine
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
+from inalign.store.engine.clickhouse import ClickHouseEngine
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
 from inalign.store.schema.tables import slot_of
-from inalign.store.zone import zone_names, zone_of
+from inalign.store.time_zone import zone_names, zone_of
 from tests.store.material import aggregate, failure, record, store, tls
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "America/Los_Angeles", "Pacific/Kiritimati")

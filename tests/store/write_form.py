@@ -18,30 +18,30 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from inalign.flow.judge import Judge, Judging
-from inalign.flow.judged_views import all_views
+from inalign.alerts.rules import Known
+from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.views import all_views
 from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.directory import own_directory
 from inalign.insight.result import SourceClass
-from inalign.insight.watch import Known
 from inalign.reports.report import Reason, Report
-from inalign.store.accounts import Accounts, Entry, Role, Token, User
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
-from inalign.store.evaluation import DkimCheck, Evaluation, SpfCheck
-from inalign.store.evaluations import load_evaluations
-from inalign.store.incidents import acknowledge, incidents, note_findings, read_known, write_known
-from inalign.store.intake import Arrival
-from inalign.store.listings import fresh_listings, keep_listings
+from inalign.spool.evaluation_record import DkimCheck, Evaluation, SpfCheck
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
+from inalign.store.load.evaluations import load_evaluations
+from inalign.store.load.monthly import sum_months
+from inalign.store.load.reports import Arrival
 from inalign.store.maintenance import Retention, forget
-from inalign.store.months import sum_months
-from inalign.store.outbox import Reach, channels, keep_channels, note_failed, queue, take
-from inalign.store.overrides import OverrideRow, overrides, write_override
 from inalign.store.queries.filters import Filters
-from inalign.store.source_record import SourceRecord
-from inalign.store.summaries import SentSummary, sent_summaries, write_sent
-from inalign.store.surroundings import write_hosts, write_looked_up, write_reputation
+from inalign.store.state.accounts import Accounts, Entry, Role, Token, User
+from inalign.store.state.answers import write_hosts, write_looked_up, write_reputation
+from inalign.store.state.control import Control
+from inalign.store.state.dnsbl import fresh_listings, keep_listings
+from inalign.store.state.incidents import acknowledge, incidents, note_findings, read_known, write_known
+from inalign.store.state.intake_sources import SourceRecord
+from inalign.store.state.outbox import Reach, channels, keep_channels, note_failed, queue, take
+from inalign.store.state.overrides import OverrideRow, overrides, write_override
+from inalign.store.state.summaries import SentSummary, sent_summaries, write_sent
 from tests.store.material import NOW, PLACES, aggregate, arrival, failure, record, store, tls
 
 Answers = dict[str, list[dict[str, object]]]

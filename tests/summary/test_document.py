@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import pytest
 from msgspec.structs import replace
 
-from inalign.insight.summary import DomainSummary, Figures, NewSender, Share, SummaryDay
 from inalign.summary import words as words_module
 from inalign.summary.chart import COLOURS, draw, widths
 from inalign.summary.document import MAX_DOMAINS, Document, make_document
 from inalign.summary.html import BAR_PIXELS, body, for_mail, whole
+from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, SummaryDay
 from inalign.summary.parts import Cards, Chart, Table
 from inalign.summary.text import WIDTH, as_text, width_of
 from inalign.summary.todo import MAX_LINES, to_do

@@ -12,10 +12,10 @@ from email.message import EmailMessage
 import pytest
 
 from inalign.errors import SettingsError
+from inalign.net.smtp import Relay, send_mail
 from inalign.summary.html import for_mail
 from inalign.summary.mail import make_mail
 from inalign.summary.text import as_text
-from inalign.transport.smtp import Relay, send_mail
 from tests.mail_server import mail_server
 from tests.summary.golden import document
 

@@ -12,23 +12,23 @@ from typing import Any
 
 import pytest
 
-from inalign import summaries as summaries_module
 from inalign.errors import SettingsError
 from inalign.insight.overview import OverviewRow
 from inalign.insight.period import Period, PeriodKind, parse_period
 from inalign.insight.rows import NextRow
-from inalign.posting import check_summaries, make_summaries
-from inalign.settings import Settings
-from inalign.settings_mail import MailSettings
-from inalign.settings_summaries import SummarySettings
-from inalign.store.control import Control
-from inalign.store.engine import StoreError
+from inalign.net.smtp import MailError
+from inalign.settings.mail import MailSettings
+from inalign.settings.summaries import SummarySettings
+from inalign.settings.tables import Settings
+from inalign.store.engine.interface import StoreError
 from inalign.store.queries.view import Answer, View
-from inalign.store.summaries import read_sent, sent_summaries
-from inalign.summaries import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Summaries, Wanted, due
+from inalign.store.state.control import Control
+from inalign.store.state.summaries import read_sent, sent_summaries
+from inalign.summary import scheduler as summaries_module
 from inalign.summary.document import Document
 from inalign.summary.pdf import PdfError
-from inalign.transport.smtp import MailError
+from inalign.summary.scheduler import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Summaries, Wanted, due
+from inalign.wiring.summaries import check_summaries, make_summaries
 from tests.summary.golden import document
 
 
@@ -224,7 +224,7 @@ def test_without_pdf_it_goes_all_the_same_and_says_so(
     def missing(_: Document) -> bytes:
         raise PdfError("PDF needs Pango")
 
-    monkeypatch.setattr("inalign.summaries.make_pdf", missing)
+    monkeypatch.setattr("inalign.summary.scheduler.make_pdf", missing)
     mine = post(wanted(pdf=True))
     assert mine.look() == 1
     (record,) = sent_summaries(mine.control)
@@ -233,7 +233,7 @@ def test_without_pdf_it_goes_all_the_same_and_says_so(
 
 
 def test_the_pdf_is_attached_where_it_is_wanted(post: Callable[..., Post], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inalign.summaries.make_pdf", lambda _: b"%PDF-1.7 made")
+    monkeypatch.setattr("inalign.summary.scheduler.make_pdf", lambda _: b"%PDF-1.7 made")
     mine = post(wanted(pdf=True))
     assert mine.look() == 1
     assert b"application/pdf" in mine.sent[0][1]
@@ -292,7 +292,7 @@ def test_settings_that_could_never_send_are_refused(monkeypatch: pytest.MonkeyPa
     assert "summaries.to" in refused(SummarySettings())
     assert "'a b@c.example'" in refused(SummarySettings(to=["a b@c.example"]))
     assert "mail.host" in refused(SummarySettings(to=["a@example.com"]), MailSettings())
-    monkeypatch.setattr("inalign.posting.find_spec", lambda _: None)
+    monkeypatch.setattr("inalign.wiring.summaries.find_spec", lambda _: None)
     assert "inalign[pdf]" in refused(SummarySettings(to=["a@example.com"], pdf=True))
     check_summaries(Settings(summaries=[SummarySettings(to=["a@example.com"])], mail=MAIL), None)
 

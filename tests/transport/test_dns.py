@@ -16,11 +16,11 @@ import dns.rrset
 import pytest
 
 from inalign.errors import SettingsError
+from inalign.net import dns as live
+from inalign.net.dns import LiveResolver
+from inalign.net.dns_servers import ServerAddress, parse_server
 from inalign.resolver import Answer, MailExchange, Outcome, Question, Resolver, addresses, mx, ptr, txt
 from inalign.resolver.cache import CacheLimits
-from inalign.transport import dns as live
-from inalign.transport.dns import LiveResolver
-from inalign.transport.dns_servers import ServerAddress, parse_server
 from tests.nameserver import (
     NameServer,
     Script,
@@ -214,7 +214,7 @@ async def test_a_server_without_tcp_is_passed_over(second: NameServer) -> None:
 
 @on_each_loop
 async def test_many_over_tcp_wait_for_each_other(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inalign.transport.dns_exchange.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("inalign.net.dns_exchange.MAX_CONNECTIONS", 2)
     server.on("*", "*", lambda asked: say(asked, flags=dns.flags.TC) if asked.transport == "udp" else answer()(asked))
     async with LiveResolver([server.address]) as resolver:
         found = await asyncio.gather(*(resolver.txt(f"n{number}.example") for number in range(20)))
@@ -445,7 +445,7 @@ async def test_a_server_is_not_held_down_for_one_dead_domain(server: NameServer,
 async def test_a_server_that_was_held_down_is_tried_by_one_question(
     server: NameServer, second: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inalign.transport.dns_exchange.HOLD_DOWN_SECONDS", 0.5)
+    monkeypatch.setattr("inalign.net.dns_exchange.HOLD_DOWN_SECONDS", 0.5)
     server.on("*", "*", silence)
     second.on("*", "*", answer())
     async with LiveResolver([server.address, second.address], timeout=1) as resolver:
@@ -673,7 +673,7 @@ async def test_questions_leave_from_many_ports_with_many_identifiers(server: Nam
 
 @on_each_loop
 async def test_ports_are_changed(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inalign.transport.dns_sockets.MAX_QUERIES_PER_PORT", 3)
+    monkeypatch.setattr("inalign.net.dns_sockets.MAX_QUERIES_PER_PORT", 3)
     server.on("*", "*", later(0.02, answer()))
     async with LiveResolver([server.address]) as resolver:
         found = await asyncio.gather(*(resolver.txt(f"n{number}.example") for number in range(200)))
@@ -704,7 +704,7 @@ async def test_without_a_descriptor_left_the_question_fails(
     def none_left(*_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("inalign.transport.dns_sockets.Port", none_left)
+    monkeypatch.setattr("inalign.net.dns_sockets.Port", none_left)
     async with LiveResolver([server.address]) as resolver:
         assert "Too many open files" in (await resolver.txt("example.org")).detail
 

@@ -16,8 +16,8 @@ import dns.query
 import dns.rdatatype
 import pytest
 
+from inalign.net.dns import LiveResolver
 from inalign.resolver import MailExchange, Outcome, txt
-from inalign.transport.dns import LiveResolver
 from tests.transport.loops import on_each_loop
 
 pytestmark = pytest.mark.interop

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
-from inalign.transport.dns import LiveResolver
-from inalign.transport.dns_servers import MAX_SERVERS, parse_server, system_servers
+from inalign.net.dns import LiveResolver
+from inalign.net.dns_servers import MAX_SERVERS, parse_server, system_servers
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_servers_have_a_limit(tmp_path: Path) -> None:
 def test_a_new_resolver_reads_resolv_conf_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every worker makes its own, so SIGHUP is enough when the name servers have changed."""
     path = tmp_path / "resolv.conf"
-    monkeypatch.setattr("inalign.transport.dns.system_servers", lambda: system_servers(path))
+    monkeypatch.setattr("inalign.net.dns.system_servers", lambda: system_servers(path))
     for server in ("192.0.2.1", "192.0.2.2"):
         path.write_text(f"nameserver {server}\n")
         assert [one.text for one in LiveResolver()._addresses] == [server]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from inalign.errors import ParseError, TransportError
-from inalign.transport.http import MAX_ANSWER_OCTETS, PostLimits, parse_hook_url, post
+from inalign.net.http import MAX_ANSWER_OCTETS, PostLimits, parse_hook_url, post
 from tests.web_hook import hook_server
 
 

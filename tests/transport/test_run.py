@@ -13,9 +13,9 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from inalign.net.dns import LiveResolver
+from inalign.net.run import run
 from inalign.resolver import Answer, Outcome, mx, txt
-from inalign.transport.dns import LiveResolver
-from inalign.transport.run import run
 from tests.helpers import zone
 from tests.nameserver import NameServer
 
@@ -37,7 +37,7 @@ def test_the_zone_resolver_needs_no_event_loop(monkeypatch: pytest.MonkeyPatch) 
     def refused() -> None:
         raise AssertionError("an event loop was made")
 
-    monkeypatch.setattr("inalign.transport.run._kept_loop", refused)
+    monkeypatch.setattr("inalign.net.run._kept_loop", refused)
     assert run(zone({"a": {"TXT": ["x"]}}).txt("a")).records == (b"x",)
 
 
@@ -62,7 +62,7 @@ def test_closing_a_resolver_that_has_nothing_under_way_needs_no_event_loop() -> 
 def test_what_is_known_needs_no_event_loop(resolver: LiveResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(resolver.txt("example.org")).outcome is Outcome.FOUND
     with monkeypatch.context() as patch:
-        patch.setattr("inalign.transport.run._kept_loop", None)
+        patch.setattr("inalign.net.run._kept_loop", None)
         assert run(resolver.txt("example.org")).outcome is Outcome.FOUND
         assert run(resolver.within(1).txt("example.org")).outcome is Outcome.FOUND
 
@@ -209,8 +209,8 @@ def test_each_thread_has_its_own_loop(server: NameServer) -> None:
 def test_a_forked_child_makes_its_own_loop_and_leaves_that_of_the_parent(server: NameServer) -> None:
     program = f"""
         import os
-        from inalign.transport.dns import LiveResolver
-        from inalign.transport.run import run
+        from inalign.net.dns import LiveResolver
+        from inalign.net.run import run
         resolver = LiveResolver(["{server.address}"])
         assert run(resolver.txt("example.org")).records == (b"x",)
         child = os.fork()

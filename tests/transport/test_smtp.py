@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inalign.transport.smtp import MailError, Relay, send_mail
+from inalign.net.smtp import MailError, Relay, send_mail
 from tests.mail_server import mail_server
 
 MESSAGE = b"From: inalign@example.org\r\nTo: a@example.org\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n"

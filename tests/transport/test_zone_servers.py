@@ -11,12 +11,12 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from inalign.dkim.publication import Publication
-from inalign.dkim.record_text import Change
 from inalign.errors import SettingsError, TransportError
-from inalign.resolver.port import Outcome
-from inalign.transport.tsig_file import TsigKey, read_tsig_file
-from inalign.transport.zone_servers import ZoneServers
+from inalign.keys.lifecycle.publication import Publication
+from inalign.keys.lifecycle.tsig import TsigKey, read_tsig_file
+from inalign.keys.lifecycle.zone_servers import ZoneServers
+from inalign.keys.lifecycle.zone_text import Change
+from inalign.resolver.interface import Outcome
 from tests.nameserver import NameServer, Question, Step, records, refuse, say, silence
 
 NAME = "s._domainkey.example.org"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.accounts import Role
+from inalign.store.state.accounts import Role
 from tests.web.served import Browser, Site, serve
 
 

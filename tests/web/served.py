@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from inalign.flow.judged_views import all_views
-from inalign.judging import make_judging
+from inalign.assessment.views import all_views
 from inalign.reports.report import Report
-from inalign.settings import Settings
-from inalign.store.accounts import Accounts, Role, User
-from inalign.store.control import Control
-from inalign.store.duckdb_engine import DuckDbEngine
-from inalign.store.engine import Engine
-from inalign.store.intake import Arrival
-from inalign.store.spool import Delivery, Reason, Spool
+from inalign.settings.tables import Settings
+from inalign.spool.deliveries import Delivery, Reason, Spool
+from inalign.store.engine.duckdb import DuckDbEngine
+from inalign.store.engine.interface import Engine
+from inalign.store.load.reports import Arrival
+from inalign.store.state.accounts import Accounts, Role, User
+from inalign.store.state.control import Control
+from inalign.web.access.passwords import hash_password
 from inalign.web.app import WebOptions, make_app
-from inalign.web.passwords import hash_password
 from inalign.web.server import WebServer
+from inalign.wiring.assessment import make_judging
 from tests.store.material import NOW, aggregate, failure, record, store, tls
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from inalign.transport.oidc import Provider
+    from inalign.net.oidc import Provider
 
 PASSWORD = "correct horse battery"
 HASH = hash_password(PASSWORD)

@@ -15,16 +15,16 @@ import pytest
 from click.testing import CliRunner
 from starlette.applications import Starlette
 
-from inalign.asking import open_questions
 from inalign.cli import main
-from inalign.settings import Settings
-from inalign.settings_store import StoreSettings
-from inalign.store.duckdb_engine import DuckDbEngine
+from inalign.settings.store import StoreSettings
+from inalign.settings.tables import Settings
+from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.view import AFTER
 from inalign.web.api import routes
-from inalign.web.description import openapi
+from inalign.web.openapi import openapi
 from inalign.web.server import WebServer
+from inalign.wiring.queries import open_questions
 from tests.store.material import aggregate, failure, record, store, tls
 
 

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from inalign.flow.judged_views import QUESTIONS
-from inalign.store.accounts import Role, Token
+from inalign.assessment.views import QUESTIONS
 from inalign.store.queries.view import AFTER
+from inalign.store.state.accounts import Role, Token
 from inalign.web.tables import PAGES
 from tests.store.material import aggregate, arrival, digest_of, failure, record
 from tests.web.served import Browser, Page, Site, serve
@@ -218,7 +218,7 @@ def _is_number(cell: str) -> bool:
     "text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "＝1"]
 )
 def test_a_formula_becomes_text(text: str) -> None:
-    from inalign.store.queries.spreadsheet import csv_cell
+    from inalign.store.queries.csv_text import csv_cell
 
     for value in (text, [text]):
         cell = csv_cell(value)

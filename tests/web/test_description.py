@@ -10,9 +10,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from inalign.flow.judged_views import QUESTIONS
-from inalign.store.accounts import Role, Token
-from inalign.web.description import openapi
+from inalign.assessment.views import QUESTIONS
+from inalign.store.state.accounts import Role, Token
+from inalign.web.openapi import openapi
 from tests.web.served import Site, serve
 
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from inalign.insight.result import DomainState
 from inalign.reports.report import AggregateReport, DkimAuth, SpfAuth
-from inalign.store.accounts import Role
-from inalign.store.surroundings import write_answers
+from inalign.store.state.accounts import Role
+from inalign.store.state.answers import write_answers
 from inalign.web.words import Words
 from tests.store.material import NOW, aggregate, record
 from tests.web import served

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from inalign.insight.overview import OverviewRow
 from inalign.insight.rows import NextRow
 from inalign.web.drawing import Bar, countries, country_name, shade, sparkline, stacked
-from inalign.web.readiness import STAIRS, action, goal, sentence, stairs
+from inalign.web.pages.plan_card import STAIRS, action, goal, sentence, stairs
 from inalign.web.words import Words
 
 DAY = date(2026, 11, 1)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.networks import Networks
-from inalign.store.accounts import Role
+from inalign.mail.networks import Networks
+from inalign.store.state.accounts import Role
+from inalign.web.access.forwarded import MAX_FIELD, MAX_HOPS, visitor_of
+from inalign.web.access.throttle import ADDRESS_FAILURES, site_of
 from inalign.web.app import WebOptions
-from inalign.web.attempts import ADDRESS_FAILURES, site_of
-from inalign.web.forwarded import MAX_FIELD, MAX_HOPS, visitor_of
 from tests.web.served import Browser, Site, serve
 
 PROXIES = Networks(["127.0.0.1", "::1", "10.0.0.0/8", "!10.9.9.9"])

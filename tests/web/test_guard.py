@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from inalign.web.guard import MAX_BODY_BYTES
+from inalign.web.access.guard import MAX_BODY_BYTES
 from tests.web.served import HOSTILE, Browser, Site
 
 PAGES = (

@@ -9,10 +9,10 @@ import pytest
 
 from inalign.insight.detection import Finding, WatchCode
 from inalign.insight.texts import catalogue
-from inalign.store.accounts import Role
-from inalign.store.incidents import DAY, incidents, note_findings
-from inalign.store.outbox import Reach, note_failed, queue, take
-from inalign.web.incidents_page import open_lines
+from inalign.store.state.accounts import Role
+from inalign.store.state.incidents import DAY, incidents, note_findings
+from inalign.store.state.outbox import Reach, note_failed, queue, take
+from inalign.web.pages.incidents import open_lines
 from tests.store.material import NOW
 from tests.web.served import HOSTILE, Browser, Site
 

@@ -14,13 +14,13 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.errors import ParseError, SettingsError, TransportError
-from inalign.settings import Settings
-from inalign.settings_web import GrantSettings, OidcSettings, WebSettings
-from inalign.showing import make_provider, make_web_options
-from inalign.store.accounts import Role
-from inalign.transport.oidc import Provider, ProviderOptions
+from inalign.net.oidc import Provider, ProviderOptions
+from inalign.settings.tables import Settings
+from inalign.settings.web import GrantSettings, OidcSettings, WebSettings
+from inalign.store.state.accounts import Role
+from inalign.web.access.oidc import BEGUN_SECONDS, Grant, OidcOptions
 from inalign.web.app import WebOptions
-from inalign.web.oidc import BEGUN_SECONDS, Grant, OidcOptions
+from inalign.wiring.web import make_provider, make_web_options
 from tests.web.provider import CLIENT, OTHER_KEY, SECRET, Fake, provider
 from tests.web.served import Browser, Page, Site, serve
 
@@ -343,7 +343,7 @@ def test_the_settings_of_it() -> None:
 
 
 def test_without_the_extra_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "inalign.transport.oidc")
+    monkeypatch.delitem(sys.modules, "inalign.net.oidc")
     monkeypatch.setitem(sys.modules, "httpx2", None)
     web = WebSettings(url="https://reports.example.org", oidc=OidcSettings(issuer="https://login.example.org"))
     with pytest.raises(SettingsError, match=r"inalign\[oidc\]"):

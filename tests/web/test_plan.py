@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from inalign.insight.texts import catalogue
 from inalign.reports.report import DkimAuth, SpfAuth
-from inalign.store.accounts import Role
-from inalign.web.readiness import POLICIES
+from inalign.store.state.accounts import Role
+from inalign.web.pages.plan_card import POLICIES
 from inalign.web.words import Words
 from tests.store.material import aggregate, record
 from tests.web.served import HOSTILE, Browser, Site, serve

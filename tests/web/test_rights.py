@@ -11,9 +11,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from inalign.flow.judged_views import QUESTIONS
-from inalign.store.accounts import Role, Token
-from inalign.web.access import IDLE_SECONDS
+from inalign.assessment.views import QUESTIONS
+from inalign.store.state.accounts import Role, Token
+from inalign.web.access.visitor import IDLE_SECONDS
 from tests.web.served import Browser, Page, Site, serve
 
 

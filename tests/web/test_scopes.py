@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from inalign.flow.judged_views import QUESTIONS
-from inalign.store.accounts import narrowed
+from inalign.assessment.views import QUESTIONS
+from inalign.store.state.accounts import narrowed
 from inalign.web.tables import PAGES
 from tests.web.served import Browser, Site
 

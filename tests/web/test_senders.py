@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from inalign.insight.texts import catalogue
 from inalign.reports.report import DkimAuth, SpfAuth
-from inalign.store.accounts import Role
-from inalign.store.overrides import overrides
 from inalign.store.queries.sender_rows import LISTED
+from inalign.store.state.accounts import Role
+from inalign.store.state.overrides import overrides
 from inalign.web.words import Words
 from tests.store.material import aggregate, record
 from tests.web.served import HOSTILE, Browser, Page, Site, serve

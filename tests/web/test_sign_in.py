@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.accounts import Role, Token
-from inalign.web.access import IDLE_SECONDS, LONGEST_SECONDS
+from inalign.store.state.accounts import Role, Token
+from inalign.web.access.throttle import USER_FAILURES, WINDOW_SECONDS
+from inalign.web.access.visitor import IDLE_SECONDS, LONGEST_SECONDS
 from inalign.web.app import WebOptions
-from inalign.web.attempts import USER_FAILURES, WINDOW_SECONDS
 from tests.web.served import PASSWORD, Browser, Site, serve
 
 
@@ -61,7 +61,7 @@ def test_wrong_passwords_and_unknown_users_look_alike(users_site: Site) -> None:
 
 
 def test_a_user_without_a_password_cannot_sign_in(site: Site) -> None:
-    from inalign.store.accounts import User
+    from inalign.store.state.accounts import User
 
     site.accounts.write_user(User(name="new", role=Role.ADMIN))
     for password in ("", "nobody has this password"):

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from inalign.store.summaries import SentSummary, write_sent
+from inalign.store.state.summaries import SentSummary, write_sent
 from inalign.summary.pdf import INSTALL, PdfError
 from inalign.summary.pdf_process import LIBRARIES
 from tests.web.served import Browser, Site
@@ -89,7 +89,7 @@ def test_who_gets_reports_is_for_those_who_see_all(users_site: Site) -> None:
 
 
 def test_the_pdf_is_a_file(open_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inalign.web.summary_page.make_pdf", lambda _: b"%PDF-1.7 made")
+    monkeypatch.setattr("inalign.web.pages.summary.make_pdf", lambda _: b"%PDF-1.7 made")
     page = Browser(open_site.port).get(f"/summary.pdf?domain=example.com&period={PERIOD}")
     assert (page.status, page.text) == (200, "%PDF-1.7 made")
     assert page.headers["Content-Type"] == "application/pdf"
@@ -100,7 +100,7 @@ def test_what_is_missing_for_pdf_is_told(open_site: Site, monkeypatch: pytest.Mo
     def missing(_: object) -> bytes:
         raise PdfError(INSTALL[LIBRARIES])
 
-    monkeypatch.setattr("inalign.web.summary_page.make_pdf", missing)
+    monkeypatch.setattr("inalign.web.pages.summary.make_pdf", missing)
     page = Browser(open_site.port).get(f"/summary.pdf?period={PERIOD}", Accept_Language="ja")
     assert page.status == 501
     assert "PDF を作成できません" in page.text

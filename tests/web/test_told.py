@@ -14,10 +14,10 @@ import pytest
 
 from inalign.reports.read import read_reports
 from inalign.reports.report import Report
-from inalign.store.accounts import Role
-from inalign.store.evaluation import DkimCheck, Evaluation, SpfCheck
-from inalign.store.evaluations import load_evaluations
-from inalign.store.intake import Arrival
+from inalign.spool.evaluation_record import DkimCheck, Evaluation, SpfCheck
+from inalign.store.load.evaluations import load_evaluations
+from inalign.store.load.reports import Arrival
+from inalign.store.state.accounts import Role
 from inalign.web.words import Words
 from tests.store.material import NOW, PLACES, aggregate, arrival, digest_of, failure, record
 from tests.web.served import HOSTILE, Browser, Site, serve

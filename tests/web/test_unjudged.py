@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inalign.flow.judge import Judging
-from inalign.judging import make_judging
+from inalign.assessment.assess import Judging
 from inalign.web.tables import PAGES
+from inalign.wiring.assessment import make_judging
 from tests.web.served import Browser, Site, serve
 
 

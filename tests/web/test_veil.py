@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inalign.flow.judged_views import QUESTIONS
+from inalign.assessment.views import QUESTIONS
 from inalign.reports.flaw import Flaw
 from inalign.reports.report import AbuseReport, FailureReport
-from inalign.store.accounts import Role, Token
 from inalign.store.queries.filters import GIVEN
 from inalign.store.queries.view import AFTER
+from inalign.store.state.accounts import Role, Token
 from inalign.web import tables
-from inalign.web.veil import Veil
+from inalign.web.redaction import Veil
 from tests.store.material import NOW, aggregate, arrival, digest_of, failure, record
 from tests.web.served import Browser, Page, Site, serve
 

@@ -19,11 +19,11 @@ from msgspec.structs import replace
 from inalign.cli import main
 from inalign.cli.configuration import load
 from inalign.reports.report import DkimAuth, SpfAuth
-from inalign.store.control import Control
-from inalign.store.intake import Arrival
-from inalign.store.surroundings import write_answers
-from inalign.store_access import open_store
+from inalign.store.load.reports import Arrival
+from inalign.store.state.answers import write_answers
+from inalign.store.state.control import Control
 from inalign.web.words import Words
+from inalign.wiring.store import open_store
 from tests.store.material import aggregate, arrival, record, store
 from tests.web.served import Browser, Site, serve
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from inalign.flow.ruling import Handling, Rule
+from inalign.flow.decision import Handling, Rule
 from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
 from inalign.reports.flaw import FlawCode, RefusalCode
 from inalign.web import tables, words
-from inalign.web.domain_page import SERIES
-from inalign.web.readiness import REACHED, STAIRS
-from inalign.web.told_pages import FLAGS, PARTS
+from inalign.web.pages.domain import SERIES
+from inalign.web.pages.lists import FLAGS, PARTS
+from inalign.web.pages.plan_card import REACHED, STAIRS
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(

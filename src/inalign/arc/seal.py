@@ -28,7 +28,7 @@ from inalign.dkim.canonical import (
 from inalign.dkim.sign import SigningError, SigningKey, default_fields, fold_signature, fold_tags, refuse_short_key
 from inalign.dkim.verify import seconds_of
 from inalign.errors import ParseError
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import Field, parse_message
 from inalign.mail.results import AuthenticationResults, MethodResult
 

@@ -24,11 +24,11 @@ from inalign.arc.sets import (
     results_value,
 )
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
-from inalign.dkim.lookup import Claim, KeyRules, prove
 from inalign.dkim.result import DkimReason
 from inalign.dkim.verify import seconds_of
+from inalign.dkim.verify_key import Claim, KeyRules, prove
 from inalign.mail.fields import Field, parse_message
-from inalign.resolver.port import Answer, Resolver, txt
+from inalign.resolver.interface import Answer, Resolver, txt
 
 _KEY_REASONS = {
     DkimReason.DNS_FAILED: ArcReason.KEY_UNAVAILABLE,

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import click
 
-from inalign.alerting import try_channels
+from inalign.alerts.views import ask_incidents
+from inalign.alerts.words import sentence_of, where_of
 from inalign.cli.configuration import config_option, load
 from inalign.cli.judged import language_of
 from inalign.cli.rows import print_json, visible
-from inalign.flow.alert_views import ask_incidents
-from inalign.flow.alert_words import sentence_of, where_of
 from inalign.insight.texts import LANGUAGES, catalogue
-from inalign.settings import Settings
-from inalign.store.control import Control
+from inalign.settings.tables import Settings
 from inalign.store.folders import Folders, become_owner
-from inalign.store.incidents import DAY, acknowledge, incidents, mute
-from inalign.store.outbox import channels
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
-from inalign.store_access import store_folder
+from inalign.store.state.control import Control
+from inalign.store.state.incidents import DAY, acknowledge, incidents, mute
+from inalign.store.state.outbox import channels
+from inalign.wiring.alerts import try_channels
+from inalign.wiring.store import store_folder
 
 EXIT_FINDING = 1
 

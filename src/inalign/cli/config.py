@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from inalign import daemon
-from inalign.alerting import check_alerts
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, authserv_id, warnings, workers
-from inalign.mailing import check_mail
-from inalign.posting import check_summaries
-from inalign.settings import Settings
-from inalign.settings_page import sample
-from inalign.signing import refuse, signing_faults
-from inalign.sourcing import make_sources
+from inalign.settings.manual import sample
+from inalign.settings.tables import Settings
+from inalign.wiring import milter
+from inalign.wiring.alerts import check_alerts
+from inalign.wiring.intake import make_sources
+from inalign.wiring.milter import addresses, authserv_id, warnings, workers
+from inalign.wiring.relay import check_mail
+from inalign.wiring.signing import refuse, signing_faults
+from inalign.wiring.summaries import check_summaries
 
 
 @click.group()
@@ -31,7 +31,7 @@ def check(config: Path | None) -> None:
     Example: inalign config check --config /etc/inalign/inalign.toml
     """
     settings, path = load(config)
-    daemon.check(settings, path)
+    milter.check(settings, path)
     faults = signing_faults(settings, path, with_keys=True)
     refuse(faults)
     sources = make_sources(settings, path)

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import click
 
-from inalign.settings import Settings
-from inalign.settings_file import read_settings
+from inalign.settings.file import read_settings
+from inalign.settings.tables import Settings
 
 PLACES = (Path("inalign.toml"), Path("/etc/inalign/inalign.toml"))
 

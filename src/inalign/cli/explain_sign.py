@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 
 from inalign.cli.zone_files import read_zones
-from inalign.daemon import make_hosts, make_resolver
 from inalign.errors import ParseError
-from inalign.flow.keys import Choice, KeyLookupError
-from inalign.flow.published import PublishedKeys
+from inalign.flow.key_dns import PublishedKeys
+from inalign.flow.key_finder import Choice, KeyLookupError
+from inalign.flow.own_mail import why_ours
 from inalign.flow.send import Agreement, DnsCheck, SendingOptions, is_of_login
 from inalign.keys.options import make_key_finder
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.mail.mailbox import parse_mailboxes
-from inalign.milterd.ours import why_ours
 from inalign.resolver import Resolver
-from inalign.settings import Settings
-from inalign.signing import make_key_options, make_sending_options
+from inalign.settings.tables import Settings
+from inalign.wiring.milter import make_hosts, make_resolver
+from inalign.wiring.signing import make_key_options, make_sending_options
 
 
 def explain_sign(

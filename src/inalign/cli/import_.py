@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from inalign import daemon
 from inalign.errors import SettingsError
 from inalign.keys.fault import Fault
-from inalign.moving.check import draft_faults, key_options
-from inalign.moving.draft import Draft
-from inalign.moving.proof import MAX_SAMPLES, Trial, prove, samples
-from inalign.moving.source import Source
-from inalign.moving.translate import PROGRAMS, translate
-from inalign.signing import MAX_FAULTS
+from inalign.migrate.check import draft_faults, key_options
+from inalign.migrate.draft import Draft
+from inalign.migrate.proof import MAX_SAMPLES, Trial, prove, samples
+from inalign.migrate.source import Source
+from inalign.migrate.translate import PROGRAMS, translate
+from inalign.wiring import milter
+from inalign.wiring.signing import MAX_FAULTS
 
 
 @click.command()
@@ -46,7 +46,7 @@ def command(files: Sequence[str], output: Path | None, proves: bool, senders: Se
         raise click.UsageError("--prove-with is for opendkim alone")
     draft = Draft()
     sources = [translate(draft, name, Path(file)) for name, file in pairs]
-    faults = draft_faults(draft, daemon.check)
+    faults = draft_faults(draft, milter.check)
     text = f"# Made by: inalign import {' '.join(files)}\n\n{draft.toml()}"
     if output is not None:
         _write(output, text)

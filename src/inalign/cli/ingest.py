@@ -14,24 +14,24 @@ from typing import NoReturn
 import click
 import msgspec
 
+from inalign.assessment.context_files import Surrounding, read_surrounding
 from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
-from inalign.flow.ingest import delivery_of, spooled_item
-from inalign.inputs import Inputs
-from inalign.keeping import make_reader_options, processes
-from inalign.loading import ItemOutcome, Loader, settle
-from inalign.receipt import Receipt, Refusing, receipt_of
-from inalign.settings import Settings
-from inalign.sourcing import try_source
-from inalign.store.control import Control
-from inalign.store.engine import Engine, StoreBusy
+from inalign.ingest.counts import Receipt, Refusing, receipt_of
+from inalign.ingest.files import Inputs
+from inalign.ingest.loader import ItemOutcome, Loader, settle
+from inalign.ingest.read import delivery_of, spooled_item
+from inalign.net.run import run
+from inalign.settings.tables import Settings
+from inalign.spool.deliveries import Spool
+from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
-from inalign.store.months import sum_months
-from inalign.store.spool import Spool
-from inalign.store.surroundings import move_hosts
-from inalign.store_access import open_store, store_folder
-from inalign.surroundings import Surrounding, read_surrounding
-from inalign.transport.run import run
+from inalign.store.load.monthly import sum_months
+from inalign.store.state.answers import move_hosts
+from inalign.store.state.control import Control
+from inalign.wiring.intake import try_source
+from inalign.wiring.reportd import make_reader_options, processes
+from inalign.wiring.store import open_store, store_folder
 
 EXIT_FINDING = 1
 POLL_SECONDS = 0.1

@@ -16,19 +16,19 @@ from inalign.cli.configuration import config_option, load
 from inalign.cli.ingest import load_spooled
 from inalign.cli.rows import print_json, visible
 from inalign.errors import Error
-from inalign.flow.ingest import Item, Tools, read_item
-from inalign.keeping import asn_database
-from inalign.receipt import Receipt
-from inalign.settings import Settings
-from inalign.sourcing import make_trust, try_source
-from inalign.store.control import Control
-from inalign.store.engine import Engine, StoreBusy
+from inalign.ingest.counts import Receipt
+from inalign.ingest.read import Item, Tools, read_item
+from inalign.net.run import run
+from inalign.settings.tables import Settings
+from inalign.spool.deliveries import Refused, Spool
+from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
-from inalign.store.intake import Arrival, exchange, raw_content
-from inalign.store.places import Places
-from inalign.store.spool import Refused, Spool
-from inalign.store_access import open_store, store_folder
-from inalign.transport.run import run
+from inalign.store.load.geoip import Places
+from inalign.store.load.reports import Arrival, exchange, raw_content
+from inalign.store.state.control import Control
+from inalign.wiring.intake import make_trust, try_source
+from inalign.wiring.reportd import asn_database
+from inalign.wiring.store import open_store, store_folder
 
 EXIT_FINDING = 1
 

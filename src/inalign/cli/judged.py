@@ -10,12 +10,12 @@ from typing import cast
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
-from inalign.flow.alert_views import IncidentRow
-from inalign.flow.alert_words import clean_values, where_of
+from inalign.alerts.views import IncidentRow
+from inalign.alerts.words import clean_values, where_of
 from inalign.insight.overview import OverviewRow
 from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
-from inalign.settings import Settings
+from inalign.settings.tables import Settings
 
 
 class SourceLine(Struct, frozen=True):

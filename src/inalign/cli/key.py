@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from inalign import durable
 from inalign.cli import key_text
 from inalign.cli.configuration import config_option, load
 from inalign.cli.key_by_hand import by_hand_lines
@@ -24,22 +25,21 @@ from inalign.cli.key_options import (
     update_options,
     update_way,
 )
-from inalign.cli.key_subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
 from inalign.cli.key_use import warn_unused
 from inalign.cli.now import now_option, read_now
 from inalign.dkim.algorithm import KeyType
-from inalign.dkim.publication import HARMLESS
 from inalign.errors import Error, ParseError
-from inalign.key_check import Checked, Subject, check_keys, check_zone_file
-from inalign.keys import durable
-from inalign.keys.key_folder import KeyFolder
-from inalign.keys.life import RETIRE_DAYS, Life, Terms
+from inalign.keys.lifecycle.check import Checked, Subject, check_keys, check_zone_file
+from inalign.keys.lifecycle.folder import KeyFolder
+from inalign.keys.lifecycle.publication import HARMLESS
+from inalign.keys.lifecycle.rotate import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
+from inalign.keys.lifecycle.state import RETIRE_DAYS, Life, Terms
+from inalign.keys.lifecycle.subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
+from inalign.keys.lifecycle.zone_servers import ZoneServers
 from inalign.keys.options import KeyOptions
 from inalign.mail.domain import DomainName, parse_domain
-from inalign.rotation import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
-from inalign.settings import Settings
-from inalign.signing import make_key_options
-from inalign.transport.zone_servers import ZoneServers
+from inalign.settings.tables import Settings
+from inalign.wiring.signing import make_key_options
 
 MAX_ZONE_OCTETS = 1 << 24
 EXIT_FINDING = 1

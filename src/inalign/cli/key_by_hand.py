@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inalign.cli.key_subjects import named_subjects, parse_author
 from inalign.dkim.crypto import PrivateKey
 from inalign.errors import Error
-from inalign.key_check import Subject
-from inalign.keys.data_set import data_set_path
-from inalign.keys.key_folder import KeyFolder
-from inalign.keys.life import Life, State
+from inalign.keys.lifecycle.check import Subject
+from inalign.keys.lifecycle.folder import KeyFolder
+from inalign.keys.lifecycle.state import Life, State
+from inalign.keys.lifecycle.subjects import named_subjects, parse_author
+from inalign.keys.opendkim.data_set import data_set_path
 from inalign.keys.options import KeyOptions
 
 

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import click
 
-from inalign.keys.key_folder import KeyFolder
-from inalign.keys.life import QUEUE_DAYS, RETIRE_DAYS, Terms
+from inalign.keys.lifecycle.folder import KeyFolder
+from inalign.keys.lifecycle.rotate import UpdateWay
+from inalign.keys.lifecycle.state import QUEUE_DAYS, RETIRE_DAYS, Terms
 from inalign.keys.options import KeyOptions
-from inalign.main_cf import MAIN_CF, maximal_queue_lifetime
-from inalign.rotation import UpdateWay
-from inalign.settings import Settings
+from inalign.settings.postfix import MAIN_CF, maximal_queue_lifetime
+from inalign.settings.tables import Settings
 
 DEFAULT_FOLDER = Path("/etc/inalign/keys")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from inalign.dkim.record_text import Change, nsupdate_script, zone_text
-from inalign.key_check import Checked, Subject
-from inalign.keys.life import Life, Terms, due, next_step
-from inalign.rotation import Progress
+from inalign.keys.lifecycle.check import Checked, Subject
+from inalign.keys.lifecycle.rotate import Progress
+from inalign.keys.lifecycle.state import Life, Terms, due, next_step
+from inalign.keys.lifecycle.zone_text import Change, nsupdate_script, zone_text
 
 NAMED = "named"  # the state of a key that a line names, and nobody leads through a life
 ED25519_NOTE = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from inalign.errors import Error
-from inalign.flow.keys import Choice, KeyFinder
+from inalign.flow.key_finder import Choice, KeyFinder
 from inalign.keys.options import KeyOptions, make_key_finder
 from inalign.mail.domain import DomainName
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, run_service
+from inalign.wiring.milter import addresses, run_service
 
 
 @click.command()

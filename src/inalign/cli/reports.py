@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict, replace
 
-from inalign.asking import open_questions
+from inalign.assessment.views import QUESTIONS
 from inalign.cli.configuration import config_option, load
 from inalign.cli.judged import in_words, language_of
 from inalign.cli.rows import print_csv, print_json, print_table
 from inalign.errors import ParseError
-from inalign.flow.judged_views import QUESTIONS
 from inalign.insight.texts import LANGUAGES
 from inalign.insight.window import window_to
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.view import Answer
+from inalign.wiring.queries import open_questions
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

@@ -8,7 +8,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from inalign.store.queries.spreadsheet import as_csv, as_text
+from inalign.store.queries.csv_text import as_csv, as_text
 
 GAP = 2
 """Blanks between columns."""

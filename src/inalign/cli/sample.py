@@ -9,18 +9,18 @@ from pathlib import Path
 
 import click
 
+from inalign.assessment.context_files import Surrounding
 from inalign.cli.ingest import load_spooled
 from inalign.errors import SettingsError
-from inalign.receipt import Receipt
+from inalign.ingest.counts import Receipt
 from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
-from inalign.settings_file import read_settings
-from inalign.store.control import Control
+from inalign.settings.file import read_settings
+from inalign.spool.deliveries import Delivery, Spool
 from inalign.store.folders import Folders
-from inalign.store.spool import Delivery, Spool
-from inalign.store.surroundings import move_hosts
-from inalign.store_access import open_store, store_folder
-from inalign.surroundings import Surrounding
+from inalign.store.state.answers import move_hosts
+from inalign.store.state.control import Control
+from inalign.wiring.store import open_store, store_folder
 
 SETTINGS = """\
 # Made by `inalign sample`: made-up reports, for a first look. Delete this folder when you have seen enough.

@@ -11,10 +11,10 @@ import click
 import msgspec
 
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import make_resolver
+from inalign.net.run import run
 from inalign.selftest.host import Probe, parts, probe
 from inalign.selftest.suites import Case, Suite, suites, vectors
-from inalign.transport.run import run
+from inalign.wiring.milter import make_resolver
 
 EXIT_FINDING = 1
 

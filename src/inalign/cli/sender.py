@@ -14,10 +14,10 @@ from inalign.cli.configuration import config_option, load
 from inalign.cli.rows import print_json, print_table
 from inalign.insight.result import SourceClass
 from inalign.mail.domain import parse_domain
-from inalign.store.control import Control
 from inalign.store.folders import Folders
-from inalign.store.overrides import OverrideRow, overrides, remove_override, source_of, write_override
-from inalign.store_access import store_folder
+from inalign.store.state.control import Control
+from inalign.store.state.overrides import OverrideRow, overrides, remove_override, source_of, write_override
+from inalign.wiring.store import store_folder
 
 EXIT_FINDING = 1
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.keeping import check_keeper, run_keeper
-from inalign.store_access import store_folder
+from inalign.wiring.reportd import check_keeper, run_keeper
+from inalign.wiring.store import store_folder
 
 
 @click.command()

@@ -11,10 +11,9 @@ import click
 
 from inalign.cli.configuration import config_option, load
 from inalign.cli.message_file import read_message
-from inalign.daemon import make_resolver
 from inalign.errors import Error, ParseError
-from inalign.flow.keys import KeyFinder
-from inalign.flow.published import PublishedKeys
+from inalign.flow.key_dns import PublishedKeys
+from inalign.flow.key_finder import KeyFinder
 from inalign.flow.send import Sending, SendingOptions, Sent, Submission
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeySource, KeyStore
@@ -23,8 +22,9 @@ from inalign.keys.rules import Rule, RuleFinder
 from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
-from inalign.settings import Settings
-from inalign.signing import make_key_options, make_sending_options
+from inalign.settings.tables import Settings
+from inalign.wiring.milter import make_resolver
+from inalign.wiring.signing import make_key_options, make_sending_options
 
 EXIT_UNSIGNED = 1
 EXIT_UNREADABLE = 3

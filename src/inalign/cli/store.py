@@ -12,14 +12,14 @@ import msgspec
 
 from inalign.cli.configuration import config_option, load
 from inalign.mail.domain import parse_domain, to_unicode
+from inalign.spool.deliveries import Spool, SpoolUnavailable
 from inalign.store.backup import back_up, restore
-from inalign.store.changes import Changed, note
-from inalign.store.control import Control
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.folders import Folders, become_owner
 from inalign.store.maintenance import purge, stats
-from inalign.store.spool import Spool, SpoolUnavailable
-from inalign.store_access import open_store, store_folder
+from inalign.store.state.changes import Changed, note
+from inalign.store.state.control import Control
+from inalign.wiring.store import open_store, store_folder
 
 
 @click.group()

@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
-from inalign.asking import open_questions
+from inalign.assessment.views import QUESTIONS
 from inalign.cli.configuration import config_option, load
 from inalign.cli.judged import language_of
 from inalign.errors import ParseError
-from inalign.flow.judged_views import QUESTIONS
-from inalign.flow.summary import summarize
 from inalign.insight.period import Period, PeriodKind, last_whole, parse_period
 from inalign.insight.texts import LANGUAGES
-from inalign.mailing import make_relay
+from inalign.summary.collect import summarize
+from inalign.wiring.queries import open_questions
+from inalign.wiring.relay import make_relay
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
@@ -81,8 +81,8 @@ def command(
     elif pdf is not None:
         _write(pdf, make_pdf(document))
     elif recipient is not None and relay is not None:
+        from inalign.net.smtp import send_mail  # noqa: PLC0415
         from inalign.summary.mail import make_mail  # noqa: PLC0415
-        from inalign.transport.smtp import send_mail  # noqa: PLC0415
 
         sender = settings.mail.sender
         message = make_mail(

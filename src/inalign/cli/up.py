@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from inalign.cli.configuration import config_option, load
-from inalign.daemon import addresses, authserv_id, run_service
-from inalign.milterd.listen import Address, InetAddress
-from inalign.settings import Settings
+from inalign.net.listen import Address, InetAddress
+from inalign.settings.tables import Settings
+from inalign.wiring.milter import addresses, authserv_id, run_service
 
 
 @click.command()

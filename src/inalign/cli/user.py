@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
-from inalign.settings import Settings
-from inalign.store.accounts import Accounts, Entry, Role, User
-from inalign.store.control import Control
+from inalign.settings.tables import Settings
 from inalign.store.folders import Folders
-from inalign.store_access import store_folder
-from inalign.web.own_pages import new_token, new_user, told
-from inalign.web.passwords import MIN_LENGTH, fault_of, hash_password
+from inalign.store.state.accounts import Accounts, Entry, Role, User
+from inalign.store.state.control import Control
+from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password
+from inalign.web.pages.account import new_token, new_user, told
+from inalign.wiring.store import store_folder
 
 _DOMAINS = click.option("--domain", "domains", multiple=True, help="A domain, with all below it. Default: all.")
 _ROLE = click.option("--role", type=click.Choice(list(map(str, Role))), default="reader", show_default=True)

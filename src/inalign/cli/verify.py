@@ -16,16 +16,16 @@ from inalign.cli.now import now_option, read_now
 from inalign.cli.verdict_json import verdict_json
 from inalign.cli.verdict_text import verdict_text
 from inalign.cli.zone_files import read_zones
-from inalign.daemon import make_options, make_resolver
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.authenticate import authenticate_with
 from inalign.flow.receive import Options
 from inalign.flow.verdict import Envelope, Verdict
+from inalign.net.dns import LiveResolver
+from inalign.net.run import run
 from inalign.resolver import Resolver
 from inalign.resolver.recorder import RecordingResolver
-from inalign.settings import Settings
-from inalign.transport.dns import LiveResolver
-from inalign.transport.run import run
+from inalign.settings.tables import Settings
+from inalign.wiring.milter import make_options, make_resolver
 
 GOOD = {DmarcStatus.PASS, DmarcStatus.NONE}
 EXIT_FINDING = 1

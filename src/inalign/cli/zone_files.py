@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from inalign.assessment.context_files import files_of, zone_octets
 from inalign.errors import ParseError
 from inalign.resolver import ZoneResolver
-from inalign.surroundings import files_of, zone_octets
 
 
 def read_zones(paths: Sequence[Path]) -> ZoneResolver:

@@ -13,7 +13,7 @@ from inalign.dkim.crypto import KeyDataError, PublicKey, load_ed25519_public_key
 from inalign.dkim.result import DkimReason
 from inalign.dkim.signature import read_base64
 from inalign.errors import ParseError
-from inalign.mail.tags import TagError, parse_tag_list
+from inalign.mail.tag_list import TagError, parse_tag_list
 
 MAX_RECORD_OCTETS = 8192  # a key of 8192 bits takes 1,500; the cache of records must not fill the memory
 CACHED_RECORDS = 1024

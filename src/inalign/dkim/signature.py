@@ -17,7 +17,7 @@ from inalign.dkim.result import DkimReason
 from inalign.errors import ParseError
 from inalign.mail.domain import MAX_NAME_OCTETS, DomainError, DomainName, is_same_or_below, parse_domain
 from inalign.mail.fields import Field
-from inalign.mail.tags import TagError, parse_tag_list
+from inalign.mail.tag_list import TagError, parse_tag_list
 
 REQUIRED_TAGS = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 6.1.1
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from inalign.dkim.algorithm import RSA_SHA1
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Header
-from inalign.dkim.lookup import Claim, KeyRules, Proof, prove
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.signature import Signature, SignatureError, SignatureTags, read_signature
+from inalign.dkim.verify_key import Claim, KeyRules, Proof, prove
 from inalign.mail.fields import Field, parse_message
-from inalign.resolver.port import Answer, Resolver, txt
+from inalign.resolver.interface import Answer, Resolver, txt
 
 FIELD = b"dkim-signature"
 

@@ -17,7 +17,7 @@ from inalign.dmarc.discovery import Discovery, PolicyFinding
 from inalign.dmarc.identifiers import Alignments, Identifiers, align, looser_mode, read_identifiers
 from inalign.dmarc.record import AlignmentMode, DmarcRecord, PublicSuffix
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
-from inalign.mail.address import AuthorProblem, Authors
+from inalign.mail.author import AuthorProblem, Authors
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 from inalign.resolver import Resolver
 

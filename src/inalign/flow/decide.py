@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
+from inalign.flow.decision import Handling, Refusal, Rule, Ruling
 from inalign.flow.facts import Facts
-from inalign.flow.ruling import Handling, Refusal, Rule, Ruling
 from inalign.flow.trusted_arc import vouching_sealer
 from inalign.flow.verdict import Verdict
 from inalign.mail.domain import NO_DOMAINS, DomainList

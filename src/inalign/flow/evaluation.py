@@ -12,13 +12,13 @@ from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
+from inalign.flow.decision import Handling, Rule, Ruling
 from inalign.flow.facts import Facts
-from inalign.flow.ruling import Handling, Rule, Ruling
 from inalign.flow.trusted_arc import says_authentic
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.reports.report import Reason
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
-from inalign.store.evaluation import (
+from inalign.spool.evaluation_record import (
     MAX_AUTHORS,
     MAX_HELO,
     MAX_NAMES,

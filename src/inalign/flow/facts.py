@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inalign.dkim.canonical import Header
-from inalign.mail.address import Authors
+from inalign.mail.author import Authors
 
 
 class Facts(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from inalign.flow.decision import Ruling
 from inalign.flow.origin import Origin
-from inalign.flow.ruling import Ruling
 from inalign.flow.send import Sent
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs

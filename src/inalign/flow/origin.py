@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inalign.errors import ParseError
-from inalign.flow.networks import Networks
 from inalign.flow.transit import reported_spf
-from inalign.mail.authres import parse_authentication_results
-from inalign.mail.claim import claims_authserv_id
+from inalign.mail.authentication_results import parse_authentication_results
+from inalign.mail.authserv_id import claims_authserv_id
 from inalign.mail.fields import Field
+from inalign.mail.networks import Networks
 from inalign.mail.received import is_network_note, parse_client_address, parse_received
 from inalign.mail.results import AuthenticationResults
 from inalign.resolver import IPAddress

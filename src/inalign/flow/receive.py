@@ -26,7 +26,7 @@ from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.address import AuthorProblem, Authors, author_domains
+from inalign.mail.author import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field, parse_message
 from inalign.mail.results import AuthenticationResults
 from inalign.resolver import Resolver, txt

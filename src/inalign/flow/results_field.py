@@ -10,9 +10,9 @@ from dataclasses import replace
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
+from inalign.flow.decision import OVERRIDES, Ruling
 from inalign.flow.iprev import IprevResult
-from inalign.flow.ruling import OVERRIDES, Ruling
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 

@@ -17,9 +17,9 @@ from inalign.dkim.canonical import BodyHashes, BodySpec
 from inalign.dkim.sign import Signing, SigningError, SigningOptions
 from inalign.errors import ParseError
 from inalign.flow.hazards import Hazard, Hazards
-from inalign.flow.keys import Choice, KeyFinder, KeyLookupError
-from inalign.flow.published import PublishedKeys
-from inalign.mail.address import author_domains
+from inalign.flow.key_dns import PublishedKeys
+from inalign.flow.key_finder import Choice, KeyFinder, KeyLookupError
+from inalign.mail.author import author_domains
 from inalign.mail.domain import DomainName, is_same_or_below, parse_domain
 from inalign.mail.fields import Field
 from inalign.resolver import Resolver

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.errors import ParseError
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.domain import DomainList, parse_domain
 from inalign.mail.results import MethodResult
 

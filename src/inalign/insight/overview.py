@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from inalign.insight.judge import Judgement
+from inalign.insight.classify import Judgement
 from inalign.insight.result import DomainState, SourceClass
 from inalign.insight.rows import NextRow, PlanRow
 from inalign.insight.state import state_of

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from inalign.dmarc.record import DmarcRecord
 from inalign.dmarc.result import Policy
+from inalign.insight.classify import Judgement
 from inalign.insight.directory import Directory
-from inalign.insight.judge import Judgement
 from inalign.insight.policies import count_policies
 from inalign.insight.result import (
     Blocking,

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from inalign.dmarc.record import AlignmentMode
+from inalign.insight.classify import Judgement, passes_under
 from inalign.insight.facts import Mail
-from inalign.insight.judge import Judgement, passes_under
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import JudgedMail, PolicyCounts, PolicyQuestion, SourceClass
 from inalign.insight.window import Window

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inalign.insight.judge import Judgement
+from inalign.insight.classify import Judgement
 from inalign.insight.result import Value
 from inalign.insight.senders import senders_of
 

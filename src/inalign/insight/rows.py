@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec import UNSET, Struct, UnsetType, convert
 
-from inalign.insight.judge import Judgement
+from inalign.insight.classify import Judgement
 from inalign.insight.records import record_findings
 from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Value, Why
 

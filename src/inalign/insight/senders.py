@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
+from inalign.insight.classify import Judgement
 from inalign.insight.directory import Directory
-from inalign.insight.judge import Judgement
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Blocking, JudgedMail, QuietSender, Remedy, SourceClass
 from inalign.insight.window import Window, window_to

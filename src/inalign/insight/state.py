@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inalign.insight.judge import Judgement
+from inalign.insight.classify import Judgement
 from inalign.insight.result import DomainState, Plan, Step, WhyCode
 
 QUIET_DAYS = 14

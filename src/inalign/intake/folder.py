@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from inalign.errors import TransportError
 from inalign.intake.source import Desk
-from inalign.store.spool import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
 
 log = logging.getLogger(__name__)
 

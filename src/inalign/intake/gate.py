@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from inalign.flow.networks import Networks
+from inalign.mail.networks import Networks
 from inalign.resolver import IPAddress
 
 MESSAGES_UNDER_WAY = 4

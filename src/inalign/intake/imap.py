@@ -20,7 +20,7 @@ from inalign.errors import TransportError
 from inalign.intake.imap_session import ImapOptions, ImapSession, Mail, MessageError
 from inalign.intake.oauth import Tokens
 from inalign.intake.source import Desk, now
-from inalign.store.spool import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from imap_tools.utils import encode_folder
 
 from inalign.errors import Error, ParseError, TransportError
 from inalign.intake.oauth import OAuthOptions, Tokens, is_loopback
-from inalign.intake.secret import read_secret
+from inalign.settings.secret import read_secret
 
 TIMEOUT = 60.0
 """For one answer of the server."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inalign.errors import TransportError
-from inalign.flow.networks import Networks
 from inalign.intake.addresses import ReportAddresses
 from inalign.intake.gate import Gate, GateLimits
-from inalign.intake.session import LmtpSession, Service, Session
+from inalign.intake.smtp_session import LmtpSession, Service, Session
 from inalign.intake.source import Desk
-from inalign.milterd.listen import Address, UnixAddress, forget, listen, parse_address
+from inalign.mail.networks import Networks
+from inalign.net.listen import Address, UnixAddress, forget, listen, parse_address
 
 DRAIN_SECONDS = 5.0
 """How long connections may go on when the listener ends: a mail that is being written should get its 250."""

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import msgspec
 
 from inalign.errors import ParseError, TransportError
-from inalign.intake.secret import read_secret, replace_secret
+from inalign.settings.secret import read_secret, replace_secret
 
 log = logging.getLogger(__name__)
 

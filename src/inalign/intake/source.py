@@ -15,8 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from inalign.store.source_record import Phase, SourceRecord
-from inalign.store.spool import Delivery
+from inalign.spool.deliveries import Delivery
+from inalign.store.state.intake_sources import Phase, SourceRecord
 
 log = logging.getLogger(__name__)
 

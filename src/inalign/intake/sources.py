@@ -10,7 +10,7 @@ import msgspec
 
 from inalign.errors import Error
 from inalign.intake.source import Accept, Desk, Source, SourceState, delay_after
-from inalign.store.source_record import SourceRecord
+from inalign.store.state.intake_sources import SourceRecord
 
 log = logging.getLogger(__name__)
 

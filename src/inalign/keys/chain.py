@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inalign.flow.keys import Choice, KeyFinder
+from inalign.flow.key_finder import Choice, KeyFinder
 
 
 class Chain:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from inalign.flow.keys import Choice, KeyLookupError
+from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource, KeyStore, Signer
 from inalign.keys.recent import Recent

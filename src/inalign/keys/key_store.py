@@ -13,7 +13,7 @@ from typing import NamedTuple
 from inalign.dkim.crypto import KeyDataError, load_private_key
 from inalign.dkim.sign import SigningError, SigningKey, refuse_short_key
 from inalign.errors import Error
-from inalign.flow.keys import Choice, KeyLookupError
+from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.key_file import KeyAccess, KeyFileError, read_key_file
 from inalign.keys.watched import CHECK_SECONDS, Stamp, stamp
 from inalign.mail.domain import DomainError, DomainName, is_same_or_below, parse_domain

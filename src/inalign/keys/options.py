@@ -10,17 +10,17 @@ from pathlib import Path
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.sign import ADVISED_RSA_BITS
 from inalign.errors import Error, SettingsError
-from inalign.flow.keys import KeyFinder
+from inalign.flow.key_finder import KeyFinder
 from inalign.keys.chain import Chain
 from inalign.keys.fault import Fault
 from inalign.keys.folder import FolderFinder, folder_keys
 from inalign.keys.key_file import KeyAccess, KeyFileError
 from inalign.keys.key_store import KeySource, KeyStore, fitting_identity, read_key
-from inalign.keys.key_table import SENDER, KeyEntry
-from inalign.keys.open_database import open_database
-from inalign.keys.opendkim import TableFinder, Tables
+from inalign.keys.opendkim.finder import TableFinder, Tables
+from inalign.keys.opendkim.key_table import SENDER, KeyEntry
 from inalign.keys.rules import Rule, RuleFinder
-from inalign.keys.sql import SqlFinder, database_faults, database_signers
+from inalign.keys.sql.finder import SqlFinder, database_faults, database_signers
+from inalign.keys.sql.open_database import open_database
 from inalign.mail.domain import DomainName
 
 

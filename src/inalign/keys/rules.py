@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from inalign.flow.keys import Choice
+from inalign.flow.key_finder import Choice
 from inalign.keys.key_store import KeySource, KeyStore, Signer
 from inalign.keys.search import names_of, split_author
 

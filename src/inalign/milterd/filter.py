@@ -6,6 +6,7 @@ What becomes of a message is in `sending` and `receiving`.
 from __future__ import annotations
 
 from inalign.errors import ParseError
+from inalign.flow.own_mail import client_address, why_ours
 from inalign.flow.verdict import Envelope
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
@@ -13,9 +14,8 @@ from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Hel
 from inalign.milter.negotiation import Wanted
 from inalign.milter.replies import ACCEPT, Decision
 from inalign.milterd.forged import WATCHED
-from inalign.milterd.ours import client_address, why_ours
-from inalign.milterd.receiving import ReceivingMessage
-from inalign.milterd.sending import SendingMessage
+from inalign.milterd.inbound import ReceivingMessage
+from inalign.milterd.outbound import SendingMessage
 from inalign.milterd.server import Filter
 from inalign.milterd.service import Service
 from inalign.resolver import IPAddress

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inalign.mail.claim import claims_authserv_id
+from inalign.mail.authserv_id import claims_authserv_id
 from inalign.milter.messages import EndOfHeader
-from inalign.milterd.acting import MARK_NAME, RESULTS_NAME
+from inalign.milterd.actions import MARK_NAME, RESULTS_NAME
 
 WATCHED = frozenset({RESULTS_NAME.lower(), MARK_NAME.lower()})
 """Fields that must be counted even where the header is too long to be read."""

@@ -42,8 +42,8 @@ from inalign.milter.negotiation import Wanted
 from inalign.milter.order import LEGAL_REPLIES, State
 from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
 from inalign.milter.session import Session
-from inalign.milterd.begin import begin
-from inalign.milterd.listen import BACKLOG
+from inalign.milterd.eager import begin
+from inalign.net.listen import BACKLOG
 from inalign.telemetry import Counters
 
 T = TypeVar("T")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inalign.flow.decide import OBSERVE_ONLY, LocalPolicy
-from inalign.flow.networks import Networks
+from inalign.flow.decision import Ruling
 from inalign.flow.origin import Hosts, Source
+from inalign.flow.own_mail import MacroCondition
 from inalign.flow.receive import Options
-from inalign.flow.ruling import Ruling
 from inalign.flow.verdict import Verdict
-from inalign.milterd.ours import MacroCondition
-from inalign.milterd.recording import Recorder
+from inalign.mail.networks import Networks
+from inalign.milterd.recorder import Recorder
 from inalign.milterd.signing import Sealer, Signer
 from inalign.resolver import Resolver
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import partial
 
 from inalign.flow.hazards import CURES, Hazard
-from inalign.flow.keys import Choice, KeyFinder
-from inalign.flow.published import PublishedKeys
-from inalign.flow.recipients import Recipients
+from inalign.flow.key_dns import PublishedKeys
+from inalign.flow.key_finder import Choice, KeyFinder
 from inalign.flow.send import DnsCheck, SendingOptions, Sent
-from inalign.milterd.begin import begin
+from inalign.mail.recipients import Recipients
+from inalign.milterd.eager import begin
 from inalign.resolver import Resolver
 
 log = logging.getLogger("inalign.signing")

@@ -9,16 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import parseaddr
 
-from inalign.reports.aggregate_read import AggregateReader
-from inalign.reports.attachments import Payload, payloads
-from inalign.reports.chunks import Chunks, Meter, RefusedError
-from inalign.reports.failure_plain import read_plain_failure
-from inalign.reports.failure_read import read_feedback
+from inalign.reports.aggregate.read import AggregateReader
+from inalign.reports.containers.chunks import Chunks, Meter, RefusedError
+from inalign.reports.containers.mime import Part
+from inalign.reports.containers.walk import Payload, payloads
+from inalign.reports.failure.plain import read_plain_failure
+from inalign.reports.failure.read import read_feedback
 from inalign.reports.flaw import Flaw, RefusalCode
 from inalign.reports.limits import CONTAINER_LIMITS, ContainerLimits
-from inalign.reports.mime import Part
 from inalign.reports.report import AggregateRecord, ReadOutcome, Refusal, Report
-from inalign.reports.tls_read import read_tls_reports
+from inalign.reports.tls.read import read_tls_reports
 
 Sink = Callable[[Sequence[AggregateRecord]], None]
 MakeSink = Callable[[], Sink]

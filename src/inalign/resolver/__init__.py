@@ -1,6 +1,6 @@
 """How an engine asks DNS: the seam, the resolver that answers from text, and the cache. No socket in here."""
 
-from inalign.resolver.port import (
+from inalign.resolver.interface import (
     Answer,
     IPAddress,
     MailExchange,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from inalign.resolver.port import Answer, MailExchange, Outcome, Question
+from inalign.resolver.interface import Answer, MailExchange, Outcome, Question
 
 
 @dataclass(frozen=True, slots=True)

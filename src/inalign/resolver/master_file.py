@@ -18,7 +18,7 @@ from struct import error
 from typing import Literal
 
 from inalign.errors import ParseError
-from inalign.resolver.port import MailExchange, QuestionKind, fold
+from inalign.resolver.interface import MailExchange, QuestionKind, fold
 from inalign.resolver.wire import (
     AAAA,
     MAX_LABEL_OCTETS,

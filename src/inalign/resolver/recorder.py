@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from inalign.resolver.port import Answer, IPAddress, MailExchange, Question, Resolver, addresses, mx, ptr, txt
+from inalign.resolver.interface import Answer, IPAddress, MailExchange, Question, Resolver, addresses, mx, ptr, txt
 
 
 class Exchange(NamedTuple):

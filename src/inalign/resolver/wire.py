@@ -17,7 +17,7 @@ from struct import Struct, error
 from typing import Generic, TypeVar
 
 from inalign.errors import ParseError
-from inalign.resolver.port import MAX_ALIASES, Answer, IPAddress, MailExchange, Outcome, QuestionKind
+from inalign.resolver.interface import MAX_ALIASES, Answer, IPAddress, MailExchange, Outcome, QuestionKind
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -16,8 +16,17 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, cast
 
 from inalign.errors import ParseError
+from inalign.resolver.interface import (
+    MAX_ALIASES,
+    Answer,
+    IPAddress,
+    MailExchange,
+    Outcome,
+    Question,
+    QuestionKind,
+    fold,
+)
 from inalign.resolver.master_file import parse_master_file
-from inalign.resolver.port import MAX_ALIASES, Answer, IPAddress, MailExchange, Outcome, Question, QuestionKind, fold
 
 MAX_ANCESTOR_CHARACTERS = 1024  # of a name, the end that is looked at for the names above it; DNS has 253
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from inalign.insight.site import Reputation
+from inalign.insight.context import Reputation
 
 DAYS = 120
 """That the set tells of."""

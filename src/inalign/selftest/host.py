@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 
 from inalign.dkim.crypto import library_version
+from inalign.net.dns import LiveResolver
 from inalign.resolver import Outcome
-from inalign.transport.dns import LiveResolver
 
 PROBE = "org"
 """What the name servers are asked: whether this signed zone has a TXT record. Every resolver that works can say, and

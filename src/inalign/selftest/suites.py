@@ -23,12 +23,12 @@ from inalign.dkim.sign import SigningKey
 from inalign.dkim.verify import verify_dkim
 from inalign.dmarc.evaluate import evaluate_dmarc
 from inalign.errors import ParseError, SettingsError
-from inalign.mail.authres import parse_authentication_results
+from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
+from inalign.net.run import run
 from inalign.resolver import ZoneResolver
 from inalign.spf.check import check_spf
 from inalign.spf.result import SpfResult
-from inalign.transport.run import run
 
 Row = dict[str, Any]  # a case as its donor wrote it in JSON
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar, assert_never
 
 from inalign.resolver import Answer, MailExchange, Outcome, Question, Resolver, addresses
-from inalign.spf.ahead import questions_ahead
 from inalign.spf.macros import (
     DomainSpec,
     MacroError,
@@ -24,6 +23,7 @@ from inalign.spf.macros import (
     is_queryable,
     parse_explain_string,
 )
+from inalign.spf.prefetch import questions_ahead
 from inalign.spf.record import RecordError, SpfRecord, is_spf_record, parse_spf_record
 from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
 from inalign.spf.terms import (

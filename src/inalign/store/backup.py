@@ -21,11 +21,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.control import Control
-from inalign.store.engine import Engine, StoreError, count
+from inalign.spool.evaluations import FOLDER_MODE, sync_folder
+from inalign.store.engine.interface import Engine, StoreError, count
 from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import OF_A_REPORT, REPORTS, TABLES
-from inalign.store.segments import FOLDER_MODE, sync_folder
+from inalign.store.state.control import Control
 
 MANIFEST = "manifest.json"
 TABLE_FOLDER = "tables"

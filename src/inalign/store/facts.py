@@ -16,12 +16,12 @@ import msgspec
 from msgspec import Struct
 
 from inalign.insight.facts import DomainFacts
-from inalign.insight.gather import Look, Sums, look_of_record, seen_policy
+from inalign.insight.facts_builder import Look, Sums, look_of_record, seen_policy
 from inalign.insight.names import judged_domain
 from inalign.insight.record_history import Sighting, seen_record
 from inalign.insight.window import Window, window_to
 from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
-from inalign.store.engine import Engine, Parameter, Row, domain_parameters, same_or_below, whole
+from inalign.store.engine.interface import Engine, Parameter, Row, domain_parameters, same_or_below, whole
 from inalign.store.window import window_of
 
 SLICE_RECORDS = 20_000

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.store.engine import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
-from inalign.store.months import outdate_all
+from inalign.store.engine.interface import Engine, Parameter, Row, count, domain_parameters, in_list, same_or_below
+from inalign.store.load.monthly import outdate_all
 from inalign.store.schema.tables import (
     CONFLICTS,
     COUNTERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from inalign.insight.window import Window, newest_possible, window_to
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 
 _NOBODY = date(1971, 1, 1)
 """ClickHouse answers 1970-01-01 where nothing is found."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from inalign.insight.result import WhyCode
 from inalign.insight.rows import BlockingRow
-from inalign.insight.summary import DomainSummary, Figures, Share, Summary
 from inalign.insight.window import Window
 from inalign.summary.figures import cards, figures_table, headline
+from inalign.summary.numbers import DomainSummary, Figures, Share, Summary
 from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
 from inalign.summary.todo import to_do
 from inalign.summary.words import Words, count, rate, share, shortened, signed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inalign.insight.period import Period
-from inalign.insight.summary import Figures
+from inalign.summary.numbers import Figures
 from inalign.summary.parts import Card, Cards, Table
 from inalign.summary.words import Words, count, rate, share, signed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inalign.insight.result import Remedy, SourceClass, Step
-from inalign.insight.summary import DomainSummary
+from inalign.summary.numbers import DomainSummary
 from inalign.summary.parts import Line
 from inalign.summary.words import Words, count
 

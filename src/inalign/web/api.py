@@ -1,6 +1,6 @@
 """The JSON face: `GET /api/v1/VIEW` asks what `inalign reports VIEW` asks, with the same filters as query parameters.
 
-The OpenAPI description is in `web/description.py`.
+The OpenAPI description is in `web/openapi.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import GIVEN, Filters
 from inalign.store.queries.view import AFTER, Answer, View
-from inalign.web.description import openapi
+from inalign.web.openapi import openapi
 
 if TYPE_CHECKING:
     from starlette.requests import Request

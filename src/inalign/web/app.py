@@ -11,38 +11,38 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from inalign.flow.networks import Networks
-from inalign.store.accounts import Accounts
-from inalign.store.control import Control
+from inalign.mail.networks import Networks
+from inalign.spool.deliveries import Spool
 from inalign.store.queries.view import View
-from inalign.store.spool import Spool
+from inalign.store.state.accounts import Accounts
+from inalign.store.state.control import Control
 from inalign.web import assets
-from inalign.web.access import Gate
+from inalign.web.access.forwarded import Forwarded
+from inalign.web.access.guard import LOOPBACK_HOSTS, Guard
+from inalign.web.access.oidc import OidcOptions, OidcSignIn
+from inalign.web.access.sign_in import SignIn
+from inalign.web.access.visitor import Gate
 from inalign.web.api import Ask, problem_response
-from inalign.web.domain_page import DomainPage
 from inalign.web.endpoint import Endpoints, is_for_programs
-from inalign.web.forwarded import Forwarded
-from inalign.web.guard import LOOPBACK_HOSTS, Guard
-from inalign.web.home_page import HomePage
-from inalign.web.incidents_page import IncidentsPage
-from inalign.web.intake_page import IntakePage
-from inalign.web.oidc import OidcOptions, OidcSignIn
-from inalign.web.own_pages import OwnPages
+from inalign.web.pages.account import OwnPages
+from inalign.web.pages.base import MENU, ViewPages
+from inalign.web.pages.domain import DomainPage
+from inalign.web.pages.home import HomePage
+from inalign.web.pages.incidents import IncidentsPage
+from inalign.web.pages.intake import IntakePage
+from inalign.web.pages.lists import ToldPages
+from inalign.web.pages.report import ReportPage
+from inalign.web.pages.senders import SenderPages
+from inalign.web.pages.summary import SummaryPage
+from inalign.web.redaction import Veil
 from inalign.web.rendering import Renderer
-from inalign.web.report_page import ReportPage
-from inalign.web.senders_page import SenderPages
-from inalign.web.sign_in import SignIn
-from inalign.web.summary_page import SummaryPage
-from inalign.web.told_pages import ToldPages
-from inalign.web.veil import Veil
-from inalign.web.view_pages import MENU, ViewPages
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from inalign.transport.oidc import Provider
+    from inalign.net.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

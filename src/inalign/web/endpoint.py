@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inalign.errors import Error, ParseError
-from inalign.store.accounts import Role
-from inalign.web.access import Gate, Visitor
+from inalign.store.state.accounts import Role
+from inalign.web.access.visitor import Gate, Visitor
 from inalign.web.rendering import Form, Renderer, go, here
 
 MAX_FIELDS = 100

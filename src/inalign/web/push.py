@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inalign.store.spool import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
 from inalign.web.api import problem_response
 
 if TYPE_CHECKING:

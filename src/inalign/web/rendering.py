@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from inalign.store.zone import zone_names
+from inalign.store.time_zone import zone_names
 from inalign.web import words
-from inalign.web.access import Visitor
+from inalign.web.access.visitor import Visitor
 from inalign.web.assets import asset
 from inalign.web.tables import percent_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inalign.insight.window import Window
-from inalign.store.queries import events, headlines, health, milter, published, quality, reports, sources, tls, window
+from inalign.store.queries import addresses, events, headlines, health, milter, published, quality, reports, tls, window
 from inalign.store.queries.view import View
 
 _SPAN = ("domain", "since", "until", "reporter")
@@ -21,13 +21,13 @@ VIEWS = {
             _ALL,
             quality.reporter_quality,
         ),
-        View("sources", "The addresses that send as the domains", sources.SourceRow, _ALL, sources.sources),
+        View("sources", "The addresses that send as the domains", addresses.SourceRow, _ALL, addresses.sources),
         View(
             "sources-groups",
             "The same by AS, else by network",
-            sources.SourceGroupRow,
+            addresses.SourceGroupRow,
             _ALL,
-            sources.source_groups,
+            addresses.source_groups,
         ),
         View("domains", "The domains that reports are about", headlines.DomainRow, _ALL, headlines.domains),
         View(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from inalign.insight.result import SourceClass
-from inalign.store.engine import Engine, Parameter
-from inalign.store.judged import OF_NOW
+from inalign.store.assessments import OF_NOW
+from inalign.store.engine.interface import Engine, Parameter
 from inalign.store.queries.filters import Filters, counted
 from inalign.store.queries.headlines import PASSED
 from inalign.store.queries.view import Answer, Order, Question, page

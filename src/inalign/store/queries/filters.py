@@ -14,9 +14,9 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from inalign.errors import ParseError
-from inalign.store.engine import Engine, Parameter, domain_parameters, same_or_below
+from inalign.store.engine.interface import Engine, Parameter, domain_parameters, same_or_below
 from inalign.store.schema.tables import source_key
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 MAX_PAGE_ROWS = 10_000
 """In one answer; more are had by the cursor. A page of rows for a person is far shorter."""
@@ -61,7 +61,7 @@ class Filters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     """The domains, with all below them, that whoever asks may see; None: all. Set by the server alone, never read from
     a question."""
     personal: bool = False
-    """Whether whoever asks may see what failure reports tell of persons (`web/veil.py`). Likewise."""
+    """Whether whoever asks may see what failure reports tell of persons (`web/redaction.py`). Likewise."""
 
 
 SPELLED = dict(zip(Filters.__struct_fields__, Filters.__struct_encode_fields__, strict=True))

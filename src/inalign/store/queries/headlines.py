@@ -9,11 +9,11 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Answer, Order, Question, page
 from inalign.store.schema.tables import COUNTERS
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
 PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"

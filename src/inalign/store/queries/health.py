@@ -10,10 +10,10 @@ from statistics import median
 import msgspec
 from msgspec import Struct
 
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, page_of, typed_rows
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 SILENT_RHYTHMS = 3
 """Days without a report, in medians of the gaps between reports, after which a reporter counts as silent."""

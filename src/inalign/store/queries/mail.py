@@ -7,10 +7,10 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from inalign.store.engine import Engine
-from inalign.store.months import OF_A_RECORD, next_month, summed_months
+from inalign.store.engine.interface import Engine
+from inalign.store.load.monthly import OF_A_RECORD, next_month, summed_months
 from inalign.store.queries.filters import Condition, Filters, condition, names_of
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 COLUMNS = tuple(OF_A_RECORD)
 SUMS = (

@@ -9,11 +9,11 @@ from typing import cast
 from msgspec import Struct
 
 from inalign.insight.record_history import RecordChange, SeenRecord, Sighting, record_history, seen_record
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED, DAYS
 from inalign.store.queries.view import Answer, Order, Question, page, page_of
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 
 class PublishedRow(Struct, frozen=True):

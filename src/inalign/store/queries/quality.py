@@ -9,7 +9,7 @@ from statistics import median
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters, condition
 from inalign.store.queries.headlines import COUNTED, reporters
 from inalign.store.queries.health import HealthRow, health, overrides_by_reporter

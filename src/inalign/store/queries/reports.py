@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.insight.record_history import SeenRecord, seen_record
-from inalign.store.engine import Engine, Parameter
-from inalign.store.intake import raw_content
+from inalign.store.engine.interface import Engine, Parameter
+from inalign.store.load.reports import raw_content
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, Order, Question, columns, moment, page
 

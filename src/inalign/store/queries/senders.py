@@ -14,16 +14,16 @@ from msgspec.structs import asdict, replace
 from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.insight.window import WINDOW_DAYS, window_to
-from inalign.store.engine import Engine, Parameter
+from inalign.store.assessments import OF_NOW
+from inalign.store.engine.interface import Engine, Parameter
 from inalign.store.facts import judged_domains
-from inalign.store.judged import OF_NOW
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
 from inalign.store.queries.headlines import percent
 from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.time_zone import zone_of
 from inalign.store.window import window_of
-from inalign.store.zone import zone_of
 
 TOP = 8
 """Senders of a class that are told with it."""

@@ -6,10 +6,10 @@ from datetime import date
 
 from msgspec import Struct
 
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import Answer, Order, Question, page
-from inalign.store.zone import zone_of
+from inalign.store.time_zone import zone_of
 
 
 class TlsDayRow(Struct, frozen=True):

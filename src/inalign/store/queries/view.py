@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from inalign.errors import ParseError
-from inalign.store.engine import Engine, Parameter, Row
+from inalign.store.engine.interface import Engine, Parameter, Row
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
-from inalign.store.zone import Zone, zone_of
+from inalign.store.time_zone import Zone, zone_of
 
 MAX_CURSOR = 8_192
 """Characters: the sort keys of one row."""

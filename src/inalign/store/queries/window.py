@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inalign.insight.window import Window
-from inalign.store.engine import Engine
+from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.view import Answer
 from inalign.store.window import window_of

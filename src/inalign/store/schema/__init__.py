@@ -1,1 +1,1 @@
-"""The tables of the store, and the steps that bring an older store file or database to their current form."""
+"""The tables of the store and their migrations."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Literal
 
-from inalign.store.engine import StoreError
+from inalign.store.engine.interface import StoreError
 
 FORM = 4
 """The form that the steps lead to: the number of the last one."""

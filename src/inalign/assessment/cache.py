@@ -1,0 +1,273 @@
+"""Judgements that stand: each domain is judged once, kept, and judged again when something changed that it rests on.
+
+What it rests on is told by two words beside it. `told` counts what the owner said of its sources: who asks next gets
+that, however he is in a hurry. `seen` is all else: reports that came or went, reverse names, answers of DNS, lists, the
+map, this program. A domain whose words are not those of now is stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import ip_address
+
+from inalign.assessment.assess import Judge, Judging
+from inalign.insight.classify import Judgement
+from inalign.insight.names import is_same_or_below, judged_domain
+from inalign.insight.overview import SlotSum, published_of, slot_sums
+from inalign.insight.result import Plan
+from inalign.insight.rows import finding_rows, plan_row, source_rows
+from inalign.insight.window import Window
+from inalign.store.assessments import Kept, Rows, keep, kept, names_seen, names_word, remove
+from inalign.store.engine.interface import AnswerTooLarge, StoreError, whole
+from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
+from inalign.store.load.rows import encode
+from inalign.store.schema.tables import source_key
+from inalign.store.state.answers import move_hosts
+from inalign.store.state.changes import Changes
+from inalign.store.state.control import ControlError
+from inalign.store.window import window_of
+
+FORM = 2
+"""Raised when the rows of a judgement change: all are made again."""
+LEAST_SECONDS = 60.0
+"""Between two judgements of a domain in the background: reports come all day."""
+SHARE = 20
+"""The same as a multiple of what its judgement took: a large domain keeps a core busy for a twentieth."""
+
+AGAIN_SECONDS = 900.0
+"""After which a domain that could not be judged is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What judgements would rest on now."""
+
+    families: dict[str, list[str]]
+    reports: dict[str, str]
+    names: dict[str, str]
+    changes: Changes
+    window: Window
+
+    def told(self, domain: str) -> int:
+        return self.changes.overrides(domain)
+
+    def seen(self, judge: Judge, domain: str) -> str:
+        reports, others = self.reports[domain], self.changes.others(domain)
+        return seen_word(judge, self.window, reports, others, self.names.get(domain, ""))
+
+
+def seen_word(judge: Judge, window: Window, reports: str, others: str, names: str) -> str:
+    """All that a judgement rests on but what the owner told."""
+    return f"{FORM}/{judge.edition}/{window.until}/{reports}/{others}/{names}"
+
+
+def at_present(judging: Judging) -> Present:
+    """Look at all of it. Raises `StoreError`, `ControlError`."""
+    if judging.folder is not None:
+        move_hosts(judging.engine, judging.control, now=time.time(), folder=judging.folder)
+    counts = report_counts(judging.engine)
+    families = families_of(counts)
+    reports = {
+        domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
+        for domain, family in families.items()
+    }
+    return Present(
+        families, reports, names_seen(judging.engine, judging.host), Changes(judging.control), window_of(judging.engine)
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def is_stale(judging: Judging, present: Present, domain: str, known: Kept | None) -> bool:
+    """Whether the judgement of a domain rests on what is past."""
+    return known is None or (known.told, known.seen) != (present.told(domain), present.seen(judging.judge, domain))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judgement, ready to be kept; it can come from another process."""
+
+    rows: Rows
+    others: str
+    told: int
+
+
+def judge_told(judge: Judge, told: Told, *, look_up: bool = True) -> Judged | None:
+    """Judge what the tables tell of a domain. Raises `ControlError`."""
+    facts = facts_from(told)
+    if facts is None:
+        return None
+    if look_up:
+        judge.look_ups.look_up(facts)
+    changes = Changes(judge.control)  # before what they count is read: what comes between is seen the next time
+    judgement = judge.judgement(facts, told)
+    plan = judge.plan(judgement)
+    judge.on_judged(judgement, plan)
+    return Judged(rows_of(judgement, plan, told), changes.others(told.domain), changes.overrides(told.domain))
+
+
+def rows_of(judgement: Judgement, plan: Plan, told: Told) -> Rows:
+    """A judgement as it is kept."""
+    policy, testing = published_of(judgement)
+    first: dict[str, object] = {
+        "policy": policy,
+        "testing": testing,
+        "reporters": len(judgement.facts.reporters),
+        "first_day": date.fromordinal(judgement.first_day),
+        "last_day": date.fromordinal(judgement.last_day),
+        "plan": encode(plan_row(plan)).decode(),
+        "findings": encode(list(finding_rows(judgement))).decode(),
+    }
+    sources: list[dict[str, object]] = [
+        {
+            "source_ip": row.source_ip,
+            "source_key": source_key(ip_address(row.source_ip)),
+            "source_class": row.source_class,
+            "service": row.service or "",
+            "sender": row.sender,
+            "evidence": encode(row.evidence).decode(),
+            "messages": row.messages,
+            "failing": row.failing,
+            "classes": encode(row.classes).decode() if row.classes else "",
+            "first_day": row.first_day,
+            "last_day": row.last_day,
+        }
+        for row in source_rows(judgement)
+    ]
+    slots: list[dict[str, object]] = [each._asdict() for each in slot_sums(judgement)]
+    for slot, passes, messages, quarantine, reject in told.unplaced:
+        none = whole(messages) - whole(quarantine) - whole(reject)
+        unplaced = SlotSum(whole(slot), "", bool(passes), none, whole(quarantine), whole(reject))
+        slots.append(unplaced._asdict())
+    return Rows(told.domain, first, sources, slots)
+
+
+Run = Callable[[Told], Judged | None]
+"""Judges, here or elsewhere."""
+
+
+def judge_anew(judging: Judging, present: Present, domain: str, run: Run) -> None:
+    """Judge a domain and keep it. Raises `StoreError`, `ControlError`, `OSError`."""
+    begun = time.monotonic()
+    told = told_of(judging.engine, domain, present.families[domain])
+    judged = run(told) if told is not None else None
+    if told is None or judged is None:
+        remove(judging.engine, judging.host, [domain])
+        return
+    newest = whole(told.names[-1][2]) if told.names else 0
+    names = names_word(len(told.names), newest)
+    more = {
+        "judged_at": int(time.time()),
+        "seconds": round(time.monotonic() - begun, 3),
+        "told": judged.told,
+        "seen": seen_word(judging.judge, told.window, present.reports[domain], judged.others, names),
+    }
+    rows = judged.rows._replace(first={**judged.rows.first, **more})
+    keep(judging.engine, judging.host, rows, judging.folder)
+
+
+# Whoever asks
+
+
+def settle(judging: Judging, domain: str = "") -> None:
+    """See to it that what is kept of a domain, or of all, may be told. Raises `StoreError`, `ControlError`, `OSError`.
+
+    Where somebody judges in the background, that is so for all but what the owner said since, and a domain that was
+    never judged. Where nobody does, all that is stale is judged now.
+    """
+    if not _unsettled(judging, domain):
+        return
+    with judging.lock:
+        present = at_present(judging)
+        for name in _unsettled(judging, domain):  # whoever was before us may have seen to it
+            if name in present.families:
+                judge_anew(
+                    judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
+                )
+            else:
+                remove(judging.engine, judging.host, [name])
+
+
+def _unsettled(judging: Judging, domain: str) -> list[str]:
+    """What is to be judged before anything is told of a domain."""
+    known = kept(judging.engine, judging.host)
+    if judging.is_tended:
+        changes = Changes(judging.control)
+        meant = _meant(domain, known)
+        told = [name for name in meant if known[name].told != changes.overrides(name)]
+        return told if meant or not domain else _meant(domain, judged_domains(judging.engine))
+    present = at_present(judging)
+    due = judging.judge.look_ups.due(present.families)
+    gone = known.keys() - present.families.keys()
+    meant = _meant(domain, present.families)
+    return sorted(gone) + [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
+
+
+def _meant(domain: str, judged: Collection[str]) -> list[str]:
+    """The judged domains that a name stands for."""
+    if not domain:
+        return sorted(judged)
+    asked = domain.lower().rstrip(".")
+    name = judged_domain(asked, frozenset(judged))
+    return [name] if name in judged else [each for each in sorted(judged) if is_same_or_below(each, asked)]
+
+
+# In the background
+
+
+@dataclass(slots=True)
+class Tending:
+    """Judges what is stale, round after round."""
+
+    judging: Judging
+    run: Run
+    is_ending: Callable[[], bool] = lambda: False
+    rest: Callable[[], None] = lambda: None
+    """Called when there was nothing to do."""
+    given_up: dict[str, tuple[int, str, float]] = field(default_factory=dict)
+    """Domains that could not be judged: what they rested on then, and when. Tried again when that changed, or later."""
+
+    def round(self) -> int:
+        """Judge what is stale, the oldest judgement first; how many domains that were.
+
+        Raises `StoreError`, `ControlError`, `OSError`; and what a bug raises, after all other domains were judged.
+        """
+        judging = self.judging
+        present, known = at_present(judging), kept(judging.engine, judging.host)
+        remove(judging.engine, judging.host, known.keys() - present.families.keys())
+        due = judging.judge.look_ups.due(present.families)
+        now, done, bug = time.time(), 0, None
+        for domain in sorted(present.families, key=lambda name: known[name].judged_at if name in known else 0):
+            if not self._is_wanted(present, domain, known.get(domain), now, is_due=domain in due):
+                continue
+            if self.is_ending():
+                break
+            try:
+                judge_anew(judging, present, domain, self.run)
+                done += 1
+            except Exception as failure:
+                if isinstance(failure, StoreError | ControlError | OSError) and not isinstance(failure, AnswerTooLarge):
+                    raise  # of all domains
+                self.given_up[domain] = present.told(domain), present.seen(judging.judge, domain), now
+                bug = bug or failure
+        if bug is not None:
+            raise bug
+        if not done:
+            self.rest()
+        return done
+
+    def _is_wanted(self, present: Present, domain: str, known: Kept | None, now: float, *, is_due: bool) -> bool:
+        rests_on = present.told(domain), present.seen(self.judging.judge, domain)
+        *before, at = self.given_up.get(domain, (0, "", 0.0))
+        if tuple(before) == rests_on and now - at < AGAIN_SECONDS:
+            return False
+        if known is None or known.told != rests_on[0]:
+            return True
+        rested = now - known.judged_at >= max(LEAST_SECONDS, SHARE * known.seconds)
+        return rested and (is_due or known.seen != rests_on[1])

@@ -1,0 +1,192 @@
+"""The questions whose answer is a judgement: `sources` and `plan`, as the others are asked (`store.queries`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address, ip_network
+
+from inalign.alerts.views import IncidentRow, ask_incidents
+from inalign.assessment.assess import Judging
+from inalign.assessment.cache import settle
+from inalign.assessment.record_views import record_views
+from inalign.assessment.sender_views import sender_views
+from inalign.assessment.source_view import SourceDetail, ask_overrides, ask_source
+from inalign.assessment.subdomain_view import SubdomainAdviceRow, ask_subdomains
+from inalign.errors import ParseError
+from inalign.insight.overview import ClassDayRow, OverviewRow
+from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
+from inalign.store.engine.interface import Engine
+from inalign.store.facts import EVER, Span, judged_domains
+from inalign.store.queries import VIEWS
+from inalign.store.queries.assessments import kept_classes, kept_overview, kept_plans, kept_sources
+from inalign.store.queries.filters import Filters, is_visible
+from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
+from inalign.store.state.overrides import OverrideRow
+
+SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
+SUBDOMAINS = "subdomains"
+
+
+def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
+    """Every question by name; `judging` is what judges what is asked of a store. Sums alone are `addresses`."""
+    judged = (
+        View(
+            SOURCES,
+            "Who sends in the name of the domains: class and evidence",
+            JudgedSource,
+            ("domain", "since", "until", "source", "source_class"),
+            lambda engine, filters: ask_sources(judging(engine), filters),
+        ),
+        View(
+            PLAN,
+            "What to do next on the way to p=reject, and why",
+            PlanRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_plans(judging(engine), filters),
+        ),
+        *sender_views(judging),
+        View(
+            "source",
+            "One address whole: class and evidence, names, reporters, days, what to do",
+            SourceDetail,
+            ("domain", "since", "until", "source"),
+            lambda engine, filters: _ask_source(judging(engine), filters),
+        ),
+        View(
+            "sender-overrides",
+            "Classes that were set by hand",
+            OverrideRow,
+            ("domain",),
+            lambda engine, filters: ask_overrides(judging(engine).control, filters),
+        ),
+        View(
+            OVERVIEW,
+            "How each domain fares, worst first",
+            OverviewRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_overview(judging(engine), filters),
+        ),
+        View(
+            CLASSES,
+            "Messages by day in four classes: authenticated, forwarded, failing, unwanted",
+            ClassDayRow,
+            ("domain", "since", "until"),
+            lambda engine, filters: ask_classes(judging(engine), filters),
+        ),
+        *record_views(judging),
+        View(
+            INCIDENTS,
+            "What alerts found: what changed for the worse, and whether it is over",
+            IncidentRow,
+            ("domain",),
+            lambda engine, filters: ask_incidents(judging(engine).control, filters),
+        ),
+        *(
+            view._replace(name="addresses") if view.name == SOURCES else view
+            for view in VIEWS.values()
+            if view.name != SUBDOMAINS
+        ),
+        View(
+            SUBDOMAINS,
+            "From domains below them: whether DNS has them, which record reaches them, what would serve them better",
+            SubdomainAdviceRow,
+            VIEWS[SUBDOMAINS].filters,
+            lambda engine, filters: ask_subdomains(engine, judging(engine).control, filters),
+        ),
+    )
+    return {view.name: view for view in judged}
+
+
+def _nothing(_: Engine) -> Judging:
+    raise AssertionError("these are there to be shown and named, not to be asked")
+
+
+QUESTIONS = all_views(_nothing)
+"""Every question by name, for what it tells and its rows."""
+
+
+def _ask_source(judging: Judging, filters: Filters) -> Answer[SourceDetail]:
+    sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
+    return ask_source(judging, sources, plans, filters)
+
+
+def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
+    """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
+    if not _has_span(filters):
+        settle(judging, filters.domain)
+        return kept_sources(judging.engine, judging.host, filters)
+    is_meant = _meant(filters.source)
+    domain, behind = "", (0, "")
+    if filters.after:
+        name, messages, address = decode_cursor(filters.after, JudgedSource, (str, int, str))
+        domain, behind = str(name), (-int(str(messages)), str(address))
+    rows: list[JudgedSource] = []
+    for at, found in _judged_from(judging, filters, domain):
+        for row in found:
+            if filters.source_class not in ("", row.source_class):
+                continue
+            if not is_meant(row.source_ip) or (at == domain and (-row.messages, row.source_ip) <= behind):
+                continue
+            if len(rows) == filters.limit:
+                last = rows[-1]
+                return Answer(rows, encode_cursor(JudgedSource, [last.domain, last.messages, last.source_ip]))
+            rows.append(row)
+    return Answer(rows)
+
+
+def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
+    """By domain."""
+    if not _has_span(filters):
+        settle(judging, filters.domain)
+        return kept_plans(judging.engine, judging.host, filters)
+    (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
+    rows: list[PlanRow] = []
+    for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
+        if not is_visible(filters, judgement.facts.domain):
+            continue
+        if len(rows) == filters.limit:
+            return Answer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
+        rows.append(plan_row(judging.plan(judgement)))
+    return Answer(rows)
+
+
+def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
+    """Worst first."""
+    settle(judging, filters.domain)
+    families = judged_domains(judging.engine) if judging.is_tended else {}
+    today = datetime.now(UTC).date()
+    return kept_overview(judging.engine, judging.host, filters, today=today, families=families)
+
+
+def ask_classes(judging: Judging, filters: Filters) -> Answer[ClassDayRow]:
+    """By day."""
+    settle(judging, filters.domain)
+    return kept_classes(judging.engine, judging.host, filters)
+
+
+def _has_span(filters: Filters) -> bool:
+    return filters.since is not None or filters.until is not None
+
+
+def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
+    """Domains from one on, with their sources."""
+    for judgement in judging.judgements(filters.domain or None, _span(filters), since=domain):
+        if is_visible(filters, judgement.facts.domain):
+            yield judgement.facts.domain, source_rows(judgement)
+
+
+def _span(filters: Filters) -> Span:
+    return Span(filters.since or EVER.since, filters.until or EVER.until)
+
+
+def _meant(source: str) -> Callable[[str], bool]:
+    """Whether an address is meant by the filter. Raises `ParseError`."""
+    if not source:
+        return lambda _: True
+    try:
+        network = ip_network(source, strict=False)
+    except ValueError:
+        raise ParseError(f"source: {source[:100]!r} is neither an address nor a network") from None
+    return lambda address: ip_address(address) in network

@@ -1,0 +1,1 @@
+"""Decides whether the mail that carried a report is genuine."""

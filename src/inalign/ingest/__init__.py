@@ -1,0 +1,1 @@
+"""Reads report mail and files and writes the reports to the store."""

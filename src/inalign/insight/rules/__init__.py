@@ -1,0 +1,1 @@
+"""The rules that classify the sources of a domain."""

@@ -1,0 +1,147 @@
+"""The folder of keys as the life of a key sees it; `keys.folder` signs with what it finds there.
+
+    FOLDER/example.org/s2026.json       where the key is in its life (`life.Life`)
+    FOLDER/example.org/s2026.pending    the private key of one that does not sign yet
+    FOLDER/example.org/s2026.pem        of one that signs: active, or laid there by hand
+    FOLDER/example.org/s2026.retired    of one that signs no more
+
+The .json is the truth and is written first; the name of the private key follows it (`settle`). A crash between the two
+leaves a key that signs for one more run, or not yet: both its record and that of the other key are published then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from inalign import durable
+from inalign.dkim.crypto import PrivateKey
+from inalign.errors import Error
+from inalign.keys.folder import SUFFIX, keys_in
+from inalign.keys.key_file import KeyAccess, read_key_file
+from inalign.keys.lifecycle.state import Life, State
+from inalign.mail.domain import DomainError, DomainName, parse_domain
+
+STATE_SUFFIX = ".json"
+MAX_STATE_OCTETS = 65_536
+KEY_SUFFIXES = {
+    State.PENDING: ".pending",
+    State.PUBLISHED: ".pending",
+    State.ACTIVE: SUFFIX,
+    State.RETIRING: ".retired",
+    State.REVOKED: ".retired",
+    State.REMOVED: ".retired",
+}
+
+
+class StateError(Error):
+    """The state of a key cannot be read, or does not fit its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFolder:
+    """The keys below one folder."""
+
+    path: Path
+    access: KeyAccess = field(default_factory=KeyAccess)
+
+    def domains(self) -> list[DomainName]:
+        """The domains that have a folder. Raises `StateError`."""
+        try:
+            names = sorted(path.name for path in self.path.iterdir() if path.is_dir() and not path.name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as problem:
+            raise StateError(f"{self.path}: {problem.strerror or problem}") from None
+        return [DomainName(name) for name in names if _is_domain(name)]
+
+    def lives(self, domain: DomainName) -> tuple[Life, ...]:
+        """All keys of a domain by selector, with those that were laid there by hand as active. Raises `StateError`."""
+        folder = self.path / domain
+        try:
+            found = [self._read(path, domain) for path in sorted(folder.glob("[!.]*" + STATE_SUFFIX))]
+            known = {life.selector for life in found}
+            found += [
+                self._by_hand(domain, source.selector, source.path)
+                for source in keys_in(self.path, domain)
+                if source.selector not in known and source.path is not None
+            ]
+        except OSError as problem:
+            raise StateError(f"{folder}: {problem.strerror or problem}") from None
+        return tuple(sorted(found, key=lambda life: (life.created, life.selector)))
+
+    def _read(self, path: Path, domain: DomainName) -> Life:
+        with path.open("rb") as file:
+            octets = file.read(MAX_STATE_OCTETS)
+        try:
+            life = msgspec.json.decode(octets, type=Life)
+        except msgspec.DecodeError as problem:
+            raise StateError(f"{path}: {problem}") from None
+        if (life.domain, life.selector + STATE_SUFFIX) != (domain, path.name):
+            raise StateError(f"{path}: holds the state of {life.selector}._domainkey.{life.domain}")
+        if life.since.tzinfo is None or life.created.tzinfo is None:
+            raise StateError(f"{path}: a time without its zone")
+        return life
+
+    def _by_hand(self, domain: DomainName, selector: DomainName, path: Path) -> Life:
+        key = read_key_file(path, self.access)
+        made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return Life(
+            domain=domain,
+            selector=selector,
+            key_type=key.key_type,
+            bits=key.bits,
+            state=State.ACTIVE,
+            since=made,
+            created=made,
+        )
+
+    def write(self, life: Life) -> None:
+        """Keep where a key is in its life. Raises `OSError`."""
+        path = self.path / life.domain / f"{life.selector}{STATE_SUFFIX}"
+        durable.write_over(path, msgspec.json.format(msgspec.json.encode(life), indent=2) + b"\n")
+
+    def settle(self, life: Life) -> None:
+        """Give the private key the name that its state wants. Raises `OSError`."""
+        if life.is_over:
+            for path in self._key_paths(life):
+                durable.remove(path)
+            return
+        wanted = self.key_path(life)
+        for path in self._key_paths(life):
+            if path != wanted and not wanted.exists():
+                durable.rename(path, wanted)
+
+    def key_path(self, life: Life) -> Path:
+        """Where the private key belongs."""
+        return self.path / life.domain / f"{life.selector}{KEY_SUFFIXES[life.state]}"
+
+    def _key_paths(self, life: Life) -> Iterator[Path]:
+        for suffix in dict.fromkeys(KEY_SUFFIXES.values()):
+            path = self.path / life.domain / f"{life.selector}{suffix}"
+            if path.exists():
+                yield path
+
+    def has_key(self, life: Life) -> bool:
+        """Whether the private key is there, under whatever name."""
+        return next(self._key_paths(life), None) is not None
+
+    def key(self, life: Life) -> PrivateKey | None:
+        """The private key, None where there is none any more. Raises `KeyFileError`."""
+        path = next(self._key_paths(life), None)
+        return read_key_file(path, self.access) if path is not None else None
+
+    def write_key(self, life: Life, key: PrivateKey) -> None:
+        """Keep a private key that is new. Raises `OSError`."""
+        durable.write_new(self.key_path(life), key.to_pem(self.access.passphrase))
+
+
+def _is_domain(name: str) -> bool:
+    try:
+        return parse_domain(name) == name
+    except DomainError:
+        return False

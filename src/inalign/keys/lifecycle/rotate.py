@@ -1,0 +1,277 @@
+"""Keys made, and led through their life (`keys.life`) by what the servers of their zones hold.
+
+Every step is written down before the next; what is sent to DNS may be sent again. So a run that was ended anywhere is
+finished by the next, and two runs at a time keep out of each other's way (`durable.locked`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from inalign import durable
+from inalign.dkim.algorithm import KeyType
+from inalign.dkim.crypto import ED25519_BITS, PrivateKey, generate_private_key
+from inalign.dkim.sign import ADVISED_RSA_BITS, MIN_RSA_BITS, SigningKey
+from inalign.dkim.signature import key_name
+from inalign.errors import Error
+from inalign.keys.lifecycle.folder import KeyFolder
+from inalign.keys.lifecycle.publication import (
+    Flaw,
+    Holds,
+    KeyFinding,
+    Publication,
+    Standing,
+    compare,
+    compare_ended,
+    standing,
+)
+from inalign.keys.lifecycle.state import WANTED, Life, State, Terms, advance, free_selector, is_under_way, superseded
+from inalign.keys.lifecycle.tsig import TsigKey, read_tsig_file
+from inalign.keys.lifecycle.zone_text import Change, empty_record
+from inalign.mail.domain import DomainName
+
+MAX_AT_ONCE = 8  # domains whose servers are asked at a time
+
+
+class Zones(Protocol):
+    """What is asked of DNS; `transport.zone_servers.ZoneServers` in service."""
+
+    async def publication(self, name: str) -> Publication:
+        """What every server of the zone holds."""
+        ...
+
+    async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+        """Send a dynamic update. Raises `TransportError`."""
+        ...
+
+
+class KeyExistsError(Error):
+    """There is such a key already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A key to make."""
+
+    key_type: KeyType
+    bits: int = ADVISED_RSA_BITS
+    selector: DomainName | None = None
+    """None for one of the day."""
+
+
+class UpdateWay(NamedTuple):
+    """How records get into DNS without a person."""
+
+    server: str
+    tsig_file: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run did with one key."""
+
+    life: Life
+    did: list[str] = field(default_factory=list)
+    flaws: tuple[Flaw, ...] = ()
+    """What keeps it from the next step."""
+    by_hand: Change | None = None
+    """What a person must publish, for it to go on."""
+    problem: str = ""
+    """Why it could not be published."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether there is more to say than that a key goes on to sign."""
+        return bool(self.did or self.flaws or self.problem) or self.life.state is not State.ACTIVE
+
+
+def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, way: UpdateWay | None) -> Life:
+    """A new key, pending; the folder of the domain is there and locked. Raises `Error`, `OSError`.
+
+    The state is written before the key: a private key without one would sign at once.
+    """
+    lives = folder.lives(domain)
+    taken = frozenset(life.selector for life in lives)
+    selector = wish.selector or DomainName(free_selector(wish.key_type, now, taken))
+    key_name(selector, domain)
+    if selector in taken:
+        raise KeyExistsError(f"{selector}._domainkey.{domain} has been used already; a selector is never used again")
+    life = Life(
+        domain=domain,
+        selector=selector,
+        key_type=wish.key_type,
+        bits=wish.bits if wish.key_type is KeyType.RSA else ED25519_BITS,
+        state=State.PENDING,
+        since=now,
+        created=now,
+        update_server=way.server if way else "",
+        tsig_file=way.tsig_file if way else "",
+    )
+    folder.write(life)
+    folder.write_key(life, generate_private_key(life.key_type, bits=life.bits))
+    return life
+
+
+def wanted_change(life: Life, key: PrivateKey | None) -> Change:
+    """What the name of the key shall hold."""
+    name = key_name(life.selector, life.domain)
+    match WANTED[life.state]:
+        case Holds.RECORD if key is not None:
+            return Change(name, SigningKey(life.domain, life.selector, key).key_record())
+        case Holds.EMPTY:
+            return Change(name, empty_record(life.key_type))
+        case _:
+            return Change(name, None)
+
+
+class Rotation:
+    """Leads keys on."""
+
+    def __init__(self, folder: KeyFolder, zones: Zones, terms: Terms, now: datetime) -> None:
+        self._folder = folder
+        self._zones = zones
+        self._terms = terms
+        self._now = now
+
+    async def all(self, *, every: timedelta | None, told: Callable[[list[Progress]], None]) -> list[Error]:
+        """Lead on the keys of all domains; what goes wrong with one does not stop the others."""
+        slots = asyncio.Semaphore(MAX_AT_ONCE)
+        problems: list[Error] = []
+
+        async def one(domain: DomainName) -> None:
+            async with slots:
+                try:
+                    told(await self.domain(domain, every=every))
+                except Error as problem:
+                    problems.append(problem)
+
+        await asyncio.gather(*map(one, self._folder.domains()))
+        return problems
+
+    async def domain(
+        self, domain: DomainName, *, every: timedelta | None = None, way: UpdateWay | None = None
+    ) -> list[Progress]:
+        """Lead on the keys of a domain; none where it has none. Raises `Error`.
+
+        `every`: make a successor for a key that has signed so long, where no rotation is under way. `way`: how the
+        records get into DNS from now on.
+        """
+        if not (self._folder.path / domain).is_dir():
+            return []
+        try:
+            with durable.locked(self._folder.path / domain):
+                return await self._domain(domain, every, way)
+        except OSError as problem:
+            raise Error(f"{problem.filename or self._folder.path / domain}: {problem.strerror or problem}") from None
+
+    async def _domain(self, domain: DomainName, every: timedelta | None, way: UpdateWay | None) -> list[Progress]:
+        lives = self._folder.lives(domain)
+        for life in lives:
+            if life.is_over:
+                self._folder.settle(life)  # a run that ended before it deleted the private key
+        found = [Progress(life) for life in lives if not life.is_over]
+        for one in found:
+            self._mend(one)
+            if way is not None:
+                one.life = replace(one.life, update_server=way.server, tsig_file=way.tsig_file)
+                self._folder.write(one.life)
+        if every is not None:
+            found += self._successors(found, every)
+        run = _Run(self._folder, self._zones, self._terms, self._now, found)
+        while any([await run.step(one) for one in found]):
+            pass
+        return found
+
+    def _mend(self, one: Progress) -> None:
+        """Finish what a run before this one may have left half done."""
+        if one.life.state is State.PENDING and not self._folder.has_key(one.life):
+            self._folder.write_key(one.life, generate_private_key(one.life.key_type, bits=one.life.bits))
+            one.did.append("made the private key")
+        self._folder.settle(one.life)
+
+    def _successors(self, found: list[Progress], every: timedelta) -> Iterator[Progress]:
+        lives = tuple(one.life for one in found)
+        for life in lives:
+            is_quiet = not any(is_under_way(other, lives) and other.key_type is life.key_type for other in lives)
+            is_old = life.state is State.ACTIVE and self._now - life.since >= every
+            if is_quiet and is_old:
+                bits = max(life.bits, ADVISED_RSA_BITS)  # a key that was shorter is followed by a good one
+                way = UpdateWay(life.update_server, life.tsig_file) if life.update_server else None
+                made = make_key(self._folder, life.domain, Wish(life.key_type, bits), self._now, way)
+                yield Progress(made, [f"made, to follow {life.selector}"])
+
+
+class _Run:
+    """One run over the keys of one domain; asks for each name once, and once more after an update."""
+
+    def __init__(self, folder: KeyFolder, zones: Zones, terms: Terms, now: datetime, found: list[Progress]) -> None:
+        self._folder = folder
+        self._zones = zones
+        self._terms = terms
+        self._now = now
+        self._found = found
+        self._seen: dict[str, Publication] = {}
+        self._sent: set[tuple[str, State]] = set()
+
+    async def step(self, one: Progress) -> bool:
+        """At most one step; whether there was one."""
+        before = one.life
+        if before.is_over:
+            return False
+        key = self._folder.key(before) if before.needs_dns else None
+        name = key_name(before.selector, before.domain)
+        if before.needs_dns and name not in self._seen:
+            self._seen[name] = await self._zones.publication(name)
+        publication = self._seen.get(name, Publication(name=name))
+        stands = standing(key, publication)
+        others = tuple(other.life for other in self._found)
+        after = advance(before, stands, self._now, self._terms, is_superseded=superseded(before, others))
+        one.flaws, one.by_hand = (), None
+        if after != before:
+            self._folder.write(after)
+            one.life = after
+        if after.state is not before.state or after.is_over:
+            self._folder.settle(after)
+            one.did.append("gone from DNS; the private key is deleted" if after.is_over else f"now {after.state}")
+            return True
+        if not after.needs_dns:
+            return False
+        one.flaws = _obstacles(after, key, publication)
+        return await self._publish(one, key, stands)
+
+    async def _publish(self, one: Progress, key: PrivateKey | None, stands: Standing) -> bool:
+        """Send what the servers lack, or have a person publish it; whether it is worth looking again."""
+        life, wanted = one.life, WANTED[one.life.state]
+        if not stands.somewhere or wanted in stands.somewhere:
+            return False  # nobody answers; or one has it, and the others will follow
+        change = wanted_change(life, key)
+        if Holds.OTHER in stands.somewhere or not life.update_server:
+            one.by_hand = change  # what we did not publish we do not write over
+            return False
+        if (life.selector, life.state) in self._sent:
+            return False
+        self._sent.add((life.selector, life.state))
+        try:
+            tsig = read_tsig_file(Path(life.tsig_file))
+            await self._zones.update(change, life.update_server, tsig, is_new=wanted is Holds.RECORD)
+        except Error as problem:
+            one.problem = str(problem)
+            return False
+        one.did.append(f"sent the record to {life.update_server}" if change.record else "sent its removal")
+        del self._seen[change.name]
+        return True
+
+
+def _obstacles(life: Life, key: PrivateKey | None, publication: Publication) -> tuple[Flaw, ...]:
+    """What keeps a key from the next step, beyond that its record is not there yet."""
+    if WANTED[life.state] is not Holds.RECORD or key is None:
+        flaws = compare_ended(key, publication, WANTED[life.state])
+    else:
+        flaws = compare(key, publication, min_rsa_bits=MIN_RSA_BITS)
+    expected = {KeyFinding.NOT_PUBLISHED, KeyFinding.STILL_PUBLISHED}
+    return tuple(flaw for flaw in flaws if flaw.finding not in expected)

@@ -1,0 +1,1 @@
+"""OpenDKIM's KeyTable, SigningTable and data sets."""

@@ -1,0 +1,1 @@
+"""Signing keys from SQLite and PostgreSQL."""

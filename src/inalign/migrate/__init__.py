@@ -1,0 +1,1 @@
+"""Takes over the configuration of OpenDKIM, OpenDMARC, OpenARC, dkimpy-milter and policyd-spf."""

@@ -1,0 +1,1 @@
+"""Network clients and addresses: DNS, HTTP, SMTP, OpenID Connect, listening sockets."""

@@ -1,0 +1,1 @@
+"""Containers of reports: MIME, gzip, zip and tar, unpacked within limits."""

@@ -1,0 +1,1 @@
+"""TLS reports (RFC 8460)."""

@@ -1,0 +1,1 @@
+"""Files that wait to be loaded into the store: report deliveries, quarantine and evaluation records."""

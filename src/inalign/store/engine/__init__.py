@@ -1,0 +1,1 @@
+"""The database engines: one interface, DuckDB and ClickHouse."""

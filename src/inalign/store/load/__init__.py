@@ -1,0 +1,1 @@
+"""Writes reports and evaluation records as rows into the store."""

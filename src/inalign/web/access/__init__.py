@@ -1,0 +1,1 @@
+"""Access to the pages: sign-in, sessions, request guards and login throttle."""

@@ -1,0 +1,157 @@
+"""Pages of what reporters and the milter tell: reporters, subdomains, failures, TLS, the mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from inalign.insight.rows import JudgedSource
+from inalign.insight.texts import catalogue
+from inalign.store.queries.events import FailureRow
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.milter import MinuteRow
+from inalign.store.queries.reports import ReportDetail
+from inalign.store.queries.tls import TlsDayRow
+from inalign.web import tables
+from inalign.web.access.visitor import Visitor
+from inalign.web.columns import Stack, stack
+from inalign.web.endpoint import Endpoints, Work
+from inalign.web.pages.base import LIVE, ROWS, ViewPages, address, link
+from inalign.web.pages.sender_tree import query_of
+from inalign.web.rendering import Form
+from inalign.web.tables import Table
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+NEAR = timedelta(days=30)
+"""A source is shown as it was about the time of a failure."""
+FEW = 10
+"""Rows of tables that stand beside a long one."""
+MINUTES = 120
+"""Of the chart of the mail server: the newest."""
+FLAGS = ("late", "flawed", "duplicates", "odd_spans", "silent", "disagrees")
+R = TypeVar("R", bound=Struct)
+
+PARTS: Mapping[str, tuple[Table, ...]] = {
+    "reporters": (tables.QUALITY, tables.OVERRIDES),
+    "subdomains": (tables.SUBDOMAINS,),
+    "failures": (tables.FAILURE_GROUPS, tables.FAILURES),
+    "tls": (tables.TLS_FAILURES, tables.TLS),
+    "milter": (tables.RULES, tables.SLOW, tables.EVALUATIONS),
+}
+LONG = {"milter": 2, "failures": 1}
+"""Which of them leads on to the rows that follow; else the first."""
+
+
+class ToldPages:
+    """Makes them."""
+
+    def __init__(self, views: ViewPages, endpoints: Endpoints) -> None:
+        self._views = views
+        self._endpoints = endpoints
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        route = self._endpoints.route
+        more: dict[str, Callable[[Request, Filters], dict[str, object]]] = {
+            "tls": self._tls,
+            "milter": self._milter,
+            "reporters": lambda _request, _filters: {"flags": FLAGS},
+            "failures": lambda _request, _filters: {"link": _to_failure},
+        }
+        pages = [route(f"/{name}", self._page(name, more.get(name, _nothing))) for name in PARTS]
+        return [*pages, route("/failure", self._failure)]
+
+    def _page(self, name: str, more: Callable[[Request, Filters], dict[str, object]]) -> Work:
+        def work(request: Request, visitor: Visitor, _form: Form) -> Response:
+            is_live = PARTS[name][LONG.get(name, 0)].view in LIVE
+            filters = self._views.filters(request, visitor, is_live=is_live)
+            others, long = replace(filters, after=""), LONG.get(name, 0)
+            parts = [
+                self._views.part(request, table, filters if at == long else others, rows=ROWS if at == long else FEW)
+                for at, table in enumerate(PARTS[name])
+            ]
+            values = {
+                "name": name,
+                "key": f"menu.{name}",
+                "parts": parts,
+                "fields": self._views.narrowing(PARTS[name][long]),
+                **more(request, others),
+            }
+            return self._views.show(request, visitor, "told", filters, values, is_live=is_live)
+
+        return work
+
+    def _tls(self, request: Request, filters: Filters) -> dict[str, object]:
+        words = self._views.words(request)
+        series = (("good", words("tls.successful")), ("red", words("tls.failed")))
+        part = self._views.part(request, tables.TLS_DAYS, filters, rows=1_000)
+        days = [row for row in part.rows if isinstance(row, TlsDayRow)]
+        drawn = [(row.day.isoformat(), (row.successful, row.failed)) for row in days]
+        return {"twin": part, "drawing": _drawn(drawn, series), "series": series, "title": words("tls.days")}
+
+    def _milter(self, request: Request, filters: Filters) -> dict[str, object]:
+        words = self._views.words(request)
+        series = (
+            ("good", words("column.passed")),
+            ("red", words("milter.failed")),
+            ("grey", words("column.without")),
+            ("orange", words("column.errors")),
+        )
+        part = self._views.part(request, tables.MINUTES, filters, rows=MINUTES)
+        zone = self._views.zone(request)
+        rows = [row for row in part.rows if isinstance(row, MinuteRow) and row.minute is not None][::-1]
+        drawn = [
+            (f"{row.minute.astimezone(zone.info):%H:%M}", (row.passed, row.failed, row.without, row.errors))
+            for row in rows
+            if row.minute is not None
+        ]
+        return {"twin": part, "drawing": _drawn(drawn, series), "series": series, "title": words("milter.minutes")}
+
+    def _failure(self, request: Request, visitor: Visitor, _form: Form) -> Response:
+        filters = self._views.filters(request, visitor)
+        row = _first(self._views.ask("failure-reports", replace(filters, limit=1)).rows, FailureRow)
+        if row is None or not filters.key:
+            return self._views.problem(request, visitor, "problem.no_report")
+        report = _first(self._views.ask("report", replace(filters, limit=1)).rows, ReportDetail)
+        of_it = Filters(domain=row.domain, source=row.source_ip, scope=visitor.domains)
+        judged = _first(self._views.ask("sources", of_it).rows, JudgedSource) if row.source_ip else None
+        say = catalogue(self._views.words(request).language)
+        values = {
+            "failure": asdict(row),
+            "report": report,
+            "judged": judged,
+            "word": say.say("class", judged.source_class) if judged else "",
+            "source_query": query_of(
+                Filters(domain=row.domain, source=row.source_ip, since=row.day - NEAR, until=row.day, zone=filters.zone)
+            ),
+            "redacted": not filters.personal,
+            "query": f"key={filters.key}",
+        }
+        return self._views.show(request, visitor, "failure", filters, values)
+
+
+def _first(rows: Sequence[Struct], kind: type[R]) -> R | None:
+    return next((row for row in rows if isinstance(row, kind)), None)
+
+
+def _nothing(_request: Request, _filters: Filters) -> dict[str, object]:
+    return {}
+
+
+def _drawn(rows: Sequence[tuple[str, Sequence[int]]], series: Sequence[tuple[str, str]]) -> Stack | None:
+    return stack(rows, [name for name, _ in series], [word for _, word in series])
+
+
+def _to_failure(row: Struct, column: str, filters: Filters) -> str:
+    """A failure report leads to its own page."""
+    if column == "arrived_at":
+        return f"/failure?{address(Filters(key=getattr(row, 'report_key', ''), zone=filters.zone))}"
+    return link(row, column, filters)

@@ -1,0 +1,156 @@
+"""What the settings say of where reports come from, as the sources below take it; and what is wrong with it."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from pathlib import Path
+
+from inalign.authenticity.evidence import Trust
+from inalign.errors import ParseError, SettingsError
+from inalign.intake.folder import Folder, FolderOptions
+from inalign.intake.gate import GateLimits
+from inalign.intake.imap import Mailbox
+from inalign.intake.imap_session import ImapOptions
+from inalign.intake.listener import Listener, ListenerOptions
+from inalign.intake.oauth import OAuthOptions, parse_token_url
+from inalign.intake.source import Source
+from inalign.mail.domain import parse_domain_list
+from inalign.mail.networks import Networks
+from inalign.settings.file import place
+from inalign.settings.intake import ImapSettings
+from inalign.settings.tables import Settings
+
+
+def make_sources(settings: Settings, path: Path | None) -> list[Source]:
+    """All sources; none of them does anything yet. Raises `SettingsError` with file, line and key."""
+    sources: list[Source] = []
+    if settings.intake.listener.lmtp or settings.intake.listener.smtp:
+        sources.append(_listener(settings, path))
+    sources += [_mailbox(settings, number, path) for number in range(len(settings.intake.imap))]
+    sources += [_folder(settings, number, path) for number in range(len(settings.intake.folder))]
+    for name, count in Counter(source.name for source in sources).items():
+        if count > 1:
+            raise SettingsError(f"{place(path, 'intake')}: intake: {count} sources are called {name!r}")
+    return sources
+
+
+def make_trust(settings: Settings) -> Trust:
+    """Whom we believe about report mail that others took in."""
+    intake = settings.intake
+    # Our own name, too: fields in it that come from outside are removed by our milter.
+    names = [*intake.authserv_ids, *([settings.authserv_id] if settings.authserv_id else [])]
+    return Trust(
+        authserv_ids=frozenset(name.lower() for name in names),
+        forwarders=parse_domain_list(intake.forwarders),
+    )
+
+
+async def try_source(settings: Settings, path: Path | None, name: str) -> list[str]:
+    """Look at one source without taking anything; what was seen, a line each. Raises `Error`, `OSError`."""
+    sources = make_sources(settings, path)
+    for source in sources:
+        if source.name == name:
+            return await source.test()
+    known = ", ".join(source.name for source in sources) or "none"
+    raise SettingsError(f"there is no source {name!r}; known are: {known}")
+
+
+def _listener(settings: Settings, path: Path | None) -> Listener:
+    told = settings.intake.listener
+    key = "intake.listener.addresses"
+    if not told.addresses:
+        raise SettingsError(f"{place(path, 'intake.listener')}: {key}: which addresses are ours? It is required")
+    try:
+        return Listener(
+            ListenerOptions(
+                lmtp=tuple(told.lmtp),
+                smtp=tuple(told.smtp),
+                addresses=tuple(told.addresses),
+                trusted=Networks(told.trusted_networks),
+                limits=GateLimits(
+                    connections=told.max_connections,
+                    connections_a_client=told.max_connections_per_client,
+                    mails_a_minute=told.max_mails_per_minute,
+                    message_bytes=settings.intake.max_mail_bytes,
+                ),
+                idle_seconds=told.idle_seconds,
+                certificate=_base(path) / told.certificate if told.certificate else None,
+                key=_base(path) / told.key if told.key else None,
+                socket_mode=int(told.socket_mode, 8),
+                hostname=told.hostname or socket.gethostname(),
+            )
+        )
+    except ParseError as problem:
+        raise SettingsError(f"{place(path, 'intake.listener')}: intake.listener: {problem}") from None
+
+
+def _mailbox(settings: Settings, number: int, path: Path | None) -> Mailbox:
+    told = settings.intake.imap[number]
+    key = f"intake.imap[{number}]"
+    _require(path, key, name=told.name, host=told.host, user=told.user)
+    if bool(told.password) == bool(told.token_url):
+        raise SettingsError(f"{place(path, key)}: {key}: it needs either password or token_url")
+    try:
+        return Mailbox(
+            ImapOptions(
+                name=told.name,
+                host=told.host,
+                port=told.port,
+                tls=told.tls,
+                ca_file=_base(path) / told.ca_file if told.ca_file else None,
+                user=told.user,
+                password=told.password,
+                oauth=_oauth(told, key, path) if told.token_url else None,
+                folder=told.folder,
+                after=told.after,
+                move_to=told.move_to,
+                poll_seconds=told.poll_seconds,
+                idle=told.idle,
+                max_bytes=settings.intake.max_mail_bytes,
+            )
+        )
+    except ParseError as problem:
+        raise SettingsError(f"{place(path, key)}: {key}: {problem}") from None
+
+
+def _oauth(told: ImapSettings, key: str, path: Path | None) -> OAuthOptions:
+    _require(path, key, client_id=told.client_id)
+    if told.grant == "refresh_token":
+        _require(path, key, refresh_token=told.refresh_token)
+    else:
+        _require(path, key, client_secret=told.client_secret)
+    parse_token_url(told.token_url)
+    return OAuthOptions(
+        token_url=told.token_url,
+        grant=told.grant,
+        client_id=told.client_id,
+        client_secret=told.client_secret,
+        refresh_token=told.refresh_token,
+        scope=told.scope,
+    )
+
+
+def _folder(settings: Settings, number: int, path: Path | None) -> Folder:
+    told = settings.intake.folder[number]
+    _require(path, f"intake.folder[{number}]", name=told.name, path=told.path)
+    return Folder(
+        FolderOptions(
+            name=told.name,
+            path=_base(path) / told.path,
+            after=told.after,
+            poll_seconds=told.poll_seconds,
+            max_bytes=settings.intake.max_mail_bytes,
+        )
+    )
+
+
+def _require(path: Path | None, key: str, /, **values: str) -> None:
+    for name, value in values.items():
+        if not value:
+            raise SettingsError(f"{place(path, key)}: {key}.{name}: it is required")
+
+
+def _base(path: Path | None) -> Path:
+    """Where relative paths begin."""
+    return path.absolute().parent if path is not None else Path.cwd()

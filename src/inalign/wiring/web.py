@@ -1,0 +1,67 @@
+"""What the settings say of the pages, for `web`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inalign.errors import Error, SettingsError
+from inalign.mail.networks import Networks
+from inalign.settings.file import place
+from inalign.settings.secret import read_secret
+from inalign.settings.tables import Settings
+from inalign.store.state.accounts import Role
+from inalign.web.access.oidc import Grant, OidcOptions
+from inalign.web.app import WebOptions
+from inalign.web.pages.account import domains_of
+
+if TYPE_CHECKING:
+    from inalign.net.oidc import Provider
+
+
+def make_web_options(settings: Settings, *, loopback: bool) -> WebOptions:
+    """All but the provider. Raises `ParseError` for a domain that is none."""
+    web = settings.web
+    return WebOptions(
+        url=web.url,
+        loopback=loopback,
+        zone=web.zone,
+        proxies=Networks(web.proxies),
+        oidc=OidcOptions(
+            label=web.oidc.label,
+            grants=tuple(
+                Grant(each.claim, each.value, Role(each.role), domains_of(" ".join(each.domains)))
+                for each in web.oidc.grants
+            ),
+        ),
+    )
+
+
+def make_provider(settings: Settings, path: Path | None) -> Provider | None:
+    """Where users can sign in besides, None where no provider is set. Raises `SettingsError`."""
+    told, key = settings.web.oidc, "web.oidc.issuer"
+    if not told.issuer:
+        return None
+    where = f"{place(path, key)}: {key}"
+    try:
+        # Here alone, so that nobody else needs or loads these libraries.
+        from inalign.net.oidc import Provider, ProviderOptions  # noqa: PLC0415
+    except ImportError as problem:
+        raise SettingsError(f"{where}: {problem.name} is not installed: pip install 'inalign[oidc]'") from None
+    if not settings.web.url or not told.client_id:
+        raise SettingsError(f"{where}: web.url, to which the provider sends browsers back, and client_id are needed")
+    if any(not each.value for each in told.grants):
+        raise SettingsError(f"{place(path, 'web.oidc.grants')}: web.oidc.grants: each needs a value")
+    try:
+        base = path.absolute().parent if path is not None else Path.cwd()
+        return Provider(
+            ProviderOptions(
+                issuer=told.issuer,
+                client_id=told.client_id,
+                client_secret=read_secret(told.client_secret) if told.client_secret else "",
+                scope=told.scope,
+                ca_file=base / told.ca_file if told.ca_file else None,
+            )
+        )
+    except Error as problem:
+        raise SettingsError(f"{where}: {problem}") from None
