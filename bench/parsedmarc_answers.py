@@ -1,6 +1,6 @@
 """What parsedmarc makes of files: runs in an environment that has it (`bench/robustness.py` starts it).
 
-A path a line on standard input, a JSON object a line on standard output: the form of `tests.reports.answers.Answer`.
+A path a line on standard input, a JSON object a line on standard output: the form of `tests.reports.vectors.Answer`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from tests.reports.answers import GROUPS, Answer, Told, answer, column, vectors
+from tests.reports.vectors import GROUPS, Answer, Told, answer, column, vectors
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "robustness.md"

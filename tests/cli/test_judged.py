@@ -30,7 +30,7 @@ from inalign.web.server import WebServer
 from inalign.wiring.assessment import make_judging
 from inalign.wiring.queries import ask_keeper
 from inalign.wiring.store import open_store
-from tests.insight.stories import Story, scenarios
+from tests.insight.vectors import Story, scenarios
 from tests.store.material import store
 from tests.store.test_facts import reports_of
 

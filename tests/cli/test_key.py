@@ -19,9 +19,9 @@ from inalign.settings.file import parse_settings
 from inalign.settings.postfix import maximal_queue_lifetime
 from inalign.settings.tables import Settings
 from tests.helpers import NOW
-from tests.keys.test_sql import database
+from tests.keys.lifecycle.test_zone_servers import zone
+from tests.keys.sql.test_finder import database
 from tests.nameserver import NameServer
-from tests.transport.test_zone_servers import zone
 
 
 @pytest.fixture

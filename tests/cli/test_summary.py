@@ -17,7 +17,7 @@ from inalign.insight.period import PeriodKind, period_of
 from inalign.summary import pdf
 from inalign.summary.pdf_process import LIBRARIES
 from tests.cli.test_judged import STORIES, Host
-from tests.insight.stories import FIRST_DAY
+from tests.insight.vectors import FIRST_DAY
 from tests.mail_server import MailServer, mail_server
 
 DAY = date.fromordinal(FIRST_DAY + 45)

@@ -13,8 +13,8 @@ from typing import Self
 
 from inalign.mail.fields import Message, parse_message
 from inalign.milter.messages import Command
-from tests.interop.program import Program
 from tests.milter import mta
+from tests.programs import Program
 
 LEADING_SPACE = 0x100000  # the blank behind the colon belongs to the value; no other step is offered
 LAST_OF_AN_ANSWER = "Oacdrty"

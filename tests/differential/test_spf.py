@@ -11,7 +11,7 @@ from inalign.spf import SpfResult
 from tests.differential.differences import CASES, SEED, Difference, unexplained
 from tests.differential.pyspf import OracleAnswer, ask_pyspf
 from tests.differential.zones import CLIENTS, SENDERS, zone
-from tests.spf.asking import Zone, check
+from tests.spf.material import Zone, check
 
 
 class SpfCase(NamedTuple):

@@ -6,7 +6,7 @@ from inalign.dmarc.alignment import Alignment, check_alignment
 from inalign.dmarc.discovery import Discovery
 from inalign.dmarc.record import AlignmentMode
 from inalign.mail.domain import parse_domain
-from tests.dmarc.recorder import Recorder
+from tests.dmarc.material import Recorder
 from tests.helpers import run_now
 
 REJECT = "v=DMARC1; p=reject"

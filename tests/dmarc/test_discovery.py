@@ -7,7 +7,7 @@ import pytest
 from inalign.dmarc.discovery import Discovery, expect_policy, select_record, walk_names
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.resolver import Answer, Outcome, txt
-from tests.dmarc.recorder import Recorder
+from tests.dmarc.material import Recorder
 from tests.helpers import run_now, zone
 
 REJECT = "v=DMARC1; p=reject"

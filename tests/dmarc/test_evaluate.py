@@ -13,7 +13,7 @@ from inalign.mail.author import AuthorProblem, Authors, author_domains
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import make_field
 from inalign.resolver import Answer, Outcome, txt
-from tests.dmarc.recorder import Recorder
+from tests.dmarc.material import Recorder
 from tests.helpers import VECTORS, run_now
 
 NONE, QUARANTINE, REJECT = (f"v=DMARC1; p={policy}" for policy in Policy)

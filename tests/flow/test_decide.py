@@ -21,7 +21,7 @@ from inalign.settings.file import parse_settings
 from inalign.settings.tables import Settings
 from inalign.spf.result import SpfStatus
 from inalign.wiring.milter import make_policy, warnings
-from tests.flow.verdicts import NO_CHAIN, chain, verdict
+from tests.flow.material import NO_CHAIN, chain, verdict
 from tests.helpers import VECTORS, message
 
 ROWS: list[dict[str, Any]] = [

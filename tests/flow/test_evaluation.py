@@ -28,7 +28,7 @@ from inalign.mail.fields import parse_message
 from inalign.reports.report import Reason
 from inalign.resolver import ZoneResolver
 from inalign.spool.evaluation_record import MAX_AUTHORS, Evaluation, decode, encode
-from tests.flow.verdicts import chain, verdict
+from tests.flow.material import chain, verdict
 from tests.helpers import NOW
 from tests.senders import CLIENT, records, signed
 

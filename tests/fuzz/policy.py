@@ -24,7 +24,7 @@ from inalign.spf.macros import (
     parse_explain_string,
 )
 from tests.helpers import NOW, run_now, zone
-from tests.spf.asking import AskingResolver, check
+from tests.spf.material import AskingResolver, check
 
 HOSTS = ("example.com", "a.example", "b.example", "c.example", "e.example")
 

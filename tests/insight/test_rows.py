@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from inalign.insight.rows import plan_row, source_rows
-from tests.insight.stories import stories
+from tests.insight.vectors import stories
 
 
 def built(value: object) -> Any:  # Any: JSON

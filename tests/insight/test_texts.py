@@ -15,7 +15,7 @@ from inalign.insight.records import RecordCode
 from inalign.insight.result import DomainState, EvidenceCode, Remedy, SourceClass, Step, WhyCode
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
-from tests.insight.stories import Story, scenarios, stories
+from tests.insight.vectors import Story, scenarios, stories
 
 KINDS: dict[str, type[StrEnum]] = {
     "class": SourceClass,

@@ -11,7 +11,7 @@ import pytest
 
 from inalign.intake.folder import Folder, FolderOptions
 from inalign.spool.deliveries import SpoolFull
-from tests.intake.desk import ListSpool, running, until
+from tests.intake.material import ListSpool, running, until
 
 
 def folder(path: Path, *, after: Literal["move", "delete"] = "move") -> Folder:

@@ -12,7 +12,7 @@ from inalign.intake import imap as module
 from inalign.intake.imap import MAX_TRIES, Cursor, Mailbox
 from inalign.intake.imap_session import ImapOptions, Mail, MessageError
 from tests.helpers import NOW
-from tests.intake.desk import ListSpool, running, until
+from tests.intake.material import ListSpool, running, until
 
 
 class Server:

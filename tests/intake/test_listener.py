@@ -16,7 +16,7 @@ from inalign.intake.gate import Gate, GateLimits
 from inalign.intake.listener import Listener, ListenerOptions
 from inalign.mail.networks import Networks
 from inalign.spool.deliveries import SpoolFull, SpoolUnavailable
-from tests.intake.desk import ListSpool, running
+from tests.intake.material import ListSpool, running
 
 MAIL = b"From: reports@example.com\r\nSubject: a report\r\n\r\nhello\r\n"
 

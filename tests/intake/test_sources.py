@@ -20,7 +20,7 @@ from inalign.intake.sources import Sources
 from inalign.spool.deliveries import Delivery
 from inalign.store.state.intake_sources import SourceRecord
 from tests.helpers import NOW
-from tests.intake.desk import ListSpool, MemoryState, until
+from tests.intake.material import ListSpool, MemoryState, until
 
 
 class Scripted:

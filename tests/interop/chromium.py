@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.web.served import PASSWORD, Site
+from tests.web.live_site import PASSWORD, Site
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, is_bound
+from tests.programs import Program, free_port, is_bound
 
 PASSWORD = "secret"
 

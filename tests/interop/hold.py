@@ -11,15 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.daemon.service import Service
 from tests.interop.mail import SENDER
 from tests.interop.postfix import Postfix
-from tests.interop.program import wait_until
 from tests.interop.received import received
 from tests.interop.senders import SILENT, Senders, message
 from tests.interop.smtp import SmtpSession
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.process.milter_service import Service
+from tests.programs import wait_until
 
 AUTHOR = "ann@reject.example"
 RETRY_SECONDS = 0.05

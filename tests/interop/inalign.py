@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.interop.program import Program, free_port, has_ipv6, listens, wait_until
+from tests.programs import Program, free_port, has_ipv6, listens, wait_until
 
 LOCAL_NETWORKS = ["198.51.100.0/24", "127.51.100.0/24", "127.0.0.0/24"]
 """Clients that are ours, beside those that authenticate; those in 127 as a server without XCLIENT sees them."""

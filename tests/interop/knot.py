@@ -17,8 +17,8 @@ import dns.query
 import dns.rdatatype
 import pytest
 
-from tests.interop.program import Program, free_port, wait_until
 from tests.nameserver import NameServer
+from tests.programs import Program, free_port, wait_until
 
 ZONE = """\
 $ORIGIN example.org.

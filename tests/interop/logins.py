@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.interop.program import Program
+from tests.programs import Program
 
 PASSWORD = "secret"
 DOVECOT_CONF = """\

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.interop.inalign import Inalign
-from tests.interop.program import wait_until
 from tests.interop.received import Received, claims_our_id, received
 from tests.interop.senders import STRANGER_IP, Senders
 from tests.interop.server import MailServer
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.programs import wait_until
 
 SENDER = Client()
 """A host that the SPF records of the test domains name."""

@@ -17,9 +17,9 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from tests.interop.program import STOP_SECONDS, Program, free_port, is_bound, wait_until
 from tests.interop.server import DELIVERY_SECONDS, DOMAIN, HOST, Delivered, MailServer
 from tests.interop.smtp import Client, SmtpSession
+from tests.programs import STOP_SECONDS, Program, free_port, is_bound, wait_until
 
 MAIN_CF = """\
 compatibility_level = 3.6

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.interop.program import Program, wait_until
+from tests.programs import Program, wait_until
 
 USER = "postgres"
 

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.interop.program import wait_until
+from tests.programs import wait_until
 
 COMMANDS = {
     "O": "OPTNEG",

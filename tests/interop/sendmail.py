@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.program import Program, free_port, has_ipv6, is_bound
 from tests.interop.server import DOMAIN, HOST, Delivered, MailServer
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client, SmtpSession
+from tests.programs import Program, free_port, has_ipv6, is_bound
 
 UNPACKED = Path("/var/cache/inalign-test-parts/sendmail")
 BINARY = UNPACKED / "usr/libexec/sendmail/sendmail"

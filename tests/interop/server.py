@@ -15,8 +15,8 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import pytest
 
-from tests.interop.program import wait_until
 from tests.interop.smtp import Client, Reply, SmtpSession
+from tests.programs import wait_until
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from tests.differential.messages import SignedMessage
 from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
 from tests.interop.postfix import Postfix, relaying_to
-from tests.interop.program import wait_until
 from tests.interop.senders import Senders
 from tests.interop.server import MailServer
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
+from tests.programs import wait_until
 
 DESK = Client(ip="198.51.100.25", helo="desk.example.net", name=None)
 """In our networks."""

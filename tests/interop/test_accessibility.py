@@ -10,7 +10,7 @@ import pytest
 
 from inalign.store.state.accounts import Role
 from tests.interop.chromium import SECONDS, address, chromium, crawl, is_too_wide, look, needs_chromium, sign_in
-from tests.web.served import Site, serve
+from tests.web.live_site import Site, serve
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

@@ -20,12 +20,12 @@ from tests.house.citations import ROOT
 from tests.interop.conftest import each_started
 from tests.interop.inalign import Inalign
 from tests.interop.mail import LOCAL_CLIENT, RELAY, SENDER, STRANGER, Mail
-from tests.interop.program import wait_until
 from tests.interop.received import Received
 from tests.interop.senders import BROKEN, KEY_ONLY, Senders, message
 from tests.interop.server import MailServer
 from tests.interop.smtp import Client, Reply
 from tests.nameserver import NameServer
+from tests.programs import wait_until
 
 POLICY = f"""
 [policy]

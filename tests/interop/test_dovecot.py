@@ -16,7 +16,7 @@ from inalign.intake.imap_session import ImapOptions, ImapSession
 from inalign.intake.oauth import OAuthOptions
 from inalign.spool.deliveries import SpoolFull
 from tests.intake.conftest import certificate as certificate  # noqa: PLC0414 - a fixture
-from tests.intake.desk import ListSpool, running, until
+from tests.intake.material import ListSpool, running, until
 from tests.intake.token_server import TokenServer
 from tests.interop import dovecot
 from tests.interop.dovecot import PASSWORD, Dovecot

@@ -12,14 +12,14 @@ import pytest
 
 from inalign.spool.evaluation_record import Evaluation, decode
 from inalign.spool.evaluations import take_closed
-from tests.daemon.service import Service, kill
 from tests.interop.hold import AUTHOR, Hold, Load
 from tests.interop.postfix import Postfix
-from tests.interop.program import free_port
 from tests.interop.received import received
 from tests.interop.senders import Senders
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.process.milter_service import Service, kill
+from tests.programs import free_port
 
 
 @pytest.fixture

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.service import Service, kill
 from tests.interop import hold as stage
 from tests.interop.hold import AUTHOR, UNVERIFIED, VERIFIED, Blow, Hold, Load, say
 from tests.interop.postfix import Postfix
-from tests.interop.program import free_port, wait_until
 from tests.interop.senders import SILENT, Senders, message
 from tests.interop.smtp import SmtpSession
 from tests.interop.wire import fresh_address
 from tests.milter import mta
 from tests.nameserver import NameServer
+from tests.process.milter_service import Service, kill
+from tests.programs import free_port, wait_until
 
 TIMES = "milter_command_timeout = 2s\nmilter_content_timeout = 3s\n"
 """So that a milter that hangs is given up soon; the defaults are 30 and 300 s. As Inalign gives no replies before the

@@ -18,7 +18,7 @@ from inalign.cli import main
 from inalign.store.state.accounts import Role
 from tests.interop import hostile_reports
 from tests.interop.chromium import address, chromium, crawl, faults_told, needs_chromium, sign_in
-from tests.web.served import Browser, Site, serve
+from tests.web.live_site import Browser, Site, serve
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

@@ -23,7 +23,7 @@ from tests.interop.chromium import (
     needs_chromium,
     sign_in,
 )
-from tests.web.served import Site, serve
+from tests.web.live_site import Site, serve
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

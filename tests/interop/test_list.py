@@ -22,13 +22,13 @@ from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
 from tests.interop.mail import SENDER
 from tests.interop.postfix import Postfix, relaying_to
-from tests.interop.program import wait_until
 from tests.interop.received import Received, received
 from tests.interop.senders import KEY_ONLY, Senders, message
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client, SmtpSession
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.programs import wait_until
 
 AUTHOR = "ann@reject.example"
 LIST = "talk@lists.example"

@@ -14,10 +14,10 @@ import pytest
 from inalign.intake.listener import Listener, ListenerOptions
 from inalign.mail.networks import Networks
 from inalign.spool.deliveries import SpoolFull
-from tests.intake.desk import ListSpool
+from tests.intake.material import ListSpool
 from tests.interop.postfix import Postfix
-from tests.interop.program import wait_until
 from tests.interop.smtp import Client
+from tests.programs import wait_until
 
 TO_US = """\
 virtual_mailbox_domains =

@@ -15,12 +15,12 @@ from tests.helpers import run_now, zone
 from tests.interop.inalign import Inalign
 from tests.interop.mail import STRANGER
 from tests.interop.postfix import Postfix, relaying_to
-from tests.interop.program import wait_until
 from tests.interop.senders import KEY_ONLY, SILENT, Senders, message
 from tests.interop.sink import Sink
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.programs import wait_until
 
 SEALING = """
 [arc]

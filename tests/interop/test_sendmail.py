@@ -12,7 +12,6 @@ import pytest
 from tests.house.citations import ROOT
 from tests.interop.inalign import Inalign
 from tests.interop.mail import SENDER, STRANGER, Mail
-from tests.interop.program import free_port, wait_until
 from tests.interop.received import received, words
 from tests.interop.recorder import CONTINUE, DIE, Recorder, Script
 from tests.interop.senders import SILENT, Senders, message
@@ -22,6 +21,7 @@ from tests.interop.smtp import Reply
 from tests.interop.wire import PLAIN, fresh_address
 from tests.interop.wire import SENDER as ALICE
 from tests.nameserver import NameServer
+from tests.programs import free_port, wait_until
 
 EVENTS = ["CONNECT", "HELO", "MAIL", "RCPT", "DATA", "HEADER", "EOH", "BODY", "BODYEOB"]
 AUTHOR = "ann@reject.example"

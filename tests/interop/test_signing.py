@@ -12,7 +12,6 @@ from functools import cache
 import pytest
 
 from tests.differential.dkim_peers import PEERS, DkimPeer
-from tests.interop.program import wait_until
 from tests.interop.received import received
 from tests.interop.senders import Senders, message
 from tests.interop.sendmail import LOGIN, Sendmail
@@ -33,6 +32,7 @@ from tests.interop.sink import SEVEN_BIT, WITH_UTF8, Sink
 from tests.interop.smtp import Client
 from tests.interop.wire import fresh_address
 from tests.nameserver import NameServer
+from tests.programs import wait_until
 
 MORE = """\
 message_size_limit = 52428800

@@ -13,9 +13,9 @@ import dns.message
 import dns.query
 import pytest
 
-from tests.daemon.service import OUTSIDE, Service
-from tests.interop.program import Program, free_port, wait_until
 from tests.nameserver import NameServer
+from tests.process.milter_service import OUTSIDE, Service
+from tests.programs import Program, free_port, wait_until
 from tests.scenarios.site import PASS, commands, fresh, words_of
 from tests.senders import TEXT, records
 

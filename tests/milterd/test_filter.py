@@ -1,35 +1,35 @@
-"""The filter between the events of one SMTP connection and what is done with its messages; DNS is a zone."""
+"""The filter with clients of every kind: whose mail is verified, and as whose."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
-from inalign.flow.decide import LocalPolicy
-from inalign.flow.decision import Handling, Rule, Ruling
-from inalign.flow.origin import Hosts
+from inalign.flow.origin import Gateway, Hosts, Source
 from inalign.flow.receive import Options
 from inalign.flow.verdict import Verdict
-from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
-from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
-from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
-from inalign.milterd.actions import MARK_NAME, RESULTS_NAME
-from inalign.milterd.filter import WANTED, MailFilter
+from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom
+from inalign.milter.replies import Decision
+from inalign.milterd.filter import MailFilter
 from inalign.milterd.service import Service
 from inalign.resolver import Resolver, ZoneResolver
-from inalign.telemetry import Pairs
-from tests.senders import CLIENT, records
+from tests.senders import CLIENT, records, signed
 
 STRANGER = "203.0.113.99"
-RELAY = "203.0.113.5"
-LOCAL = "198.51.100.1"
-FORGED = b"X-Inalign-Action: quarantine; rule=dmarc_reject"
-Counted = tuple[Verdict | None, Ruling, str | None, int]
+RELAY = "198.51.100.2"
+GATEWAY = "198.51.100.5"
+LOCAL = "10.1.1.1"
+
+
+SPF = "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 -all"
+"""Allows the relay and the gateway too."""
 
 
 class Budgeted(ZoneResolver):
@@ -39,179 +39,181 @@ class Budgeted(ZoneResolver):
         return self
 
 
-class Message:
-    """One message to a filter, and what became of it."""
+@dataclass
+class Site:
+    """A milter of mx.example.net, and what it counted."""
 
-    def __init__(self, policy: LocalPolicy, *, client: str = STRANGER, actions: int = 0x1FF) -> None:
-        self.counted: list[Counted] = []
-        resolver = Budgeted.from_json(records())
+    verdicts: list[tuple[Verdict | None, str | None, int]] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+
+    def service(self) -> Service:
+        resolver = Budgeted.from_json(records(spf=SPF))
         assert isinstance(resolver, Budgeted)
-        service = Service(
+        return Service(
             resolver=resolver,
-            options=Options(authserv_id="mx.example.net"),
-            policy=policy,
+            options=Options(authserv_id="mx.example.net", iprev=True),
             message_budget_seconds=20,
-            hosts=Hosts(local=Networks([LOCAL]), relays=Networks()),
-            trusted_relays=Networks([RELAY]),
+            hosts=Hosts(
+                local=Networks(["127.0.0.0/8", "10.0.0.0/8", "!10.9.0.0/16"]),
+                relays=Networks([RELAY, "10.0.0.25"]),
+                gateways=(Gateway(networks=Networks([GATEWAY]), authserv_id="gw.example"),),
+            ),
+            trusted_relays=Networks(["203.0.113.7"]),
             show_login=False,
             local_mailers=frozenset(),
-            count=lambda *told: self.counted.append(told[:4]),
+            count=lambda verdict, ruling, skipped, removed, _: self.verdicts.append((verdict, skipped, removed)),
+            count_origin=self.sources.append,
         )
-        self.filter = MailFilter(Macros(), service)
-        self.filter.actions = actions
-        self.client = client
 
-    def decide(self, *more: bytes, dropped: int = 0, unread: dict[bytes, int] | None = None) -> Decision:
-        return asyncio.run(self._decide(more, dropped, unread or {}))
+    def receive(
+        self,
+        octets: bytes,
+        connected: str | None,
+        *,
+        above: Sequence[str] = (),
+        mail_from: str = "<alice@example.org>",
+        login: str | None = None,
+    ) -> Verdict | None:
+        """The verdict on a message, with these fields on top; None where it was not verified."""
+        asyncio.run(self._receive(octets, connected, above, mail_from, login))
+        return self.verdicts[-1][0]
 
-    async def _decide(self, more: Sequence[bytes], dropped: int, unread: dict[bytes, int]) -> Decision:
-        one = self.filter
-        one.connected(Connected("client.example", Family.INET, self.client, 25))
-        one.helo(Helo("client.example"))
-        one.mail(MailFrom("<eve@example.com>", ()))
-        for name in ("bob", "carol"):
-            one.recipient(Recipient(f"<{name}@example.net>", ()))
-        lines = [b"From: alice@example.org", b"Subject: x", *more]
+    async def _receive(
+        self, octets: bytes, connected: str | None, above: Sequence[str], mail_from: str, login: str | None
+    ) -> None:
+        macros = Macros()
+        if login:
+            macros.put(Command.MAIL, b"M{auth_authen}\0" + login.encode() + b"\0")
+        header, _, body = octets.partition(b"\r\n\r\n")
+        lines = [
+            *(line.encode() for line in above),
+            *header.replace(b"\r\n\t", b"\n\t").replace(b"\r\n ", b"\n ").split(b"\r\n"),
+        ]
         fields = tuple(HeaderField(*line.split(b":", 1)) for line in lines)
-        one.header(EndOfHeader(fields, dropped, unread))
-        one.body(b"Hello.\r\n")
-        return await one.end_of_message()
+        one = MailFilter(macros, self.service())
+        family = Family.UNKNOWN if connected is None else Family.INET6 if ":" in connected else Family.INET
+        one.connected(Connected("x", family, connected, 25))
+        one.helo(Helo("relay.example.net"))
+        one.mail(MailFrom(mail_from, ()))
+        one.header(EndOfHeader(fields, 0, {}))
+        one.body(body)
+        assert isinstance(await one.end_of_message(), Decision)
 
 
-def enforcing(handling: Handling) -> LocalPolicy:
-    return LocalPolicy(is_enforced=True, dmarc_reject=handling)
+def signed_now() -> bytes:
+    """Signed by the clock that the filter looks at."""
+    return signed(now=datetime.now(UTC))
 
 
-def edits(decision: Decision) -> list[tuple[str, bytes]]:
-    """Letter and name of each edit."""
-    return [
-        (chr(edit.letter), edit.parts[1].rstrip(b"\0") if edit.is_header or edit.letter == ord("m") else b"")
-        for edit in decision.edits
-    ]
+def stamp(address: str, helo: str = "mail.example.org") -> str:
+    return f"Received: from {helo} (x.example [{address}])\n\tby relay.example.net (Postfix) with ESMTP id 1; x"
 
 
-@pytest.fixture
-def lines() -> Iterator[list[logging.LogRecord]]:
-    """What is logged of messages."""
-    found: list[logging.LogRecord] = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(record)
-
-    log, keeper = logging.getLogger("inalign.message"), Keeper()
-    level = log.level
-    log.addHandler(keeper)
-    log.setLevel(logging.INFO)
-    yield found
-    log.removeHandler(keeper)
-    log.setLevel(level)
+OURS = "Authentication-Results: mx.example.net; spf=pass smtp.mailfrom=forged.example"
+THEIRS = "Authentication-Results: gw.example; spf=pass smtp.mailfrom=example.org; dkim=pass header.d=example.org"
 
 
-def logged(record: logging.LogRecord) -> list[tuple[str, str]]:
-    assert isinstance(record.msg, Pairs)
-    return [(name, str(value)) for name, value in record.msg.items]
-
-
-def test_the_hold_queue_is_welcome_and_not_demanded() -> None:
-    assert Action.QUARANTINE in WANTED.welcome
-    assert Action.QUARANTINE not in WANTED.actions
-
-
-def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.LogRecord]) -> None:
-    message = Message(LocalPolicy(dmarc_reject=Handling.REJECT))
-    decision = message.decide()
-    assert decision.reply == ACCEPT
-    assert edits(decision) == [("i", RESULTS_NAME)]
-    (line,) = lines
-    assert line.levelno == logging.INFO
-    assert [pair for pair in logged(line) if pair[0] in {"action", "rule", "would", "would_rule", "to"}] == [
-        ("action", "accept"),
-        ("rule", "observe"),
-        ("would", "reject"),
-        ("would_rule", "dmarc_reject"),
-    ]
-    ((verdict, ruling, skipped, removed),) = message.counted
+def test_direct_client_is_judged_by_his_own_address() -> None:
+    site = Site()
+    verdict = site.receive(signed_now(), STRANGER, above=[stamp(CLIENT)])
     assert verdict is not None
-    assert (ruling.rule, skipped, removed) == (Rule.OBSERVE, None, 0)
+    assert verdict.spf.result == "fail"
+    assert site.sources == []
 
 
-def test_quarantine_is_a_mark_below_our_field() -> None:
-    decision = Message(enforcing(Handling.QUARANTINE)).decide()
-    assert decision.reply == ACCEPT
-    assert edits(decision) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
+@pytest.mark.parametrize("connected", [RELAY, f"::ffff:{RELAY}", "10.0.0.25"])
+def test_client_behind_a_relay_is_the_one_that_it_recorded(connected: str) -> None:
+    site = Site()
+    verdict = site.receive(signed_now(), connected, above=[stamp(CLIENT)])
+    assert verdict is not None
+    assert (verdict.spf.result, verdict.dmarc.result) == ("pass", "pass")
+    assert verdict.iprev is not None
+    assert (verdict.iprev.client_ip, verdict.iprev.result) == (CLIENT, "pass")
+    assert site.sources == [Source.RECEIVED]
 
 
-def test_hold_is_a_mark_where_the_mta_has_no_queue_for_it() -> None:
-    assert edits(Message(enforcing(Handling.HOLD)).decide()) == [("q", b""), ("i", RESULTS_NAME)]
-    message = Message(enforcing(Handling.HOLD), actions=0x1FF & ~Action.QUARANTINE)
-    assert edits(message.decide()) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
-    assert message.counted[0][1].rule is Rule.HOLD_UNAVAILABLE
+def test_helo_behind_a_relay_is_the_recorded_one() -> None:
+    verdict = Site().receive(signed_now(), RELAY, above=[stamp(CLIENT)], mail_from="<>")
+    assert verdict is not None
+    assert (verdict.spf.domain, verdict.spf.result) == ("mail.example.org", "pass")
 
 
-def test_a_refusal_has_no_edits() -> None:
-    decision = Message(enforcing(Handling.REJECT)).decide(FORGED)
-    assert decision.reply.kind is ReplyKind.REPLY_CODE
-    assert b"550 5.7.26 Refused per DMARC policy of example.org" in decision.reply.wire
-    assert not decision.edits
+def test_relay_that_spf_allows_makes_no_pass_for_others() -> None:
+    verdict = Site().receive(signed_now(), RELAY, above=[stamp(STRANGER), stamp(CLIENT)])
+    assert verdict is not None
+    assert verdict.spf.result == "fail"
 
 
-def test_discard_is_a_warning_with_the_whole_envelope(lines: list[logging.LogRecord]) -> None:
-    assert Message(enforcing(Handling.DISCARD)).decide() == Decision(DISCARD)
-    (line,) = lines
-    assert line.levelno == logging.WARNING
-    told = logged(line)
-    for pair in (
-        ("client", STRANGER),
-        ("from", "<eve@example.com>"),
-        ("to", "<bob@example.net>"),
-        ("to", "<carol@example.net>"),
-        ("action", "discard"),
-        ("rule", "dmarc_reject"),
-    ):
-        assert pair in told
+def test_unknown_client_behind_a_relay_gives_none_and_never_a_pass_of_the_relay() -> None:
+    site = Site()
+    verdict = site.receive(signed_now(), RELAY)
+    assert verdict is not None
+    assert (verdict.spf.result, verdict.spf.reason) == ("none", "no_client")
+    assert verdict.iprev is None
+    assert verdict.dmarc.result == "pass"  # by its signature
+    assert site.sources == [Source.UNKNOWN]
 
 
-@pytest.mark.parametrize("field", [b"List-Id: <x.example>", b"List-Post: NO", b"Precedence: list"])
-def test_a_list_gets_a_mark_in_the_place_of_a_refusal(field: bytes) -> None:
-    decision = Message(enforcing(Handling.REJECT)).decide(field)
-    assert edits(decision) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
-    assert b"policy.override=mailing_list" in decision.edits[-1].parts[-1]
-    assert b"quarantine; rule=mailing_list" in decision.edits[0].parts[-1]
+def test_mail_of_our_own_by_a_relay_is_not_verified() -> None:
+    site = Site()
+    assert site.receive(signed_now(), RELAY, above=[stamp(LOCAL)]) is None
+    assert site.verdicts[-1][1] == "local_network"
+    assert site.receive(signed_now(), RELAY, above=[stamp("10.9.0.1")]) is not None
 
 
-@pytest.mark.parametrize("is_enforced", [False, True])
-def test_only_a_policy_in_force_is_named_as_an_override(is_enforced: bool) -> None:
-    policy = LocalPolicy(is_enforced=is_enforced, except_domains=parse_domain_list(["example.org"]))
-    message = Message(policy)
-    decision = message.decide()
-    assert message.counted[0][1].rule is Rule.EXCEPT_DOMAIN
-    assert (b"policy.override=except_domain" in decision.edits[-1].parts[-1]) is is_enforced
+@pytest.mark.parametrize(
+    ("connected", "skipped"),
+    [(LOCAL, "local_network"), ("127.0.0.1", "local_network"), ("10.9.1.1", None), (None, None)],
+)
+def test_local_networks_with_an_exception(connected: str | None, skipped: str | None) -> None:
+    site = Site()
+    site.receive(signed_now(), connected)
+    assert site.verdicts[-1][1] == skipped
 
 
-def test_a_header_that_was_not_read_whole_may_be_a_list() -> None:
-    policy = LocalPolicy(is_enforced=True, author_problem=Handling.REJECT)
-    message = Message(policy)
-    assert message.decide(dropped=1).reply == ACCEPT
-    assert message.counted[0][1].rule is Rule.MAILING_LIST
+@pytest.mark.parametrize("connected", [STRANGER, RELAY, GATEWAY])
+def test_authenticated_client_is_not_verified(connected: str) -> None:
+    site = Site()
+    assert site.receive(signed_now(), connected, above=[stamp(CLIENT)], login="ann") is None
+    assert site.verdicts[-1][1] == "authenticated"
 
 
-@pytest.mark.parametrize("policy", [LocalPolicy(), enforcing(Handling.QUARANTINE)], ids=["observe", "enforce"])
-@pytest.mark.parametrize("client", [STRANGER, CLIENT, LOCAL])
-def test_marks_from_outside_are_removed_and_counted(policy: LocalPolicy, client: str) -> None:
-    message = Message(policy, client=client)
-    decision = message.decide(FORGED, b"x-INALIGN-action : accept", unread={MARK_NAME.lower(): 1})
-    deleted = [edit.parts for edit in decision.edits if edit.letter == ord("m")]
-    assert deleted == [(index.to_bytes(4, "big"), MARK_NAME + b"\0", b"\0") for index in (3, 2, 1)]
-    assert message.counted[0][3] == 3
+def test_results_of_a_gateway_stand_for_ours() -> None:
+    site = Site()
+    verdict = site.receive(signed_now() + b"footer\r\n", GATEWAY, above=[THEIRS, stamp(STRANGER)])
+    assert verdict is not None
+    assert (verdict.spf.result, verdict.spf.reason, verdict.dmarc.result) == ("pass", "reported", "pass")
+    assert verdict.dkim[0].reason == "changed_in_transit"
+    assert site.sources == [Source.RESULTS]
 
 
-def test_marks_of_a_trusted_relay_are_kept() -> None:
-    assert edits(Message(LocalPolicy(), client=RELAY).decide(FORGED)) == [("i", RESULTS_NAME)]
+@pytest.mark.parametrize(
+    ("connected", "above", "removed"),
+    [
+        (STRANGER, [OURS], 1),
+        (STRANGER, [THEIRS], 1),  # RFC 8601 section 5: in the name of a host of ours, and not from there
+        (RELAY, [stamp(STRANGER), OURS, THEIRS], 2),
+        (GATEWAY, [THEIRS, stamp(STRANGER)], 0),
+        (GATEWAY, [OURS, THEIRS, stamp(STRANGER)], 1),
+        (RELAY, [stamp(GATEWAY), THEIRS, stamp(STRANGER)], 0),
+        ("203.0.113.7", [OURS, THEIRS], 0),
+        (LOCAL, [OURS], 1),
+    ],
+)
+def test_forged_results_are_removed(connected: str, above: list[str], removed: int) -> None:
+    site = Site()
+    site.receive(signed_now(), connected, above=above)
+    assert site.verdicts[-1][2] == removed
 
 
-def test_our_own_mail_is_accepted_whatever_the_policy() -> None:
-    policy = LocalPolicy(is_enforced=True, author_problem=Handling.REJECT, dmarc_reject=Handling.REJECT)
-    message = Message(policy, client=LOCAL)
-    assert message.decide() == Decision(ACCEPT, [])
-    assert message.counted == [(None, Ruling(Handling.ACCEPT, Rule.SKIPPED), "local_network", 0)]
+def test_log_line_tells_the_client_and_the_way(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "inalign.message")
+    Site().receive(signed_now(), RELAY, above=[stamp(CLIENT)])
+    line = str(caplog.records[-1].msg)
+    assert f"client={CLIENT} helo=mail.example.org" in line
+    assert f"origin=received via={RELAY}" in line
+    Site().receive(signed_now(), RELAY)
+    assert "client=- from=<alice@example.org>" in str(caplog.records[-1].msg)
+    assert f"origin=unknown via={RELAY} unknown=" in str(caplog.records[-1].msg)
+    Site().receive(signed_now(), STRANGER)
+    assert "origin" not in str(caplog.records[-1].msg)

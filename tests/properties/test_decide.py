@@ -15,7 +15,7 @@ from inalign.milter.messages import Action
 from inalign.milter.replies import ACCEPT, Decision, ReplyKind
 from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
 from inalign.spf.result import SpfStatus
-from tests.flow.verdicts import NO_CHAIN, chain, verdict
+from tests.flow.material import NO_CHAIN, chain, verdict
 
 DOMAINS = st.sampled_from(["example.org", "a.example.org", "example.com", "evil.example"])
 SAID = st.sampled_from(

@@ -15,7 +15,7 @@ from inalign.dmarc.result import DmarcStatus, Policy
 from inalign.mail.author import Authors
 from inalign.mail.domain import DomainName, is_same_or_below
 from inalign.resolver import Outcome
-from tests.dmarc.recorder import Recorder
+from tests.dmarc.material import Recorder
 from tests.helpers import run_now
 
 LABELS = st.sampled_from(["a", "b", "x1", "mail", "example", "com"])

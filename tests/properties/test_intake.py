@@ -13,7 +13,7 @@ from inalign.intake.smtp_session import Service, Session, _unstuffed
 from inalign.intake.source import Desk
 from inalign.mail.networks import Networks
 from inalign.store.state.intake_sources import SourceRecord
-from tests.intake.desk import ListSpool, MemoryState
+from tests.intake.material import ListSpool, MemoryState
 
 LINES = st.lists(
     st.lists(st.sampled_from([b".", b"..", b"\r", b"\n", b"a", b"\0", b" ", b"\xff", b"x" * 100]), max_size=6).map(

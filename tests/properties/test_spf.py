@@ -11,7 +11,7 @@ from inalign.spf import LIMITS, RecordError, SpfReason, SpfStatus, check_helo, p
 from inalign.spf.macros import MAX_EXPLANATION_OCTETS, MacroError, parse_domain_spec
 from tests.differential.zones import CLIENTS, HOSTS, record, zone
 from tests.helpers import run_now
-from tests.spf.asking import AskingResolver, check
+from tests.spf.material import AskingResolver, check
 
 # The first record, ten terms, each of an MX and ten addresses, the names of the client, and the explanation.
 MOST_QUESTIONS = 1 + LIMITS.terms * (1 + LIMITS.exchanges) + 1 + LIMITS.reverse_names + 1

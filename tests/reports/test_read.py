@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from inalign.reports.limits import ContainerLimits
 from inalign.reports.read import read_pieces, read_reports
 from inalign.reports.report import AggregateRecord, AggregateReport, ReadOutcome
-from tests.keeper.material import report_xml
+from tests.reports.material import report_xml
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "reports"
 XML = report_xml(1)

@@ -32,7 +32,7 @@ from inalign.summary.collect import summarize
 from inalign.wiring.alerts import make_alerts
 from inalign.wiring.assessment import make_judging
 from tests.store.material import NOW, aggregate, record, store
-from tests.web.served import Browser, serve
+from tests.web.live_site import Browser, serve
 
 DOMAIN = "record.example"
 NONE, QUARANTINE, STRICT = "v=DMARC1; p=none", "v=DMARC1; p=quarantine", "v=DMARC1; p=none; adkim=s"

@@ -11,7 +11,7 @@ import pytest
 from inalign.resolver import Outcome
 from inalign.spf import SpfLookup, SpfReason, SpfScope, SpfStatus, check_helo, check_spf
 from tests.helpers import NOW, run_now, zone
-from tests.spf.asking import AskingResolver, Zone, check, record
+from tests.spf.material import AskingResolver, Zone, check, record
 
 PASS = {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]}
 FAIL = {"TXT": ["v=spf1 -all"]}

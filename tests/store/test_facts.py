@@ -17,7 +17,7 @@ from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, P
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.facts import Span, all_told, facts_from, facts_of, judged_domains
-from tests.insight.stories import Story, scenarios
+from tests.insight.vectors import Story, scenarios
 from tests.store.material import NOW, aggregate, arrival, record, store
 
 SMALL = [story for story in scenarios() if story.name in ("suzume-rei", "hinokawa-rei-parked", "city")]

@@ -21,7 +21,7 @@ from inalign.summary.text import WIDTH, as_text, width_of
 from inalign.summary.todo import MAX_LINES, to_do
 from inalign.summary.words import MAX_NAME, rate, share, signed, words_of
 from tests.house.citations import ROOT
-from tests.summary.golden import FOLDER, LANGUAGES, NAMES, document, summary
+from tests.summary.vectors import FOLDER, LANGUAGES, NAMES, document, summary
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\r\n\x1b[31m"
 CASES = [(name, language) for name in NAMES for language in LANGUAGES]

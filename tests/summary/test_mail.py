@@ -17,7 +17,7 @@ from inalign.summary.html import for_mail
 from inalign.summary.mail import make_mail
 from inalign.summary.text import as_text
 from tests.mail_server import mail_server
-from tests.summary.golden import document
+from tests.summary.vectors import document
 
 NOW = datetime(2026, 11, 3, 7, 0, tzinfo=UTC)
 SENDER = "reports@example.co.jp"

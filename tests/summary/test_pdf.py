@@ -19,7 +19,7 @@ from inalign.summary.pdf import PdfError, make_pdf
 from inalign.summary.pdf_process import Letters
 from inalign.summary.words import words_of
 from tests.house.citations import ROOT
-from tests.summary.golden import document, summary
+from tests.summary.vectors import document, summary
 
 pypdf = pytest.importorskip("pypdf")
 PATHS = f"{ROOT / 'src'}:{ROOT}"
@@ -110,7 +110,7 @@ LATIN = Path("/usr/share/fonts/truetype/dejavu")
 TRY = """
 import sys
 from inalign.summary.pdf import PdfError, make_pdf
-from tests.summary.golden import document
+from tests.summary.vectors import document
 try:
     print(len(make_pdf(document("week", sys.argv[1]))))
 except PdfError as problem:

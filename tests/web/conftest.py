@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign.store.state.accounts import Role
-from tests.web.served import Browser, Site, serve
+from tests.web.live_site import Browser, Site, serve
 
 
 @pytest.fixture(scope="module")

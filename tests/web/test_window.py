@@ -25,7 +25,7 @@ from inalign.store.state.control import Control
 from inalign.web.words import Words
 from inalign.wiring.store import open_store
 from tests.store.material import aggregate, arrival, record, store
-from tests.web.served import Browser, Site, serve
+from tests.web.live_site import Browser, Site, serve
 
 DOMAIN = "window.example"
 NOW = datetime.now(UTC)

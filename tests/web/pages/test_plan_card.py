@@ -1,0 +1,69 @@
+"""The plan of a domain and the classes of its senders, over HTTP, in both languages."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from inalign.insight.texts import catalogue
+from inalign.reports.report import DkimAuth, SpfAuth
+from inalign.store.state.accounts import Role
+from inalign.web.pages.plan_card import POLICIES
+from inalign.web.words import Words
+from tests.store.material import aggregate, record
+from tests.web.live_site import HOSTILE, Browser, Site, serve
+
+
+@pytest.fixture(scope="module")
+def plan_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A sender whose signatures and envelopes have hostile names."""
+    folder: Path = tmp_path_factory.mktemp("plan")
+    hostile = replace(
+        record("192.0.2.66", 500, dkim=False),
+        dkim=(DkimAuth(HOSTILE, HOSTILE, "pass"), DkimAuth("example.com", HOSTILE, "fail")),
+        spf=(SpfAuth(HOSTILE, "mfrom", "pass"),),
+    )
+    more = [aggregate(hostile, day=day, report_id=f"h{day}", org="other.example") for day in range(14)]
+    with serve(folder, more=more) as site:
+        yield site
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_plan_is_told_in_words(plan_site: Site, language: str) -> None:
+    browser = Browser(plan_site.port)
+    page = browser.get("/domain?domain=example.com", Accept_Language=language)
+    plan = json.loads(browser.get("/api/v1/plan?domain=example.com").text)[0]
+    words, say = Words(language), catalogue(language)
+    shown = html.unescape(page.text)
+    assert page.status == 200
+    assert f'<strong class="unready">{words("plan.not_ready")}</strong>' in page.text
+    assert say.say("step", plan["next"]["step"]) in shown
+    assert plan["next"]["why"]
+    assert all(say.say("why", each["code"], each) in shown for each in plan["next"]["why"])
+    assert all(words(key) in shown for key in (*POLICIES.values(), "column.source_class", "stair.title"))
+    sources = json.loads(browser.get("/api/v1/sources?domain=example.com").text)
+    assert sources
+    assert all(f"{say.say('class', each['class'])}</span>" in page.text for each in sources)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_hostile_names_are_text(plan_site: Site, language: str) -> None:
+    text = Browser(plan_site.port).get("/domain?domain=example.com", Accept_Language=language).text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;alert(1)" in text.partition('id="senders"')[2]
+
+
+@pytest.mark.parametrize("domain", ["nothing.example", "example.com"])
+def test_without_a_judgement_there_is_no_card(plan_site: Site, domain: str) -> None:
+    plan_site.user("narrow", Role.READER, ("example.net",))
+    browser = Browser(plan_site.port)
+    browser.sign_in("narrow")
+    page = browser.get(f"/domain?domain={domain}")
+    assert page.status == 200
+    assert 'id="plan"' not in page.text
