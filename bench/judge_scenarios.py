@@ -21,13 +21,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from inalign.insight.classify import judge_domain
-from inalign.insight.context import Surroundings
+from inalign.insight.context import SourceContext
 from inalign.insight.directory import Directory, own_directory
 from inalign.insight.facts import DomainFacts
 from inalign.insight.facts_builder import facts_from_reports
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, PublishedPolicy, SpfAuth
 
 
 def payload(data: bytes, name: str) -> bytes:
@@ -67,7 +67,7 @@ def record_of(row: ElementTree.Element) -> AggregateRecord:
             SpfAuth(text(found, "domain"), text(found, "scope"), text(found, "result"))
             for found in row.findall("auth_results/spf")
         ),
-        reasons=tuple(Reason(text(found, "type"), text(found, "comment")) for found in row.iter("reason")),
+        reasons=tuple(OverrideReason(text(found, "type"), text(found, "comment")) for found in row.iter("reason")),
     )
 
 
@@ -124,7 +124,7 @@ def main() -> None:
     without = set(given.without.split(","))
     hosts = {} if "ptr" in without else pairs(given.folder / "dns" / "ptr.tsv.gz")
     reputation = {} if "reputation" in without else pairs(given.folder / "dns" / "reputation.tsv.gz")
-    surroundings = Surroundings(hosts, reputation)  # type: ignore[arg-type] # the words of the file are the two known
+    surroundings = SourceContext(hosts, reputation)  # type: ignore[arg-type] # the words of the file are the two known
     directory = Directory() if "map" in without else own_directory()
     answer = {}
     for path in sorted((given.folder / "truth").glob("*.json")):

@@ -15,10 +15,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.assessment.context_files import read_surrounding
 from inalign.insight.classify import judge_domain
-from inalign.insight.context import Surroundings
+from inalign.insight.context import SourceContext
 from inalign.insight.directory import own_directory
 from inalign.insight.facts_builder import facts_from_reports
 from inalign.insight.lookups import domain_lookups
@@ -76,13 +76,13 @@ def main() -> None:
         told = read_surrounding(dns, dns, dns)
         told.keep(control, now=NOW.timestamp())
         move_hosts(engine, control, now=NOW.timestamp(), folder=work)
-        surroundings = Surroundings(told.hosts, told.reputation)
+        surroundings = SourceContext(told.hosts, told.reputation)
         sys.exit(judge_all(given.folder, given.output, engine, control, surroundings))
 
 
-def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surroundings: Surroundings) -> int:
+def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surroundings: SourceContext) -> int:
     """Judge every domain; how many differ from their reports."""
-    judging = Judging(engine, Judge(control, own_directory()))
+    judging = Judging(engine, Assessor(control, own_directory()))
     answer, different = {}, 0
     for path in sorted((folder / "truth").glob("*.json")):
         domain = path.stem

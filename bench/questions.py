@@ -23,7 +23,7 @@ from inalign.store.engine.interface import count
 from inalign.store.load.monthly import sum_months
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
-from inalign.store.schema.tables import COUNTERS, RECORDS, REPORTS, ROLLUPS, Kind
+from inalign.store.schema.tables import COUNTERS, RECORDS, REPORTS, ROLLUPS, ColumnKind
 
 DAYS = 730
 WRITTEN_DAYS = 73
@@ -134,7 +134,7 @@ def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # 
         line = shared | {"header_from": header, "source_group": group, "unknown": 0} | counters
         files["rollups"].write(encode(line) + b"\n")
     total = [sum(column) for column in zip(*sums.values(), strict=True)]
-    text = {name: "" for name, kind in REPORTS.columns.items() if kind in (Kind.TEXT, Kind.WORD)}
+    text = {name: "" for name, kind in REPORTS.columns.items() if kind in (ColumnKind.TEXT, ColumnKind.WORD)}
     files["reports"].write(
         encode(
             text

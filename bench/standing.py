@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.assessment.cache import at_present, judge_anew, judge_told
 from inalign.assessment.views import all_views
 from inalign.insight.directory import own_directory
@@ -49,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     engine = DuckDbEngine(given.folder / "store.duckdb")
     engine.migrate()
-    judging = Judging(engine, Judge(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder)
+    judging = Judging(engine, Assessor(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder)
     if given.judge:
         judge_all(judging)
     print(", ".join(f"{table.name} {count(engine, f'SELECT count(*) FROM {table.name}')}" for table in JUDGED))  # noqa: S608

@@ -14,8 +14,8 @@ from inalign.alerts.intake_rules import IntakeKnown, IntakeNow, watch_intake
 from inalign.alerts.rules import MAX_TOLD, Known, watch_domain
 from inalign.alerts.snapshot import DomainNow, SeenNow, SenderNow, domain_now
 from inalign.insight.classify import judge_domain
-from inalign.insight.context import Surroundings
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.context import SourceContext
+from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.directory import Directory
 from inalign.insight.facts import DomainFacts
 from inalign.insight.lookups import domain_lookups
@@ -63,7 +63,7 @@ def now_of(told: Mapping[str, Any]) -> DomainNow:
     )
 
 
-def check(case: Mapping[str, Any], found: tuple[Finding, ...], known: msgspec.Struct) -> None:
+def check(case: Mapping[str, Any], found: tuple[Detection, ...], known: msgspec.Struct) -> None:
     wanted = case.get("findings", [])
     assert [(str(each.code), each.subject, each.firm) for each in found] == [
         (each["code"], each["subject"], each["firm"]) for each in wanted
@@ -126,8 +126,8 @@ def test_first_judgement_of_a_whole_history_is_no_storm(story: Any) -> None:
     assert again.findings == ()
 
 
-@pytest.mark.parametrize("code", WatchCode)
-def test_every_code_is_in_a_vector(code: WatchCode) -> None:
+@pytest.mark.parametrize("code", AlertCode)
+def test_every_code_is_in_a_vector(code: AlertCode) -> None:
     assert any(f'code = "{code}"' in path.read_text("utf-8") for path in Path(VECTORS).glob("*.toml"))
 
 
@@ -138,6 +138,6 @@ def test_the_keys_of_another_organization_are_not_watched() -> None:
         "s1._domainkey.github.io": {"TXT": ["v=DKIM1; p=MIIB"]},
         "s1._domainkey.stranger.github.io": {"TXT": ["v=DKIM1; p=MIIB"]},
     }
-    judgement = judge_domain(facts, domain_lookups("github.io", answers), Directory(), Surroundings())
+    judgement = judge_domain(facts, domain_lookups("github.io", answers), Directory(), SourceContext())
     keys = [name for name in domain_now(judgement, answers).records if "_domainkey" in name]
     assert keys == ["s1._domainkey.github.io TXT"]

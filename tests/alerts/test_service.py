@@ -17,10 +17,10 @@ from click.testing import CliRunner
 from msgspec.structs import replace as changed
 
 from inalign.alerts.service import Alerts
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.cli import main
 from inalign.errors import SettingsError
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.directory import own_directory
 from inalign.reportd import reportd
 from inalign.reports.report import DkimAuth
@@ -81,7 +81,7 @@ def with_selector(name: str, count: int = 40) -> Any:
 
 
 def judge(engine: DuckDbEngine, control: Control, alerts: Alerts) -> None:
-    judging = Judging(engine, Judge(control, own_directory()))
+    judging = Judging(engine, Assessor(control, own_directory()))
     for judgement in judging.judgements():
         alerts.on_judged(judgement)
 
@@ -120,7 +120,7 @@ def test_new_selector_is_told_once_by_mail_and_webhook(
                 await alerts.deliver()
                 clock.now += BATCH_SECONDS
             (incident,) = incidents(control)
-            assert (incident.code, incident.subject) == (WatchCode.NEW_SELECTOR, "s2._domainkey.example.com")
+            assert (incident.code, incident.subject) == (AlertCode.NEW_SELECTOR, "s2._domainkey.example.com")
             (mail,) = mails.taken
             found = email.message_from_bytes(mail.content, policy=default)
             assert (
@@ -204,7 +204,7 @@ def test_nothing_arrives_and_store_fails(engine: DuckDbEngine, control: Control,
     assert incidents(control) == []
     clock.now += DAY
     alerts.look_at_intake(engine, "disk full")
-    assert {each.code for each in incidents(control)} == {WatchCode.NOTHING_ARRIVES, WatchCode.STORE_FAILS}
+    assert {each.code for each in incidents(control)} == {AlertCode.NOTHING_ARRIVES, AlertCode.STORE_FAILS}
 
 
 def test_trouble_with_a_channel_is_seen_and_the_other_is_told(
@@ -216,7 +216,7 @@ def test_trouble_with_a_channel_is_seen_and_the_other_is_told(
             settings = parse_settings(configured(mail=str(mails.port), url="env:HOOK"))
             clock = Clock()
             alerts = replace(make_alerts(settings, None, control), clock=clock)
-            wave = Finding(WatchCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
+            wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
             alerts._tell(note_findings(control, "example.com", [wave], T0), T0)
             clock.now += BATCH_SECONDS
             await alerts.deliver()
@@ -243,7 +243,7 @@ def test_some_refused_recipients_are_trouble_and_nobody_gets_it_twice(control: C
             )
             clock = Clock()
             alerts = replace(make_alerts(parse_settings(text), None, control), clock=clock)
-            found = Finding(WatchCode.STORE_FAILS, "", firm=True, values={"error": "x"})
+            found = Detection(AlertCode.STORE_FAILS, "", firm=True, values={"error": "x"})
             alerts._tell(note_findings(control, "", [found], T0), T0)
             for _ in range(3):
                 clock.now += BATCH_SECONDS
@@ -287,7 +287,7 @@ def test_keeper_looks_and_tells(
             # of all that a keeper is, this task needs these alone
             running = SimpleNamespace(alerts=make_alerts(settings, None, control), engine=engine, trouble="")
             ends = asyncio.Event()
-            task = asyncio.ensure_future(reportd.Keeper._alert(cast("reportd.Keeper", running), ends))
+            task = asyncio.ensure_future(reportd.ReportDaemon._alert(cast("reportd.ReportDaemon", running), ends))
             while not mails.taken:  # noqa: ASYNC110 - what is waited for is another program
                 await asyncio.sleep(0.05)
             ends.set()
@@ -333,9 +333,9 @@ def test_commands(tmp_path: Path) -> None:
     config.write_text('[store]\nfolder = "store"\n')
     (tmp_path / "store").mkdir(mode=0o700)
     control = Control(tmp_path / "store/control.sqlite")
-    wave = Finding(WatchCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
+    wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
     note_findings(control, "example.com", [wave], T0)
-    note_findings(control, "", [Finding(WatchCode.NOTHING_ARRIVES, "", firm=True, values={"days": 4})], T0)
+    note_findings(control, "", [Detection(AlertCode.NOTHING_ARRIVES, "", firm=True, values={"days": 4})], T0)
     control.close()
 
     def call(*arguments: str) -> tuple[int, str]:

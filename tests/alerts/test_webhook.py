@@ -14,7 +14,7 @@ import pytest
 
 from inalign.alerts.mail import MailHead, alert_mail, trial_mail
 from inalign.alerts.webhook import MAX_BLOCKS, Form, alert_body, trial_body
-from inalign.insight.detection import WatchCode
+from inalign.insight.detection import AlertCode
 from inalign.insight.texts import LANGUAGES, catalogue
 from inalign.store.state.incidents import Event, Incident
 from inalign.store.state.outbox import Waiting
@@ -40,7 +40,7 @@ WORDS = (
 )  # fmt: skip
 
 
-def incident(code: WatchCode, domain: str = "example.org", text: str = HOSTILE, number: int = 7) -> Incident:
+def incident(code: AlertCode, domain: str = "example.org", text: str = HOSTILE, number: int = 7) -> Incident:
     values: dict[str, Any] = dict.fromkeys(NUMBERS, 12) | dict.fromkeys(WORDS, text)
     return Incident(
         number=number,
@@ -74,8 +74,8 @@ def parts(mail: EmailMessage) -> tuple[str, str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("event", Event)
-@pytest.mark.parametrize("code", WatchCode)
-def test_mail_of_hostile_words_is_one_mail_without_markup(code: WatchCode, event: Event, language: str) -> None:
+@pytest.mark.parametrize("code", AlertCode)
+def test_mail_of_hostile_words_is_one_mail_without_markup(code: AlertCode, event: Event, language: str) -> None:
     mail = parsed(alert_mail(told(incident(code), event=event), HEAD, catalogue(language)))
     assert sorted(mail.keys()) == FIELDS
     assert mail["To"] == "alice@example.org, bob@example.net"
@@ -89,7 +89,7 @@ def test_mail_of_hostile_words_is_one_mail_without_markup(code: WatchCode, event
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_mail_tells_what_where_and_since_when(language: str) -> None:
-    waiting = told(incident(WatchCode.SPOOF_WAVE), incident(WatchCode.NEW_SELECTOR, "example.net", "s2", 8))
+    waiting = told(incident(AlertCode.SPOOF_WAVE), incident(AlertCode.NEW_SELECTOR, "example.net", "s2", 8))
     mail = parsed(alert_mail(waiting, HEAD, catalogue(language)))
     text, page = parts(mail)
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -105,12 +105,12 @@ def test_mail_tells_what_where_and_since_when(language: str) -> None:
 
 
 def test_what_is_of_all_domains_says_so() -> None:
-    mail = parsed(alert_mail(told(incident(WatchCode.NOTHING_ARRIVES, "")), HEAD, catalogue("en")))
+    mail = parsed(alert_mail(told(incident(AlertCode.NOTHING_ARRIVES, "")), HEAD, catalogue("en")))
     assert mail["Subject"].startswith("intake of reports: New – no report has come")
 
 
 def test_end_is_told_as_an_end() -> None:
-    mail = parsed(alert_mail(told(incident(WatchCode.SPOOF_WAVE), event=Event.CLOSED), HEAD, catalogue("en")))
+    mail = parsed(alert_mail(told(incident(AlertCode.SPOOF_WAVE), event=Event.CLOSED), HEAD, catalogue("en")))
     assert mail["Subject"].startswith("example.org: Over – the wave is over")
 
 
@@ -133,8 +133,8 @@ def strings(found: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("form", ["json", "slack", "teams"])
-@pytest.mark.parametrize("code", WatchCode)
-def test_hooks_have_no_controls_and_are_not_large(code: WatchCode, form: Form) -> None:
+@pytest.mark.parametrize("code", AlertCode)
+def test_hooks_have_no_controls_and_are_not_large(code: AlertCode, form: Form) -> None:
     waiting = told(*(incident(code, number=number) for number in range(50)))
     body = alert_body(waiting, form, "https://reports.example.org", catalogue("en"))
     assert all(each.isprintable() for each in strings(json.loads(body)))
@@ -142,7 +142,7 @@ def test_hooks_have_no_controls_and_are_not_large(code: WatchCode, form: Form) -
 
 
 def test_slack_takes_outsiders_words_as_plain_text() -> None:
-    body = json.loads(alert_body(told(incident(WatchCode.NEW_SOURCE)), "slack", "https://x.example", catalogue("en")))
+    body = json.loads(alert_body(told(incident(AlertCode.NEW_SOURCE)), "slack", "https://x.example", catalogue("en")))
     assert "<" not in body["text"]
     assert body["mrkdwn"] is False
     header, section, actions = body["blocks"]
@@ -153,14 +153,14 @@ def test_slack_takes_outsiders_words_as_plain_text() -> None:
 
 
 def test_slack_shows_so_many_blocks_and_tells_of_the_rest() -> None:
-    waiting = told(*(incident(WatchCode.NEW_SOURCE, number=number) for number in range(MAX_BLOCKS + 5)))
+    waiting = told(*(incident(AlertCode.NEW_SOURCE, number=number) for number in range(MAX_BLOCKS + 5)))
     body = json.loads(alert_body(waiting, "slack", "", catalogue("en")))
     assert len(body["blocks"]) == MAX_BLOCKS + 2
     assert body["blocks"][-1]["text"]["text"] == "… +5"
 
 
 def test_teams_takes_outsiders_words_as_runs_of_text() -> None:
-    body = json.loads(alert_body(told(incident(WatchCode.NEW_SOURCE)), "teams", "https://x.example", catalogue("ja")))
+    body = json.loads(alert_body(told(incident(AlertCode.NEW_SOURCE)), "teams", "https://x.example", catalogue("ja")))
     (attachment,) = body["attachments"]
     assert body["type"] == "message"
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -173,7 +173,7 @@ def test_teams_takes_outsiders_words_as_runs_of_text() -> None:
 def test_own_form_tells_codes_and_values() -> None:
     found = Incident(
         number=3,
-        code=WatchCode.RATE_FALLS,
+        code=AlertCode.RATE_FALLS,
         domain="example.org",
         subject="Mail House",
         values={"sender": "Mail House", "percent": 70, "before": 99, "messages": 100, "failing": 30},

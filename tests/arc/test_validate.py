@@ -9,7 +9,7 @@ import pytest
 
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.arc.seal import Sealing
-from inalign.arc.validate import Limits, Validation, validate_arc
+from inalign.arc.validate import ArcLimits, Validation, validate_arc
 from inalign.dkim.canonical import BodyDigest, BodyHashes
 from inalign.dkim.sign import SigningKey
 from inalign.mail.fields import parse_message
@@ -170,7 +170,7 @@ def test_old_message_signatures_cannot_demand_many_body_hashes() -> None:
         text = add_set(text, chain=validate(ONE) if text is not PLAIN else validate(PLAIN))
         head, tail = text.split(b"; h=", 1)
         text = head + f"; l={next(lengths)}; h=".encode() + tail
-    validation = Validation(parse_message(text).fields, now=NOW, limits=Limits(body_hashes=4))
+    validation = Validation(parse_message(text).fields, now=NOW, limits=ArcLimits(body_hashes=4))
     assert len(validation.body_specs) == 4
 
 

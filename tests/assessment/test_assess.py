@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from inalign.assessment import cache
-from inalign.assessment.assess import Judge, Judging
-from inalign.assessment.cache import Judged, Tending, judge_told
-from inalign.assessment.process import JudgingApart, JudgingError
+from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.cache import Assessment, Tending, judge_told
+from inalign.assessment.process import AssessmentError, AssessmentProcess
 from inalign.assessment.views import all_views
 from inalign.errors import ParseError
 from inalign.insight.classify import Judgement
@@ -31,15 +31,15 @@ from inalign.store import facts
 from inalign.store.assessments import kept, sweep
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import AnswerTooLarge, Engine, StoreError, count
-from inalign.store.facts import Told
+from inalign.store.facts import DomainRows
 from inalign.store.maintenance import Retention, forget, purge
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import days as ask_days
 from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, Table
 from inalign.store.state.answers import write_answers, write_hosts, write_looked_up, write_reputation
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
-from inalign.store.state.overrides import OverrideRow, remove_override, write_override
+from inalign.store.state.overrides import SourceOverrideRow, remove_override, write_override
 from inalign.store.window import window_of
 from tests.insight.vectors import scenarios
 from tests.store.conftest import clickhouse_url, engine
@@ -65,7 +65,7 @@ def control(tmp_path: Path) -> Iterator[Control]:
 def judging(engine: Engine, control: Control, tmp_path: Path) -> Judging:
     named = [aggregate(*each.records, report_id=str(day), day=day) for day, each in enumerate(HANDFUL)]
     store(engine, tmp_path, *named)
-    return Judging(engine, Judge(control, own_directory()), folder=tmp_path)
+    return Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
 
 
 def rows(judging: Judging, view: str, **filters: object) -> list[Struct]:
@@ -98,7 +98,7 @@ def test_what_is_kept_of_stories_is_what_is_judged_now(engine: Engine, control: 
         store(engine, tmp_path, *reports_of(story))
         write_answers(control, story.name, story.told["zone"], now=1.0)
         write_hosts(control, story.told.get("ptr", {}))
-    judging = Judging(engine, Judge(control, own_directory()), folder=tmp_path)
+    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
     sources, plans = live(judging)
     assert rows(judging, "sources", limit=50) == sources
     assert rows(judging, "plan", limit=1) == plans
@@ -132,7 +132,7 @@ def test_what_is_kept_of_any_report_is_what_is_judged_now(
     engine, control = DuckDbEngine(folder / "store.duckdb"), Control(folder / "control.sqlite")
     engine.migrate()
     store(engine, folder, report, aggregate())
-    judging = Judging(engine, Judge(control, own_directory()), folder=folder)
+    judging = Judging(engine, Assessor(control, own_directory()), folder=folder)
     sources, plans = live(judging)
     assert rows(judging, "sources") == sources
     assert rows(judging, "plan") == plans
@@ -145,7 +145,7 @@ def test_what_is_kept_of_any_report_is_what_is_judged_now(
 
 def test_messages_nobody_can_judge_are_in_the_classes(engine: Engine, control: Control, tmp_path: Path) -> None:
     store(engine, tmp_path, aggregate(record(count=5), record(None, 7, dkim=False), record(None, 2)))
-    judging = Judging(engine, Judge(control, own_directory()), folder=tmp_path)
+    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
     (row,) = map(asdict, rows(judging, "classes"))
     assert (row["messages"], row["authenticated"], row["unwanted"]) == (14, 7, 7)
 
@@ -162,13 +162,13 @@ def _below(judging: Judging, folder: Path) -> None:
 
 
 def _override(judging: Judging, _: Path, domain: str = "example.com") -> None:
-    write_override(judging.control, OverrideRow(domain, "192.0.2.1", SourceClass.SPOOF, "", 1.0))
+    write_override(judging.control, SourceOverrideRow(domain, "192.0.2.1", SourceClass.SPOOF, "", 1.0))
 
 
 def _records_gone(judging: Judging, folder: Path) -> None:
     with judging.control.change() as change:
         for domain in forget(judging.engine, Retention(records=2), NOW, folder):
-            note(change, Changed.RECORDS, domain)
+            note(change, InputRevisions.RECORDS, domain)
 
 
 CHANGES: dict[str, Callable[[Judging, Path], None]] = {
@@ -317,7 +317,7 @@ def test_what_ends_in_the_middle_leaves_the_old_judgement(
 
 def test_each_host_has_judgements_of_its_own(judging: Judging, tmp_path: Path) -> None:
     there = Control(tmp_path / "there.sqlite")
-    other = replace(judging, host="there", judge=Judge(there, own_directory()))
+    other = replace(judging, host="there", judge=Assessor(there, own_directory()))
     _override(judging, tmp_path)
     here = rows(judging, "sources")
     assert rows(other, "sources") != here
@@ -328,7 +328,7 @@ def test_each_host_has_judgements_of_its_own(judging: Judging, tmp_path: Path) -
 # In the background
 
 
-def here(judging: Judging) -> Callable[[Told], Judged | None]:
+def here(judging: Judging) -> Callable[[DomainRows], Assessment | None]:
     return partial(judge_told, judging.judge)
 
 
@@ -367,7 +367,7 @@ def test_a_round_judges_what_is_stale_and_lets_large_domains_rest(
 def test_a_bug_with_one_domain_keeps_no_other_from_being_judged(judging: Judging, tmp_path: Path) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
 
-    def run(told: Told) -> Judged | None:
+    def run(told: DomainRows) -> Assessment | None:
         if told.domain == "example.com":
             raise BrokenError
         return judge_told(judging.judge, told)
@@ -390,17 +390,17 @@ def test_judgements_are_told_of(judging: Judging) -> None:
     assert judgement.facts.domain == plan.domain == "example.com"
 
 
-def make_judge(path: Path) -> Judge:
-    return Judge(Control(path), own_directory())
+def make_judge(path: Path) -> Assessor:
+    return Assessor(Control(path), own_directory())
 
 
 def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> None:
     engine = DuckDbEngine(tmp_path / "store.duckdb")
     engine.migrate()
     store(engine, tmp_path, *reports_of(STORIES[0]))
-    judging = Judging(engine, Judge(control, own_directory()), folder=tmp_path)
+    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
     ending = threading.Event()
-    apart = JudgingApart(partial(make_judge, tmp_path / "control.sqlite"), ending.is_set)
+    apart = AssessmentProcess(partial(make_judge, tmp_path / "control.sqlite"), ending.is_set)
     try:
         assert Tending(judging, apart).round() == 1
         tended = replace(judging, is_tended=True)
@@ -411,7 +411,7 @@ def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> No
         process.kill()
         process.join()
         _override(judging, tmp_path, asdict(rows(tended, "plan")[0])["domain"])
-        with pytest.raises(JudgingError):
+        with pytest.raises(AssessmentError):
             Tending(judging, apart).round()
         assert Tending(judging, apart).round() == 1
         ending.set()
@@ -422,7 +422,7 @@ def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> No
 
 
 def test_a_store_that_fails_ends_the_round(judging: Judging) -> None:
-    def run(_: Told) -> Judged | None:
+    def run(_: DomainRows) -> Assessment | None:
         raise StoreError("away")
 
     with pytest.raises(StoreError):
@@ -447,7 +447,7 @@ def test_one_domain_that_is_too_large_holds_up_no_other(
 ) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
 
-    def run(told: Told) -> Judged | None:
+    def run(told: DomainRows) -> Assessment | None:
         if told.domain == "example.com":
             raise AnswerTooLarge
         return judge_told(judging.judge, told)

@@ -13,12 +13,12 @@ from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.arc.seal import seal_arc
 from inalign.authenticity.assess import (
     MIN_PASSES,
+    Authenticity,
     Carrier,
     CarrierReason,
-    Claim,
-    Evidence,
     History,
-    Standing,
+    MailEvidence,
+    ReporterClaim,
     claim_of,
     judge_all,
     weigh,
@@ -78,7 +78,7 @@ def judged(
     item: Delivery,
     *,
     names: Mapping[str, dict[str, object]] | None = None,
-    claim: Claim | None = None,
+    claim: ReporterClaim | None = None,
     trust: Trust | None = None,
     history: dict[DomainName, History] | None = None,
     now: datetime = NOW,
@@ -97,18 +97,18 @@ def test_a_signature_of_the_reporter_makes_it_genuine_wherever_it_came_from() ->
     for client in (None, STRANGER):
         assert judged(delivery(signed(), client=client)).reason is CarrierReason.AUTHENTICATED
     below = claim_of(report("dmarc@mail.example.org"))
-    assert judged(delivery(signed(), client=None), claim=below).word is Standing.GENUINE
+    assert judged(delivery(signed(), client=None), claim=below).word is Authenticity.GENUINE
 
 
 def test_spf_makes_it_genuine_where_the_client_is_known() -> None:
-    assert judged(delivery(message(TEXT))).word is Standing.GENUINE
+    assert judged(delivery(message(TEXT))).word is Authenticity.GENUINE
     assert judged(delivery(message(TEXT), client=None)).reason is CarrierReason.UNKNOWN_CLIENT
 
 
 def test_failing_an_enforced_policy_is_forged_where_it_came_directly() -> None:
     assert judged(delivery(message(TEXT), client=STRANGER)).reason is CarrierReason.POLICY_FAILED
-    assert judged(delivery(message(TEXT), client=STRANGER)).word is Standing.FORGED
-    assert judged(delivery(message(TEXT), client=None)).word is Standing.UNVERIFIED
+    assert judged(delivery(message(TEXT), client=STRANGER)).word is Authenticity.FORGED
+    assert judged(delivery(message(TEXT), client=None)).word is Authenticity.UNVERIFIED
     for names in (NO_POLICY, TESTING):
         assert judged(delivery(message(TEXT), client=STRANGER), names=names).reason is CarrierReason.NO_SIGNATURE
 
@@ -116,7 +116,7 @@ def test_failing_an_enforced_policy_is_forged_where_it_came_directly() -> None:
 def test_a_reporter_that_always_authenticated_its_mail_does_so_now() -> None:
     item = delivery(message(TEXT), client=STRANGER)
     assert judged(item, names=NO_POLICY, history=PROVEN).reason is CarrierReason.PROVEN_REPORTER
-    assert judged(item, names=NO_POLICY, history=PROVEN).word is Standing.FORGED
+    assert judged(item, names=NO_POLICY, history=PROVEN).word is Authenticity.FORGED
     unknown_client = delivery(message(TEXT), client=None)
     assert judged(unknown_client, names=NO_POLICY, history=PROVEN).reason is CarrierReason.UNKNOWN_CLIENT
     seldom = {parse_domain("example.org"): History(passed=20, failed=3)}
@@ -140,7 +140,7 @@ def test_the_name_of_a_proven_reporter_cannot_be_borrowed_with_another_address()
     assert judged(item, names=NO_POLICY, claim=named, history=PROVEN).reason is CarrierReason.PROVEN_REPORTER
     own = signed(TEXT.replace("alice@example.org", "dmarc@example.com"), domain="example.com")
     found = judged(delivery(own, client=None), claim=named, history=PROVEN)
-    assert (found.reason, found.word) == (CarrierReason.OTHER_DOMAIN, Standing.UNVERIFIED)
+    assert (found.reason, found.word) == (CarrierReason.OTHER_DOMAIN, Authenticity.UNVERIFIED)
 
 
 def test_without_an_answer_nothing_is_called_forged() -> None:
@@ -148,7 +148,7 @@ def test_without_an_answer_nothing_is_called_forged() -> None:
         names = without(records(), name)
         item = delivery(message(TEXT) if name == "example.org" else signed(), client=STRANGER)
         found = judged(item, names=names, history=PROVEN)
-        assert found.word is not Standing.FORGED, name
+        assert found.word is not Authenticity.FORGED, name
     broken = signed().replace(b"Hello", b"Hallo")
     names = without(records(), "s1._domainkey.example.org")
     found = judged(delivery(broken, client=STRANGER), names=names, history=PROVEN)
@@ -172,7 +172,7 @@ def test_behind_a_known_forwarder_a_broken_signature_proves_nothing() -> None:
     assert judged(item, trust=known, history=PROVEN).reason is CarrierReason.FORWARDED
     assert judged(item, names=NO_POLICY).reason is CarrierReason.BROKEN_SIGNATURE
     whole = delivery(signed(), client=STRANGER, mail_from="box@example.com")
-    assert judged(whole, trust=known).word is Standing.GENUINE
+    assert judged(whole, trust=known).word is Authenticity.GENUINE
 
 
 def test_a_forwarder_is_known_by_its_seal_too() -> None:
@@ -195,7 +195,7 @@ def test_spf_of_today_says_nothing_about_an_old_mail() -> None:
     old = delivery(message(TEXT).replace(b"2026", b"2025"), client=STRANGER, received=NOW - timedelta(days=60))
     assert judged(old, history=PROVEN).reason is CarrierReason.UNKNOWN_CLIENT
     says_old = delivery(message(TEXT).replace(b"2026", b"2025"), client=STRANGER)
-    assert judged(says_old).word is Standing.FORGED
+    assert judged(says_old).word is Authenticity.FORGED
 
 
 def test_keys_for_tls_reports_sign_tls_reports_alone() -> None:
@@ -204,9 +204,11 @@ def test_keys_for_tls_reports_sign_tls_reports_alone() -> None:
         "s1._domainkey.example.org": {"TXT": [key_record().replace("k=rsa", "k=rsa; s=tlsrpt")]},
     }
     item = delivery(signed(), client=None)
-    tls = Claim(kind="tls", reporter=parse_domain("example.org"), names=frozenset({parse_domain("example.org")}))
-    assert judged(item, names=names, claim=tls).word is Standing.GENUINE
-    assert judged(item, names=names).word is Standing.UNVERIFIED
+    tls = ReporterClaim(
+        kind="tls", reporter=parse_domain("example.org"), names=frozenset({parse_domain("example.org")})
+    )
+    assert judged(item, names=names, claim=tls).word is Authenticity.GENUINE
+    assert judged(item, names=names).word is Authenticity.UNVERIFIED
 
 
 def test_what_is_no_mail_and_who_names_nobody() -> None:
@@ -233,34 +235,34 @@ def saved(*above: str, text: str = TEXT) -> Delivery:
 @pytest.mark.parametrize(
     ("field", "word", "reason"),
     [
-        (PASS, Standing.GENUINE, CarrierReason.AUTHENTICATED),
-        (FAIL, Standing.FORGED, CarrierReason.POLICY_FAILED),
-        ("mx.example.net; dkim=pass header.d=example.org", Standing.GENUINE, CarrierReason.AUTHENTICATED),
-        ("mx.example.net; dkim=pass header.i=@example.org", Standing.GENUINE, CarrierReason.AUTHENTICATED),
-        ("mx.example.net; spf=pass smtp.mailfrom=x@example.org", Standing.GENUINE, CarrierReason.AUTHENTICATED),
-        ("mx.example.net; dkim=pass header.d=e.example", Standing.UNVERIFIED, CarrierReason.UNKNOWN_CLIENT),
-        ("mx.example.net; dkim=pass header.d=e.example; spf=none", Standing.UNVERIFIED, CarrierReason.OTHER_DOMAIN),
-        ("mx.example.net; dkim=temperror header.d=example.org", Standing.UNVERIFIED, CarrierReason.DNS_FAILED),
+        (PASS, Authenticity.GENUINE, CarrierReason.AUTHENTICATED),
+        (FAIL, Authenticity.FORGED, CarrierReason.POLICY_FAILED),
+        ("mx.example.net; dkim=pass header.d=example.org", Authenticity.GENUINE, CarrierReason.AUTHENTICATED),
+        ("mx.example.net; dkim=pass header.i=@example.org", Authenticity.GENUINE, CarrierReason.AUTHENTICATED),
+        ("mx.example.net; spf=pass smtp.mailfrom=x@example.org", Authenticity.GENUINE, CarrierReason.AUTHENTICATED),
+        ("mx.example.net; dkim=pass header.d=e.example", Authenticity.UNVERIFIED, CarrierReason.UNKNOWN_CLIENT),
+        ("mx.example.net; dkim=pass header.d=e.example; spf=none", Authenticity.UNVERIFIED, CarrierReason.OTHER_DOMAIN),
+        ("mx.example.net; dkim=temperror header.d=example.org", Authenticity.UNVERIFIED, CarrierReason.DNS_FAILED),
         (
             "mx.example.net; dmarc=temperror header.from=example.org; dkim=temperror header.d=example.org",
-            Standing.UNVERIFIED,
+            Authenticity.UNVERIFIED,
             CarrierReason.DNS_FAILED,
         ),
         (
             "mx.example.net; dmarc=fail (p=none) header.from=example.org; dkim=fail header.d=example.org; spf=fail",
-            Standing.UNVERIFIED,
+            Authenticity.UNVERIFIED,
             CarrierReason.BROKEN_SIGNATURE,
         ),
         (
             "mx.example.net; dmarc=fail header.from=e.example; dkim=none",
-            Standing.UNVERIFIED,
+            Authenticity.UNVERIFIED,
             CarrierReason.NO_SIGNATURE,
         ),
-        ("mx.example.net; none", Standing.UNVERIFIED, CarrierReason.NOT_CHECKED),
+        ("mx.example.net; none", Authenticity.UNVERIFIED, CarrierReason.NOT_CHECKED),
     ],
 )
 def test_of_a_saved_mail_the_server_in_front_is_believed(
-    field: str, word: Standing, reason: CarrierReason, trust: Trust
+    field: str, word: Authenticity, reason: CarrierReason, trust: Trust
 ) -> None:
     found = judged(saved(f"Authentication-Results: {field}"), trust=trust, offline=True)
     assert (found.word, found.reason) == (word, reason)
@@ -281,14 +283,14 @@ def test_results_of_others_are_not_believed() -> None:
     assert judged(saved(other), trust=REPORTED, offline=True).reason is CarrierReason.NOT_CHECKED
     # The topmost field alone, where nobody listed the name: what is below came with the mail.
     assert judged(saved(other, field), trust=REPORTED, offline=True).reason is CarrierReason.NOT_CHECKED
-    assert judged(saved(other, field), trust=HERE, offline=True).word is Standing.GENUINE
+    assert judged(saved(other, field), trust=HERE, offline=True).word is Authenticity.GENUINE
     forged_below = (f"Authentication-Results: {FAIL}", "Received: from x by y; Mon, 28 Sep 2026 01:59:59 +0000", field)
     assert judged(saved(*forged_below), trust=HERE, offline=True).reason is CarrierReason.POLICY_FAILED
     split = ("Authentication-Results: mx.example.net; dkim=none", field)
-    assert judged(saved(*split), trust=HERE, offline=True).word is Standing.GENUINE
-    assert judged(saved("Authentication-Results: ;;", field), trust=HERE, offline=True).word is Standing.GENUINE
+    assert judged(saved(*split), trust=HERE, offline=True).word is Authenticity.GENUINE
+    assert judged(saved("Authentication-Results: ;;", field), trust=HERE, offline=True).word is Authenticity.GENUINE
     another = saved("Authentication-Results: mx.example.net; dmarc=pass header.from=e.example")
-    assert judged(another, trust=HERE, offline=True).word is not Standing.GENUINE
+    assert judged(another, trust=HERE, offline=True).word is not Authenticity.GENUINE
 
 
 @pytest.mark.parametrize(
@@ -297,16 +299,16 @@ def test_results_of_others_are_not_believed() -> None:
         (
             "spf=pass (sender IP is 192.0.2.7)\n smtp.mailfrom=example.org; dkim=pass (signature was verified)\n"
             " header.d=example.org;dmarc=pass action=none\n header.from=example.org;compauth=pass reason=100",
-            Standing.GENUINE,
+            Authenticity.GENUINE,
         ),
         (
             "spf=none (sender IP is 192.0.2.7)\n smtp.mailfrom=e.example; dkim=none (message not signed)\n"
             " header.d=none;dmarc=fail action=oreject\n header.from=example.org;compauth=fail reason=000",
-            Standing.FORGED,
+            Authenticity.FORGED,
         ),
     ],
 )
-def test_a_server_without_a_name_may_be_believed(field: str, word: Standing) -> None:
+def test_a_server_without_a_name_may_be_believed(field: str, word: Authenticity) -> None:
     item = saved(f"Authentication-Results: {field}")
     nameless = Trust(authserv_ids=frozenset({"-"}))
     assert judged(item, trust=nameless).word is word
@@ -344,8 +346,8 @@ def test_when_a_mail_came_is_what_the_server_wrote() -> None:
         assert arrival(parse_message(message(f"{odd}\n\n")).fields, NOW) == NOW
 
 
-def evidence(day: int, *domains: str, complete: bool = True) -> Evidence:
-    return Evidence(
+def evidence(day: int, *domains: str, complete: bool = True) -> MailEvidence:
+    return MailEvidence(
         author=parse_domain("example.org"),
         authenticated=frozenset(map(parse_domain, domains)),
         dmarc=DmarcStatus.PASS if domains else DmarcStatus.NONE,
@@ -354,7 +356,7 @@ def evidence(day: int, *domains: str, complete: bool = True) -> Evidence:
     )
 
 
-def words(mails: Iterable[Evidence], known: History | None = None) -> list[str]:
+def words(mails: Iterable[MailEvidence], known: History | None = None) -> list[str]:
     claim = claim_of(report())
     found = judge_all([(each, claim) for each in mails], lambda _: known or History())
     return [str(carrier.word)[0] for carrier in found]

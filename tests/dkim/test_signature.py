@@ -9,7 +9,7 @@ import pytest
 from inalign.dkim.algorithm import ED25519_SHA256, RSA_SHA1, RSA_SHA256
 from inalign.dkim.canonical import Canonicalization
 from inalign.dkim.result import DkimReason
-from inalign.dkim.signature import Signature, SignatureError, parse_signature, read_base64
+from inalign.dkim.signature import DkimSignature, SignatureError, parse_signature, read_base64
 from inalign.errors import ParseError
 from inalign.mail.fields import Field
 
@@ -30,7 +30,7 @@ def field(**changes: str | None) -> Field:
     return Field(b"dkim-signature", f"DKIM-Signature: {value}\r\n".encode("utf-8", "surrogateescape"))
 
 
-def parse(**changes: str | None) -> Signature:
+def parse(**changes: str | None) -> DkimSignature:
     return parse_signature(field(**changes))
 
 

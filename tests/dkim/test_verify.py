@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from inalign.dkim.canonical import BodyHashes
 from inalign.dkim.result import DkimReason, DkimResult
 from inalign.dkim.sign import SigningKey, sign_dkim
-from inalign.dkim.verify import LIMITS, Limits, Verification, verify_dkim
+from inalign.dkim.verify import LIMITS, DkimLimits, Verification, verify_dkim
 from inalign.mail.fields import parse_message
 from inalign.resolver import Answer, Question, ZoneResolver
 from tests.dkim.material import ED25519, PLAIN, RSA, ZONE, sign_as, verify, verify_one
@@ -331,7 +331,7 @@ def test_services_and_limits_are_arguments() -> None:
         (frozenset({"email", "tlsrpt"}), LIMITS, "pass"),
         (frozenset({"email"}), LIMITS, "permerror"),
         (frozenset({"tlsrpt"}), dataclasses.replace(LIMITS, signatures=0), "policy"),
-        (frozenset({"tlsrpt"}), Limits(min_rsa_bits=2048), "permerror"),
+        (frozenset({"tlsrpt"}), DkimLimits(min_rsa_bits=2048), "permerror"),
     ):
         verification = Verification(parts.fields, now=NOW, services=services, limits=limits)
         hashes = BodyHashes(verification.body_specs)
@@ -343,7 +343,7 @@ def test_services_and_limits_are_arguments() -> None:
 def test_secure_tells_what_dnssec_vouched_for() -> None:
     class Secure(ZoneResolver):
         async def txt(self, name: str) -> Answer[bytes]:
-            return dataclasses.replace(await super().txt(name), secure=True)
+            return dataclasses.replace(await super().txt(name), dnssec_validated=True)
 
     (result,) = run_now(verify_dkim(SIGNED, Secure.from_json(ZONE), now=NOW))
     assert result.secure

@@ -8,19 +8,19 @@ import pytest
 
 from inalign.dkim.algorithm import ED25519_SHA256, RSA_SHA256
 from inalign.dkim.result import DkimReason
-from inalign.dkim.verify_key import Claim, KeyRules, Proof, prove
+from inalign.dkim.verify_key import KeyRules, Proof, SignatureToVerify, prove
 from inalign.resolver import Answer, Outcome
 from tests.dkim.material import ED25519, RSA
 
 DIGEST = hashlib.sha256(b"header").digest()
-CLAIM = Claim(RSA_SHA256, RSA.private_key.sign(DIGEST), DIGEST)
-FORGED = Claim(RSA_SHA256, bytes(128), DIGEST)
+CLAIM = SignatureToVerify(RSA_SHA256, RSA.private_key.sign(DIGEST), DIGEST)
+FORGED = SignatureToVerify(RSA_SHA256, bytes(128), DIGEST)
 GOOD = RSA.key_record()
 OTHER = ED25519.key_record()
 RULES = KeyRules()
 
 
-def judge(claim: Claim, *records: str, rules: KeyRules = RULES) -> Proof:
+def judge(claim: SignatureToVerify, *records: str, rules: KeyRules = RULES) -> Proof:
     return prove(claim, Answer(Outcome.FOUND, tuple(record.encode() for record in records)), rules)
 
 
@@ -31,18 +31,18 @@ def test_the_key_proves_the_signature() -> None:
 
 
 def test_the_ed25519_key_proves_its_own() -> None:
-    claim = Claim(ED25519_SHA256, ED25519.private_key.sign(DIGEST), DIGEST)
+    claim = SignatureToVerify(ED25519_SHA256, ED25519.private_key.sign(DIGEST), DIGEST)
     assert judge(claim, OTHER).reason is DkimReason.VALID
     assert judge(claim, GOOD).reason is DkimReason.KEY_TYPE_MISMATCH
 
 
 @pytest.mark.parametrize("octets", [b"", b"\0", bytes(127), bytes(128), bytes(64), b"\xff" * 128, bytes(1000)])
 def test_a_wrong_signature_of_any_length_is_refuted(octets: bytes) -> None:
-    assert judge(Claim(RSA_SHA256, octets, DIGEST), GOOD).reason is DkimReason.SIGNATURE_MISMATCH
-    assert judge(Claim(ED25519_SHA256, octets, DIGEST), OTHER).reason is DkimReason.SIGNATURE_MISMATCH
+    assert judge(SignatureToVerify(RSA_SHA256, octets, DIGEST), GOOD).reason is DkimReason.SIGNATURE_MISMATCH
+    assert judge(SignatureToVerify(ED25519_SHA256, octets, DIGEST), OTHER).reason is DkimReason.SIGNATURE_MISMATCH
 
 
-@pytest.mark.parametrize("outcome", [Outcome.NO_DATA, Outcome.NO_NAME])
+@pytest.mark.parametrize("outcome", [Outcome.NODATA, Outcome.NXDOMAIN])
 def test_no_record_is_no_key(outcome: Outcome) -> None:
     assert prove(CLAIM, Answer(outcome), RULES).reason is DkimReason.NO_KEY
 
@@ -81,7 +81,7 @@ def test_service_types_are_an_argument() -> None:
 
 
 def test_strict_key_refuses_a_subdomain_identity() -> None:
-    below = Claim(CLAIM.algorithm, CLAIM.signature, CLAIM.digest, is_subdomain_identity=True)
+    below = SignatureToVerify(CLAIM.algorithm, CLAIM.signature, CLAIM.digest, is_subdomain_identity=True)
     assert judge(below, GOOD + "; t=s").reason is DkimReason.IDENTITY_MISMATCH
     assert judge(below, GOOD + "; t=y").reason is DkimReason.VALID
     assert judge(CLAIM, GOOD + "; t=s").reason is DkimReason.VALID

@@ -89,7 +89,7 @@ def test_the_count_of_records_is_told() -> None:
 
 
 def test_dnssec_is_told_of_the_record_in_force() -> None:
-    assert select_record(Answer(Outcome.FOUND, (b"v=DMARC1; p=none",), secure=True)).secure
+    assert select_record(Answer(Outcome.FOUND, (b"v=DMARC1; p=none",), dnssec_validated=True)).secure
     assert not select_record(Answer(Outcome.FOUND, (b"v=DMARC1; p=none",))).secure
 
 

@@ -120,7 +120,7 @@ class Signed(Recorder):
 
     async def txt(self, name: str) -> Answer[bytes]:
         answer = await super().txt(name)
-        return Answer(answer.outcome, answer.records, secure=answer.outcome is Outcome.FOUND)
+        return Answer(answer.outcome, answer.records, dnssec_validated=answer.outcome is Outcome.FOUND)
 
 
 def test_dnssec_of_the_record_in_force_is_told() -> None:

@@ -10,9 +10,9 @@ from inalign.dmarc.record import (
     MAX_TAGS,
     AlignmentMode,
     DmarcRecord,
-    FlawCode,
+    DmarcRecordError,
     PublicSuffix,
-    RecordError,
+    RecordFlawCode,
     is_dmarc_record,
     parse_dmarc_record,
 )
@@ -22,7 +22,7 @@ from inalign.errors import Error, ParseError
 from inalign.mail.domain import parse_domain
 
 
-def codes(text: str) -> set[FlawCode]:
+def codes(text: str) -> set[RecordFlawCode]:
     return {flaw.code for flaw in parse_dmarc_record(text).flaws}
 
 
@@ -68,7 +68,7 @@ def test_a_record_begins_with_the_version(text: str) -> None:
     ],
 )
 def test_anything_else_is_no_record(text: str) -> None:
-    with pytest.raises(RecordError):
+    with pytest.raises(DmarcRecordError):
         parse_dmarc_record(text)
     assert not is_dmarc_record(text.encode())
 
@@ -83,7 +83,7 @@ def test_a_record_error_is_a_parse_error_and_a_value_error() -> None:
 def test_a_second_version_is_ignored() -> None:
     record = parse_dmarc_record("v=DMARC1; p=reject; v=DMARC2")
     assert record.p is Policy.REJECT
-    assert FlawCode.REPEATED_TAG in codes("v=DMARC1; p=reject; v=DMARC2")
+    assert RecordFlawCode.REPEATED_TAG in codes("v=DMARC1; p=reject; v=DMARC2")
 
 
 # --- tags
@@ -189,7 +189,7 @@ def test_a_contradiction_in_another_tag_gives_its_default() -> None:
 @pytest.mark.parametrize("text", ["p=reject; p=reject", "p=reject; P=Reject", "p=reject ;p= reject;p=REJECT"])
 def test_repeats_that_say_the_same_count_once(text: str) -> None:
     assert parse_dmarc_record(f"v=DMARC1; {text}").domain_policy is Policy.REJECT
-    assert FlawCode.REPEATED_TAG in codes(f"v=DMARC1; {text}")
+    assert RecordFlawCode.REPEATED_TAG in codes(f"v=DMARC1; {text}")
 
 
 # --- RFC 9989 section 4.10.1
@@ -251,25 +251,25 @@ def test_other_schemes_are_kept() -> None:
 # --- flaws
 
 FLAWS = {
-    FlawCode.BLANK_BEFORE_VERSION: " v=DMARC1; p=none",
-    FlawCode.UPPER_CASE_TAG: "v=DMARC1; P=none",
-    FlawCode.EMPTY_TAG: "v=DMARC1;; p=none",
-    FlawCode.NOT_A_TAG: "v=DMARC1; p=none; reject",
-    FlawCode.REPEATED_TAG: "v=DMARC1; p=none; p=none",
-    FlawCode.CONTRADICTING_TAG: "v=DMARC1; p=none; p=reject",
-    FlawCode.INVALID_VALUE: "v=DMARC1; p=none; adkim=x",
-    FlawCode.INVALID_URI: "v=DMARC1; p=none; rua=a@b.example",
-    FlawCode.OBSOLETE_SIZE: "v=DMARC1; p=none; rua=mailto:a@b.example!10m",
-    FlawCode.HISTORIC_TAG: "v=DMARC1; p=none; pct=100",
-    FlawCode.UNKNOWN_TAG: "v=DMARC1; p=none; x=y",
-    FlawCode.MISSING_POLICY: "v=DMARC1",
-    FlawCode.FO_WITHOUT_RUF: "v=DMARC1; p=none; fo=1",
-    FlawCode.TOO_MANY: "v=DMARC1; p=none" + "; x=y" * MAX_TAGS,
+    RecordFlawCode.BLANK_BEFORE_VERSION: " v=DMARC1; p=none",
+    RecordFlawCode.UPPER_CASE_TAG: "v=DMARC1; P=none",
+    RecordFlawCode.EMPTY_TAG: "v=DMARC1;; p=none",
+    RecordFlawCode.NOT_A_TAG: "v=DMARC1; p=none; reject",
+    RecordFlawCode.REPEATED_TAG: "v=DMARC1; p=none; p=none",
+    RecordFlawCode.CONTRADICTING_TAG: "v=DMARC1; p=none; p=reject",
+    RecordFlawCode.INVALID_VALUE: "v=DMARC1; p=none; adkim=x",
+    RecordFlawCode.INVALID_URI: "v=DMARC1; p=none; rua=a@b.example",
+    RecordFlawCode.OBSOLETE_SIZE: "v=DMARC1; p=none; rua=mailto:a@b.example!10m",
+    RecordFlawCode.HISTORIC_TAG: "v=DMARC1; p=none; pct=100",
+    RecordFlawCode.UNKNOWN_TAG: "v=DMARC1; p=none; x=y",
+    RecordFlawCode.MISSING_POLICY: "v=DMARC1",
+    RecordFlawCode.FO_WITHOUT_RUF: "v=DMARC1; p=none; fo=1",
+    RecordFlawCode.TOO_MANY: "v=DMARC1; p=none" + "; x=y" * MAX_TAGS,
 }
 
 
-@pytest.mark.parametrize("code", FlawCode)
-def test_each_flaw_is_told(code: FlawCode) -> None:
+@pytest.mark.parametrize("code", RecordFlawCode)
+def test_each_flaw_is_told(code: RecordFlawCode) -> None:
     assert code in codes(FLAWS[code])
 
 
@@ -312,7 +312,7 @@ def test_a_megabyte_is_read_as_far_as_the_limits(piece: str) -> None:
 
 
 def test_a_megabyte_that_is_no_record() -> None:
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(DmarcRecordError) as caught:
         parse_dmarc_record(" " * 1_000_000)
     assert len(str(caught.value)) < 300
 

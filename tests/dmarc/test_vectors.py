@@ -12,7 +12,7 @@ import pytest
 from inalign.dmarc.alignment import Alignment, check_alignment
 from inalign.dmarc.discovery import Discovery
 from inalign.dmarc.evaluate import evaluate_dmarc
-from inalign.dmarc.record import AlignmentMode, RecordError, parse_dmarc_record
+from inalign.dmarc.record import AlignmentMode, DmarcRecordError, parse_dmarc_record
 from inalign.dmarc.result import DmarcResult
 from inalign.mail.domain import DomainError, parse_domain
 from inalign.resolver import ZoneResolver
@@ -41,7 +41,7 @@ def test_rfc9989(row: Row) -> None:
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["record"][:60]) for row in rows("records.jsonl")])
 def test_records(row: Row) -> None:
     if row["rfc9989"] == "not-a-record":
-        with pytest.raises(RecordError):
+        with pytest.raises(DmarcRecordError):
             parse_dmarc_record(row["record"])
         return
     policy = parse_dmarc_record(row["record"]).domain_policy

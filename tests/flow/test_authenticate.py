@@ -11,7 +11,7 @@ from inalign.dkim.result import DkimReason, DkimStatus
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.authenticate import authenticate, authenticate_with
 from inalign.flow.iprev import IprevStatus
-from inalign.flow.receive import Options, Reception, check_client
+from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
@@ -30,10 +30,10 @@ def judge(
     envelope: Envelope = FROM_ALICE,
     names: Names | None = None,
     *,
-    options: Options | None = None,
+    options: VerificationOptions | None = None,
     now: datetime = NOW,
 ) -> Verdict:
-    chosen = options or Options(authserv_id="mx.example.net")
+    chosen = options or VerificationOptions(authserv_id="mx.example.net")
     resolver = zone(records() if names is None else names)
     return run_now(authenticate_with(octets, envelope, resolver, chosen, now=now))
 
@@ -88,12 +88,12 @@ def test_helo_pass_alone_never_feeds_dmarc() -> None:
 
 
 def test_helo_need_not_be_checked() -> None:
-    assert judge(signed(), options=Options(authserv_id="mx.example.net", helo_check=False)).spf_helo is None
+    assert judge(signed(), options=VerificationOptions(authserv_id="mx.example.net", helo_check=False)).spf_helo is None
 
 
 def test_helo_result_is_shown_on_request_only() -> None:
     assert "smtp.helo" not in judge(signed()).authentication_results
-    shown = judge(signed(), options=Options(authserv_id="mx.example.net", helo_result=True))
+    shown = judge(signed(), options=VerificationOptions(authserv_id="mx.example.net", helo_result=True))
     assert "spf=pass smtp.helo=mail.example.org" in shown.authentication_results
 
 
@@ -176,7 +176,7 @@ def test_signed_length_of_the_whole_body_passes() -> None:
 
 def test_operator_may_let_partial_bodies_pass() -> None:
     octets = signed(body_length=True) + b"Buy now!\r\n"
-    options = Options(authserv_id="mx.example.net", partial_body=DkimStatus.PASS)
+    options = VerificationOptions(authserv_id="mx.example.net", partial_body=DkimStatus.PASS)
     assert judge(octets, FROM_STRANGER, options=options).dmarc.result is DmarcStatus.PASS
 
 
@@ -216,7 +216,7 @@ def test_several_addresses_of_one_domain_are_one_author_domain() -> None:
 
 
 def test_header_that_was_cut_has_no_author() -> None:
-    resolver, options = zone(records()), Options(authserv_id="mx.example.net")
+    resolver, options = zone(records()), VerificationOptions(authserv_id="mx.example.net")
     reception = Reception(parse_message(signed()).fields, resolver, options, now=NOW, dropped_fields=3)
     client = run_now(check_client(FROM_ALICE, resolver, options, now=NOW))
     assert run_now(reception.verdict(client, resolver)).dmarc.reason is DmarcReason.AMBIGUOUS_AUTHOR
@@ -233,7 +233,7 @@ def test_header_that_was_cut_has_no_author() -> None:
     ],
 )
 def test_reverse_name(names: Names, status: IprevStatus) -> None:
-    verdict = judge(signed(), names=names, options=Options(authserv_id="mx.example.net", iprev=True))
+    verdict = judge(signed(), names=names, options=VerificationOptions(authserv_id="mx.example.net", iprev=True))
     assert verdict.iprev is not None
     assert verdict.iprev.result is status
     assert f"iprev={status} policy.iprev=192.0.2.7" in verdict.authentication_results

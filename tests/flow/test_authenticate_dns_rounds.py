@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from inalign.flow.authenticate import authenticate_with
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Envelope
 from inalign.resolver import Answer, IPAddress, MailExchange, Question, Resolver, addresses, mx, ptr, txt
 from tests.helpers import NOW, run_now, zone
@@ -55,7 +55,7 @@ def test_all_that_is_independent_travels_together() -> None:
     }
     rounds = Rounds(zone(names))
     envelope = Envelope(CLIENT, "mail.example.org", "alice@example.org")
-    options = Options(authserv_id="mx.example.net", iprev=True)
+    options = VerificationOptions(authserv_id="mx.example.net", iprev=True)
     verdict = run_now(authenticate_with(signed(), envelope, rounds, options, now=NOW))
     assert (verdict.spf.result, verdict.dkim[0].result, verdict.dmarc.result) == ("pass", "pass", "pass")
     assert verdict.spf_helo is not None

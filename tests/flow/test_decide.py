@@ -12,7 +12,7 @@ from inalign.dkim.canonical import Header
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.errors import SettingsError
 from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
-from inalign.flow.decision import Handling, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts, is_list_mail
 from inalign.flow.results_field import with_override
 from inalign.mail.authentication_results import parse_authentication_results
@@ -57,12 +57,15 @@ def test_row(row: dict[str, Any]) -> None:
 
 
 def test_every_rule_has_a_row() -> None:
-    assert {row["expect"]["rule"] for row in ROWS} == set(Rule) - {Rule.SKIPPED, Rule.KEY_UNAVAILABLE}
+    assert {row["expect"]["rule"] for row in ROWS} == set(DecisionRule) - {
+        DecisionRule.SKIPPED,
+        DecisionRule.KEY_UNAVAILABLE,
+    }
 
 
 def test_message_that_was_not_verified_is_accepted() -> None:
     policy = policy_of({"mode": "enforce", "author_problem": "reject"})
-    assert decide(None, Facts(), policy) == Ruling(Handling.ACCEPT, Rule.SKIPPED)
+    assert decide(None, Facts(), policy) == Decision(Disposition.ACCEPT, DecisionRule.SKIPPED)
 
 
 def test_defaults_observe() -> None:
@@ -109,7 +112,9 @@ def test_list_mail_is_known_by_three_fields(field: str, is_list: bool) -> None:
 
 def test_override_is_named_beside_what_dmarc_found() -> None:
     value = "mx.example.net; spf=none; dmarc=fail header.from=example.org policy.dmarc=reject; iprev=pass"
-    ruling = Ruling(Handling.QUARANTINE, Rule.MAILING_LIST, Ruling(Handling.REJECT, Rule.DMARC_REJECT))
+    ruling = Decision(
+        Disposition.QUARANTINE, DecisionRule.MAILING_LIST, Decision(Disposition.REJECT, DecisionRule.DMARC_REJECT)
+    )
     results = parse_authentication_results(with_override(value, ruling).encode()).results
     assert [result.method for result in results] == ["spf", "dmarc", "iprev"]
     assert results[1].result == "fail"
@@ -117,9 +122,9 @@ def test_override_is_named_beside_what_dmarc_found() -> None:
     assert results[1].values("policy", "override") == ("mailing_list",)
 
 
-@pytest.mark.parametrize("rule", [Rule.OBSERVE, Rule.DMARC_REJECT, Rule.HOLD_UNAVAILABLE])
-def test_other_rules_leave_the_field(rule: Rule) -> None:
-    assert with_override("no field at all", Ruling(Handling.QUARANTINE, rule)) == "no field at all"
+@pytest.mark.parametrize("rule", [DecisionRule.OBSERVE, DecisionRule.DMARC_REJECT, DecisionRule.HOLD_UNAVAILABLE])
+def test_other_rules_leave_the_field(rule: DecisionRule) -> None:
+    assert with_override("no field at all", Decision(Disposition.QUARANTINE, rule)) == "no field at all"
 
 
 # Settings

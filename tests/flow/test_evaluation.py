@@ -12,7 +12,7 @@ from inalign.arc.result import ArcStatus
 from inalign.dmarc.record import parse_dmarc_record
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
-from inalign.flow.decision import Handling
+from inalign.flow.decision import Disposition
 from inalign.flow.evaluation import (
     applied_disposition,
     evaluation,
@@ -21,13 +21,13 @@ from inalign.flow.evaluation import (
     verdict_of,
 )
 from inalign.flow.facts import Facts
-from inalign.flow.receive import Options, Reception, check_client
+from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.fields import parse_message
-from inalign.reports.report import Reason
+from inalign.reports.report import OverrideReason
 from inalign.resolver import ZoneResolver
-from inalign.spool.evaluation_record import MAX_AUTHORS, Evaluation, decode, encode
+from inalign.spool.evaluation_record import MAX_AUTHORS, EvaluationRecord, decode, encode
 from tests.flow.material import chain, verdict
 from tests.helpers import NOW
 from tests.senders import CLIENT, records, signed
@@ -37,17 +37,17 @@ LIST = Facts(("example.org",), 1, is_list=True)
 FAIL = (DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.REJECT)
 
 
-def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> Evaluation:
+def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> EvaluationRecord:
     ruling = decide(found, facts, policy or LocalPolicy())
     return evaluation(Envelope(None, None, None), found, facts, ruling, at=NOW, host="mx")
 
 
-def received(octets: bytes, dmarc: str) -> Evaluation:
+def received(octets: bytes, dmarc: str) -> EvaluationRecord:
     """The record of a whole message from outside."""
 
-    async def receive() -> Evaluation:
+    async def receive() -> EvaluationRecord:
         resolver = ZoneResolver.from_json(records(dmarc))
-        options = Options(authserv_id="mx.example.net", iprev=True)
+        options = VerificationOptions(authserv_id="mx.example.net", iprev=True)
         envelope = Envelope(CLIENT, "mail.example.org", "alice@example.org")
         parsed = parse_message(octets)
         reception = Reception(parsed.fields, resolver, options, now=NOW)
@@ -131,32 +131,39 @@ def test_without_a_failure_nobody_asks_what_sealers_say() -> None:
     assert [(each.sealer, each.vouches) for each in record.arc_sets] == [("forwarder.example", False)]
 
 
-ENFORCED = LocalPolicy(is_enforced=True, dmarc_reject=Handling.REJECT)
+ENFORCED = LocalPolicy(is_enforced=True, dmarc_reject=Disposition.REJECT)
 
 
 @pytest.mark.parametrize(
     ("facts", "policy", "disposition", "reasons"),
     [
         (ONE, ENFORCED, "reject", ()),
-        (ONE, replace(ENFORCED, dmarc_reject=Handling.DISCARD), "reject", ()),
-        (ONE, LocalPolicy(is_enforced=True), "quarantine", (Reason("local_policy", "here, p=reject is quarantine"),)),
-        (LIST, ENFORCED, "quarantine", (Reason("mailing_list"),)),
-        (ONE, replace(ENFORCED, is_enforced=False), "none", (Reason("local_policy", "observe"),)),
+        (ONE, replace(ENFORCED, dmarc_reject=Disposition.DISCARD), "reject", ()),
+        (
+            ONE,
+            LocalPolicy(is_enforced=True),
+            "quarantine",
+            (OverrideReason("local_policy", "here, p=reject is quarantine"),),
+        ),
+        (LIST, ENFORCED, "quarantine", (OverrideReason("mailing_list"),)),
+        (ONE, replace(ENFORCED, is_enforced=False), "none", (OverrideReason("local_policy", "observe"),)),
         (
             LIST,
             replace(ENFORCED, is_enforced=False),
             "none",
-            (Reason("local_policy", "observe"), Reason("mailing_list")),
+            (OverrideReason("local_policy", "observe"), OverrideReason("mailing_list")),
         ),
         (
             ONE,
             replace(ENFORCED, except_domains=parse_domain_list(["example.org"])),
             "none",
-            (Reason("local_policy", "except_domain"),),
+            (OverrideReason("local_policy", "except_domain"),),
         ),
     ],
 )
-def test_reasons_of_rfc_9990(facts: Facts, policy: LocalPolicy, disposition: str, reasons: tuple[Reason, ...]) -> None:
+def test_reasons_of_rfc_9990(
+    facts: Facts, policy: LocalPolicy, disposition: str, reasons: tuple[OverrideReason, ...]
+) -> None:
     record = recorded(verdict(*FAIL), facts, policy)
     assert applied_disposition(record) == disposition
     assert override_reasons(record) == reasons
@@ -168,13 +175,13 @@ def test_reason_of_a_trusted_sealer_names_the_chain() -> None:
     record = recorded(verdict(*FAIL, arc=said), ONE, policy)
     # RFC 8617 section 7.2.2
     assert override_reasons(record) == (
-        Reason("local_policy", "arc=pass as[2].d=list.example as[1].d=forwarder.example"),
+        OverrideReason("local_policy", "arc=pass as[2].d=list.example as[1].d=forwarder.example"),
     )
 
 
 def test_reason_of_a_gateway() -> None:
     record = recorded(verdict(*FAIL, changed_in_transit=True), ONE, ENFORCED)
-    assert override_reasons(record) == (Reason("trusted_forwarder", "changed_in_transit"),)
+    assert override_reasons(record) == (OverrideReason("trusted_forwarder", "changed_in_transit"),)
 
 
 def test_reason_of_test_mode() -> None:
@@ -189,14 +196,14 @@ def test_reason_of_test_mode() -> None:
     )
     record = recorded(replace(found, dmarc=dmarc), ONE, ENFORCED)
     assert applied_disposition(record) == "quarantine"
-    assert override_reasons(record) == (Reason("policy_test_mode"),)
+    assert override_reasons(record) == (OverrideReason("policy_test_mode"),)
 
 
 def test_reason_of_a_handling_that_is_harder_than_the_policy() -> None:
     found = verdict(DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.QUARANTINE)
-    record = recorded(found, ONE, LocalPolicy(is_enforced=True, dmarc_quarantine=Handling.REJECT))
+    record = recorded(found, ONE, LocalPolicy(is_enforced=True, dmarc_quarantine=Disposition.REJECT))
     assert applied_disposition(record) == "reject"
-    assert override_reasons(record) == (Reason("other", "here, p=quarantine is reject"),)
+    assert override_reasons(record) == (OverrideReason("other", "here, p=quarantine is reject"),)
 
 
 def test_a_pass_is_a_pass() -> None:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from inalign.flow.origin import MAX_HOPS, Gateway, Hosts, Origin, Source, find_origin
+from inalign.flow.origin import MAX_HOPS, ClientOrigin, Gateway, Hosts, OriginSource, find_origin
 from inalign.mail.fields import make_field
 from inalign.mail.networks import Networks
 from inalign.spf.result import SpfReason, SpfScope, SpfStatus
@@ -44,12 +44,12 @@ FORGED_RESULTS = ("Authentication-Results", "gw.example; spf=pass smtp.mailfrom=
 
 def origin(
     *fields: tuple[str, str], connected: str = MX2, hosts: Hosts = HOSTS, mail_from: str | None = "a@example.org"
-) -> Origin:
+) -> ClientOrigin:
     made = [make_field(name.encode(), f" {value}".encode()) for name, value in fields]
     return find_origin(ip_address(connected), made, hosts, mail_from)
 
 
-def client(found: Origin) -> str | None:
+def client(found: ClientOrigin) -> str | None:
     return None if found.address is None else str(found.address)
 
 
@@ -58,7 +58,7 @@ def client(found: Origin) -> str | None:
 
 def test_client_and_helo_are_those_of_the_first_field() -> None:
     found = origin(SUBJECT, stamp(CLIENT, "out.example.org"), stamp(FORGED))
-    assert (found.source, client(found), found.helo) == (Source.RECEIVED, CLIENT, "out.example.org")
+    assert (found.source, client(found), found.helo) == (OriginSource.RECEIVED, CLIENT, "out.example.org")
     assert found.via == (ip_address(MX2),)
 
 
@@ -105,7 +105,7 @@ def test_loopback_in_a_field_is_the_host_itself() -> None:
 
 def test_loopback_alone_is_no_client() -> None:
     found = origin(stamp("127.0.0.1", "localhost"))
-    assert (found.source, client(found), found.is_local) == (Source.UNKNOWN, None, False)
+    assert (found.source, client(found), found.is_local) == (OriginSource.UNKNOWN, None, False)
 
 
 def test_note_of_qmail_stands_above_the_field_that_counts() -> None:
@@ -130,7 +130,7 @@ def test_note_of_qmail_stands_above_the_field_that_counts() -> None:
 )
 def test_what_nobody_says_is_unknown(fields: list[tuple[str, str]]) -> None:
     found = origin(*fields)
-    assert (found.source, found.address, found.helo) == (Source.UNKNOWN, None, None)
+    assert (found.source, found.address, found.helo) == (OriginSource.UNKNOWN, None, None)
     assert found.detail
 
 
@@ -139,7 +139,7 @@ def test_walk_is_bounded() -> None:
     found = origin(*loop[: MAX_HOPS - 1], stamp(CLIENT))
     assert client(found) == CLIENT
     found = origin(*loop[:MAX_HOPS], stamp(CLIENT))
-    assert found.source is Source.UNKNOWN
+    assert found.source is OriginSource.UNKNOWN
     assert str(MAX_HOPS) in found.detail
 
 
@@ -158,7 +158,7 @@ def test_private_address_inside_a_gateway_is_not_ours() -> None:
 
 def test_results_of_the_gateway_stand_for_ours() -> None:
     found = origin(GENUINE_RESULTS, stamp(CLIENT), FORGED_RESULTS, connected=GATEWAY)
-    assert found.source is Source.RESULTS
+    assert found.source is OriginSource.RESULTS
     assert found.spf is not None
     assert (found.spf.result, found.spf.reason, found.spf.domain) == (SpfStatus.PASS, SpfReason.REPORTED, "example.org")
     assert client(found) == CLIENT  # for the reverse name
@@ -182,13 +182,13 @@ def test_results_above_an_inner_field_of_the_gateway() -> None:
 )
 def test_results_below_the_fields_of_the_gateway_are_the_senders(fields: list[tuple[str, str]]) -> None:
     found = origin(*fields, connected=GATEWAY)
-    assert (found.source, found.report, found.spf) == (Source.RECEIVED, None, None)
+    assert (found.source, found.report, found.spf) == (OriginSource.RECEIVED, None, None)
 
 
 @pytest.mark.parametrize("fields", [[FORGED_RESULTS], [FORGED_RESULTS, SUBJECT]])
 def test_results_are_not_believed_where_the_gateway_wrote_no_received_field(fields: list[tuple[str, str]]) -> None:
     found = origin(*fields, connected=GATEWAY)
-    assert (found.source, found.report) == (Source.UNKNOWN, None)
+    assert (found.source, found.report) == (OriginSource.UNKNOWN, None)
 
 
 def test_topmost_results_alone_count() -> None:
@@ -200,7 +200,7 @@ def test_topmost_results_alone_count() -> None:
 def test_results_that_break_the_grammar_are_none() -> None:
     broken = ("Authentication-Results", "gw.example; spf=pass smtp.mailfrom=(")
     found = origin(broken, FORGED_RESULTS, stamp(CLIENT), connected=GATEWAY)
-    assert (found.source, found.report) == (Source.RECEIVED, None)
+    assert (found.source, found.report) == (OriginSource.RECEIVED, None)
 
 
 @pytest.mark.parametrize("authserv_id", ["other.example", "gw.example.evil.example", "(gw.example) evil.example"])
@@ -224,19 +224,19 @@ def test_gateway_behind_a_relay_is_believed_as_far_as_the_relay_says_so() -> Non
 def test_gateway_that_did_not_meet_the_client_does_not_speak_for_it() -> None:
     """Mail crossed a relay first: what the gateway says of SPF is about the relay."""
     found = origin(GENUINE_RESULTS, stamp(MX3), stamp(CLIENT), connected=GATEWAY)
-    assert (found.source, client(found), found.spf) == (Source.RECEIVED, CLIENT, None)
+    assert (found.source, client(found), found.spf) == (OriginSource.RECEIVED, CLIENT, None)
     assert found.report is not None  # what it says of signatures still holds
 
 
 def test_results_need_no_readable_client() -> None:
     found = origin(GENUINE_RESULTS, ("Received", "by gw.example with SMTP; x"), FORGED_RESULTS, connected=GATEWAY)
-    assert (found.source, found.address) == (Source.RESULTS, None)
+    assert (found.source, found.address) == (OriginSource.RESULTS, None)
 
 
 def test_results_without_spf_leave_it_to_us() -> None:
     field = ("Authentication-Results", "gw.example; dkim=pass header.d=example.org")
     found = origin(field, stamp(CLIENT), connected=GATEWAY)
-    assert (found.source, client(found)) == (Source.RECEIVED, CLIENT)
+    assert (found.source, client(found)) == (OriginSource.RECEIVED, CLIENT)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_spf_result_of_a_gateway(results: str, mail_from: str, scope: SpfScope, 
 
 def test_helo_result_is_not_taken_for_that_of_the_reverse_path() -> None:
     field = ("Authentication-Results", "gw.example; spf=pass smtp.helo=h.example")
-    assert origin(field, stamp(CLIENT), connected=GATEWAY).source is Source.RECEIVED
+    assert origin(field, stamp(CLIENT), connected=GATEWAY).source is OriginSource.RECEIVED
 
 
 FIELD_GATEWAY = "203.0.113.65"
@@ -285,12 +285,12 @@ FIELD_GATEWAY = "203.0.113.65"
 
 def test_client_from_the_field_of_a_gateway() -> None:
     found = origin(("X-Client-IP", CLIENT), stamp("203.0.113.99", "inner.gw.example"), connected=FIELD_GATEWAY)
-    assert (found.source, client(found), found.helo) == (Source.FIELD, CLIENT, None)
+    assert (found.source, client(found), found.helo) == (OriginSource.FIELD, CLIENT, None)
 
 
 def test_helo_is_known_where_the_received_field_names_the_same_client() -> None:
     found = origin(("x-client-ip", f"mail[{CLIENT}]"), stamp(CLIENT, "out.example.org"), connected=FIELD_GATEWAY)
-    assert (found.source, client(found), found.helo) == (Source.FIELD, CLIENT, "out.example.org")
+    assert (found.source, client(found), found.helo) == (OriginSource.FIELD, CLIENT, "out.example.org")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_helo_is_known_where_the_received_field_names_the_same_client() -> None:
 )
 def test_field_that_cannot_be_the_gateways_word_leaves_the_client_unknown(fields: list[tuple[str, str]]) -> None:
     found = origin(*fields, connected=FIELD_GATEWAY)
-    assert (found.source, found.address, found.helo) == (Source.UNKNOWN, None, None)
+    assert (found.source, found.address, found.helo) == (OriginSource.UNKNOWN, None, None)
 
 
 def test_field_of_a_gateway_means_nothing_from_others() -> None:

@@ -13,7 +13,7 @@ from inalign.errors import ParseError
 from inalign.flow.key_dns import PublishedKeys
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.flow.send import (
-    Agreement,
+    AuthorAgreement,
     DnsCheck,
     Sending,
     SendingOptions,
@@ -139,7 +139,7 @@ def test_keys_that_cannot_be_had_are_told() -> None:
 def test_login_and_envelope_can_be_required_to_agree(
     agreement: str, submission: Submission, unsigned: Unsigned | None
 ) -> None:
-    options = SendingOptions(agreements=frozenset({Agreement(agreement)}))
+    options = SendingOptions(agreements=frozenset({AuthorAgreement(agreement)}))
     assert send(options=options, submission=submission).unsigned is unsigned
     assert send(submission=submission).unsigned is None
 

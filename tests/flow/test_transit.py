@@ -6,7 +6,7 @@ import pytest
 
 from inalign.dkim.result import DkimReason, DkimStatus
 from inalign.dmarc.result import DmarcStatus
-from inalign.flow.receive import Options, Reception, check_client
+from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.authentication_results import parse_authentication_results
@@ -16,7 +16,7 @@ from tests.helpers import NOW, message, run_now, zone
 from tests.senders import TEXT, records, signed
 
 GATEWAY = Envelope(None, None, "alice@example.org")
-OPTIONS = Options(authserv_id="mx.example.net", iprev=True)
+OPTIONS = VerificationOptions(authserv_id="mx.example.net", iprev=True)
 FOOTER = b"-- \r\nscanned\r\n"
 SILENT = Transit(writes_results=False)
 

@@ -10,7 +10,7 @@ from inalign.arc.validate import validate_arc
 from inalign.dkim.sign import SigningKey
 from inalign.flow.authenticate import authenticate
 from inalign.flow.decide import LocalPolicy, decide
-from inalign.flow.decision import Handling, Rule
+from inalign.flow.decision import DecisionRule, Disposition
 from inalign.flow.facts import Facts
 from inalign.flow.verdict import Envelope
 from inalign.mail.authentication_results import parse_authentication_results
@@ -42,16 +42,16 @@ def changed(octets: bytes) -> bytes:
     return octets.replace(b"Subject: ", b"Subject: [list] ") + b"-- \r\nfooter of the list\r\n"
 
 
-def ruling(octets: bytes, *trusted: str) -> tuple[Handling, Rule]:
+def ruling(octets: bytes, *trusted: str) -> tuple[Disposition, DecisionRule]:
     verdict = run_now(authenticate(octets, STRANGER, zone(NAMES), now=NOW, authserv_id="mx.example.net"))
     assert verdict.dmarc.result == "fail"
-    policy = LocalPolicy(is_enforced=True, dmarc_reject=Handling.REJECT, trusted_sealers=parse_domain_list(trusted))
+    policy = LocalPolicy(is_enforced=True, dmarc_reject=Disposition.REJECT, trusted_sealers=parse_domain_list(trusted))
     found = decide(verdict, Facts((DomainName("example.org"),), 1), policy)
     return found.handling, found.rule
 
 
-ACCEPTED = (Handling.ACCEPT, Rule.TRUSTED_ARC)
-REJECTED = (Handling.REJECT, Rule.DMARC_REJECT)
+ACCEPTED = (Disposition.ACCEPT, DecisionRule.TRUSTED_ARC)
+REJECTED = (Disposition.REJECT, DecisionRule.DMARC_REJECT)
 LIST_MAIL = sealed(changed(signed()), "lists.example")
 
 
@@ -93,4 +93,4 @@ def test_a_name_server_that_does_not_answer_rescues_nothing() -> None:
         )
     )
     policy = LocalPolicy(is_enforced=True, trusted_sealers=parse_domain_list(["lists.example"]))
-    assert decide(verdict, Facts((DomainName("example.org"),), 1), policy).rule is Rule.DMARC_REJECT
+    assert decide(verdict, Facts((DomainName("example.org"),), 1), policy).rule is DecisionRule.DMARC_REJECT

@@ -7,7 +7,7 @@ import re
 from ipaddress import ip_address
 
 from inalign.errors import ParseError
-from inalign.flow.origin import Gateway, Hosts, Source, find_origin
+from inalign.flow.origin import Gateway, Hosts, OriginSource, find_origin
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.author import author_domains
 from inalign.mail.authserv_id import claims_authserv_id
@@ -142,7 +142,7 @@ def origin(data: bytes) -> None:
     found = find_origin(ip_address("198.51.100.2"), fields, HOSTS, "a@example.org")
     assert found.address == SERVER_WROTE
     gateway = find_origin(ip_address("203.0.113.1"), fields[1:], HOSTS, "a@example.org")
-    assert gateway.source in Source
+    assert gateway.source in OriginSource
 
 
 def _text(data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from inalign.errors import SettingsError
-from inalign.milter.negotiation import Wanted
+from inalign.milter.negotiation import RequiredFeatures
 from inalign.settings.file import parse_settings
 from inalign.settings.tables import Settings
 from tests.milter import mta
@@ -18,7 +18,7 @@ def milter_session(data: bytes) -> None:
     """What an MTA sends: one error and no other, and the same story however the octets are cut."""
     for start in (b"", mta.offer(steps=0) + mta.connect() + mta.mail()):
         wire = start + data
-        told = [story(Wanted(), cut(wire, places)) for places in CUTS]
+        told = [story(RequiredFeatures(), cut(wire, places)) for places in CUTS]
         assert told[0] == told[1] == told[2]
 
 

@@ -6,12 +6,10 @@ import contextlib
 import re
 
 from inalign.dmarc.evaluate import evaluate_dmarc
-from inalign.dmarc.record import RecordError as DmarcRecordError
-from inalign.dmarc.record import is_dmarc_record, parse_dmarc_record
+from inalign.dmarc.record import DmarcRecordError, is_dmarc_record, parse_dmarc_record
 from inalign.dmarc.report_uri import parse_report_uri
 from inalign.dmarc.result import DmarcReason, DmarcStatus
-from inalign.spf import LIMITS, SpfReason, SpfStatus, parse_spf_record
-from inalign.spf import RecordError as SpfRecordError
+from inalign.spf import LIMITS, SpfReason, SpfRecordError, SpfStatus, parse_spf_record
 from inalign.spf.identity import find_client
 from inalign.spf.macros import (
     MAX_EXPLANATION_OCTETS,

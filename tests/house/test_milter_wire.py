@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from inalign.milter import replies
-from inalign.milter.messages import Action, Command, Step
+from inalign.milter.messages import Action, Command, ProtocolStep
 from inalign.milter.negotiation import MACRO_LISTS
 from inalign.milter.replies import Edit, ReplyKind
 
@@ -43,7 +43,7 @@ def test_actions() -> None:
 
 
 def test_steps() -> None:
-    assert {int(row[0], 16): row[1] for row in table("bit | step")} == {int(bit): bit.name for bit in Step}
+    assert {int(row[0], 16): row[1] for row in table("bit | step")} == {int(bit): bit.name for bit in ProtocolStep}
 
 
 def test_macro_lists() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from inalign.insight.classify import Override, judge_domain
-from inalign.insight.context import Surroundings, site_of
+from inalign.insight.context import SourceContext, site_of
 from inalign.insight.directory import Directory, own_directory
 from inalign.insight.facts import DomainFacts
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import days_at_quarantine, plan_domain
 from inalign.insight.records import RecordCode, record_findings
-from inalign.insight.result import EvidenceCode, Remedy, SourceClass, Step
+from inalign.insight.result import EvidenceCode, PlanStep, Remedy, SourceClass
 from inalign.insight.sending_pattern import rhythm_of
 from tests.insight.vectors import FIRST_DAY, Story, stories
 
@@ -27,21 +27,21 @@ def test_an_override_changes_class_and_plan(key: str) -> None:
         NEWSLETTER.facts(),
         domain_lookups(told["domain"], told["zone"]),
         own_directory(),
-        Surroundings(told["ptr"]),
+        SourceContext(told["ptr"]),
         {key: Override(SourceClass.APPROVED, "Our newsletter")},
     )
     (source,) = [source for source in judgement.sources if source.source_ip == "192.0.2.80"]
     assert (source.source_class, source.service) == (SourceClass.APPROVED, "Our newsletter")
     assert source.evidence[0].code is EvidenceCode.OVERRIDDEN
     plan = plan_domain(judgement, own_directory())
-    assert plan.step is Step.FIX
+    assert plan.step is PlanStep.FIX
     assert [(each.sender, each.remedy) for each in plan.blocking] == [("Our newsletter", Remedy.SIGN_AT_SERVICE)]
 
 
 def test_nothing_reported_is_nothing_judged() -> None:
     facts = DomainFacts("a.example", (), (), ())
     plan = plan_domain(judge_domain(facts, domain_lookups("a.example", None), Directory()), Directory())
-    assert (plan.step, plan.ready) == (Step.COLLECT, False)
+    assert (plan.step, plan.ready) == (PlanStep.COLLECT, False)
 
 
 def test_the_largest_source_comes_first() -> None:
@@ -117,7 +117,7 @@ def test_rhythms(days: range | list[int], steady: bool, comes_back: bool, trickl
 def test_what_host_names_look_like(host: str, address: str, looks: str, directory: Directory) -> None:
     facts = NEWSLETTER.facts().sources[0]
     source = type(facts)(address, facts.mails)
-    site = site_of(source, domain_lookups("a.example", None), directory, Surroundings({address: host}), FIRST_DAY + 89)
+    site = site_of(source, domain_lookups("a.example", None), directory, SourceContext({address: host}), FIRST_DAY + 89)
     found = {"dynamic": site.looks_dynamic, "hosted": site.looks_hosted, "relay": site.looks_like_relay}
     assert found == {each: each == looks for each in found}
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from inalign.insight.data import texts
-from inalign.insight.directory import DirectoryError, Kind, own_directory, read_directory
+from inalign.insight.directory import DirectoryError, ServiceKind, own_directory, read_directory
 
 OWN = """
 [[source]]
@@ -38,7 +38,7 @@ def test_the_most_specific_name_counts() -> None:
 def test_a_network_is_known_without_a_name() -> None:
     found = read_directory([OWN]).by_address("192.0.2.9")
     assert found is not None
-    assert found.kind is Kind.HOSTING
+    assert found.kind is ServiceKind.HOSTING
     assert read_directory([OWN]).by_address("198.51.100.9") is None
 
 
@@ -46,7 +46,7 @@ def test_the_map_of_the_user_goes_first() -> None:
     mine = '[[source]]\nname = "Mine"\nkind = "mailbox"\nnames = ["a.example"]\n'
     found = read_directory([mine, OWN]).by_identity("m.a.example")
     assert found is not None
-    assert (found.name, found.kind) == ("Mine", Kind.MAILBOX)
+    assert (found.name, found.kind) == ("Mine", ServiceKind.MAILBOX)
 
 
 def test_a_csv_is_read_as_well() -> None:
@@ -58,7 +58,7 @@ def test_a_csv_is_read_as_well() -> None:
         directory.by_address("192.0.2.1"),
     ):
         assert found is not None
-        assert (found.name, found.kind, found.page) == ("Mine", Kind.GATEWAY, None)
+        assert (found.name, found.kind, found.page) == ("Mine", ServiceKind.GATEWAY, None)
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,23 @@ def test_a_map_in_another_form_is_refused(text: str) -> None:
 def test_the_own_map_knows_the_world_and_japan() -> None:
     directory = own_directory()
     assert len(directory.services) > 600
-    assert set(Kind) == {service.kind for service in directory.services}
+    assert set(ServiceKind) == {service.kind for service in directory.services}
     for name, kind in {
-        "u1.wl.sendgrid.net": Kind.SENDING,
-        "bounce.bmv.jp": Kind.SENDING,
-        "gmail.com": Kind.FREE_MAIL,
-        "_spf.google.com": Kind.MAILBOX,
-        "spf.protection.outlook.com": Kind.MAILBOX,
-        "googlegroups.com": Kind.LISTS,
-        "spf.securemx.jp": Kind.MAILBOX,
+        "u1.wl.sendgrid.net": ServiceKind.SENDING,
+        "bounce.bmv.jp": ServiceKind.SENDING,
+        "gmail.com": ServiceKind.FREE_MAIL,
+        "_spf.google.com": ServiceKind.MAILBOX,
+        "spf.protection.outlook.com": ServiceKind.MAILBOX,
+        "googlegroups.com": ServiceKind.LISTS,
+        "spf.securemx.jp": ServiceKind.MAILBOX,
     }.items():
         found = directory.by_identity(name)
         assert found is not None, name
         assert found.kind is kind, name
-    for name, kind in {"mail-pf1-f41.google.com": Kind.MAILBOX, "www1.sakura.ne.jp": Kind.HOSTING}.items():
+    for name, kind in {
+        "mail-pf1-f41.google.com": ServiceKind.MAILBOX,
+        "www1.sakura.ne.jp": ServiceKind.HOSTING,
+    }.items():
         found = directory.by_host(name)
         assert found is not None, name
         assert found.kind is kind, name

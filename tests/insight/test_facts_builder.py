@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from inalign.insight.facts import ARC, Signature, SpfIdentity
+from inalign.insight.facts import ARC, ReportedSignature, SpfIdentity
 from inalign.insight.facts_builder import Gathering, day_of, facts_from_reports, report_slot
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, PublishedPolicy, SpfAuth
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -72,11 +72,15 @@ def test_a_row_for_no_signature_is_none() -> None:
     facts = facts_from_reports(
         [report(record(dkim=(DkimAuth("a.example", "", "none"), DkimAuth("B.example", "S", "pass"))))]
     )
-    assert facts["a.example"].sources[0].mails[0].signatures == (Signature("b.example", "s", "pass"),)
+    assert facts["a.example"].sources[0].mails[0].signatures == (ReportedSignature("b.example", "s", "pass"),)
 
 
 def test_only_reasons_of_an_indirect_way_are_kept() -> None:
-    reasons = (Reason("local_policy", "arc=pass as[1].d=x"), Reason("sampled_out"), Reason("local_policy", "whim"))
+    reasons = (
+        OverrideReason("local_policy", "arc=pass as[1].d=x"),
+        OverrideReason("sampled_out"),
+        OverrideReason("local_policy", "whim"),
+    )
     facts = facts_from_reports([report(record(reasons=reasons))])
     assert facts["a.example"].sources[0].mails[0].reasons == (ARC,)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from inalign.insight.dns_questions import MAX_NAMES, MAX_WANTED, Wanted, wanted_lookups
-from inalign.insight.facts import DomainFacts, Mail, Signature, SourceFacts
+from inalign.insight.facts import DomainFacts, ReportedSignature, SourceFacts, SourceMail
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.names import is_same_or_below, judged_domain, network_of
-from inalign.insight.networks import Networks, spans_of
+from inalign.insight.networks import MergedNetworks, spans_of
 
 ZONE: dict[str, dict[str, object]] = {
     "a.example": {
@@ -101,7 +101,7 @@ def test_circles_of_includes_end() -> None:
 
 
 def facts(header_from: str = "a.example", selector: str = "s1") -> DomainFacts:
-    mail = Mail(header_from, True, False, (Signature("a.example", selector, "pass"),), (), (), ((1, 1),))
+    mail = SourceMail(header_from, True, False, (ReportedSignature("a.example", selector, "pass"),), (), (), ((1, 1),))
     return DomainFacts("a.example", (SourceFacts("192.0.2.1", (mail,)),), (), (1,))
 
 
@@ -123,7 +123,9 @@ def test_lookups_are_wanted_in_rounds_until_all_is_known() -> None:
 
 def test_invented_names_do_not_make_endless_questions() -> None:
     mails = tuple(
-        Mail(f"{i}.a.example", False, False, (Signature("a.example", f"s{i}", "fail"),), (), (), ((1, 1),))
+        SourceMail(
+            f"{i}.a.example", False, False, (ReportedSignature("a.example", f"s{i}", "fail"),), (), (), ((1, 1),)
+        )
         for i in range(5000)
     )
     many = DomainFacts("a.example", (SourceFacts("192.0.2.1", mails),), (), (1,))
@@ -138,14 +140,14 @@ def test_networks_of_addresses() -> None:
 
 
 def test_networks_join_and_answer() -> None:
-    found = Networks(spans_of(["192.0.2.0/25", "192.0.2.128/25", "2001:db8::/64", "10.0.0.5"]))
+    found = MergedNetworks(spans_of(["192.0.2.0/25", "192.0.2.128/25", "2001:db8::/64", "10.0.0.5"]))
     assert len(list(found.spans())) == 3
     assert "192.0.2.200" in found
     assert "10.0.0.6" not in found
     assert "192.0.3.0" not in found
     assert "2001:db8::ffff" in found
     assert "no address" not in found
-    assert not Networks()
+    assert not MergedNetworks()
 
 
 def test_the_highest_domain_with_reports_judges() -> None:
@@ -192,10 +194,10 @@ def test_names_below_a_public_suffix_are_not_those_of_its_owner() -> None:
 
 def test_keys_of_another_organization_are_not_wanted() -> None:
     signatures = tuple(
-        Signature(name, "s1", "pass")
+        ReportedSignature(name, "s1", "pass")
         for name in ("city.shinjuku.tokyo.jp", "a.city.shinjuku.tokyo.jp", "city.shibuya.tokyo.jp", "tokyo.jp")
     )
-    mail = Mail("city.shinjuku.tokyo.jp", True, False, signatures, (), (), ((1, 1),))
+    mail = SourceMail("city.shinjuku.tokyo.jp", True, False, signatures, (), (), ((1, 1),))
     facts = DomainFacts("city.shinjuku.tokyo.jp", (SourceFacts("192.0.2.1", (mail,)),), (), (1,))
     assert {name for name, _ in wanted_lookups(facts, {}, set()) if "_domainkey" in name} == {
         "s1._domainkey.city.shinjuku.tokyo.jp",

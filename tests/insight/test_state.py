@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from inalign.insight.overview import SlotSum, class_days, class_sums, published_of, slot_sums
-from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
+from inalign.insight.result import DomainState, PlanStep, SourceClass, WhyCode
 from inalign.insight.state import QUIET_DAYS, domain_state, state_of
 from tests.insight.test_rows import STORIES
 
@@ -17,25 +17,25 @@ CLEAN = [WhyCode.CLEAN]
 @pytest.mark.parametrize(
     ("step", "why", "ready", "state"),
     [
-        (Step.FIX, [WhyCode.SENDERS_FAIL], False, DomainState.NEEDS_WORK),
-        (Step.CONFIRM, [WhyCode.UNKNOWN_SENDERS], False, DomainState.NEEDS_WORK),
-        (Step.PARK, [WhyCode.PARKED], True, DomainState.READY),
-        (Step.NP_REJECT, [WhyCode.ABUSED_NAMES], True, DomainState.READY),
-        (Step.QUARANTINE_TEST, CLEAN, True, DomainState.READY),
-        (Step.REJECT, CLEAN, True, DomainState.READY),
-        (Step.COLLECT, [WhyCode.FEW_DAYS], False, DomainState.COLLECTING),
-        (Step.HOLD, [WhyCode.SHORT_AT_QUARANTINE], False, DomainState.COLLECTING),
-        (Step.HOLD, [WhyCode.FORWARDING], False, DomainState.SAFE),
-        (Step.HOLD, [WhyCode.ALL_PUBLISHED], True, DomainState.SAFE),
+        (PlanStep.FIX, [WhyCode.SENDERS_FAIL], False, DomainState.NEEDS_WORK),
+        (PlanStep.CONFIRM, [WhyCode.UNKNOWN_SENDERS], False, DomainState.NEEDS_WORK),
+        (PlanStep.PARK, [WhyCode.PARKED], True, DomainState.READY),
+        (PlanStep.NP_REJECT, [WhyCode.ABUSED_NAMES], True, DomainState.READY),
+        (PlanStep.QUARANTINE_TEST, CLEAN, True, DomainState.READY),
+        (PlanStep.REJECT, CLEAN, True, DomainState.READY),
+        (PlanStep.COLLECT, [WhyCode.FEW_DAYS], False, DomainState.COLLECTING),
+        (PlanStep.HOLD, [WhyCode.SHORT_AT_QUARANTINE], False, DomainState.COLLECTING),
+        (PlanStep.HOLD, [WhyCode.FORWARDING], False, DomainState.SAFE),
+        (PlanStep.HOLD, [WhyCode.ALL_PUBLISHED], True, DomainState.SAFE),
     ],
 )
-def test_the_state_follows_from_the_step(step: Step, why: list[WhyCode], ready: bool, state: DomainState) -> None:
+def test_the_state_follows_from_the_step(step: PlanStep, why: list[WhyCode], ready: bool, state: DomainState) -> None:
     assert state_of(step, why, 100, 100, ready=ready) is state
 
 
 def test_a_domain_nobody_reports_of_has_no_data_whatever_its_plan_says() -> None:
-    assert state_of(Step.FIX, [WhyCode.SENDERS_FAIL], 100, 100 + QUIET_DAYS, ready=False) is DomainState.NEEDS_WORK
-    assert state_of(Step.HOLD, [WhyCode.ALL_PUBLISHED], 100, 101 + QUIET_DAYS, ready=True) is DomainState.NO_DATA
+    assert state_of(PlanStep.FIX, [WhyCode.SENDERS_FAIL], 100, 100 + QUIET_DAYS, ready=False) is DomainState.NEEDS_WORK
+    assert state_of(PlanStep.HOLD, [WhyCode.ALL_PUBLISHED], 100, 101 + QUIET_DAYS, ready=True) is DomainState.NO_DATA
 
 
 @pytest.mark.parametrize("name", sorted(STORIES))
@@ -43,7 +43,7 @@ def test_every_story_has_a_state_that_fits_its_plan(name: str) -> None:
     judgement, plan = STORIES[name].judge(), STORIES[name].plan()
     state = domain_state(judgement, plan, judgement.last_day)
     assert (state in (DomainState.READY, DomainState.SAFE)) or not plan.ready
-    assert (state is DomainState.NEEDS_WORK) is (plan.step in (Step.FIX, Step.CONFIRM))
+    assert (state is DomainState.NEEDS_WORK) is (plan.step in (PlanStep.FIX, PlanStep.CONFIRM))
 
 
 def test_each_message_is_in_one_of_four_classes() -> None:

@@ -8,11 +8,11 @@ from enum import StrEnum
 import pytest
 from msgspec.structs import asdict
 
-from inalign.insight.detection import WatchCode
-from inalign.insight.directory import Kind, own_directory
+from inalign.insight.detection import AlertCode
+from inalign.insight.directory import ServiceKind, own_directory
 from inalign.insight.plan import plan_domain
 from inalign.insight.records import RecordCode
-from inalign.insight.result import DomainState, EvidenceCode, Remedy, SourceClass, Step, WhyCode
+from inalign.insight.result import DomainState, EvidenceCode, PlanStep, Remedy, SourceClass, WhyCode
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.texts import LANGUAGES, catalogue
 from tests.insight.vectors import Story, scenarios, stories
@@ -21,12 +21,12 @@ KINDS: dict[str, type[StrEnum]] = {
     "class": SourceClass,
     "evidence": EvidenceCode,
     "state": DomainState,
-    "step": Step,
+    "step": PlanStep,
     "why": WhyCode,
     "remedy": Remedy,
     "finding": RecordCode,
-    "watch": WatchCode,
-    "watch_over": WatchCode,
+    "watch": AlertCode,
+    "watch_over": AlertCode,
 }
 
 
@@ -38,7 +38,7 @@ def test_every_code_has_its_sentence_and_no_other_has(kind: str, language: str) 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_word_is_there(language: str) -> None:
-    words = {*Kind, "listed", "dynamic", "forwarded", "mailing_list", "trusted_forwarder", "arc"}
+    words = {*ServiceKind, "listed", "dynamic", "forwarded", "mailing_list", "trusted_forwarder", "arc"}
     assert set(catalogue(language).texts["word"]) == words
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from inalign.insight.directory import Directory
 from inalign.insight.plan import plan_domain
-from inalign.insight.result import EvidenceCode, PolicyQuestion, Remedy, SourceClass, Step, WhyCode
+from inalign.insight.result import EvidenceCode, PlanStep, PolicyQuestion, Remedy, SourceClass, WhyCode
 from tests.insight.vectors import Story, scenarios, stories
 
 ALL = [pytest.param(story, id=story.name) for story in (*scenarios(), *stories())]
@@ -79,7 +79,7 @@ def test_unwanted_mail_is_never_called_legitimate(story: Story, missing: tuple[s
 
 def test_stories_show_every_step_reason_remedy_and_evidence() -> None:
     plans = [story.plan() for story in stories() if "step" in story.expect]
-    assert {plan.step for plan in plans} == set(Step)
+    assert {plan.step for plan in plans} == set(PlanStep)
     of_the_store = {WhyCode.NOT_JUDGED}
     assert {why.code for plan in plans for why in plan.why} == set(WhyCode) - of_the_store
     assert {found.remedy for plan in plans for found in plan.blocking} == set(Remedy)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from inalign.insight.classify import Judgement, judge_domain
-from inalign.insight.context import Surroundings
+from inalign.insight.context import SourceContext
 from inalign.insight.directory import Directory, own_directory
-from inalign.insight.facts import DomainFacts, Mail, Published, Signature, SourceFacts, SpfIdentity
+from inalign.insight.facts import DomainFacts, PublishedRecord, ReportedSignature, SourceFacts, SourceMail, SpfIdentity
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
@@ -34,7 +34,7 @@ class Story:
 
     def facts(self) -> DomainFacts:
         told = self.told
-        rows: dict[str, list[Mail]] = {}
+        rows: dict[str, list[SourceMail]] = {}
         for row in told["mail"]:
             rows.setdefault(row["ip"], []).append(_mail(row, told["domain"]))
         days = _days(told.get("days", "0-89"))
@@ -43,7 +43,7 @@ class Story:
         shares = [total - (len(reporters) - 1) * (total // (2 * len(reporters)))]
         shares += [total // (2 * len(reporters))] * (len(reporters) - 1)
         published = [
-            Published(
+            PublishedRecord(
                 seen["p"],
                 seen.get("testing", False),
                 seen.get("adkim", "r"),
@@ -67,7 +67,7 @@ class Story:
             self.facts(),
             domain_lookups(told["domain"], told.get("zone")),
             directory or own_directory(),
-            Surroundings(told.get("ptr", {}), told.get("reputation", {})),
+            SourceContext(told.get("ptr", {}), told.get("reputation", {})),
         )
 
     def plan(self) -> Plan:
@@ -86,10 +86,10 @@ def _days(text: str | list[int]) -> list[int]:
     return sorted(found)
 
 
-def _mail(row: dict[str, Any], domain: str) -> Mail:
+def _mail(row: dict[str, Any], domain: str) -> SourceMail:
     header_from = row.get("from", domain)
     signatures = tuple(
-        Signature(name, "" if selector == "-" else selector, result)
+        ReportedSignature(name, "" if selector == "-" else selector, result)
         for name, selector, result in (text.split() for text in row.get("dkim", []))
     )
     spf = tuple(
@@ -104,7 +104,7 @@ def _mail(row: dict[str, Any], domain: str) -> Mail:
         by_day = [tuple(map(int, pair.split(":"))) for pair in row["by_day"].split()]
     else:
         by_day = [(day, row.get("count", 1)) for day in _days(row.get("days", "0-89"))]
-    return Mail(
+    return SourceMail(
         header_from,
         "d" in aligned,
         "s" in aligned,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from inalign.intake.source import Desk, Source
+from inalign.intake.source import Desk, IntakeSource
 from inalign.spool.deliveries import Delivery
 from inalign.store.state.intake_sources import SourceRecord
 
@@ -43,12 +43,12 @@ class ListSpool:
         self.taken.append(delivery)
         return f"item-{len(self.taken)}"
 
-    def desk(self, source: Source, cursor: str = "") -> Desk:
+    def desk(self, source: IntakeSource, cursor: str = "") -> Desk:
         return Desk(SourceRecord(name=source.name, kind=source.kind, cursor=cursor), self.accept, MemoryState())
 
 
 @asynccontextmanager
-async def running(source: Source, spool: ListSpool, cursor: str = "") -> AsyncIterator[Desk]:
+async def running(source: IntakeSource, spool: ListSpool, cursor: str = "") -> AsyncIterator[Desk]:
     """The source runs until the block ends."""
     desk = spool.desk(source, cursor)
     task = asyncio.create_task(source.run(desk))

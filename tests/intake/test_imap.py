@@ -9,8 +9,8 @@ import pytest
 
 from inalign.errors import TransportError
 from inalign.intake import imap as module
-from inalign.intake.imap import MAX_TRIES, Cursor, Mailbox
-from inalign.intake.imap_session import ImapOptions, Mail, MessageError
+from inalign.intake.imap import MAX_TRIES, Cursor, ImapSource
+from inalign.intake.imap_session import ImapMessage, ImapOptions, MessageError
 from tests.helpers import NOW
 from tests.intake.material import ListSpool, running, until
 
@@ -40,13 +40,13 @@ class Server:
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
         return {uid: 5000 if uid >= 1000 else 10 for uid in uids if uid in self.mails}
 
-    def fetch(self, uid: int) -> Mail | None:
+    def fetch(self, uid: int) -> ImapMessage | None:
         self.fetched.append(uid)
         if uid in self.cannot_fetch:
             raise MessageError(f"message {uid}: NO")
         if self.ends is not None and uid == max(self.mails):
             raise self.ends
-        return Mail(self.mails[uid], NOW)
+        return ImapMessage(self.mails[uid], NOW)
 
     def let_go(self, uid: int) -> None:
         if uid in self.cannot_let_go:
@@ -71,8 +71,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return made
 
 
-def mailbox() -> Mailbox:
-    return Mailbox(
+def mailbox() -> ImapSource:
+    return ImapSource(
         ImapOptions(
             name="box", host="localhost", user="u", password="env:P", after="delete", max_bytes=1000, poll_seconds=0.02
         )

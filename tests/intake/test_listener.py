@@ -12,7 +12,7 @@ import pytest
 
 from inalign.errors import ParseError, TransportError
 from inalign.intake.addresses import ReportAddresses
-from inalign.intake.gate import Gate, GateLimits
+from inalign.intake.gate import ConnectionGate, GateLimits
 from inalign.intake.listener import Listener, ListenerOptions
 from inalign.mail.networks import Networks
 from inalign.spool.deliveries import SpoolFull, SpoolUnavailable
@@ -326,7 +326,7 @@ def test_a_mail_under_way_gets_its_reply_when_the_listener_ends() -> None:
 
 
 def test_what_all_connections_hold_is_bounded() -> None:
-    gate = Gate(GateLimits(message_bytes=100), Networks())
+    gate = ConnectionGate(GateLimits(message_bytes=100), Networks())
     assert gate.hold(400)
     assert not gate.hold(1)
     gate.release(400)

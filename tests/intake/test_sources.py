@@ -12,10 +12,10 @@ import pytest
 from inalign.errors import TransportError
 from inalign.intake import sources as module
 from inalign.intake.folder import Folder, FolderOptions
-from inalign.intake.imap import Mailbox
+from inalign.intake.imap import ImapSource
 from inalign.intake.imap_session import ImapOptions
 from inalign.intake.listener import Listener, ListenerOptions
-from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, Source, delay_after
+from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, IntakeSource, delay_after
 from inalign.intake.sources import Sources
 from inalign.spool.deliveries import Delivery
 from inalign.store.state.intake_sources import SourceRecord
@@ -122,11 +122,13 @@ def test_real_ones_of_all_kinds_run_beside_one_that_cannot(tmp_path: Path) -> No
         spool, inbox = ListSpool(), tmp_path / "inbox"
         inbox.mkdir()
         listener = Listener(ListenerOptions(smtp=("inet:127.0.0.1:0",), addresses=("dmarc@example.net",)))
-        sources: list[Source] = [
+        sources: list[IntakeSource] = [
             listener,
             Folder(FolderOptions(name="inbox", path=inbox, poll_seconds=0.05, settle_seconds=0.02)),
             Folder(FolderOptions(name="missing", path=tmp_path / "missing")),
-            Mailbox(ImapOptions(name="refused", host="127.0.0.1", port=1, tls="none", user="u", password="env:HOME")),
+            ImapSource(
+                ImapOptions(name="refused", host="127.0.0.1", port=1, tls="none", user="u", password="env:HOME")
+            ),
         ]
         runner = Sources(sources, spool.accept, MemoryState())
         task = asyncio.create_task(runner.run())

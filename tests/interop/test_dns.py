@@ -160,7 +160,7 @@ async def test_a_validating_resolver_answers_and_vouches(unbound: str) -> None:
     async with LiveResolver([unbound]) as resolver:
         resolver.expect(txt("example.org"), txt("x.wild.example.org"))
         spf = await resolver.txt("Example.org")
-        assert (spf.outcome, spf.records, spf.secure) == (Outcome.FOUND, (b"v=spf1 mx -all",), True)
+        assert (spf.outcome, spf.records, spf.dnssec_validated) == (Outcome.FOUND, (b"v=spf1 mx -all",), True)
         assert 0 < spf.ttl <= 300
         found = await resolver.mx("example.org")
         assert set(found.records) == {MailExchange(10, "mail.example.org"), MailExchange(0, "")}
@@ -173,14 +173,14 @@ async def test_a_validating_resolver_answers_and_vouches(unbound: str) -> None:
 async def test_denials_of_a_real_resolver_are_told_apart(unbound: str) -> None:
     async with LiveResolver([unbound]) as resolver:
         for name, outcome in (
-            ("nowhere.example.org", Outcome.NO_NAME),
-            ("dangling.example.org", Outcome.NO_NAME),
-            ("mail.example.org", Outcome.NO_DATA),
-            ("alias.example.org", Outcome.NO_DATA),
-            ("there.example.org", Outcome.NO_DATA),
+            ("nowhere.example.org", Outcome.NXDOMAIN),
+            ("dangling.example.org", Outcome.NXDOMAIN),
+            ("mail.example.org", Outcome.NODATA),
+            ("alias.example.org", Outcome.NODATA),
+            ("there.example.org", Outcome.NODATA),
         ):
             found = await resolver.txt(name)
-            assert (found.outcome, found.secure) == (outcome, True), name
+            assert (found.outcome, found.dnssec_validated) == (outcome, True), name
             assert 0 < found.ttl <= 60, name
     async with LiveResolver([unbound], timeout=1) as resolver:
         names = ("loop1.example.org", "x.sub.example.org", "example.net")
@@ -199,11 +199,11 @@ async def test_fifty_kilobytes_come_over_tcp(unbound: str) -> None:
 async def test_an_authoritative_server_answers_for_its_zone_alone(knot: int) -> None:
     async with LiveResolver([f"127.0.0.1:{knot}"]) as resolver:
         found = await resolver.txt("example.org")
-        assert (found.records, found.secure) == ((b"v=spf1 mx -all",), False)
+        assert (found.records, found.dnssec_validated) == ((b"v=spf1 mx -all",), False)
         assert (await resolver.addresses("alias2.example.org", 4)).records == (ip_address("192.0.2.1"),)
         assert (await resolver.txt("big.example.org")).records == (BIG,)
-        assert (await resolver.txt("nowhere.example.org")).outcome is Outcome.NO_NAME
-        assert (await resolver.txt("alias.example.org")).outcome is Outcome.NO_DATA
+        assert (await resolver.txt("nowhere.example.org")).outcome is Outcome.NXDOMAIN
+        assert (await resolver.txt("alias.example.org")).outcome is Outcome.NODATA
         assert (await resolver.txt("loop1.example.org")).outcome is Outcome.FAILED
         assert (await resolver.txt("x.sub.example.org")).detail.endswith("a referral, not an answer")
         assert (await resolver.txt("example.net")).detail.endswith("REFUSED")

@@ -11,7 +11,7 @@ import pytest
 from imap_tools import BaseMailBox
 
 from inalign.errors import TransportError
-from inalign.intake.imap import Mailbox
+from inalign.intake.imap import ImapSource
 from inalign.intake.imap_session import ImapOptions, ImapSession
 from inalign.intake.oauth import OAuthOptions
 from inalign.spool.deliveries import SpoolFull
@@ -100,14 +100,14 @@ def test_what_is_there_and_what_comes_is_taken(
         server.deliver(user, mail(1))
         server.deliver(user, mail(2))
         spool = ListSpool()
-        async with running(Mailbox(options(server, user, after=after)), spool) as desk:
+        async with running(ImapSource(options(server, user, after=after)), spool) as desk:
             assert sorted(each.content for each in spool.taken) == [mail(1), mail(2)]
             server.deliver(user, mail(3))  # IDLE tells; the next look without it is minutes away
             await until(lambda: len(spool.taken) == 3 and desk.record.phase == "waiting")
         assert (desk.record.taken, desk.record.last_error) == (3, "")
         assert await asyncio.to_thread(folder_state, server, user) == state
         again = ListSpool()
-        source = Mailbox(options(server, user, after=after))
+        source = ImapSource(options(server, user, after=after))
         async with running(source, again) as second:
             pass
         assert len(again.taken) == (3 if after == "keep" else 0)  # this desk knows no cursor
@@ -123,7 +123,7 @@ def test_one_bad_mail_does_not_stop_the_rest_and_nothing_is_let_go_of_that_the_s
             server.deliver(user, mail(number, body))
         spool = ListSpool()
         spool.refuse = lambda delivery: ValueError("a bug") if b"three" in delivery.content else None
-        async with running(Mailbox(options(server, user, after="delete")), spool) as desk:
+        async with running(ImapSource(options(server, user, after="delete")), spool) as desk:
             assert len(spool.taken) == 2
             assert desk.record.left == 2
         assert await asyncio.to_thread(folder_state, server, user) == (2, 2)
@@ -136,7 +136,7 @@ def test_while_the_spool_is_full_everything_stays_on_the_server(server: Dovecot)
         server.deliver("full", mail(1))
         spool = ListSpool()
         spool.refuse = lambda _: SpoolFull("1 GB")
-        source = Mailbox(options(server, "full", after="delete"))
+        source = ImapSource(options(server, "full", after="delete"))
         with pytest.raises(SpoolFull):
             await source.run(spool.desk(source))
         assert await asyncio.to_thread(folder_state, server, "full") == (1, 1)
@@ -147,7 +147,7 @@ def test_while_the_spool_is_full_everything_stays_on_the_server(server: Dovecot)
 def test_without_idle_the_server_is_asked_again(server: Dovecot) -> None:
     async def case() -> None:
         spool = ListSpool()
-        async with running(Mailbox(options(server, "poll", idle=False, poll_seconds=0.2)), spool):
+        async with running(ImapSource(options(server, "poll", idle=False, poll_seconds=0.2)), spool):
             server.deliver("poll", mail(1))
             await until(lambda: len(spool.taken) == 1)
 
@@ -159,10 +159,10 @@ def test_over_tls_whose_certificate_is_checked(
     server: Dovecot, certificate: Path, tls: Literal["tls", "starttls"]
 ) -> None:
     async def case() -> None:
-        said = await Mailbox(options(server, "tls", tls=tls, ca_file=certificate)).test()
+        said = await ImapSource(options(server, "tls", tls=tls, ca_file=certificate)).test()
         assert "TLSv1" in said[0]
         with pytest.raises(TransportError, match="certificate verify failed"):
-            await Mailbox(options(server, "tls", tls=tls)).test()
+            await ImapSource(options(server, "tls", tls=tls)).test()
 
     asyncio.run(case())
 
@@ -172,17 +172,17 @@ def test_trying_a_mailbox_says_what_is_seen(server: Dovecot) -> None:
         user = "look"
         server.deliver(user, b"Authentication-Results: mx.example.net; dkim=none\r\n" + mail(1))
         server.deliver(user, mail(2), ".Archive")
-        said = "\n".join(await Mailbox(options(server, user)).test())
+        said = "\n".join(await ImapSource(options(server, user)).test())
         assert "INBOX: 1 mails, 1 unread" in said
         assert "'report 1'" in said
         assert "Archive" in said
         assert "'mx.example.net'" in said
         with pytest.raises(TransportError, match=r"no folder 'Nowhere'; there are .*Archive"):
-            await Mailbox(options(server, user, folder="Nowhere")).test()
+            await ImapSource(options(server, user, folder="Nowhere")).test()
         with pytest.raises(TransportError, match="AUTHENTICATIONFAILED"):
-            await Mailbox(options(server, user, password="env:HOME")).test()
+            await ImapSource(options(server, user, password="env:HOME")).test()
         with pytest.raises(TransportError, match="NOT_THERE is not set"):
-            await Mailbox(options(server, user, password="env:NOT_THERE")).test()
+            await ImapSource(options(server, user, password="env:NOT_THERE")).test()
 
     asyncio.run(case())
 
@@ -204,7 +204,7 @@ def test_a_token_logs_in_and_a_refused_one_is_replaced(
         tokens.user = user = f"{mechanism.lower()}@example.net"
         server.deliver(user, mail(1))
         oauth = OAuthOptions(token_url=f"{tokens.url}/token", client_id="inalign", client_secret="env:CLIENT_SECRET")
-        source = Mailbox(options(server, user, oauth=oauth))
+        source = ImapSource(options(server, user, oauth=oauth))
         spool = ListSpool()
         async with running(source, spool):
             assert [each.content for each in spool.taken] == [mail(1)]
@@ -221,7 +221,7 @@ def test_mail_is_taken_once_and_anew_where_the_uids_have_another_validity(server
         user = "validity"
         server.deliver(user, mail(1), ".Reports")
         server.deliver(user, mail(2), ".Reports")
-        source = Mailbox(options(server, user, after="keep", folder="Reports"))
+        source = ImapSource(options(server, user, after="keep", folder="Reports"))
         spool = ListSpool()
         async with running(source, spool) as desk:
             assert len(spool.taken) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.spool.evaluation_record import Evaluation, decode
+from inalign.spool.evaluation_record import EvaluationRecord, decode
 from inalign.spool.evaluations import take_closed
 from tests.interop.hold import AUTHOR, Hold, Load
 from tests.interop.postfix import Postfix
@@ -35,7 +35,7 @@ def hold(can_run_postfix: None, tmp_path: Path) -> Iterator[Hold]:
             postfix.stop()
 
 
-def kept(folder: Path) -> list[Evaluation]:
+def kept(folder: Path) -> list[EvaluationRecord]:
     found = []
     for segment in take_closed(folder / "store" / "evaluations"):
         with segment:

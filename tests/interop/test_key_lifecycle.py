@@ -21,7 +21,7 @@ from inalign.cli import main
 from inalign.dkim.crypto import load_private_key
 from inalign.keys.lifecycle.tsig import TsigKey
 from inalign.keys.lifecycle.zone_servers import ZoneServers
-from inalign.keys.lifecycle.zone_text import Change
+from inalign.keys.lifecycle.zone_text import KeyRecordChange
 from tests.helpers import NOW
 from tests.interop.knot import ADDRESSES, PRIMARY, Knots, names
 
@@ -241,7 +241,7 @@ def crashed(knots: Knots) -> Attempt:
         return wrapper
 
     class Zones(ZoneServers):
-        async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+        async def update(self, change: KeyRecordChange, server: str, tsig: TsigKey, *, is_new: bool) -> None:
             await super().update(change, server, tsig, is_new=is_new)
             end("update", change)
 

@@ -13,7 +13,7 @@ from inalign.dkim.crypto import PrivateKey
 from inalign.flow.key_finder import KeyLookupError
 from inalign.keys import key_file, key_store
 from inalign.keys.key_file import KeyAccess, KeyFileError
-from inalign.keys.key_store import KeySource, KeyStore, Signer, fitting_identity
+from inalign.keys.key_store import KeySource, KeyStore, RequestedKey, fitting_identity
 from inalign.mail.domain import DomainName
 from tests.keys.material import ED25519_KEY, RSA_KEY, Clock, write_key
 
@@ -112,11 +112,14 @@ def test_short_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_each_name_signs_once_and_a_failure_names_the_rule(tmp_path: Path) -> None:
     store = KeyStore(KeyAccess())
     path = write_key(tmp_path / "k.pem")
-    signers = [Signer("rule:1", source(path), "@example.net"), Signer("rule:2", source(path), "@example.org")]
+    signers = [
+        RequestedKey("rule:1", source(path), "@example.net"),
+        RequestedKey("rule:2", source(path), "@example.org"),
+    ]
     (choice,) = asyncio.run(store.choices(signers))
     assert (choice.rule, choice.identity) == ("rule:1", None)
     with pytest.raises(KeyLookupError, match=r"rule:3: .*gone.pem: No such file"):
-        asyncio.run(store.choices([*signers, Signer("rule:3", source(tmp_path / "gone.pem", "t"))]))
+        asyncio.run(store.choices([*signers, RequestedKey("rule:3", source(tmp_path / "gone.pem", "t"))]))
 
 
 @pytest.mark.parametrize(

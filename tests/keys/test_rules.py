@@ -8,13 +8,13 @@ import pytest
 
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeySource, KeyStore
-from inalign.keys.rules import Rule, RuleFinder
+from inalign.keys.rules import KeyRule, RuleFinder
 from inalign.keys.search import parse_name
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 from tests.keys.material import ED25519_KEY, find, write_key
 
 
-def rule(folder: Path, name: str, *authors: str, identity: str = "") -> Rule:
+def rule(folder: Path, name: str, *authors: str, identity: str = "") -> KeyRule:
     """`domain/selector`, and whose mail it signs."""
     domain, _, selector = name.partition("/")
     path = folder / f"{selector}.pem"
@@ -22,10 +22,10 @@ def rule(folder: Path, name: str, *authors: str, identity: str = "") -> Rule:
         write_key(path, ED25519_KEY)
     source = KeySource(parse_domain(domain), DomainName(selector), path)
     names = tuple(map(parse_name, authors)) or (parse_domain(domain),)
-    return Rule(place=f"inalign.toml:{selector}", source=source, names=names, identity=identity)
+    return KeyRule(place=f"inalign.toml:{selector}", source=source, names=names, identity=identity)
 
 
-def asked(rules: list[Rule], *authors: str) -> list[list[str]]:
+def asked(rules: list[KeyRule], *authors: str) -> list[list[str]]:
     return find(RuleFinder(rules, KeyStore(KeyAccess())), *authors)
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from inalign.errors import RemoteProtocolError
 from inalign.milter.header import HeaderReader
-from inalign.milter.limits import LIMITS, Limits
+from inalign.milter.limits import LIMITS, MilterLimits
 from inalign.milter.messages import HeaderField
 
 
 def reader(
-    limits: Limits = LIMITS, *, leading_space: bool = True, watched: frozenset[bytes] = frozenset()
+    limits: MilterLimits = LIMITS, *, leading_space: bool = True, watched: frozenset[bytes] = frozenset()
 ) -> HeaderReader:
     header = HeaderReader(limits, watched)
     header.has_leading_space = leading_space
@@ -53,7 +53,7 @@ def test_an_empty_name_is_taken_as_it_is() -> None:
 
 
 def test_fields_over_the_number_limit_are_dropped_and_counted() -> None:
-    header = reader(Limits(header_fields=2), watched=frozenset({b"authentication-results"}))
+    header = reader(MilterLimits(header_fields=2), watched=frozenset({b"authentication-results"}))
     for name in (b"A", b"Authentication-Results", b"Authentication-results", b"B", b"AUTHENTICATION-RESULTS "):
         header.add([name + b"\0 x\0"])
     end = header.end()
@@ -63,7 +63,7 @@ def test_fields_over_the_number_limit_are_dropped_and_counted() -> None:
 
 
 def test_fields_over_the_octet_limit_are_dropped_and_no_later_one_is_kept() -> None:
-    header = reader(Limits(header_bytes=20))
+    header = reader(MilterLimits(header_bytes=20))
     for value in (b"1", b"2" * 30, b"3"):
         header.add([b"X\0" + value + b"\0"])
     end = header.end()
@@ -72,7 +72,7 @@ def test_fields_over_the_octet_limit_are_dropped_and_no_later_one_is_kept() -> N
 
 
 def test_the_next_header_starts_anew() -> None:
-    header = reader(Limits(header_fields=1), watched=frozenset({b"x"}))
+    header = reader(MilterLimits(header_fields=1), watched=frozenset({b"x"}))
     header.add([b"X\0a\0"])
     header.add([b"X\0b\0"])
     header.end()

@@ -7,13 +7,13 @@ from struct import pack
 import pytest
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
-from inalign.milter.messages import Action, Command, Step
-from inalign.milter.negotiation import MacroList, Offer, Wanted, agree, decode_offer
+from inalign.milter.messages import Action, Command, ProtocolStep
+from inalign.milter.negotiation import MacroList, Offer, RequiredFeatures, agree, decode_offer
 from tests.milter import mta
 
 FULL = Offer(6, mta.ALL_ACTIONS, mta.ALL_STEPS)
 EVENTS = frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.HEADER, Command.BODY})
-FILTER = Wanted(actions=Action.ADD_HEADER | Action.CHANGE_HEADER, events=EVENTS)
+FILTER = RequiredFeatures(actions=Action.ADD_HEADER | Action.CHANGE_HEADER, events=EVENTS)
 
 
 def test_an_offer_is_three_numbers() -> None:
@@ -38,20 +38,20 @@ def test_the_answer_says_version_actions_and_steps() -> None:
 def test_all_that_can_be_waived_is_waived() -> None:
     steps = agree(FILTER, FULL).steps
     assert steps == (
-        Step.NO_RECIPIENT
-        | Step.NO_DATA
-        | Step.NO_UNKNOWN
-        | Step.NO_REPLY_CONNECT
-        | Step.NO_REPLY_HELO
-        | Step.NO_REPLY_MAIL
-        | Step.NO_REPLY_RECIPIENT
-        | Step.NO_REPLY_DATA
-        | Step.NO_REPLY_UNKNOWN
-        | Step.NO_REPLY_HEADER
-        | Step.NO_REPLY_END_OF_HEADER
-        | Step.NO_REPLY_BODY
-        | Step.SKIP
-        | Step.LEADING_SPACE
+        ProtocolStep.NO_RECIPIENT
+        | ProtocolStep.NO_DATA
+        | ProtocolStep.NO_UNKNOWN
+        | ProtocolStep.NO_REPLY_CONNECT
+        | ProtocolStep.NO_REPLY_HELO
+        | ProtocolStep.NO_REPLY_MAIL
+        | ProtocolStep.NO_REPLY_RECIPIENT
+        | ProtocolStep.NO_REPLY_DATA
+        | ProtocolStep.NO_REPLY_UNKNOWN
+        | ProtocolStep.NO_REPLY_HEADER
+        | ProtocolStep.NO_REPLY_END_OF_HEADER
+        | ProtocolStep.NO_REPLY_BODY
+        | ProtocolStep.SKIP
+        | ProtocolStep.LEADING_SPACE
     )
 
 
@@ -60,8 +60,8 @@ def test_only_the_end_of_the_message_is_answered_then() -> None:
 
 
 def test_nothing_is_taken_that_is_not_on_offer() -> None:
-    agreement = agree(FILTER, Offer(6, 0x11, int(Step.NO_REPLY_HEADER)))
-    assert agreement.steps == Step.NO_REPLY_HEADER
+    agreement = agree(FILTER, Offer(6, 0x11, int(ProtocolStep.NO_REPLY_HEADER)))
+    assert agreement.steps == ProtocolStep.NO_REPLY_HEADER
     assert agreement.owed == set(map(int, Command)) - {
         Command.NEGOTIATE,
         Command.MACRO,
@@ -74,17 +74,17 @@ def test_nothing_is_taken_that_is_not_on_offer() -> None:
 
 
 def test_a_command_that_the_filter_answers_is_neither_waived_nor_without_reply() -> None:
-    steps = agree(Wanted(events=EVENTS, replies=frozenset({Command.RECIPIENT})), FULL).steps
-    assert not steps & (Step.NO_RECIPIENT | Step.NO_REPLY_RECIPIENT)
+    steps = agree(RequiredFeatures(events=EVENTS, replies=frozenset({Command.RECIPIENT})), FULL).steps
+    assert not steps & (ProtocolStep.NO_RECIPIENT | ProtocolStep.NO_REPLY_RECIPIENT)
 
 
 def test_the_end_of_the_header_comes_with_its_fields() -> None:
-    assert not agree(Wanted(events=frozenset({Command.HEADER})), FULL).steps & Step.NO_END_OF_HEADER
+    assert not agree(RequiredFeatures(events=frozenset({Command.HEADER})), FULL).steps & ProtocolStep.NO_END_OF_HEADER
 
 
 def test_a_filter_that_wants_nothing_gets_the_end_of_the_message() -> None:
-    agreement = agree(Wanted(events=frozenset()), FULL)
-    assert agreement.steps == mta.ALL_STEPS & ~Step.REJECTED_RECIPIENTS
+    agreement = agree(RequiredFeatures(events=frozenset()), FULL)
+    assert agreement.steps == mta.ALL_STEPS & ~ProtocolStep.REJECTED_RECIPIENTS
     assert agreement.owed == {Command.END_OF_MESSAGE}
 
 
@@ -108,7 +108,7 @@ def test_an_mta_that_cannot_do_what_is_needed_is_refused_by_name() -> None:
 
 
 def test_macro_lists_are_set_by_the_number_of_their_stage() -> None:
-    wanted = Wanted(
+    wanted = RequiredFeatures(
         events=EVENTS,
         macros=(
             MacroList(Command.CONNECT, ("j", "{client_addr}")),
@@ -127,16 +127,16 @@ def test_macro_lists_are_set_by_the_number_of_their_stage() -> None:
 
 
 def test_without_the_action_no_macro_list_is_sent() -> None:
-    wanted = Wanted(events=EVENTS, macros=(MacroList(Command.CONNECT, ("j",)),))
-    assert agree(wanted, FULL._replace(actions=0xFF)).answer == agree(Wanted(events=EVENTS), FULL).answer
+    wanted = RequiredFeatures(events=EVENTS, macros=(MacroList(Command.CONNECT, ("j",)),))
+    assert agree(wanted, FULL._replace(actions=0xFF)).answer == agree(RequiredFeatures(events=EVENTS), FULL).answer
 
 
 def test_fields_cannot_be_answered_one_by_one() -> None:
     with pytest.raises(LocalProtocolError):
-        Wanted(replies=frozenset({Command.HEADER}))
+        RequiredFeatures(replies=frozenset({Command.HEADER}))
 
 
 def test_what_is_welcome_is_taken_where_it_is_on_offer() -> None:
-    wanted = Wanted(actions=Action.ADD_HEADER, welcome=Action.QUARANTINE)
+    wanted = RequiredFeatures(actions=Action.ADD_HEADER, welcome=Action.QUARANTINE)
     assert agree(wanted, Offer(6, 0x1FF, 0)).actions == Action.ADD_HEADER | Action.QUARANTINE
     assert agree(wanted, Offer(6, int(Action.ADD_HEADER), 0)).actions == Action.ADD_HEADER

@@ -8,11 +8,20 @@ import pytest
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter import replies
-from inalign.milter.messages import Command, Step
-from inalign.milter.negotiation import Wanted
-from inalign.milter.order import IN_MESSAGE, LEGAL_REPLIES, NO_REPLY, OMISSIONS, ORDER, SETTLES, State, order_without
-from inalign.milter.replies import ACCEPT, Reply, ReplyKind, reply_code
-from inalign.milter.session import Session
+from inalign.milter.messages import Command, ProtocolStep
+from inalign.milter.negotiation import RequiredFeatures
+from inalign.milter.order import (
+    IN_MESSAGE,
+    LEGAL_REPLIES,
+    NO_REPLY,
+    OMISSIONS,
+    ORDER,
+    SETTLES,
+    ConnectionState,
+    order_without,
+)
+from inalign.milter.replies import ACCEPT, MilterReply, ReplyKind, reply_code
+from inalign.milter.session import MilterSession
 from tests.milter import mta
 
 # Which command leads where; a dot is an error. The letters above are those of the wire.
@@ -29,15 +38,15 @@ BODY            . b . . . . . . . b c c . x n
 CLOSED          . . . . . . . . . . . . . . .
 """
 STATES = {
-    "s": State.START,
-    "n": State.NEGOTIATED,
-    "c": State.CONNECTED,
-    "m": State.MAIL,
-    "r": State.RECIPIENTS,
-    "d": State.DATA,
-    "h": State.HEADER,
-    "b": State.BODY,
-    "x": State.CLOSED,
+    "s": ConnectionState.START,
+    "n": ConnectionState.NEGOTIATED,
+    "c": ConnectionState.CONNECTED,
+    "m": ConnectionState.MAIL,
+    "r": ConnectionState.RECIPIENTS,
+    "d": ConnectionState.DATA,
+    "h": ConnectionState.HEADER,
+    "b": ConnectionState.BODY,
+    "x": ConnectionState.CLOSED,
 }
 
 # Which reply a command may get.
@@ -54,7 +63,7 @@ END_OF_HEADER   + + + + + + . + .
 BODY            + + + + + + + + .
 END_OF_MESSAGE  + + + + + + . + .
 """
-REPLIES: dict[str, Reply] = {
+REPLIES: dict[str, MilterReply] = {
     "c": replies.CONTINUE,
     "a": replies.ACCEPT,
     "r": replies.REJECT,
@@ -68,15 +77,15 @@ REPLIES: dict[str, Reply] = {
 
 # How to come to each state.
 WAY = {
-    State.START: b"",
-    State.NEGOTIATED: mta.offer(steps=0),
-    State.CONNECTED: mta.offer(steps=0) + mta.connect(),
-    State.MAIL: mta.offer(steps=0) + mta.connect() + mta.mail(),
-    State.RECIPIENTS: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient(),
-    State.DATA: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.data(),
-    State.HEADER: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.header(b"A", b" b"),
-    State.BODY: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.end_of_header(),
-    State.CLOSED: mta.QUIT,
+    ConnectionState.START: b"",
+    ConnectionState.NEGOTIATED: mta.offer(steps=0),
+    ConnectionState.CONNECTED: mta.offer(steps=0) + mta.connect(),
+    ConnectionState.MAIL: mta.offer(steps=0) + mta.connect() + mta.mail(),
+    ConnectionState.RECIPIENTS: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient(),
+    ConnectionState.DATA: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.data(),
+    ConnectionState.HEADER: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.header(b"A", b" b"),
+    ConnectionState.BODY: mta.offer(steps=0) + mta.connect() + mta.mail() + mta.recipient() + mta.end_of_header(),
+    ConnectionState.CLOSED: mta.QUIT,
 }
 
 
@@ -88,8 +97,8 @@ def grid(text: str) -> dict[tuple[str, str], str]:
     }
 
 
-def session_in(state: State) -> Session:
-    session = Session(Wanted())
+def session_in(state: ConnectionState) -> MilterSession:
+    session = MilterSession(RequiredFeatures())
     session.receive(WAY[state])
     for _ in session.events():
         pass
@@ -97,8 +106,8 @@ def session_in(state: State) -> Session:
     return session
 
 
-@pytest.mark.parametrize(("state", "command"), list(product(State, Command)), ids=lambda value: value.name)
-def test_order(state: State, command: Command) -> None:
+@pytest.mark.parametrize(("state", "command"), list(product(ConnectionState, Command)), ids=lambda value: value.name)
+def test_order(state: ConnectionState, command: Command) -> None:
     cell = grid(ORDER_GRID)[state.name, chr(command)]
     session = session_in(state)
     session.receive(mta.SAMPLES[command])
@@ -112,12 +121,12 @@ def test_order(state: State, command: Command) -> None:
 
 
 def test_the_order_table_has_every_state() -> None:
-    assert set(ORDER) == set(State)
-    assert len(grid(ORDER_GRID)) == len(State) * len(Command)
+    assert set(ORDER) == set(ConnectionState)
+    assert len(grid(ORDER_GRID)) == len(ConnectionState) * len(Command)
 
 
-@pytest.mark.parametrize("state", State)
-def test_an_unknown_command_is_out_of_order_everywhere(state: State) -> None:
+@pytest.mark.parametrize("state", ConnectionState)
+def test_an_unknown_command_is_out_of_order_everywhere(state: ConnectionState) -> None:
     session = session_in(state)
     session.receive(mta.frame("Z"))
     with pytest.raises(RemoteProtocolError, match="unknown command 0x5a"):
@@ -131,30 +140,45 @@ def test_without_omissions_the_order_is_the_table() -> None:
 @pytest.mark.parametrize(
     ("omitted", "state", "command", "following"),
     [
-        (Step.NO_CONNECT, State.NEGOTIATED, Command.HELO, State.CONNECTED),
-        (Step.NO_CONNECT, State.NEGOTIATED, Command.MAIL, State.MAIL),
-        (Step.NO_MAIL, State.CONNECTED, Command.RECIPIENT, State.RECIPIENTS),
-        (Step.NO_RECIPIENT, State.MAIL, Command.DATA, State.DATA),
-        (Step.NO_RECIPIENT, State.MAIL, Command.HEADER, State.HEADER),
-        (Step.NO_RECIPIENT, State.MAIL, Command.END_OF_HEADER, State.BODY),
-        (Step.NO_END_OF_HEADER, State.HEADER, Command.BODY, State.BODY),
-        (Step.NO_END_OF_HEADER, State.HEADER, Command.END_OF_MESSAGE, State.CONNECTED),
-        (Step.NO_MAIL | Step.NO_RECIPIENT, State.CONNECTED, Command.DATA, State.DATA),
-        (Step.NO_MAIL | Step.NO_RECIPIENT | Step.NO_END_OF_HEADER, State.CONNECTED, Command.BODY, State.BODY),
-        (Step(sum(OMISSIONS.values())), State.NEGOTIATED, Command.END_OF_MESSAGE, State.CONNECTED),
+        (ProtocolStep.NO_CONNECT, ConnectionState.NEGOTIATED, Command.HELO, ConnectionState.CONNECTED),
+        (ProtocolStep.NO_CONNECT, ConnectionState.NEGOTIATED, Command.MAIL, ConnectionState.MAIL),
+        (ProtocolStep.NO_MAIL, ConnectionState.CONNECTED, Command.RECIPIENT, ConnectionState.RECIPIENTS),
+        (ProtocolStep.NO_RECIPIENT, ConnectionState.MAIL, Command.DATA, ConnectionState.DATA),
+        (ProtocolStep.NO_RECIPIENT, ConnectionState.MAIL, Command.HEADER, ConnectionState.HEADER),
+        (ProtocolStep.NO_RECIPIENT, ConnectionState.MAIL, Command.END_OF_HEADER, ConnectionState.BODY),
+        (ProtocolStep.NO_END_OF_HEADER, ConnectionState.HEADER, Command.BODY, ConnectionState.BODY),
+        (ProtocolStep.NO_END_OF_HEADER, ConnectionState.HEADER, Command.END_OF_MESSAGE, ConnectionState.CONNECTED),
+        (
+            ProtocolStep.NO_MAIL | ProtocolStep.NO_RECIPIENT,
+            ConnectionState.CONNECTED,
+            Command.DATA,
+            ConnectionState.DATA,
+        ),
+        (
+            ProtocolStep.NO_MAIL | ProtocolStep.NO_RECIPIENT | ProtocolStep.NO_END_OF_HEADER,
+            ConnectionState.CONNECTED,
+            Command.BODY,
+            ConnectionState.BODY,
+        ),
+        (
+            ProtocolStep(sum(OMISSIONS.values())),
+            ConnectionState.NEGOTIATED,
+            Command.END_OF_MESSAGE,
+            ConnectionState.CONNECTED,
+        ),
     ],
 )
 def test_what_follows_an_omitted_command_may_stand_in_its_place(
-    omitted: Step, state: State, command: Command, following: State
+    omitted: ProtocolStep, state: ConnectionState, command: Command, following: ConnectionState
 ) -> None:
     assert command not in ORDER[state]
     assert order_without(int(omitted))[state][command] is following
 
 
 def test_an_omission_allows_nothing_else() -> None:
-    table = order_without(int(Step.NO_RECIPIENT | Step.NO_DATA | Step.NO_UNKNOWN))
+    table = order_without(int(ProtocolStep.NO_RECIPIENT | ProtocolStep.NO_DATA | ProtocolStep.NO_UNKNOWN))
     gained = {(state, chr(command)) for state, row in table.items() for command in row if command not in ORDER[state]}
-    assert gained == {(State.MAIL, letter) for letter in "TLN"}
+    assert gained == {(ConnectionState.MAIL, letter) for letter in "TLN"}
 
 
 def test_every_command_with_a_reply_has_its_legal_replies() -> None:
@@ -175,22 +199,24 @@ def test_the_reply_grid_is_the_table() -> None:
 
 # The state before each command, for a filter that answers them all.
 BEFORE = {
-    Command.CONNECT: State.NEGOTIATED,
-    Command.HELO: State.CONNECTED,
-    Command.MAIL: State.CONNECTED,
-    Command.RECIPIENT: State.MAIL,
-    Command.DATA: State.RECIPIENTS,
-    Command.UNKNOWN: State.CONNECTED,
-    Command.END_OF_HEADER: State.HEADER,
-    Command.BODY: State.BODY,
-    Command.END_OF_MESSAGE: State.BODY,
+    Command.CONNECT: ConnectionState.NEGOTIATED,
+    Command.HELO: ConnectionState.CONNECTED,
+    Command.MAIL: ConnectionState.CONNECTED,
+    Command.RECIPIENT: ConnectionState.MAIL,
+    Command.DATA: ConnectionState.RECIPIENTS,
+    Command.UNKNOWN: ConnectionState.CONNECTED,
+    Command.END_OF_HEADER: ConnectionState.HEADER,
+    Command.BODY: ConnectionState.BODY,
+    Command.END_OF_MESSAGE: ConnectionState.BODY,
 }
 
 
-def owing(command: Command) -> Session:
+def owing(command: Command) -> MilterSession:
     """A session whose filter owes the answer to this command."""
-    session = Session(Wanted(replies=frozenset(NO_REPLY) - {Command.HEADER}))
-    session.receive(WAY[BEFORE[command]].replace(mta.offer(steps=0), mta.offer(steps=Step.SKIP)) + mta.SAMPLES[command])
+    session = MilterSession(RequiredFeatures(replies=frozenset(NO_REPLY) - {Command.HEADER}))
+    session.receive(
+        WAY[BEFORE[command]].replace(mta.offer(steps=0), mta.offer(steps=ProtocolStep.SKIP)) + mta.SAMPLES[command]
+    )
     for _ in session.events():
         if session.is_waiting() and session.owed is not command:
             session.answer(replies.CONTINUE)
@@ -213,14 +239,14 @@ def test_replies(command: Command, letter: str) -> None:
         session.answer(reply)
         assert session.data_to_send() == reply.wire
         settled = reply.kind in SETTLES.get(command, ())
-        assert session.state is (State.CONNECTED if settled else state)
+        assert session.state is (ConnectionState.CONNECTED if settled else state)
         assert not session.is_waiting()
         assert session.in_message == (state in IN_MESSAGE and not settled)
 
 
 def test_skip_needs_an_mta_that_knows_it() -> None:
-    session = Session(Wanted(replies=frozenset({Command.BODY})))
-    session.receive(WAY[State.BODY] + mta.body(b"x"))
+    session = MilterSession(RequiredFeatures(replies=frozenset({Command.BODY})))
+    session.receive(WAY[ConnectionState.BODY] + mta.body(b"x"))
     for _ in session.events():
         pass
     with pytest.raises(LocalProtocolError, match="SKIP"):
@@ -228,6 +254,6 @@ def test_skip_needs_an_mta_that_knows_it() -> None:
 
 
 def test_nothing_can_be_answered_that_is_not_owed() -> None:
-    session = session_in(State.CONNECTED)
+    session = session_in(ConnectionState.CONNECTED)
     with pytest.raises(LocalProtocolError, match="no command waits"):
         session.answer(ACCEPT)

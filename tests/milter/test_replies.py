@@ -38,7 +38,7 @@ from tests.milter import mta
         (replies.CONNECTION_FAILED, "f"),
     ],
 )
-def test_a_plain_reply_is_a_letter(reply: replies.Reply, letter: str) -> None:
+def test_a_plain_reply_is_a_letter(reply: replies.MilterReply, letter: str) -> None:
     assert mta.replies(reply.wire) == [(letter, b"")]
 
 

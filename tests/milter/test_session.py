@@ -16,20 +16,20 @@ from inalign.milter.messages import (
     MailFrom,
     Quit,
 )
-from inalign.milter.negotiation import Wanted
+from inalign.milter.negotiation import RequiredFeatures
 from inalign.milter.replies import ACCEPT, CONTINUE, TEMPFAIL, add_header, delete_headers, quarantine
-from inalign.milter.session import Session
+from inalign.milter.session import MilterSession
 from tests.milter import mta
 
-FILTER = Wanted(
+FILTER = RequiredFeatures(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
     events=frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.HEADER, Command.BODY}),
 )
 
 
-def at_the_end() -> Session:
+def at_the_end() -> MilterSession:
     """A session that owes the answer to the end of a message."""
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(mta.offer() + mta.connect() + mta.MESSAGE)
     for _ in session.events():
         pass
@@ -38,7 +38,7 @@ def at_the_end() -> Session:
 
 
 def test_macros_are_those_of_the_event_at_hand() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(
         mta.offer()
         + mta.macros(Command.CONNECT, j="mx")
@@ -63,7 +63,7 @@ def test_macros_are_those_of_the_event_at_hand() -> None:
 
 
 def test_an_answer_within_the_loop_lets_it_go_on() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(mta.offer() + mta.connect() + mta.MESSAGE + mta.MESSAGE + mta.QUIT)
     ends = 0
     for event in session.events():
@@ -86,7 +86,7 @@ def test_what_comes_behind_an_owed_answer_waits() -> None:
 
 
 def test_only_the_last_event_of_a_command_owes_its_answer() -> None:
-    session = Session(Wanted(replies=frozenset({Command.MAIL})))
+    session = MilterSession(RequiredFeatures(replies=frozenset({Command.MAIL})))
     session.receive(mta.offer() + mta.connect() + mta.mail())
     list(session.events())
     session.answer(CONTINUE)
@@ -95,14 +95,14 @@ def test_only_the_last_event_of_a_command_owes_its_answer() -> None:
 
 
 def test_a_chunk_that_comes_with_the_end_owes_nothing() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(mta.offer() + mta.connect() + mta.mail() + mta.end_of_header() + mta.end_of_message(b"x"))
     seen = [(type(event), session.owed) for event in session.events()][-2:]
     assert seen == [(BodyChunk, None), (EndOfMessage, Command.END_OF_MESSAGE)]
 
 
 def test_a_message_is_in_progress_from_mail_to_its_answer() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(mta.offer() + mta.connect() + mta.helo())
     list(session.events())
     assert not session.in_message
@@ -128,7 +128,7 @@ def test_an_edit_that_was_not_negotiated_is_refused_and_nothing_is_sent() -> Non
 
 
 def test_a_message_is_edited_at_its_end_alone() -> None:
-    session = Session(Wanted(actions=Action.ADD_HEADER, replies=frozenset({Command.MAIL})))
+    session = MilterSession(RequiredFeatures(actions=Action.ADD_HEADER, replies=frozenset({Command.MAIL})))
     session.receive(mta.offer() + mta.connect() + mta.mail())
     list(session.events())
     with pytest.raises(LocalProtocolError, match="not at MAIL"):
@@ -146,13 +146,13 @@ def test_progress_can_be_told_again_and_again_and_only_at_the_end() -> None:
 
 
 def test_a_filter_that_is_not_told_of_the_body_does_not_get_the_chunk_of_the_end() -> None:
-    session = Session(Wanted(events=frozenset({Command.MAIL})))
+    session = MilterSession(RequiredFeatures(events=frozenset({Command.MAIL})))
     session.receive(mta.offer() + mta.mail() + mta.end_of_message(b"x"))
     assert list(session.events()) == [MailFrom("<alice@example.org>", ()), EndOfMessage()]
 
 
 def test_a_message_that_another_one_cut_short_leaves_no_fields() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(
         mta.offer() + mta.connect() + mta.mail() + mta.header(b"A", b"b") + mta.ABORT + mta.mail() + mta.end_of_header()
     )
@@ -160,6 +160,6 @@ def test_a_message_that_another_one_cut_short_leaves_no_fields() -> None:
 
 
 def test_helo_may_come_again_and_again() -> None:
-    session = Session(FILTER)
+    session = MilterSession(FILTER)
     session.receive(mta.offer() + mta.connect() + mta.helo("a") + mta.helo("b"))
     assert list(session.events())[1:] == [Helo("a"), Helo("b")]

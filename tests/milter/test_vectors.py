@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from inalign.errors import RemoteProtocolError
-from inalign.milter.session import Session
+from inalign.milter.session import MilterSession
 from tests.milter import transcript
 from tests.milter.transcript import Exchange, Transcript
 
@@ -31,7 +31,7 @@ def test_there_are_transcripts() -> None:
 
 
 def run(conversation: Transcript, cut: Cut) -> None:
-    session = Session(conversation.wanted, conversation.limits)
+    session = MilterSession(conversation.wanted, conversation.limits)
     for exchange in conversation.exchanges:
         events, error = read(session, cut(exchange.sent))
         assert events == exchange.events
@@ -42,7 +42,7 @@ def run(conversation: Transcript, cut: Cut) -> None:
         answer(session, exchange)
 
 
-def read(session: Session, pieces: list[bytes]) -> tuple[list[str], str | None]:
+def read(session: MilterSession, pieces: list[bytes]) -> tuple[list[str], str | None]:
     events: list[str] = []
     try:
         for piece in pieces or [b""]:
@@ -53,7 +53,7 @@ def read(session: Session, pieces: list[bytes]) -> tuple[list[str], str | None]:
     return events, None
 
 
-def answer(session: Session, exchange: Exchange) -> None:
+def answer(session: MilterSession, exchange: Exchange) -> None:
     if exchange.is_progress:
         session.progress()
     elif exchange.reply is not None:

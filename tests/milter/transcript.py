@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from inalign.milter import replies
-from inalign.milter.limits import LIMITS, Limits
+from inalign.milter.limits import LIMITS, MilterLimits
 from inalign.milter.messages import Action, Command
-from inalign.milter.negotiation import MacroList, Wanted
+from inalign.milter.negotiation import MacroList, RequiredFeatures
 from inalign.milter.replies import Edit
 from tests.helpers import VECTORS
 from tests.milter.mta import frame
@@ -45,7 +45,7 @@ class Exchange:
     macros: list[tuple[str, str | None]] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
-    reply: replies.Reply | None = None
+    reply: replies.MilterReply | None = None
     is_progress: bool = False
     error: str | None = None
 
@@ -54,8 +54,8 @@ class Exchange:
 class Transcript:
     """One conversation."""
 
-    wanted: Wanted = field(default_factory=Wanted)
-    limits: Limits = LIMITS
+    wanted: RequiredFeatures = field(default_factory=RequiredFeatures)
+    limits: MilterLimits = LIMITS
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -79,7 +79,7 @@ def parse(text: str) -> Transcript:
         if mark == "wanted":
             transcript.wanted = _wanted(rest)
         elif mark == "limits":
-            transcript.limits = Limits(**{key: int(value) for key, value in _settings(rest)})
+            transcript.limits = MilterLimits(**{key: int(value) for key, value in _settings(rest)})
         elif mark == ">":
             if exchange is None or not may_send:
                 exchange = Exchange()
@@ -133,21 +133,21 @@ def _answer(exchange: Exchange, words: list[str]) -> None:
             exchange.is_progress = True
         case [name]:
             reply = getattr(replies, name)
-            assert isinstance(reply, replies.Reply)
+            assert isinstance(reply, replies.MilterReply)
             exchange.reply = reply
         case _:
             raise AssertionError(words)
 
 
-def _wanted(text: str) -> Wanted:
+def _wanted(text: str) -> RequiredFeatures:
     settings = {key: [word for word in value.split(",") if word] for key, value in _settings(text)}
     actions = Action(0)
     for name in settings.pop("actions", []):
         actions |= Action[name]
     events = settings.pop("events", None)
-    wanted = Wanted(
+    wanted = RequiredFeatures(
         actions=actions,
-        events=Wanted().events if events is None else frozenset(Command[name] for name in events),
+        events=RequiredFeatures().events if events is None else frozenset(Command[name] for name in events),
         replies=frozenset(Command[name] for name in settings.pop("replies", [])),
         watched=frozenset(name.encode() for name in settings.pop("watched", [])),
         macros=tuple(

@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import pytest
 
-from inalign.milter.negotiation import Wanted
+from inalign.milter.negotiation import RequiredFeatures
 from inalign.milterd import acceptor
 from inalign.milterd import server as milterd
 from inalign.milterd.acceptor import Shares, SharingServer
-from inalign.milterd.server import Filter, Options
+from inalign.milterd.server import Filter, ServerOptions
 from inalign.telemetry import Counters
 from tests.milter import mta
 
@@ -72,8 +72,8 @@ def open_files() -> int:
 def make_server(shares: Shares, *, most: int = 100, counters: Counters | None = None) -> SharingServer:
     return SharingServer(
         lambda _: Filter(),
-        Wanted(),
-        Options(),
+        RequiredFeatures(),
+        ServerOptions(),
         Counters() if counters is None else counters,
         shares=shares,
         number=0,

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inalign.flow.origin import Gateway, Hosts, Source
-from inalign.flow.receive import Options
+from inalign.flow.origin import Gateway, Hosts, OriginSource
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Verdict
 from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom
-from inalign.milter.replies import Decision
+from inalign.milter.replies import Response
 from inalign.milterd.filter import MailFilter
-from inalign.milterd.service import Service
+from inalign.milterd.service import FilterContext
 from inalign.resolver import Resolver, ZoneResolver
 from tests.senders import CLIENT, records, signed
 
@@ -44,14 +44,14 @@ class Site:
     """A milter of mx.example.net, and what it counted."""
 
     verdicts: list[tuple[Verdict | None, str | None, int]] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
+    sources: list[OriginSource] = field(default_factory=list)
 
-    def service(self) -> Service:
+    def service(self) -> FilterContext:
         resolver = Budgeted.from_json(records(spf=SPF))
         assert isinstance(resolver, Budgeted)
-        return Service(
+        return FilterContext(
             resolver=resolver,
-            options=Options(authserv_id="mx.example.net", iprev=True),
+            options=VerificationOptions(authserv_id="mx.example.net", iprev=True),
             message_budget_seconds=20,
             hosts=Hosts(
                 local=Networks(["127.0.0.0/8", "10.0.0.0/8", "!10.9.0.0/16"]),
@@ -97,7 +97,7 @@ class Site:
         one.mail(MailFrom(mail_from, ()))
         one.header(EndOfHeader(fields, 0, {}))
         one.body(body)
-        assert isinstance(await one.end_of_message(), Decision)
+        assert isinstance(await one.end_of_message(), Response)
 
 
 def signed_now() -> bytes:
@@ -129,7 +129,7 @@ def test_client_behind_a_relay_is_the_one_that_it_recorded(connected: str) -> No
     assert (verdict.spf.result, verdict.dmarc.result) == ("pass", "pass")
     assert verdict.iprev is not None
     assert (verdict.iprev.client_ip, verdict.iprev.result) == (CLIENT, "pass")
-    assert site.sources == [Source.RECEIVED]
+    assert site.sources == [OriginSource.RECEIVED]
 
 
 def test_helo_behind_a_relay_is_the_recorded_one() -> None:
@@ -151,7 +151,7 @@ def test_unknown_client_behind_a_relay_gives_none_and_never_a_pass_of_the_relay(
     assert (verdict.spf.result, verdict.spf.reason) == ("none", "no_client")
     assert verdict.iprev is None
     assert verdict.dmarc.result == "pass"  # by its signature
-    assert site.sources == [Source.UNKNOWN]
+    assert site.sources == [OriginSource.UNKNOWN]
 
 
 def test_mail_of_our_own_by_a_relay_is_not_verified() -> None:
@@ -184,7 +184,7 @@ def test_results_of_a_gateway_stand_for_ours() -> None:
     assert verdict is not None
     assert (verdict.spf.result, verdict.spf.reason, verdict.dmarc.result) == ("pass", "reported", "pass")
     assert verdict.dkim[0].reason == "changed_in_transit"
-    assert site.sources == [Source.RESULTS]
+    assert site.sources == [OriginSource.RESULTS]
 
 
 @pytest.mark.parametrize(

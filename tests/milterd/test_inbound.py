@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from inalign.flow.decide import LocalPolicy
-from inalign.flow.decision import Handling, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.flow.origin import Hosts
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Verdict
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
-from inalign.milter.replies import ACCEPT, DISCARD, Decision, ReplyKind
+from inalign.milter.replies import ACCEPT, DISCARD, ReplyKind, Response
 from inalign.milterd.actions import MARK_NAME, RESULTS_NAME
 from inalign.milterd.filter import WANTED, MailFilter
-from inalign.milterd.service import Service
+from inalign.milterd.service import FilterContext
 from inalign.resolver import Resolver, ZoneResolver
 from inalign.telemetry import Pairs
 from tests.senders import CLIENT, records
@@ -29,7 +29,7 @@ STRANGER = "203.0.113.99"
 RELAY = "203.0.113.5"
 LOCAL = "198.51.100.1"
 FORGED = b"X-Inalign-Action: quarantine; rule=dmarc_reject"
-Counted = tuple[Verdict | None, Ruling, str | None, int]
+Counted = tuple[Verdict | None, Decision, str | None, int]
 
 
 class Budgeted(ZoneResolver):
@@ -46,9 +46,9 @@ class Message:
         self.counted: list[Counted] = []
         resolver = Budgeted.from_json(records())
         assert isinstance(resolver, Budgeted)
-        service = Service(
+        service = FilterContext(
             resolver=resolver,
-            options=Options(authserv_id="mx.example.net"),
+            options=VerificationOptions(authserv_id="mx.example.net"),
             policy=policy,
             message_budget_seconds=20,
             hosts=Hosts(local=Networks([LOCAL]), relays=Networks()),
@@ -61,10 +61,10 @@ class Message:
         self.filter.actions = actions
         self.client = client
 
-    def decide(self, *more: bytes, dropped: int = 0, unread: dict[bytes, int] | None = None) -> Decision:
+    def decide(self, *more: bytes, dropped: int = 0, unread: dict[bytes, int] | None = None) -> Response:
         return asyncio.run(self._decide(more, dropped, unread or {}))
 
-    async def _decide(self, more: Sequence[bytes], dropped: int, unread: dict[bytes, int]) -> Decision:
+    async def _decide(self, more: Sequence[bytes], dropped: int, unread: dict[bytes, int]) -> Response:
         one = self.filter
         one.connected(Connected("client.example", Family.INET, self.client, 25))
         one.helo(Helo("client.example"))
@@ -78,11 +78,11 @@ class Message:
         return await one.end_of_message()
 
 
-def enforcing(handling: Handling) -> LocalPolicy:
+def enforcing(handling: Disposition) -> LocalPolicy:
     return LocalPolicy(is_enforced=True, dmarc_reject=handling)
 
 
-def edits(decision: Decision) -> list[tuple[str, bytes]]:
+def edits(decision: Response) -> list[tuple[str, bytes]]:
     """Letter and name of each edit."""
     return [
         (chr(edit.letter), edit.parts[1].rstrip(b"\0") if edit.is_header or edit.letter == ord("m") else b"")
@@ -119,7 +119,7 @@ def test_the_hold_queue_is_welcome_and_not_demanded() -> None:
 
 
 def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.LogRecord]) -> None:
-    message = Message(LocalPolicy(dmarc_reject=Handling.REJECT))
+    message = Message(LocalPolicy(dmarc_reject=Disposition.REJECT))
     decision = message.decide()
     assert decision.reply == ACCEPT
     assert edits(decision) == [("i", RESULTS_NAME)]
@@ -133,31 +133,31 @@ def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.
     ]
     ((verdict, ruling, skipped, removed),) = message.counted
     assert verdict is not None
-    assert (ruling.rule, skipped, removed) == (Rule.OBSERVE, None, 0)
+    assert (ruling.rule, skipped, removed) == (DecisionRule.OBSERVE, None, 0)
 
 
 def test_quarantine_is_a_mark_below_our_field() -> None:
-    decision = Message(enforcing(Handling.QUARANTINE)).decide()
+    decision = Message(enforcing(Disposition.QUARANTINE)).decide()
     assert decision.reply == ACCEPT
     assert edits(decision) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
 
 
 def test_hold_is_a_mark_where_the_mta_has_no_queue_for_it() -> None:
-    assert edits(Message(enforcing(Handling.HOLD)).decide()) == [("q", b""), ("i", RESULTS_NAME)]
-    message = Message(enforcing(Handling.HOLD), actions=0x1FF & ~Action.QUARANTINE)
+    assert edits(Message(enforcing(Disposition.HOLD)).decide()) == [("q", b""), ("i", RESULTS_NAME)]
+    message = Message(enforcing(Disposition.HOLD), actions=0x1FF & ~Action.QUARANTINE)
     assert edits(message.decide()) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
-    assert message.counted[0][1].rule is Rule.HOLD_UNAVAILABLE
+    assert message.counted[0][1].rule is DecisionRule.HOLD_UNAVAILABLE
 
 
 def test_a_refusal_has_no_edits() -> None:
-    decision = Message(enforcing(Handling.REJECT)).decide(FORGED)
+    decision = Message(enforcing(Disposition.REJECT)).decide(FORGED)
     assert decision.reply.kind is ReplyKind.REPLY_CODE
     assert b"550 5.7.26 Refused per DMARC policy of example.org" in decision.reply.wire
     assert not decision.edits
 
 
 def test_discard_is_a_warning_with_the_whole_envelope(lines: list[logging.LogRecord]) -> None:
-    assert Message(enforcing(Handling.DISCARD)).decide() == Decision(DISCARD)
+    assert Message(enforcing(Disposition.DISCARD)).decide() == Response(DISCARD)
     (line,) = lines
     assert line.levelno == logging.WARNING
     told = logged(line)
@@ -174,7 +174,7 @@ def test_discard_is_a_warning_with_the_whole_envelope(lines: list[logging.LogRec
 
 @pytest.mark.parametrize("field", [b"List-Id: <x.example>", b"List-Post: NO", b"Precedence: list"])
 def test_a_list_gets_a_mark_in_the_place_of_a_refusal(field: bytes) -> None:
-    decision = Message(enforcing(Handling.REJECT)).decide(field)
+    decision = Message(enforcing(Disposition.REJECT)).decide(field)
     assert edits(decision) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
     assert b"policy.override=mailing_list" in decision.edits[-1].parts[-1]
     assert b"quarantine; rule=mailing_list" in decision.edits[0].parts[-1]
@@ -185,18 +185,18 @@ def test_only_a_policy_in_force_is_named_as_an_override(is_enforced: bool) -> No
     policy = LocalPolicy(is_enforced=is_enforced, except_domains=parse_domain_list(["example.org"]))
     message = Message(policy)
     decision = message.decide()
-    assert message.counted[0][1].rule is Rule.EXCEPT_DOMAIN
+    assert message.counted[0][1].rule is DecisionRule.EXCEPT_DOMAIN
     assert (b"policy.override=except_domain" in decision.edits[-1].parts[-1]) is is_enforced
 
 
 def test_a_header_that_was_not_read_whole_may_be_a_list() -> None:
-    policy = LocalPolicy(is_enforced=True, author_problem=Handling.REJECT)
+    policy = LocalPolicy(is_enforced=True, author_problem=Disposition.REJECT)
     message = Message(policy)
     assert message.decide(dropped=1).reply == ACCEPT
-    assert message.counted[0][1].rule is Rule.MAILING_LIST
+    assert message.counted[0][1].rule is DecisionRule.MAILING_LIST
 
 
-@pytest.mark.parametrize("policy", [LocalPolicy(), enforcing(Handling.QUARANTINE)], ids=["observe", "enforce"])
+@pytest.mark.parametrize("policy", [LocalPolicy(), enforcing(Disposition.QUARANTINE)], ids=["observe", "enforce"])
 @pytest.mark.parametrize("client", [STRANGER, CLIENT, LOCAL])
 def test_marks_from_outside_are_removed_and_counted(policy: LocalPolicy, client: str) -> None:
     message = Message(policy, client=client)
@@ -211,7 +211,7 @@ def test_marks_of_a_trusted_relay_are_kept() -> None:
 
 
 def test_our_own_mail_is_accepted_whatever_the_policy() -> None:
-    policy = LocalPolicy(is_enforced=True, author_problem=Handling.REJECT, dmarc_reject=Handling.REJECT)
+    policy = LocalPolicy(is_enforced=True, author_problem=Disposition.REJECT, dmarc_reject=Disposition.REJECT)
     message = Message(policy, client=LOCAL)
-    assert message.decide() == Decision(ACCEPT, [])
-    assert message.counted == [(None, Ruling(Handling.ACCEPT, Rule.SKIPPED), "local_network", 0)]
+    assert message.decide() == Response(ACCEPT, [])
+    assert message.counted == [(None, Decision(Disposition.ACCEPT, DecisionRule.SKIPPED), "local_network", 0)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from inalign.flow.decision import Handling, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.milterd.metrics import count_message
 from inalign.telemetry import Counters
 
 
-def counted(ruling: Ruling) -> list[str]:
+def counted(ruling: Decision) -> list[str]:
     counters = Counters()
     count_message(counters, None, ruling, "authenticated", 2, 0.1)
     assert counters["inalign_forged_fields_removed_total"] == 2
@@ -15,11 +15,13 @@ def counted(ruling: Ruling) -> list[str]:
 
 
 def test_action_and_rule_are_counted() -> None:
-    assert counted(Ruling(Handling.REJECT, Rule.DMARC_REJECT)) == [
+    assert counted(Decision(Disposition.REJECT, DecisionRule.DMARC_REJECT)) == [
         'inalign_actions_total{action="reject",rule="dmarc_reject",would=""}'
     ]
 
 
 def test_what_would_have_been_done_is_counted() -> None:
-    observed = Ruling(Handling.ACCEPT, Rule.OBSERVE, Ruling(Handling.REJECT, Rule.DMARC_REJECT))
+    observed = Decision(
+        Disposition.ACCEPT, DecisionRule.OBSERVE, Decision(Disposition.REJECT, DecisionRule.DMARC_REJECT)
+    )
     assert counted(observed) == ['inalign_actions_total{action="accept",rule="observe",would="reject"}']

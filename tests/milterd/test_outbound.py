@@ -10,22 +10,22 @@ from dataclasses import dataclass, field
 import pytest
 
 from inalign.dkim.sign import SigningKey
-from inalign.flow.decision import Rule
+from inalign.flow.decision import DecisionRule
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.flow.origin import Hosts
 from inalign.flow.own_mail import parse_conditions
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.send import DnsCheck, SendingOptions
 from inalign.mail.domain import parse_domain
 from inalign.mail.networks import Networks
 from inalign.mail.recipients import Recipients
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
-from inalign.milter.replies import ACCEPT, Decision, ReplyKind
+from inalign.milter.replies import ACCEPT, ReplyKind, Response
 from inalign.milterd.filter import MailFilter
 from inalign.milterd.metrics import count_own_domain, count_sent
-from inalign.milterd.service import Service
-from inalign.milterd.signing import Signer
+from inalign.milterd.service import FilterContext
+from inalign.milterd.signing import OutboundSigner
 from inalign.resolver import Resolver, ZoneResolver
 from inalign.telemetry import METRICS, Counters
 from tests.dkim.material import ED25519
@@ -72,22 +72,22 @@ class Site:
     own_macros: Sequence[str] = ()
     names: dict[str, dict[str, object]] = field(default_factory=records)
     counters: Counters = field(default_factory=Counters)
-    rules: list[Rule] = field(default_factory=list)
-    signer: Signer | None = None
+    rules: list[DecisionRule] = field(default_factory=list)
+    signer: OutboundSigner | None = None
 
-    def service(self) -> Service:
+    def service(self) -> FilterContext:
         resolver = Budgeted.from_json(self.names)
         assert isinstance(resolver, Budgeted)
-        self.signer = self.signer or Signer(
+        self.signer = self.signer or OutboundSigner(
             self.finder,
             self.options,
             except_recipients=Recipients(self.except_recipients),
             count=lambda sent: count_sent(self.counters, sent),
             count_own_domain=lambda: count_own_domain(self.counters),
         )
-        return Service(
+        return FilterContext(
             resolver=resolver,
-            options=Options(authserv_id="mx.example.net"),
+            options=VerificationOptions(authserv_id="mx.example.net"),
             message_budget_seconds=20,
             hosts=Hosts(local=Networks([LOCAL, "127.0.0.0/8"]), relays=Networks([RELAY])),
             own_macros=parse_conditions(self.own_macros),
@@ -106,14 +106,14 @@ class Site:
         macros: Sequence[str] = (),
         host: str = "desk.example.net",
         to: Sequence[str] = ("bob@example.net",),
-    ) -> Decision:
+    ) -> Response:
         lines = [f"From: {author}".encode(), b"Subject: a\n b", *more]
         family = Family.UNKNOWN if client is None else Family.INET
         return asyncio.run(self._send(Connected(host, family, client, 25), lines, macros, to))
 
     async def _send(
         self, connected: Connected, lines: Sequence[bytes], macros: Sequence[str], to: Sequence[str]
-    ) -> Decision:
+    ) -> Response:
         told = Macros()
         told.put(Command.MAIL, b"M" + b"".join(each.encode() + b"\0" for each in macros))
         one = MailFilter(told, self.service())
@@ -129,13 +129,13 @@ class Site:
         return decision
 
 
-def inserted(decision: Decision) -> list[tuple[bytes, bytes]]:
+def inserted(decision: Response) -> list[tuple[bytes, bytes]]:
     """Name and value of the fields that are inserted, as they will stand."""
     found = [edit.parts for edit in decision.edits if edit.letter == ord("i")]
     return [(name.rstrip(b"\0"), value.rstrip(b"\0")) for _, name, value in reversed(found)]
 
 
-def is_signed(decision: Decision) -> bool:
+def is_signed(decision: Response) -> bool:
     return any(name == b"DKIM-Signature" for name, _ in inserted(decision))
 
 
@@ -191,7 +191,7 @@ def test_mail_whose_key_cannot_be_had(deferred: bool, caplog: pytest.LogCaptureF
     assert (decision.reply.kind is ReplyKind.REPLY_CODE) is deferred
     assert not decision.edits
     assert (b"451 4.7.5" in decision.reply.wire) is deferred
-    assert site.rules == [Rule.KEY_UNAVAILABLE if deferred else Rule.SKIPPED]
+    assert site.rules == [DecisionRule.KEY_UNAVAILABLE if deferred else DecisionRule.SKIPPED]
     (record,) = [each for each in caplog.records if each.name == "inalign.message"]
     assert record.levelno == logging.WARNING
     assert 'unsigned=key_unavailable why="keys.db: no answer"' in str(record.msg)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inalign.milter.messages import Command
-from inalign.spool.evaluation_record import Evaluation, decode
+from inalign.spool.evaluation_record import EvaluationRecord, decode
 from inalign.spool.evaluations import take_closed
 from tests.milter import mta
 from tests.nameserver import NameServer
@@ -38,7 +38,7 @@ def spool(folder: Path) -> Path:
     return folder / "store" / "evaluations"
 
 
-def kept(folder: Path) -> list[Evaluation]:
+def kept(folder: Path) -> list[EvaluationRecord]:
     """All records in closed segments, which stay."""
     found = []
     for segment in take_closed(spool(folder)):
@@ -108,7 +108,7 @@ class Clients:
                 continue
 
 
-def assert_each_once(folder: Path, clients: Clients) -> list[Evaluation]:
+def assert_each_once(folder: Path, clients: Clients) -> list[EvaluationRecord]:
     found = kept(folder)
     times = Counter(record.queue_id for record in found)
     assert set(clients.answered) - set(times) == set()

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from inalign.flow.receive import Options, Reception
+from inalign.flow.receive import Reception, VerificationOptions
 from inalign.mail.fields import make_field
 from inalign.milter.messages import Command, EndOfHeader, Event
-from inalign.milter.session import Session
+from inalign.milter.session import MilterSession
 from inalign.milterd.filter import WANTED
 from tests.helpers import NOW, zone
 from tests.milter import mta
@@ -26,7 +26,7 @@ def full(command: Command) -> bytes:
     return mta.macros(command, x="y" * 65_000)
 
 
-def feed(session: Session, wire: bytes) -> list[Event]:
+def feed(session: MilterSession, wire: bytes) -> list[Event]:
     events: list[Event] = []
     for at in range(0, len(wire), READ_OCTETS):
         session.receive(wire[at : at + READ_OCTETS])
@@ -35,9 +35,9 @@ def feed(session: Session, wire: bytes) -> list[Event]:
     return events
 
 
-def fill(header: Iterable[bytes]) -> tuple[Session, Reception]:
+def fill(header: Iterable[bytes]) -> tuple[MilterSession, Reception]:
     """A message with its macros, its header, and all but the last octet of the longest frame."""
-    session = Session(WANTED)
+    session = MilterSession(WANTED)
     feed(session, mta.offer())
     feed(session, full(Command.CONNECT) + mta.connect() + full(Command.HELO) + mta.helo())
     feed(session, full(Command.MAIL) + mta.mail() + full(Command.RECIPIENT) + mta.recipient())
@@ -48,7 +48,7 @@ def fill(header: Iterable[bytes]) -> tuple[Session, Reception]:
     assert isinstance(event, EndOfHeader)
     assert session.macros.get("nothing") is None  # all of them are read now
     fields = [make_field(field.name, field.value) for field in event.fields]
-    reception = Reception(fields, zone({}), Options(authserv_id="a"), now=NOW, dropped_fields=event.dropped)
+    reception = Reception(fields, zone({}), VerificationOptions(authserv_id="a"), now=NOW, dropped_fields=event.dropped)
     feed(session, mta.body(bytes((1 << 20) - 2))[:-1])
     assert session.buffered > 1_000_000
     return session, reception

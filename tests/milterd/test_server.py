@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from inalign.milter import replies
-from inalign.milter.limits import Limits
+from inalign.milter.limits import MilterLimits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
     Action,
@@ -27,14 +27,14 @@ from inalign.milter.messages import (
     Recipient,
     UnknownCommand,
 )
-from inalign.milter.negotiation import Wanted
-from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, Decision, Reply, add_header, quarantine
+from inalign.milter.negotiation import RequiredFeatures
+from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, MilterReply, Response, add_header, quarantine
 from inalign.milterd import server as milterd
-from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, Options, Server, run
+from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, MilterServer, ServerOptions, run
 from inalign.net.listen import InetAddress, UnixAddress, listen
 from tests.milter import mta
 
-WANTED = Wanted(actions=Action.ADD_HEADER)
+WANTED = RequiredFeatures(actions=Action.ADD_HEADER)
 EDIT = add_header(b"X-Test", b"yes")
 Loops = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -54,42 +54,42 @@ def in_loop(request: pytest.FixtureRequest) -> Loops:
 class Recorder(Filter):
     """Writes down what it is told; `behave` may raise or reply at a call."""
 
-    def __init__(self, macros: Macros, calls: list[str], behave: Callable[[str], Reply | None]) -> None:
+    def __init__(self, macros: Macros, calls: list[str], behave: Callable[[str], MilterReply | None]) -> None:
         self.macros = macros
         self.calls = calls
         self.behave = behave
 
-    def note(self, call: str, detail: str = "") -> Reply | None:
+    def note(self, call: str, detail: str = "") -> MilterReply | None:
         self.calls.append(f"{call} {detail}".strip())
         return self.behave(call)
 
-    def connected(self, event: Connected) -> Reply | None:
+    def connected(self, event: Connected) -> MilterReply | None:
         return self.note("connected", event.host)
 
-    def helo(self, event: Helo) -> Reply | None:
+    def helo(self, event: Helo) -> MilterReply | None:
         return self.note("helo", event.name)
 
-    def mail(self, event: MailFrom) -> Reply | None:
+    def mail(self, event: MailFrom) -> MilterReply | None:
         return self.note("mail", event.address)
 
-    def recipient(self, event: Recipient) -> Reply | None:
+    def recipient(self, event: Recipient) -> MilterReply | None:
         return self.note("recipient", event.address)
 
-    def data(self, event: Data) -> Reply | None:
+    def data(self, event: Data) -> MilterReply | None:
         return self.note("data")
 
-    def unknown(self, event: UnknownCommand) -> Reply | None:
+    def unknown(self, event: UnknownCommand) -> MilterReply | None:
         return self.note("unknown", event.line)
 
-    def header(self, event: EndOfHeader) -> Reply | None:
+    def header(self, event: EndOfHeader) -> MilterReply | None:
         return self.note("header", str(len(event.fields)))
 
-    def body(self, data: bytes) -> Reply | None:
+    def body(self, data: bytes) -> MilterReply | None:
         return self.note("body", repr(data))
 
-    def end_of_message(self) -> Decision | Coroutine[Any, Any, Decision]:
+    def end_of_message(self) -> Response | Coroutine[Any, Any, Response]:
         self.note("end", self.macros.get("i") or "")
-        return Decision(ACCEPT, [EDIT])
+        return Response(ACCEPT, [EDIT])
 
     def aborted(self) -> None:
         self.note("aborted")
@@ -103,7 +103,7 @@ class Waiting(Recorder):
 
     gate: asyncio.Event
 
-    async def end_of_message(self) -> Decision:
+    async def end_of_message(self) -> Response:
         self.note("end")
         try:
             await self.gate.wait()
@@ -111,7 +111,7 @@ class Waiting(Recorder):
             self.note("cancelled")
             raise
         self.behave("decide")
-        return Decision(REJECT)
+        return Response(REJECT)
 
 
 class Peer:
@@ -146,19 +146,19 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer_of(server: Server) -> AsyncIterator[Peer]:
+async def peer_of(server: MilterServer) -> AsyncIterator[Peer]:
     ours, theirs = socket.socketpair()
     await asyncio.get_running_loop().connect_accepted_socket(server.make_connection, ours)
     with theirs:
         yield Peer(theirs)
 
 
-def quiet(call: str) -> Reply | None:
+def quiet(call: str) -> MilterReply | None:
     return None
 
 
-def failing_at(*calls: str) -> Callable[[str], Reply | None]:
-    def behave(call: str) -> Reply | None:
+def failing_at(*calls: str) -> Callable[[str], MilterReply | None]:
+    def behave(call: str) -> MilterReply | None:
         if call in calls:
             raise ZeroDivisionError(call)
         return None
@@ -168,13 +168,13 @@ def failing_at(*calls: str) -> Callable[[str], Reply | None]:
 
 def server_with(
     calls: list[str],
-    behave: Callable[[str], Reply | None] = quiet,
+    behave: Callable[[str], MilterReply | None] = quiet,
     *,
     kind: type[Recorder] = Recorder,
-    wanted: Wanted = WANTED,
-    options: Options | None = None,
-) -> Server:
-    return Server(lambda macros: kind(macros, calls, behave), wanted, options)
+    wanted: RequiredFeatures = WANTED,
+    options: ServerOptions | None = None,
+) -> MilterServer:
+    return MilterServer(lambda macros: kind(macros, calls, behave), wanted, options)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -263,7 +263,7 @@ def test_a_decision_may_wait_while_the_mta_is_told_of_progress(in_loop: Loops) -
     async def main() -> None:
         calls: list[str] = []
         Waiting.gate = asyncio.Event()
-        server = server_with(calls, kind=Waiting, options=Options(progress_seconds=0.02))
+        server = server_with(calls, kind=Waiting, options=ServerOptions(progress_seconds=0.02))
         async with peer_of(server) as peer:
             await peer.send(OPENING + mta.MESSAGE)
             assert (await peer.letters(3))[:3] == "Opp"
@@ -352,7 +352,7 @@ def test_each_smtp_connection_has_a_filter_of_its_own(in_loop: Loops) -> None:
             made.append([])
             return Recorder(macros, made[-1], quiet)
 
-        async with peer_of(Server(factory, WANTED)) as peer:
+        async with peer_of(MilterServer(factory, WANTED)) as peer:
             await peer.send(OPENING + mta.NEW_CONNECTION + mta.connect("other.example") + mta.QUIT)
             assert await peer.is_closed()
         assert made == [[*TOLD[:2], "closed"], ["connected other.example", "closed"]]
@@ -375,7 +375,7 @@ def test_an_mta_that_breaks_the_protocol_loses_its_connection_alone(
 ) -> None:
     async def main() -> None:
         calls: list[str] = []
-        server = server_with(calls, options=Options(limits=Limits(frame_bytes=256)))
+        server = server_with(calls, options=ServerOptions(limits=MilterLimits(frame_bytes=256)))
         async with peer_of(server) as good, peer_of(server) as bad:
             await good.send(OPENING)
             await bad.send(wire)
@@ -406,13 +406,13 @@ def test_a_bug_at_a_message_costs_this_message_its_judgement_alone(
         calls: list[str] = []
         faults = [call]
 
-        def behave(at: str) -> Reply | None:
+        def behave(at: str) -> MilterReply | None:
             if at in faults:
                 faults.clear()
                 raise ZeroDivisionError
             return None
 
-        async with peer_of(server_with(calls, behave, options=Options(failure_reply=TEMPFAIL))) as peer:
+        async with peer_of(server_with(calls, behave, options=ServerOptions(failure_reply=TEMPFAIL))) as peer:
             await peer.send(SENT + mta.macros(Command.MAIL, i="TWO") + mta.MESSAGE + mta.QUIT)
             assert await peer.letters(4) == "Otha"
         assert calls[-8:] == ["aborted", *TOLD[2:-1], "end TWO", "closed"]
@@ -440,7 +440,7 @@ def test_a_bug_in_a_decision_that_waited_is_caught_too(in_loop: Loops, caplog: p
 def test_a_bug_before_any_message_costs_the_whole_smtp_connection_its_judgement(in_loop: Loops, call: str) -> None:
     async def main() -> None:
         calls: list[str] = []
-        server = server_with(calls, failing_at(call), options=Options(failure_reply=TEMPFAIL))
+        server = server_with(calls, failing_at(call), options=ServerOptions(failure_reply=TEMPFAIL))
         async with peer_of(server) as peer:
             await peer.send(OPENING + mta.MESSAGE + mta.MESSAGE + mta.QUIT)
             assert await peer.letters(3) == "Ott"
@@ -473,7 +473,7 @@ def test_a_factory_that_fails_costs_no_mail(in_loop: Loops, caplog: pytest.LogCa
         def factory(macros: Macros) -> Filter:
             raise ZeroDivisionError
 
-        async with peer_of(Server(factory, WANTED)) as peer:
+        async with peer_of(MilterServer(factory, WANTED)) as peer:
             await peer.send(OPENING + mta.MESSAGE)
             assert await peer.letters(2) == "Oa"
 
@@ -486,20 +486,20 @@ class Undecided(Filter):
 
     decision: Any = None
 
-    async def end_of_message(self) -> Decision:
-        decision: Decision = self.decision
+    async def end_of_message(self) -> Response:
+        decision: Response = self.decision
         return decision
 
 
 @pytest.mark.parametrize(
-    "decision", [None, ACCEPT, Decision(replies.SKIP), Decision(ACCEPT, [EDIT, quarantine("not negotiated")])]
+    "decision", [None, ACCEPT, Response(replies.SKIP), Response(ACCEPT, [EDIT, quarantine("not negotiated")])]
 )
 def test_a_decision_that_cannot_be_sent_is_a_bug(
     in_loop: Loops, caplog: pytest.LogCaptureFixture, decision: object
 ) -> None:
     async def main() -> None:
         Undecided.decision = decision
-        server = Server(lambda _: Undecided(), WANTED, Options(failure_reply=TEMPFAIL))
+        server = MilterServer(lambda _: Undecided(), WANTED, ServerOptions(failure_reply=TEMPFAIL))
         async with peer_of(server) as peer:
             await peer.send(OPENING + mta.MESSAGE)
             assert await peer.letters(2) == "Ot"
@@ -510,22 +510,24 @@ def test_a_decision_that_cannot_be_sent_is_a_bug(
 
 def test_a_filter_that_cancels_itself_loses_the_connection(in_loop: Loops) -> None:
     class Cancelling(Filter):
-        async def end_of_message(self) -> Decision:
+        async def end_of_message(self) -> Response:
             raise asyncio.CancelledError
 
     async def main() -> None:
-        async with peer_of(Server(lambda _: Cancelling(), WANTED)) as peer:
+        async with peer_of(MilterServer(lambda _: Cancelling(), WANTED)) as peer:
             await peer.send(OPENING + mta.MESSAGE)
             assert await peer.is_closed()
 
     in_loop(main())
 
 
-REPLYING = Wanted(actions=Action.ADD_HEADER, replies=frozenset({Command.CONNECT, Command.MAIL, Command.RECIPIENT}))
+REPLYING = RequiredFeatures(
+    actions=Action.ADD_HEADER, replies=frozenset({Command.CONNECT, Command.MAIL, Command.RECIPIENT})
+)
 
 
 def test_a_filter_answers_the_commands_that_it_said_it_would(in_loop: Loops) -> None:
-    def behave(call: str) -> Reply | None:
+    def behave(call: str) -> MilterReply | None:
         return {"recipient": REJECT, "mail": replies.CONTINUE}.get(call)
 
     async def main() -> None:
@@ -538,7 +540,7 @@ def test_a_filter_answers_the_commands_that_it_said_it_would(in_loop: Loops) -> 
 
 def test_a_bug_at_a_command_that_is_answered_gets_the_failure_reply_where_that_is_legal(in_loop: Loops) -> None:
     async def main() -> None:
-        options = Options(failure_reply=replies.DISCARD)
+        options = ServerOptions(failure_reply=replies.DISCARD)
         server = server_with([], failing_at("connected", "mail"), wanted=REPLYING, options=options)
         async with peer_of(server) as peer:
             await peer.send(mta.offer() + mta.connect() + mta.mail())
@@ -694,7 +696,7 @@ def test_decision_that_does_not_come_gets_the_failure_reply(in_loop: Loops, capl
     async def main() -> None:
         calls: list[str] = []
         Waiting.gate = asyncio.Event()
-        options = Options(progress_seconds=0.02, decision_seconds=0.1, failure_reply=TEMPFAIL)
+        options = ServerOptions(progress_seconds=0.02, decision_seconds=0.1, failure_reply=TEMPFAIL)
         server = server_with(calls, kind=Waiting, options=options)
         async with peer_of(server) as peer:
             await peer.send(OPENING + mta.MESSAGE)
@@ -756,13 +758,13 @@ def test_frame_that_grows_by_an_octet_is_the_same_frame(in_loop: Loops, monkeypa
 
 
 def test_exhausted_memory_is_a_failure_and_noted(in_loop: Loops) -> None:
-    def behave(call: str) -> Reply | None:
+    def behave(call: str) -> MilterReply | None:
         if call == "header":
             raise MemoryError
         return None
 
     async def main() -> None:
-        server = server_with([], behave, options=Options(failure_reply=TEMPFAIL))
+        server = server_with([], behave, options=ServerOptions(failure_reply=TEMPFAIL))
         async with peer_of(server) as peer:
             await peer.send(OPENING + mta.MESSAGE)
             assert await peer.letters(2) == "Ot"
@@ -816,7 +818,7 @@ def test_a_coroutine_is_run_in_the_faster_loop() -> None:
 
 def test_a_filter_of_which_nothing_is_overridden_accepts_all(in_loop: Loops) -> None:
     async def main() -> None:
-        async with peer_of(Server(lambda _: Filter(), Wanted())) as peer:
+        async with peer_of(MilterServer(lambda _: Filter(), RequiredFeatures())) as peer:
             await peer.send(OPENING + mta.unknown() + mta.MESSAGE + mta.mail() + mta.ABORT + mta.QUIT)
             assert await peer.letters(2) == "Oa"
 

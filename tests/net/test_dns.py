@@ -98,7 +98,7 @@ def answer(text: str = "right") -> Script:
 async def test_every_kind_of_question_is_answered(server: NameServer) -> None:
     async with LiveResolver([server.address]) as resolver:
         found = await resolver.txt("Example.ORG.")
-        assert found == Answer(Outcome.FOUND, (b"v=spf1 -all", b"x" * 300), secure=True, ttl=300)
+        assert found == Answer(Outcome.FOUND, (b"v=spf1 -all", b"x" * 300), dnssec_validated=True, ttl=300)
         assert (await resolver.addresses("example.org", 4)).records == (
             ip_address("192.0.2.1"),
             ip_address("192.0.2.2"),
@@ -113,9 +113,9 @@ async def test_every_kind_of_question_is_answered(server: NameServer) -> None:
 @on_each_loop
 async def test_denials_are_told_apart_and_hold_as_long_as_the_soa_says(server: NameServer) -> None:
     async with LiveResolver([server.address]) as resolver:
-        assert await resolver.mx("below.there.example") == Answer(Outcome.NO_DATA, secure=True, ttl=60)
-        assert await resolver.txt("there.example") == Answer(Outcome.NO_DATA, secure=True, ttl=60)
-        assert await resolver.txt("nowhere.example") == Answer(Outcome.NO_NAME, secure=True, ttl=60)
+        assert await resolver.mx("below.there.example") == Answer(Outcome.NODATA, dnssec_validated=True, ttl=60)
+        assert await resolver.txt("there.example") == Answer(Outcome.NODATA, dnssec_validated=True, ttl=60)
+        assert await resolver.txt("nowhere.example") == Answer(Outcome.NXDOMAIN, dnssec_validated=True, ttl=60)
 
 
 @on_each_loop
@@ -130,7 +130,7 @@ async def test_a_question_goes_out_with_edns_do_and_ad(server: NameServer) -> No
 @on_each_loop
 async def test_the_ad_flag_says_whether_dnssec_vouches(second: NameServer) -> None:
     async with LiveResolver([second.address]) as resolver:
-        assert not (await resolver.txt("example.org")).secure
+        assert not (await resolver.txt("example.org")).dnssec_validated
 
 
 @on_each_loop
@@ -153,7 +153,7 @@ async def test_names_of_any_octets_are_asked(server: NameServer) -> None:
 async def test_a_name_that_dns_cannot_carry_does_not_exist_and_is_not_asked(server: NameServer, name: str) -> None:
     async with LiveResolver([server.address]) as resolver:
         resolver.expect(txt(name))
-        assert (await resolver.txt(name)).outcome is Outcome.NO_NAME
+        assert (await resolver.txt(name)).outcome is Outcome.NXDOMAIN
     assert server.questions == []
 
 
@@ -484,7 +484,7 @@ async def test_a_chain_that_the_answer_leaves_open_is_asked_on(server: NameServe
         found = await resolver.txt("a.example")
     assert found.records == (b"v=spf1 -all", b"x" * 300)
     assert found.ttl == 7
-    assert not found.secure, "one link of the chain is not vouched for"
+    assert not found.dnssec_validated, "one link of the chain is not vouched for"
 
 
 @on_each_loop
@@ -493,8 +493,8 @@ async def test_a_chain_of_secure_links_is_secure_and_may_end_in_nothing(server: 
     server.on("b.example", "TXT", alias_of("nowhere.example"))
     server.on("c.example", "TXT", alias_of("failing.example"))
     async with LiveResolver([server.address]) as resolver:
-        assert (await resolver.txt("a.example")).secure
-        assert (await resolver.txt("b.example")).outcome is Outcome.NO_NAME
+        assert (await resolver.txt("a.example")).dnssec_validated
+        assert (await resolver.txt("b.example")).outcome is Outcome.NXDOMAIN
         assert (await resolver.txt("c.example")).outcome is Outcome.FAILED
 
 
@@ -515,7 +515,7 @@ async def test_records_of_another_name_are_not_used(server: NameServer) -> None:
     server.on("a.example", "TXT", lambda question: say(question, txt_records("victim.example", "forged")))
     async with LiveResolver([server.address]) as resolver:
         assert (await resolver.txt("a.example")).detail.endswith("an answer to something else")
-        assert (await resolver.txt("victim.example")).outcome is Outcome.NO_NAME
+        assert (await resolver.txt("victim.example")).outcome is Outcome.NXDOMAIN
 
 
 # one flight a question
@@ -728,7 +728,7 @@ async def test_a_denial_is_kept_for_the_time_of_the_soa(server: NameServer) -> N
     async with LiveResolver([server.address], clock=clock) as resolver:
         for seconds, asked in ((0, 1), (59, 1), (2, 2)):
             clock.now += seconds
-            assert (await resolver.txt("nowhere.example")).outcome is Outcome.NO_NAME
+            assert (await resolver.txt("nowhere.example")).outcome is Outcome.NXDOMAIN
             assert server.asked("nowhere.example") == asked
 
 
@@ -865,6 +865,6 @@ async def test_an_ad_flag_from_afar_is_not_believed(server: NameServer, monkeypa
 
     monkeypatch.setattr(live, "parse_server", parse_as_remote)
     async with LiveResolver([server.address]) as resolver:
-        assert not (await resolver.txt("example.org")).secure
+        assert not (await resolver.txt("example.org")).dnssec_validated
     async with LiveResolver([server.address], trust_ad=True) as resolver:
-        assert (await resolver.txt("example.org")).secure
+        assert (await resolver.txt("example.org")).dnssec_validated

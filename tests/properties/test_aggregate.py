@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.reports.aggregate.read import read_aggregate
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, SpfAuth
 from tests.fuzz.reports import aggregate
 from tests.fuzz.seeds import AGGREGATE_WORDS, aggregate_reports
 
@@ -56,7 +56,7 @@ RECORD = st.builds(
     envelope_to=st.none() | NAME,
     dkim=st.lists(st.builds(DkimAuth, NAME, NAME, WORD, TEXT), max_size=3).map(tuple),
     spf=st.lists(st.builds(SpfAuth, NAME, st.sampled_from(["", "mfrom", "helo"]), WORD, TEXT), max_size=2).map(tuple),
-    reasons=st.lists(st.builds(Reason, st.sampled_from(["other", "forwarded"]), TEXT), max_size=2).map(tuple),
+    reasons=st.lists(st.builds(OverrideReason, st.sampled_from(["other", "forwarded"]), TEXT), max_size=2).map(tuple),
 )
 
 

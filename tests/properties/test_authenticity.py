@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inalign.authenticity.assess import Claim, History, claim_of, judge_all
+from inalign.authenticity.assess import History, ReporterClaim, claim_of, judge_all
 from inalign.authenticity.evidence import Trust, gather_evidence
 from inalign.mail.domain import parse_domain
 from inalign.reports.report import AggregateReport, PublishedPolicy
@@ -72,5 +72,5 @@ def test_any_name_of_a_reporter_is_a_claim(email: str, org_name: str) -> None:
         policy=PublishedPolicy(),
     )
     claim = claim_of(report)
-    assert isinstance(claim, Claim)
+    assert isinstance(claim, ReporterClaim)
     assert (claim.reporter is None) == (not claim.names)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
-from inalign.flow.decision import OVERRIDES, Handling, Rule, Ruling
+from inalign.flow.decision import OVERRIDES, Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts
 from inalign.flow.verdict import Verdict
 from inalign.mail.domain import parse_domain_list
 from inalign.milter.messages import Action
-from inalign.milter.replies import ACCEPT, Decision, ReplyKind
+from inalign.milter.replies import ACCEPT, ReplyKind, Response
 from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
 from inalign.spf.result import SpfStatus
 from tests.flow.material import NO_CHAIN, chain, verdict
@@ -21,7 +21,7 @@ DOMAINS = st.sampled_from(["example.org", "a.example.org", "example.com", "evil.
 SAID = st.sampled_from(
     ["x; dmarc=pass header.from=example.org", "x; dkim=pass header.d=example.com", "x; dmarc=fail", "", "((("]
 )
-HANDLINGS = st.sampled_from(Handling)
+HANDLINGS = st.sampled_from(Disposition)
 ENTRIES = st.lists(DOMAINS | DOMAINS.map(".".__add__), max_size=2).map(parse_domain_list)
 POLICIES = st.builds(
     LocalPolicy,
@@ -56,7 +56,7 @@ FACTS = st.builds(
 INDEXES = st.lists(st.integers(1, 9), max_size=3)
 
 
-def acted(ruling: Ruling, marks: list[int] | None = None) -> Decision:
+def acted(ruling: Decision, marks: list[int] | None = None) -> Response:
     return act(ruling, "mx.example.net; none", ((RESULTS_NAME, []), (MARK_NAME, marks or [])))
 
 
@@ -65,11 +65,11 @@ def test_every_decision_can_be_acted_upon(found: Verdict | None, facts: Facts, p
     ruling = decide(found, facts, policy)
     decision = acted(ruling)
     if ruling.refusal is not None:
-        assert ruling.handling in (Handling.REJECT, Handling.TEMPFAIL)
+        assert ruling.handling in (Disposition.REJECT, Disposition.TEMPFAIL)
         assert decision.reply.kind is ReplyKind.REPLY_CODE
-        assert ruling.refusal.code // 100 == (5 if ruling.handling is Handling.REJECT else 4)
+        assert ruling.refusal.code // 100 == (5 if ruling.handling is Disposition.REJECT else 4)
         assert len(ruling.refusal.text) <= MAX_REPLY_TEXT
-    if ruling.rule in OVERRIDES | {Rule.HOLD_UNAVAILABLE, Rule.OBSERVE}:
+    if ruling.rule in OVERRIDES | {DecisionRule.HOLD_UNAVAILABLE, DecisionRule.OBSERVE}:
         assert ruling.instead_of is not None
         assert ruling.instead_of.handling is not ruling.handling
     if not facts.can_hold:
@@ -82,7 +82,7 @@ def test_observing_accepts_and_writes_nothing_but_our_field(
 ) -> None:
     if not policy.is_enforced:
         decision = acted(decide(found, facts, policy), marks)
-        passed = acted(Ruling(Handling.ACCEPT, Rule.DMARC_PASS), marks)
+        passed = acted(Decision(Disposition.ACCEPT, DecisionRule.DMARC_PASS), marks)
         assert decision == passed
         assert decision.reply == ACCEPT
 
@@ -93,7 +93,7 @@ def test_a_list_is_never_refused_for_good_unless_the_operator_says_so(
 ) -> None:
     ruling = decide(found, facts, policy)
     if facts.is_list and not policy.refuse_lists:
-        assert ruling.handling is not Handling.REJECT
+        assert ruling.handling is not Disposition.REJECT
         assert ruling.refusal is None or ruling.refusal.code < 500
 
 
@@ -102,7 +102,7 @@ def test_what_passes_dmarc_or_was_not_verified_is_accepted(
     found: Verdict | None, facts: Facts, policy: LocalPolicy
 ) -> None:
     if found is None or found.dmarc.result is DmarcStatus.PASS:
-        assert decide(found, facts, policy).handling is Handling.ACCEPT
+        assert decide(found, facts, policy).handling is Disposition.ACCEPT
 
 
 @given(VERDICTS, FACTS, POLICIES)

@@ -9,7 +9,7 @@ from inalign.dmarc.alignment import check_alignment
 from inalign.dmarc.discovery import MAX_WALK_QUERIES, Discovery, walk_names
 from inalign.dmarc.evaluate import MAX_AUTHOR_DOMAINS, evaluate_authors, evaluate_dmarc
 from inalign.dmarc.identifiers import MAX_IDENTIFIERS
-from inalign.dmarc.record import AlignmentMode, RecordError, is_dmarc_record, parse_dmarc_record
+from inalign.dmarc.record import AlignmentMode, DmarcRecordError, is_dmarc_record, parse_dmarc_record
 from inalign.dmarc.report_uri import parse_report_uri
 from inalign.dmarc.result import DmarcStatus, Policy
 from inalign.mail.author import Authors
@@ -49,7 +49,7 @@ def test_a_record_parses_or_is_none(text: str | bytes) -> None:
     octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     try:
         record = parse_dmarc_record(text)
-    except RecordError:
+    except DmarcRecordError:
         assert not is_dmarc_record(octets)
     else:
         assert is_dmarc_record(octets)

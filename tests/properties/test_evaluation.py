@@ -17,7 +17,7 @@ from inalign.flow.evaluation import (
 )
 from inalign.flow.facts import Facts
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.spool.evaluation_record import Evaluation, decode, encode
+from inalign.spool.evaluation_record import EvaluationRecord, decode, encode
 from inalign.spool.evaluations import MAX_LINE_OCTETS
 from tests.properties.test_decide import FACTS, POLICIES, VERDICTS
 
@@ -27,7 +27,7 @@ FOUND = VERDICTS.filter(lambda verdict: verdict is not None)
 AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelope: Envelope) -> Evaluation:
+def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelope: Envelope) -> EvaluationRecord:
     assert verdict is not None
     ruling = decide(verdict, facts, policy)
     return evaluation(envelope, verdict, facts, ruling, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)

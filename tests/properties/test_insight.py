@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.insight.classify import judge_domain
-from inalign.insight.context import Surroundings
+from inalign.insight.context import SourceContext
 from inalign.insight.directory import own_directory
 from inalign.insight.dns_questions import wanted_lookups
-from inalign.insight.facts import DomainFacts, Mail, Signature, SourceFacts, SpfIdentity
+from inalign.insight.facts import DomainFacts, ReportedSignature, SourceFacts, SourceMail, SpfIdentity
 from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import plan_domain
 from inalign.insight.records import record_findings
@@ -37,11 +37,11 @@ DAYS = st.dictionaries(st.integers(1, 60), st.integers(1, 500), min_size=1, max_
     lambda found: tuple(sorted(found.items()))
 )
 MAILS = st.builds(
-    Mail,
+    SourceMail,
     NAMES,
     st.booleans(),
     st.booleans(),
-    st.lists(st.builds(Signature, NAMES, st.sampled_from(["", "s1", "s2"]), WORDS), max_size=3).map(tuple),
+    st.lists(st.builds(ReportedSignature, NAMES, st.sampled_from(["", "s1", "s2"]), WORDS), max_size=3).map(tuple),
     st.lists(st.builds(SpfIdentity, NAMES, st.booleans(), WORDS), max_size=2).map(tuple),
     st.sampled_from([(), ("arc",), ("forwarded", "mailing_list")]),
     DAYS,
@@ -59,7 +59,7 @@ ZONES = st.dictionaries(
 
 @given(SOURCES, st.none() | ZONES, st.data())
 def test_any_domain_is_judged(
-    sources: dict[str, tuple[Mail, ...]], zone: Mapping[str, Mapping[str, object]] | None, data: st.DataObject
+    sources: dict[str, tuple[SourceMail, ...]], zone: Mapping[str, Mapping[str, object]] | None, data: st.DataObject
 ) -> None:
     known = sorted(sources)
     hosts = data.draw(st.dictionaries(st.sampled_from(known), NAMES)) if known else {}
@@ -71,7 +71,7 @@ def test_any_domain_is_judged(
         tuple(days),
     )
     lookups = domain_lookups("a.example", zone)
-    first, second = (judge_domain(facts, lookups, own_directory(), Surroundings(hosts)) for _ in range(2))
+    first, second = (judge_domain(facts, lookups, own_directory(), SourceContext(hosts)) for _ in range(2))
     assert first.sources == second.sources
     assert sum(source.messages for source in first.sources) == sum(
         mail.messages for mails in sources.values() for mail in mails

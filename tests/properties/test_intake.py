@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.intake.addresses import ReportAddresses
-from inalign.intake.gate import Gate, GateLimits
-from inalign.intake.smtp_session import Service, Session, _unstuffed
+from inalign.intake.gate import ConnectionGate, GateLimits
+from inalign.intake.smtp_session import ListenerContext, SmtpConnection, _unstuffed
 from inalign.intake.source import Desk
 from inalign.mail.networks import Networks
 from inalign.store.state.intake_sources import SourceRecord
@@ -30,15 +30,17 @@ def stuffed(content: bytes) -> bytes:
     return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
 
 
-def read(octets: bytes, cuts: list[int], limit: int) -> tuple[str, bytes, bytes, Gate]:
+def read(octets: bytes, cuts: list[int], limit: int) -> tuple[str, bytes, bytes, ConnectionGate]:
     """The reply that is due, the data and what is left of the octets, which come in these pieces."""
 
-    async def case() -> tuple[str, bytes, bytes, Gate]:
+    async def case() -> tuple[str, bytes, bytes, ConnectionGate]:
         loop = asyncio.get_running_loop()
-        gate = Gate(GateLimits(message_bytes=limit), Networks())
+        gate = ConnectionGate(GateLimits(message_bytes=limit), Networks())
         desk = Desk(SourceRecord(name="x", kind="listener"), ListSpool().accept, MemoryState())
         recipients = ReportAddresses(["@example.net"])
-        session = Session(Service(desk=desk, hostname="x", recipients=recipients, gate=gate, idle_seconds=60), loop)
+        session = SmtpConnection(
+            ListenerContext(desk=desk, hostname="x", recipients=recipients, gate=gate, idle_seconds=60), loop
+        )
         reader = session._reader = asyncio.StreamReader(limit=64, loop=loop)
         data = bytearray()
         reading = asyncio.create_task(session._read_data(data))

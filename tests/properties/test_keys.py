@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inalign.dkim.crypto import KeyDataError, load_private_key
 from inalign.errors import ParseError, SettingsError
 from inalign.keys.key_store import fitting_identity
-from inalign.keys.opendkim.data_set import DataSet, Row, read_data_set
+from inalign.keys.opendkim.data_set import DataSet, DataSetRow, read_data_set
 from inalign.keys.opendkim.key_table import KeyTable
 from inalign.keys.opendkim.patterns import Patterns, matches
 from inalign.keys.opendkim.signing_table import SigningTable
@@ -39,7 +39,7 @@ def as_the_manual_says(local: str, host: str) -> list[str]:
 
 @given(st.lists(NAMES, max_size=12), ADDRESSES)
 def test_file_table_is_searched_in_the_order_of_the_manual(names: list[str], author: str) -> None:
-    rows = tuple(Row(number, name, f"key{number}") for number, name in enumerate(names, 1))
+    rows = tuple(DataSetRow(number, name, f"key{number}") for number, name in enumerate(names, 1))
     local, _, host = author.lower().partition("@")
     expected = []
     for wanted in as_the_manual_says(local, host):
@@ -50,7 +50,7 @@ def test_file_table_is_searched_in_the_order_of_the_manual(names: list[str], aut
 
 @given(st.lists(PATTERNS, max_size=12), ADDRESSES)
 def test_refile_table_gives_all_patterns_that_match_in_their_order(patterns: list[str], author: str) -> None:
-    rows = [Row(number, pattern, "") for number, pattern in enumerate(patterns, 1)]
+    rows = [DataSetRow(number, pattern, "") for number, pattern in enumerate(patterns, 1)]
     expected = [
         row.number
         for row in rows

@@ -14,7 +14,7 @@ from inalign.mail.author import author_domains
 from inalign.mail.authserv_id import claims_authserv_id
 from inalign.mail.domain import parse_domain, to_unicode
 from inalign.mail.fields import make_field, parse_message
-from inalign.mail.mailbox import _Reader, parse_mailboxes
+from inalign.mail.mailbox import _MailboxReader, parse_mailboxes
 from inalign.mail.results import AuthenticationResults, MethodResult, Property, fold_authentication_results
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.mail.tag_list import parse_tag_list
@@ -98,7 +98,7 @@ NAMES = ["", '"A (B), c@d" ', "Some Name ", "J. R. ", "=?utf-8?q?a?= ", ", ", '"
 @given(st.one_of(st.lists(st.sampled_from(PIECES)), st.tuples(st.sampled_from(NAMES), st.just("<a.b@example.org>"))))
 def test_the_short_way_to_a_mailbox_leads_where_the_long_one_does(pieces: list[str]) -> None:
     value = "".join(pieces).encode()
-    reader = _Reader(value.decode())
+    reader = _MailboxReader(value.decode())
     try:
         reader.read_list()
     except ParseError:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter import replies
 from inalign.milter.frames import FrameBuffer, encode_frame
-from inalign.milter.limits import Limits
+from inalign.milter.limits import MilterLimits
 from inalign.milter.messages import (
     Action,
     Command,
@@ -25,11 +25,11 @@ from inalign.milter.messages import (
     decode_recipient,
     mailbox_of,
 )
-from inalign.milter.negotiation import Wanted, agree, decode_offer
-from inalign.milter.session import Session
+from inalign.milter.negotiation import RequiredFeatures, agree, decode_offer
+from inalign.milter.session import MilterSession
 from tests.milter import mta
 
-SMALL = Limits(frame_bytes=4096, header_bytes=256, header_fields=4, macro_bytes=64)
+SMALL = MilterLimits(frame_bytes=4096, header_bytes=256, header_fields=4, macro_bytes=64)
 NAMES = st.from_regex(rb"[\x21-\x39\x3b-\x7e]{1,20}", fullmatch=True)
 TEXTS = st.binary(max_size=40).map(lambda octets: octets.replace(b"\0", b"").decode("utf-8", "surrogateescape"))
 FRAMES = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=80)), max_size=12)
@@ -41,10 +41,10 @@ COMMANDS = st.lists(
     max_size=25,
 ).map(b"".join)
 WANTED = st.builds(
-    Wanted,
+    RequiredFeatures,
     actions=st.sampled_from([Action(0), Action.ADD_HEADER]),
-    events=st.frozensets(st.sampled_from(list(Wanted().events))),
-    replies=st.frozensets(st.sampled_from(sorted(Wanted().events - {Command.HEADER}))),
+    events=st.frozensets(st.sampled_from(list(RequiredFeatures().events))),
+    replies=st.frozensets(st.sampled_from(sorted(RequiredFeatures().events - {Command.HEADER}))),
     watched=st.just(frozenset({b"subject"})),
 )
 
@@ -54,9 +54,9 @@ def cut(octets: bytes, places: list[int]) -> list[bytes]:
     return [octets[start:end] for start, end in pairwise(at)]
 
 
-def story(wanted: Wanted, pieces: list[bytes]) -> tuple[list[str], bytes, str | None]:
+def story(wanted: RequiredFeatures, pieces: list[bytes]) -> tuple[list[str], bytes, str | None]:
     """The events, the output and the error of a session whose filter lets everything pass."""
-    session = Session(wanted, SMALL)
+    session = MilterSession(wanted, SMALL)
     events: list[str] = []
     output = b""
     try:
@@ -84,26 +84,26 @@ def test_frames_survive_any_cut(frames: list[tuple[int, bytes]], places: list[in
 
 
 @given(WANTED, st.binary(max_size=300))
-def test_any_octets_raise_nothing_but_the_one_error(wanted: Wanted, octets: bytes) -> None:
+def test_any_octets_raise_nothing_but_the_one_error(wanted: RequiredFeatures, octets: bytes) -> None:
     story(wanted, [octets])
     story(wanted, [mta.offer() + octets])
 
 
 @given(WANTED, st.integers(0, mta.ALL_STEPS), COMMANDS)
-def test_any_commands_raise_nothing_but_the_one_error(wanted: Wanted, steps: int, commands: bytes) -> None:
+def test_any_commands_raise_nothing_but_the_one_error(wanted: RequiredFeatures, steps: int, commands: bytes) -> None:
     story(wanted, [mta.offer(steps=steps) + mta.connect() + commands])
 
 
 @given(WANTED, st.integers(0, mta.ALL_STEPS), COMMANDS, st.lists(st.integers(0, 2000), max_size=6))
 def test_a_conversation_does_not_depend_on_its_cuts(
-    wanted: Wanted, steps: int, commands: bytes, places: list[int]
+    wanted: RequiredFeatures, steps: int, commands: bytes, places: list[int]
 ) -> None:
     wire = mta.offer(steps=steps) + mta.connect() + mta.mail() + commands
     assert story(wanted, cut(wire, places)) == story(wanted, [wire])
 
 
 @given(WANTED, st.integers(0, mta.ALL_STEPS))
-def test_a_whole_message_passes_whatever_was_agreed(wanted: Wanted, steps: int) -> None:
+def test_a_whole_message_passes_whatever_was_agreed(wanted: RequiredFeatures, steps: int) -> None:
     events, output, error = story(wanted, [mta.offer(steps=steps) + mta.connect() + mta.MESSAGE * 2 + mta.QUIT])
     assert error is None
     assert events.count("EndOfMessage()") == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inalign.errors import ParseError
-from inalign.flow.origin import Gateway, Hosts, Source, find_origin
+from inalign.flow.origin import Gateway, Hosts, OriginSource, find_origin
 from inalign.mail.fields import Field, make_field
 from inalign.mail.networks import Networks
 from inalign.mail.received import is_network_note, parse_client_address, parse_received
@@ -60,7 +60,7 @@ def test_what_stands_below_the_true_field_changes_nothing(hops: list[str], outsi
 def test_what_stands_below_the_field_of_a_gateway_changes_nothing(outside: list[Field]) -> None:
     fields = [stamp(CLIENT)]
     alone = find_origin(ip_address(RELAYS[2]), fields, HOSTS, "a@b.example")
-    assert alone.source is Source.UNKNOWN  # it should have named the client in its own field
+    assert alone.source is OriginSource.UNKNOWN  # it should have named the client in its own field
     assert find_origin(ip_address(RELAYS[2]), [*fields, *outside], HOSTS, "a@b.example") == alone
 
 
@@ -90,4 +90,4 @@ def test_parsers_of_trace_fields_raise_parse_errors_alone(octets: bytes) -> None
 @given(FROM_OUTSIDE, st.sampled_from(RELAYS), st.none() | st.sampled_from(["", "a@b.example"]))
 def test_finding_the_client_never_raises(fields: list[Field], connected: str, mail_from: str | None) -> None:
     found = find_origin(ip_address(connected), fields, HOSTS, mail_from)
-    assert (found.address is None) >= (found.source is Source.UNKNOWN)
+    assert (found.address is None) >= (found.source is OriginSource.UNKNOWN)

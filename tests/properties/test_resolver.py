@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from inalign.errors import ParseError
 from inalign.resolver import Answer, MailExchange, Outcome, ZoneResolver, txt
 from inalign.resolver.cache import AnswerCache, CacheLimits
-from inalign.resolver.wire import RECORD_TYPES, Query, Reply, WireError, decode_name, encode_name, read_reply
+from inalign.resolver.wire import RECORD_TYPES, DnsReply, Query, WireError, decode_name, encode_name, read_reply
 from tests.helpers import run_now
 
 # names
@@ -87,7 +87,7 @@ def replies(draw: st.DrawFn) -> tuple[Query[object], dns.message.QueryMessage, b
     return query, reply, reply.to_wire(max_size=65535)
 
 
-def expected(query: Query[object], reply: dns.message.QueryMessage) -> Callable[[Reply[object]], None]:
+def expected(query: Query[object], reply: dns.message.QueryMessage) -> Callable[[DnsReply[object]], None]:
     """What dnspython makes of a reply, as a check of what we made of it."""
     if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return lambda ours: _must(bool(ours.problem))
@@ -96,7 +96,7 @@ def expected(query: Query[object], reply: dns.message.QueryMessage) -> Callable[
     except (dns.message.ChainTooLong, dns.message.AnswerForNXDOMAIN):
         return lambda ours: _must(bool(ours.problem))
 
-    def check(ours: Reply[object]) -> None:
+    def check(ours: DnsReply[object]) -> None:
         if ours.alias is not None:
             assert chain.answer is None
             assert ours.alias.name == (chain.canonical_name.to_wire() or b"").lower()
@@ -107,9 +107,9 @@ def expected(query: Query[object], reply: dns.message.QueryMessage) -> Callable[
             assert chain.answer is None
             return
         answer = ours.answer
-        assert answer.secure == bool(reply.flags & dns.flags.AD)
+        assert answer.dnssec_validated == bool(reply.flags & dns.flags.AD)
         if chain.answer is None:
-            assert answer.outcome is (Outcome.NO_NAME if reply.rcode() == dns.rcode.NXDOMAIN else Outcome.NO_DATA)
+            assert answer.outcome is (Outcome.NXDOMAIN if reply.rcode() == dns.rcode.NXDOMAIN else Outcome.NODATA)
             assert answer.records == ()
             return
         assert answer.outcome is Outcome.FOUND

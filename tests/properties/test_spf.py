@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inalign.spf import LIMITS, RecordError, SpfReason, SpfStatus, check_helo, parse_spf_record
+from inalign.spf import LIMITS, SpfReason, SpfRecordError, SpfStatus, check_helo, parse_spf_record
 from inalign.spf.macros import MAX_EXPLANATION_OCTETS, MacroError, parse_domain_spec
 from tests.differential.zones import CLIENTS, HOSTS, record, zone
 from tests.helpers import run_now
@@ -36,7 +36,7 @@ identities = (
 def test_print_then_parse_gives_the_same_record(text: str) -> None:
     try:
         record = parse_spf_record(text)
-    except RecordError:
+    except SpfRecordError:
         return
     printed = str(record)
     assert parse_spf_record(printed) == record
@@ -47,7 +47,7 @@ def test_print_then_parse_gives_the_same_record(text: str) -> None:
 def test_parse_raises_record_error_or_nothing(text: str | bytes) -> None:
     try:
         record = parse_spf_record(text)
-    except RecordError as problem:
+    except SpfRecordError as problem:
         assert re.fullmatch(r"[ -~]*", str(problem))  # noqa: PT017 - most texts raise, some do not
     else:
         assert parse_spf_record(str(record)) == record

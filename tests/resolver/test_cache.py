@@ -21,9 +21,9 @@ def found(ttl: int, *records: object) -> Answer[object]:
         (found(300), 300),
         (found(0), 1),  # RFC 1035 section 3.2.1: for the transaction at hand
         (found(2**31 - 1), 86_400),
-        (Answer(Outcome.NO_NAME, ttl=300), 300),
-        (Answer(Outcome.NO_DATA, ttl=10**6), 10_800),  # RFC 2308 section 5: three hours
-        (Answer(Outcome.NO_DATA), 1),
+        (Answer(Outcome.NXDOMAIN, ttl=300), 300),
+        (Answer(Outcome.NODATA, ttl=10**6), 10_800),  # RFC 2308 section 5: three hours
+        (Answer(Outcome.NODATA), 1),
     ],
 )
 def test_an_answer_is_kept_for_its_time(answer: Answer[object], seconds: int) -> None:

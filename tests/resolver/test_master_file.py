@@ -152,15 +152,15 @@ _ssh._tcp.host2 SRV 0 0 22 host1
         # RFC 4592 section 2.2.1, the questions of its example zone
         ("host3.example", Outcome.FOUND),
         ("foo.bar.example", Outcome.FOUND),
-        ("host1.example", Outcome.NO_DATA),
-        ("sub.*.example", Outcome.NO_DATA),
-        ("_telnet._tcp.host1.example", Outcome.NO_NAME),
-        ("host2.example", Outcome.NO_DATA),  # an empty non-terminal exists
-        ("ghost.*.example", Outcome.NO_NAME),
+        ("host1.example", Outcome.NODATA),
+        ("sub.*.example", Outcome.NODATA),
+        ("_telnet._tcp.host1.example", Outcome.NXDOMAIN),
+        ("host2.example", Outcome.NODATA),  # an empty non-terminal exists
+        ("ghost.*.example", Outcome.NXDOMAIN),
         ("*.example", Outcome.FOUND),
-        ("example", Outcome.NO_DATA),
-        ("other", Outcome.NO_NAME),
-        ("a.b.alias.example", Outcome.NO_DATA),
+        ("example", Outcome.NODATA),
+        ("other", Outcome.NXDOMAIN),
+        ("a.b.alias.example", Outcome.NODATA),
     ],
 )
 def test_wildcards(name: str, outcome: Outcome) -> None:
@@ -174,7 +174,7 @@ def test_a_wildcard_of_one_zone_is_none_of_another() -> None:
         ZoneResolver.from_json({"*.plain.example": {"TXT": ["no"]}}),
     )
     assert run_now(merged.txt("a.wild.example")).records == (b"yes",)
-    assert run_now(merged.txt("a.plain.example")).outcome is Outcome.NO_NAME
+    assert run_now(merged.txt("a.plain.example")).outcome is Outcome.NXDOMAIN
     assert run_now(merged.txt("*.plain.example")).records == (b"no",)
 
 

@@ -15,9 +15,9 @@ from inalign.resolver.wire import (
     PTR,
     TXT,
     A,
+    DnsReply,
     Query,
     RecordType,
-    Reply,
     WireError,
     decode_name,
     encode_name,
@@ -28,7 +28,7 @@ A_ORG = b"\x01a\x03org\x00"
 QUERY = Query(4660, A_ORG, TXT)
 
 
-def reply(*answer: str, authority: tuple[str, ...] = (), rcode: int = 0, flags: int = 0) -> Reply[object]:
+def reply(*answer: str, authority: tuple[str, ...] = (), rcode: int = 0, flags: int = 0) -> DnsReply[object]:
     """What we read in a reply with these records, each as `owner ttl class type data`."""
     message = dns.message.make_response(dns.message.from_wire(bytes(QUERY)))
     message.answer.extend(map(record, answer))
@@ -47,7 +47,7 @@ def raw(counts: tuple[int, int, int, int], rest: bytes, *, identifier: int = 466
     return b"".join(number.to_bytes(2, "big") for number in (identifier, flags, *counts)) + rest
 
 
-def read(message: bytes, record_type: RecordType[object] = TXT) -> Reply[object]:
+def read(message: bytes, record_type: RecordType[object] = TXT) -> DnsReply[object]:
     return read_reply(message, Query(4660, A_ORG, record_type))
 
 
@@ -89,7 +89,7 @@ def test_a_dot_inside_a_label_does_not_imitate_two_labels() -> None:
 
 def test_strings_are_joined_and_records_stay_apart() -> None:
     answer = reply('a.org. 300 IN TXT "v=spf1 " "-all"', 'a.org. 200 IN TXT ""', flags=dns.flags.AD).answer
-    assert answer == Answer(Outcome.FOUND, (b"v=spf1 -all", b""), secure=True, ttl=200)
+    assert answer == Answer(Outcome.FOUND, (b"v=spf1 -all", b""), dnssec_validated=True, ttl=200)
 
 
 def test_records_of_other_names_types_and_classes_are_not_used() -> None:
@@ -105,7 +105,7 @@ def test_records_of_other_names_types_and_classes_are_not_used() -> None:
 @pytest.mark.parametrize("text", ["b.org. 1 IN TXT forged", "a.org. 1 IN A 192.0.2.1", "a.org. 1 CH TXT forged"])
 def test_an_answer_of_such_records_alone_is_a_problem(text: str) -> None:
     assert reply(text).problem == "an answer to something else"
-    assert reply(text, authority=(SOA,)).answer == Answer(Outcome.NO_DATA, ttl=60)
+    assert reply(text, authority=(SOA,)).answer == Answer(Outcome.NODATA, ttl=60)
 
 
 def test_cnames_are_followed_in_any_order_within_the_reply() -> None:
@@ -130,38 +130,38 @@ SOA = "org. 900 IN SOA ns.org. root.org. 1 2 3 4 60"
 
 def test_denials_and_how_long_they_hold() -> None:
     # RFC 2308 section 5: the lesser of the TTL of the SOA record and its MINIMUM
-    assert reply(authority=(SOA,), rcode=3).answer == Answer(Outcome.NO_NAME, ttl=60)
-    assert reply(authority=(SOA,)).answer == Answer(Outcome.NO_DATA, ttl=60)
-    assert reply(authority=("org. 30 IN SOA ns.org. root.org. 1 2 3 4 60",)).answer == Answer(Outcome.NO_DATA, ttl=30)
-    assert reply(authority=("net. 900 IN SOA ns.org. root.org. 1 2 3 4 60",)).answer == Answer(Outcome.NO_DATA)
-    assert reply(rcode=3).answer == Answer(Outcome.NO_NAME)
-    assert reply().answer == Answer(Outcome.NO_DATA)
+    assert reply(authority=(SOA,), rcode=3).answer == Answer(Outcome.NXDOMAIN, ttl=60)
+    assert reply(authority=(SOA,)).answer == Answer(Outcome.NODATA, ttl=60)
+    assert reply(authority=("org. 30 IN SOA ns.org. root.org. 1 2 3 4 60",)).answer == Answer(Outcome.NODATA, ttl=30)
+    assert reply(authority=("net. 900 IN SOA ns.org. root.org. 1 2 3 4 60",)).answer == Answer(Outcome.NODATA)
+    assert reply(rcode=3).answer == Answer(Outcome.NXDOMAIN)
+    assert reply().answer == Answer(Outcome.NODATA)
 
 
 def test_a_denial_behind_a_cname_is_about_its_target() -> None:
     # RFC 6604 section 3, RFC 2308 section 2.2
     cname = "a.org. 20 IN CNAME b.net."
     soa = "net. 900 IN SOA ns.org. root.org. 1 2 3 4 60"
-    assert reply(cname, rcode=3).answer == Answer(Outcome.NO_NAME)
-    assert reply(cname, authority=(soa,), rcode=3).answer == Answer(Outcome.NO_NAME, ttl=20)
-    assert reply(cname, authority=(soa,)).answer == Answer(Outcome.NO_DATA, ttl=20)
+    assert reply(cname, rcode=3).answer == Answer(Outcome.NXDOMAIN)
+    assert reply(cname, authority=(soa,), rcode=3).answer == Answer(Outcome.NXDOMAIN, ttl=20)
+    assert reply(cname, authority=(soa,)).answer == Answer(Outcome.NODATA, ttl=20)
     assert reply(cname, authority=(SOA,)).alias is not None, "the SOA of another zone denies nothing"
 
 
 def test_nxname_says_that_the_name_does_not_exist() -> None:
     # RFC 9824 section 2
     nsec = r"a.org. 60 IN NSEC \000.a.org. RRSIG NSEC TYPE128"
-    assert reply(authority=(SOA, nsec)).answer == Answer(Outcome.NO_NAME, ttl=60)
-    assert reply(authority=(SOA, nsec.replace("TYPE128", "TYPE127"))).answer == Answer(Outcome.NO_DATA, ttl=60)
-    assert reply(authority=(SOA, nsec.replace("a.org. 60", "b.org. 60"))).answer == Answer(Outcome.NO_DATA, ttl=60)
+    assert reply(authority=(SOA, nsec)).answer == Answer(Outcome.NXDOMAIN, ttl=60)
+    assert reply(authority=(SOA, nsec.replace("TYPE128", "TYPE127"))).answer == Answer(Outcome.NODATA, ttl=60)
+    assert reply(authority=(SOA, nsec.replace("a.org. 60", "b.org. 60"))).answer == Answer(Outcome.NODATA, ttl=60)
 
 
 def test_a_referral_is_no_denial() -> None:
     # RFC 2308 section 2.2
     ns = "org. 60 IN NS ns.org."
     assert reply(authority=(ns,)).problem == "a referral, not an answer"
-    assert reply(authority=(ns,), flags=dns.flags.AA).answer == Answer(Outcome.NO_DATA)
-    assert reply(authority=(ns, SOA)).answer == Answer(Outcome.NO_DATA, ttl=60)
+    assert reply(authority=(ns,), flags=dns.flags.AA).answer == Answer(Outcome.NODATA)
+    assert reply(authority=(ns, SOA)).answer == Answer(Outcome.NODATA, ttl=60)
 
 
 @pytest.mark.parametrize(("rcode", "word"), [(1, "FORMERR"), (2, "SERVFAIL"), (4, "NOTIMP"), (5, "REFUSED"), (9, "9")])
@@ -187,7 +187,7 @@ def test_a_ttl_with_the_top_bit_counts_as_zero() -> None:
 
 def test_a_truncated_reply_is_not_read() -> None:
     # RFC 2181 section 9
-    assert read(raw((1, 5, 0, 0), question() + rr(b"\x01x")[:7], flags=0x8380)) == Reply(is_truncated=True)
+    assert read(raw((1, 5, 0, 0), question() + rr(b"\x01x")[:7], flags=0x8380)) == DnsReply(is_truncated=True)
 
 
 def test_an_error_may_leave_the_question_out() -> None:

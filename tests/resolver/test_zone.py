@@ -44,7 +44,7 @@ def test_names_compare_without_case_and_trailing_dot(listed: str, asked: str) ->
 
 def test_only_ascii_letters_have_case() -> None:
     names = {"\u212aelvin.example": {"TXT": ["x"]}}  # the Kelvin sign, which Python lowers to a k
-    assert outcome(names, "kelvin.example") is Outcome.NO_NAME
+    assert outcome(names, "kelvin.example") is Outcome.NXDOMAIN
     assert outcome(names, "\u212aELVIN.example") is Outcome.FOUND
 
 
@@ -55,19 +55,19 @@ def test_any_text_is_a_name(name: str) -> None:
 
 def test_a_name_exists_if_one_below_it_does() -> None:
     names = {"a.b.example": {"TXT": ["x"]}}
-    assert outcome(names, "b.example") is Outcome.NO_DATA
-    assert outcome(names, "example") is Outcome.NO_DATA
-    assert outcome(names, "") is Outcome.NO_DATA
-    assert outcome(names, "c.b.example") is Outcome.NO_NAME
-    assert outcome(names, "x.a.b.example") is Outcome.NO_NAME
-    assert outcome(names, "example.") is Outcome.NO_DATA
-    assert outcome({}, "") is Outcome.NO_NAME
+    assert outcome(names, "b.example") is Outcome.NODATA
+    assert outcome(names, "example") is Outcome.NODATA
+    assert outcome(names, "") is Outcome.NODATA
+    assert outcome(names, "c.b.example") is Outcome.NXDOMAIN
+    assert outcome(names, "x.a.b.example") is Outcome.NXDOMAIN
+    assert outcome(names, "example.") is Outcome.NODATA
+    assert outcome({}, "") is Outcome.NXDOMAIN
 
 
 def test_an_empty_list_is_no_data() -> None:
-    assert outcome({"a": {"TXT": []}}, "a") is Outcome.NO_DATA
-    assert outcome({"a": {}}, "a") is Outcome.NO_DATA
-    assert outcome({"a": {"TXT": None, "A": ["192.0.2.1"]}}, "a") is Outcome.NO_DATA
+    assert outcome({"a": {"TXT": []}}, "a") is Outcome.NODATA
+    assert outcome({"a": {}}, "a") is Outcome.NODATA
+    assert outcome({"a": {"TXT": None, "A": ["192.0.2.1"]}}, "a") is Outcome.NODATA
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_an_empty_list_is_no_data() -> None:
         ("timeout", Answer(Outcome.FAILED, detail="timeout")),
         ("servfail", Answer(Outcome.FAILED, detail="servfail")),
         ("SERVFAIL", Answer(Outcome.FAILED, detail="servfail")),
-        ("nxdomain", Answer(Outcome.NO_NAME)),
-        (None, Answer(Outcome.NO_DATA)),
+        ("nxdomain", Answer(Outcome.NXDOMAIN)),
+        (None, Answer(Outcome.NODATA)),
     ],
 )
 def test_an_error_answers_for_every_type_that_is_not_listed(error: str | None, wanted: Answer[bytes]) -> None:
     resolver = zone({"a": {"error": error, "A": ["192.0.2.1"], "MX": []}})
     assert run_now(resolver.txt("a")) == wanted
     assert run_now(resolver.addresses("a", 4)).outcome is Outcome.FOUND
-    assert run_now(resolver.mx("a")).outcome is Outcome.NO_DATA
+    assert run_now(resolver.mx("a")).outcome is Outcome.NODATA
 
 
 def test_a_cname_is_followed() -> None:
@@ -101,9 +101,9 @@ def test_a_cname_is_followed() -> None:
     )
     assert run_now(resolver.txt("a")).records == (b"x",)
     assert run_now(resolver.addresses("a", 4)).records == (ip_address("192.0.2.1"),)
-    assert run_now(resolver.txt("dangling")).outcome is Outcome.NO_NAME
+    assert run_now(resolver.txt("dangling")).outcome is Outcome.NXDOMAIN
     assert run_now(resolver.txt("failing")).outcome is Outcome.FAILED
-    assert run_now(resolver.txt("none")).outcome is Outcome.NO_DATA
+    assert run_now(resolver.txt("none")).outcome is Outcome.NODATA
 
 
 def test_a_cname_loop_fails() -> None:
@@ -119,7 +119,7 @@ def test_sixteen_cnames_are_followed_and_no_more() -> None:
 
 
 def test_other_keys_are_ignored() -> None:
-    assert outcome({"a": {"SPF": ["x"], "txt": ["x"], "comment": {"deep": [1]}}}, "a") is Outcome.NO_DATA
+    assert outcome({"a": {"SPF": ["x"], "txt": ["x"], "comment": {"deep": [1]}}}, "a") is Outcome.NODATA
 
 
 def test_two_spellings_of_a_name_are_one_name() -> None:
@@ -181,11 +181,11 @@ def test_zones_are_merged() -> None:
     merged = ZoneResolver.merge(one, two)
     assert run_now(merged.txt("alias")).records == (b"x", b"y")
     assert run_now(merged.addresses("a", 4)).records == (ip_address("192.0.2.1"),)
-    assert run_now(merged.txt("c")).outcome is Outcome.NO_DATA
+    assert run_now(merged.txt("c")).outcome is Outcome.NODATA
     assert run_now(merged.txt("bad")).outcome is Outcome.FAILED
-    assert run_now(merged.mx("bad")).outcome is Outcome.NO_DATA
+    assert run_now(merged.mx("bad")).outcome is Outcome.NODATA
     assert run_now(one.txt("a")).records == (b"x",)
-    assert run_now(ZoneResolver.merge().txt("a")).outcome is Outcome.NO_NAME
+    assert run_now(ZoneResolver.merge().txt("a")).outcome is Outcome.NXDOMAIN
 
 
 def test_zones_with_different_cnames_of_a_name_are_refused() -> None:
@@ -199,4 +199,4 @@ def test_a_megabyte_of_dots_is_a_name_like_any_other() -> None:
     assert run_now(resolver.txt(dots)).outcome is Outcome.FOUND
     wild = ZoneResolver.from_master_file("*.example. TXT x")
     assert run_now(wild.txt(dots + "example")).outcome is Outcome.FOUND
-    assert run_now(wild.txt("a" + dots)).outcome is Outcome.NO_NAME
+    assert run_now(wild.txt("a" + dots)).outcome is Outcome.NXDOMAIN

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from inalign.flow.origin import Hosts
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
 from inalign.mail.networks import Networks
 from inalign.milterd.filter import WANTED, MailFilter
-from inalign.milterd.server import Server
-from inalign.milterd.service import Service
+from inalign.milterd.server import MilterServer
+from inalign.milterd.service import FilterContext
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import InetAddress, listen
 from tests.milter import mta
@@ -92,16 +92,16 @@ async def receiving(
     """A site that asks these name servers, with these times in seconds (`dns.message_budget_seconds` and so on)."""
     listener = listen(InetAddress("127.0.0.1", 0))
     async with LiveResolver([server.address for server in servers], timeout=exchange) as resolver:
-        service = Service(
+        service = FilterContext(
             resolver=resolver,
-            options=Options(authserv_id="mx.example.net", iprev=iprev),
+            options=VerificationOptions(authserv_id="mx.example.net", iprev=iprev),
             message_budget_seconds=budget,
             hosts=Hosts(local=Networks(), relays=Networks()),
             trusted_relays=Networks(),
             show_login=False,
             local_mailers=frozenset(),
         )
-        server = Server(partial(MailFilter, service=service), WANTED)
+        server = MilterServer(partial(MailFilter, service=service), WANTED)
         await server.serve(listener)
         try:
             yield Site(listener.getsockname()[1], resolver)

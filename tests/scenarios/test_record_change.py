@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.assessment.views import all_views
-from inalign.insight.detection import WatchCode
+from inalign.insight.detection import AlertCode
 from inalign.insight.directory import own_directory
 from inalign.insight.period import parse_period
 from inalign.insight.record_history import RecordChange
@@ -110,7 +110,7 @@ def test_chart_summary_and_history_have_the_same_days(tmp_path: Path) -> None:
 def test_alert_has_the_day_of_the_history(change: RecordChange, tmp_path: Path) -> None:
     engine, control = DuckDbEngine(tmp_path / "store.duckdb"), Control(tmp_path / "control.sqlite")
     engine.migrate()
-    judging = Judging(engine, Judge(control, own_directory()))
+    judging = Judging(engine, Assessor(control, own_directory()))
     for until in (change.day - timedelta(1), change.day + timedelta(1)):
         store(engine, tmp_path, *reports(until))
         seconds = datetime.combine(until + timedelta(1), datetime.min.time(), UTC).timestamp()
@@ -118,7 +118,7 @@ def test_alert_has_the_day_of_the_history(change: RecordChange, tmp_path: Path) 
         for judgement in judging.judgements():
             alerts.on_judged(judgement)
     assert history(engine, control)[-1] == change
-    found = [each for each in incidents(control) if each.code == WatchCode.RECORD_CHANGED]
+    found = [each for each in incidents(control) if each.code == AlertCode.RECORD_CHANGED]
     assert [(each.values["day"], each.values["old"], each.values["new"]) for each in found] == [
         (str(change.day), change.before, change.after)
     ]

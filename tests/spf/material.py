@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
 from inalign.resolver import Answer, IPAddress, MailExchange, Question, addresses, mx, ptr, txt
-from inalign.spf import LIMITS, Limits, SpfResult, check_spf
+from inalign.spf import LIMITS, SpfLimits, SpfResult, check_spf
 from tests.helpers import NOW, run_now, zone
 
 Zone = Mapping[str, Mapping[str, object]]
@@ -25,12 +25,12 @@ class AskingResolver:
     async def txt(self, name: str) -> Answer[bytes]:
         self.asked.append(txt(name))
         answer = await self._zone.txt(name)
-        return Answer(answer.outcome, answer.records, secure=name in self._secure, detail=answer.detail)
+        return Answer(answer.outcome, answer.records, dnssec_validated=name in self._secure, detail=answer.detail)
 
     async def addresses(self, name: str, version: Literal[4, 6]) -> Answer[IPAddress]:
         self.asked.append(addresses(name, version))
         answer = await self._zone.addresses(name, version)
-        return Answer(answer.outcome, answer.records, secure=name in self._secure, detail=answer.detail)
+        return Answer(answer.outcome, answer.records, dnssec_validated=name in self._secure, detail=answer.detail)
 
     async def mx(self, name: str) -> Answer[MailExchange]:
         self.asked.append(mx(name))
@@ -55,7 +55,7 @@ def check(
     ip: str | IPv4Address | IPv6Address | None = "192.0.2.1",
     helo: str | None = "mail.example.org",
     mail_from: str | None = "joe@example.com",
-    limits: Limits = LIMITS,
+    limits: SpfLimits = LIMITS,
     default_explanation: str | None = None,
 ) -> SpfResult:
     """Check joe@example.com from 192.0.2.1 against a zone."""

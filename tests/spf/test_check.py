@@ -453,9 +453,9 @@ def test_trace_tells_each_question_in_order() -> None:
     names["example.com"]["MX"] = [[10, "b.example"]]
     assert check(names).trace == (
         SpfLookup("TXT", "example.com", Outcome.FOUND, False, ""),
-        SpfLookup("A", "example.com", Outcome.NO_DATA, True, "a"),
+        SpfLookup("A", "example.com", Outcome.NODATA, True, "a"),
         SpfLookup("MX", "example.com", Outcome.FOUND, False, "mx"),
-        SpfLookup("A", "b.example", Outcome.NO_DATA, True, "mx"),
+        SpfLookup("A", "b.example", Outcome.NODATA, True, "mx"),
         SpfLookup("TXT", "b.example", Outcome.FOUND, False, "include:b.example"),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.spf import Limits
+from inalign.spf import SpfLimits
 from tests.spf.material import AskingResolver, check, record
 
 OTHER: dict[str, object] = {"A": ["203.0.113.1"]}
@@ -145,14 +145,14 @@ def test_the_first_lookup_and_the_explanation_are_not_void() -> None:
 
 def test_limits_can_be_set() -> None:
     names = record("v=spf1 a:a.example a:b.example a:c.example -all")
-    assert check(names, limits=Limits(void_lookups=3)).result == "fail"
-    assert check(names, limits=Limits(terms=1)).reason == "too_many_lookups"
-    assert check(names, limits=Limits(void_lookups=0)).reason == "too_many_void_lookups"
+    assert check(names, limits=SpfLimits(void_lookups=3)).result == "fail"
+    assert check(names, limits=SpfLimits(terms=1)).reason == "too_many_lookups"
+    assert check(names, limits=SpfLimits(void_lookups=0)).reason == "too_many_void_lookups"
 
 
 def test_nesting_has_a_limit_of_its_own() -> None:
     names = {f"d{n}.example": {"TXT": [f"v=spf1 include:d{n + 1}.example"]} for n in range(30)}
-    result = check(names, mail_from="joe@d0.example", limits=Limits(terms=100))
+    result = check(names, mail_from="joe@d0.example", limits=SpfLimits(terms=100))
     assert (result.reason, "nest too deep" in result.detail) == ("too_many_lookups", True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inalign.errors import ParseError
-from inalign.spf import RecordError, parse_spf_record
+from inalign.spf import SpfRecordError, parse_spf_record
 from inalign.spf.record import MAX_RECORD_OCTETS
 from inalign.spf.terms import A, Ip4, Ip6, Modifier, Mx, Qualifier
 from tests.helpers import VECTORS
@@ -25,13 +25,13 @@ def test_grammar(verdict: str, record: str, rule: str) -> None:
         parsed = parse_spf_record(octets(record))
         assert parse_spf_record(str(parsed)) == parsed
     else:
-        with pytest.raises(RecordError):
+        with pytest.raises(SpfRecordError):
             parse_spf_record(octets(record))
 
 
 def test_a_record_error_is_a_parse_error_and_a_value_error() -> None:
-    assert issubclass(RecordError, ParseError)
-    assert issubclass(RecordError, ValueError)
+    assert issubclass(SpfRecordError, ParseError)
+    assert issubclass(SpfRecordError, ValueError)
 
 
 def test_text_and_octets_read_alike() -> None:
@@ -83,7 +83,7 @@ def test_unknown_modifiers_are_kept() -> None:
 
 
 def test_a_record_over_the_limit_is_refused() -> None:
-    with pytest.raises(RecordError):
+    with pytest.raises(SpfRecordError):
         parse_spf_record("v=spf1 " + "a" * MAX_RECORD_OCTETS)
 
 
@@ -104,7 +104,7 @@ def test_a_long_record_is_read_whole() -> None:
     ids=["spaces", "slashes", "macros", "digits", "toplabel"],
 )
 def test_a_megabyte_is_refused(text: str) -> None:
-    with pytest.raises(RecordError):
+    with pytest.raises(SpfRecordError):
         parse_spf_record(text)
 
 
@@ -121,6 +121,6 @@ def test_a_megabyte_is_refused(text: str) -> None:
     ids=["slashes", "macros", "digits", "toplabel", "qualifiers", "more macros than a name has labels"],
 )
 def test_hostile_terms_in_the_longest_record_are_refused_in_few_words(body: str) -> None:
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(SpfRecordError) as caught:
         parse_spf_record("v=spf1 " + body)
     assert len(str(caught.value)) < 600

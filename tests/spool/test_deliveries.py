@@ -14,10 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from inalign.spool.deliveries import Delivery, ItemUnreadable, Reason, Spool, SpoolFull, SpoolLimits, SpoolUnavailable
+from inalign.spool.deliveries import (
+    Delivery,
+    ItemUnreadable,
+    QuarantineReason,
+    Spool,
+    SpoolFull,
+    SpoolLimits,
+    SpoolUnavailable,
+)
 from tests.store.material import NOW
 
-REASONS = [Reason("no_report", "nothing in it")]
+REASONS = [QuarantineReason("no_report", "nothing in it")]
 
 
 def delivery(content: bytes = b"<feedback/>", **changes: str) -> Delivery:
@@ -44,7 +52,7 @@ def test_hostile_envelope_is_kept_so_that_it_can_be_read(tmp_path: Path, text: s
     spool = Spool(tmp_path)
     name = spool.put(delivery(b"x", name=text, helo=text, client_ip=text, mail_from=text, recipient=text))
     assert spool.read(name).content == b"x"
-    spool.refuse(name, [Reason("no_report", text)])
+    spool.refuse(name, [QuarantineReason("no_report", text)])
     assert [each.id for each in spool.refused()] == [name]
 
 
@@ -54,7 +62,7 @@ def test_what_is_no_item_is_told_apart_from_a_disk_that_fails(tmp_path: Path, co
     (tmp_path / "waiting" / "1-x").write_bytes(content)
     with pytest.raises(ItemUnreadable):
         spool.read("1-x")
-    spool.refuse("1-x", [Reason("spool", "unreadable")])
+    spool.refuse("1-x", [QuarantineReason("spool", "unreadable")])
     (refused,) = spool.refused()
     assert (refused.id, refused.octets) == ("1-x", 0)
     spool.discard("1-x")

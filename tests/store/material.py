@@ -17,8 +17,8 @@ from inalign.reports.report import (
     AggregateReport,
     DkimAuth,
     FailureReport,
+    OverrideReason,
     PublishedPolicy,
-    Reason,
     Report,
     SpfAuth,
     TlsFailure,
@@ -27,7 +27,7 @@ from inalign.reports.report import (
 )
 from inalign.store.engine.interface import Engine
 from inalign.store.load.geoip import Places
-from inalign.store.load.reports import Arrival, Outcome, Raw, load
+from inalign.store.load.reports import Arrival, LoadOutcome, Raw, load
 from inalign.store.load.rows import AggregateRows, rows_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ def record(
     spf: bool | None = False,
     disposition: str = "none",
     header_from: str = "example.com",
-    reasons: tuple[Reason, ...] = (),
+    reasons: tuple[OverrideReason, ...] = (),
 ) -> AggregateRecord:
     return AggregateRecord(
         source_ip,
@@ -122,7 +122,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def store(engine: Engine, folder: Path, *reports: Report | Arrival, raws: Sequence[bytes] = ()) -> list[Outcome]:
+def store(engine: Engine, folder: Path, *reports: Report | Arrival, raws: Sequence[bytes] = ()) -> list[LoadOutcome]:
     arrivals = [each if isinstance(each, Arrival) else arrival(each) for each in reports]
     kept = [raw(each) for each in raws]
     try:

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from inalign.reports.report import Report
-from inalign.spool.deliveries import Delivery, Reason, Spool
+from inalign.spool.deliveries import Delivery, QuarantineReason, Spool
 from inalign.store.backup import MANIFEST, back_up, restore
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, Row, StoreError, count
-from inalign.store.load.reports import Outcome
+from inalign.store.load.reports import LoadOutcome
 from inalign.store.schema.tables import COUNTERS, TABLES
 from inalign.store.state.control import Control
 from inalign.store.state.intake_sources import SourceRecord
@@ -59,7 +59,7 @@ def test_restored_store_equals_the_one_that_was_backed_up(engine: Engine, other:
     (tmp_path / "x").mkdir()
     assert restore(other, tmp_path / "x", tmp_path / "copy") == made
     assert _all(other) == _all(engine)
-    assert store(other, tmp_path, aggregate(record("2001:db8::1", 7), record(None, 1 << 40))) == [Outcome.DUPLICATE]
+    assert store(other, tmp_path, aggregate(record("2001:db8::1", 7), record(None, 1 << 40))) == [LoadOutcome.DUPLICATE]
 
 
 def test_restore_into_a_store_with_rows_is_refused(engine: Engine, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_control_state_and_what_waits_come_back(engine: Engine, other: Engine, t
     spool = Spool(local / "spool")
     delivery = Delivery(content=b"x", source="test", received=NOW)
     waiting, refused = spool.put(delivery), spool.put(delivery)
-    spool.refuse(refused, [Reason("no_report", "")])
+    spool.refuse(refused, [QuarantineReason("no_report", "")])
     (local / "spool" / "new" / "unfinished").touch()
     (local / "evaluations").mkdir()
     (local / "evaluations" / "1-a.ndjson").write_bytes(b"{}\n")

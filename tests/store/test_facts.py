@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from inalign.insight.facts import DomainFacts, Mail, Published
+from inalign.insight.facts import DomainFacts, PublishedRecord, SourceMail
 from inalign.insight.facts_builder import facts_from_reports
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, PublishedPolicy, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, PublishedPolicy, SpfAuth
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.facts import Span, all_told, facts_from, facts_of, judged_domains
@@ -42,7 +42,7 @@ def reports_of(story: Story) -> list[AggregateReport]:
 def _report(facts: DomainFacts, day: int, reporter: str, records: Sequence[AggregateRecord]) -> AggregateReport:
     begin = datetime.combine(date.fromordinal(day), datetime.min.time(), UTC)
     seen = next((each for each in facts.published if each.first_day <= day <= each.last_day), None)
-    seen = seen or Published("none", False, "r", "r", day, day)
+    seen = seen or PublishedRecord("none", False, "r", "r", day, day)
     return AggregateReport(
         reporter,
         f"dmarc@{reporter}",
@@ -59,7 +59,7 @@ def _report(facts: DomainFacts, day: int, reporter: str, records: Sequence[Aggre
     )
 
 
-def _record(address: str, mail: Mail, count: int) -> AggregateRecord:
+def _record(address: str, mail: SourceMail, count: int) -> AggregateRecord:
     return AggregateRecord(
         address,
         count,
@@ -71,7 +71,10 @@ def _record(address: str, mail: Mail, count: int) -> AggregateRecord:
         None,
         tuple(DkimAuth(found.domain, found.selector, found.result) for found in mail.signatures),
         tuple(SpfAuth(found.domain, "helo" if found.helo else "mfrom", found.result) for found in mail.spf),
-        tuple(Reason("local_policy", "arc=pass") if word == "arc" else Reason(word) for word in mail.reasons),
+        tuple(
+            OverrideReason("local_policy", "arc=pass") if word == "arc" else OverrideReason(word)
+            for word in mail.reasons
+        ),
     )
 
 
@@ -153,7 +156,9 @@ RECORDS = st.builds(
     dkim=st.lists(st.builds(DkimAuth, NAMES, st.sampled_from(["s1", "S1", ""]), WORDS), max_size=2).map(tuple),
     spf=st.lists(st.builds(SpfAuth, NAMES, st.sampled_from(["mfrom", "helo", ""]), WORDS), max_size=2).map(tuple),
     reasons=st.lists(
-        st.builds(Reason, st.sampled_from(["forwarded", "local_policy", "other"]), st.sampled_from(["", "ARC=pass"])),
+        st.builds(
+            OverrideReason, st.sampled_from(["forwarded", "local_policy", "other"]), st.sampled_from(["", "ARC=pass"])
+        ),
         max_size=2,
     ).map(tuple),
 )

@@ -18,7 +18,7 @@ from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, StoreError, count
 from inalign.store.schema import migrations
 from inalign.store.schema.migrations import FORM, statements
-from inalign.store.schema.tables import JUDGED, SOURCE_MONTHS, SUMMED_MONTHS, TABLES, Kind, Table
+from inalign.store.schema.tables import JUDGED, SOURCE_MONTHS, SUMMED_MONTHS, TABLES, ColumnKind, Table
 from inalign.store.state.control import VERSION as CONTROL_FORM
 from inalign.store.state.control import Control
 from tests.store.material import aggregate, store
@@ -165,7 +165,7 @@ def test_error_for_a_newer_form_says_what_to_do(tmp_path: Path) -> None:
     with closing(DuckDbEngine(path)) as engine:
         engine.migrate()
         with engine.change() as change:
-            change.fill(Table("form", {"version": Kind.WHOLE}, ()), "SELECT 99 AS version")
+            change.fill(Table("form", {"version": ColumnKind.WHOLE}, ()), "SELECT 99 AS version")
         with pytest.raises(StoreError) as caught:
             engine.migrate()
     assert str(caught.value) == (

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from inalign.reports.report import Report
-from inalign.spool.evaluation_record import Evaluation
+from inalign.spool.evaluation_record import EvaluationRecord
 from inalign.store.engine.interface import Engine, count
 from inalign.store.load.evaluations import load_evaluations
-from inalign.store.load.reports import Arrival, Outcome
+from inalign.store.load.reports import Arrival, LoadOutcome
 from inalign.store.maintenance import Retention, forget, purge, stats
-from inalign.store.schema.tables import COUNTERS, TABLES, Kind
+from inalign.store.schema.tables import COUNTERS, TABLES, ColumnKind
 from tests.store.material import NOW, PLACES, aggregate, arrival, digest_of, failure, record, store, tls
 
 FOREVER = Retention(raw=0, records=0, rollups=0, failures=0, tls=0, evaluations=0)
@@ -25,7 +25,9 @@ def _rows(engine: Engine) -> dict[str, int]:
 
 
 def _evaluation(engine: Engine, folder: Path, name: str, domain: str, *, days: int = 0) -> None:
-    one = Evaluation(id=name, host="mx", seen_at=NOW - timedelta(days=days), header_from=domain, policy_domain=domain)
+    one = EvaluationRecord(
+        id=name, host="mx", seen_at=NOW - timedelta(days=days), header_from=domain, policy_domain=domain
+    )
     load_evaluations(engine, [one], places=PLACES, folder=folder)
 
 
@@ -72,7 +74,7 @@ def test_sums_stay_when_records_go(engine: Engine, tmp_path: Path) -> None:
         assert count(engine, "SELECT sum(count) FROM records") == 7
     assert count(engine, "SELECT count(*) FROM rollups") == (7 if engine.is_atomic else rows)
     late = aggregate(record(count=1000), report_id="late", day=100)
-    assert store(engine, tmp_path, late) == [Outcome.STORED]
+    assert store(engine, tmp_path, late) == [LoadOutcome.STORED]
     forget(engine, Retention(records=40), NOW, tmp_path)
     assert count(engine, f"SELECT {SUM} FROM rollups") == sum(range(1, 7)) + 6 * 15 + 7 + 1000  # noqa: S608
 
@@ -80,7 +82,7 @@ def test_sums_stay_when_records_go(engine: Engine, tmp_path: Path) -> None:
 def test_report_whose_records_are_gone_is_a_duplicate_when_it_comes_again(engine: Engine, tmp_path: Path) -> None:
     store(engine, tmp_path, aggregate(day=100))
     forget(engine, Retention(records=40), NOW, tmp_path)
-    assert store(engine, tmp_path, aggregate(day=100)) == [Outcome.DUPLICATE]
+    assert store(engine, tmp_path, aggregate(day=100)) == [LoadOutcome.DUPLICATE]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,11 @@ def test_purge_leaves_no_trace_and_touches_nobody_else(
     assert purge(engine, purged) == 2 * len(gone)
     assert _rows(engine) == kept
     for table in TABLES:
-        texts = [name for name, kind in table.columns.items() if kind in (Kind.TEXT, Kind.WORD) and name != "dkim"]
+        texts = [
+            name
+            for name, kind in table.columns.items()
+            if kind in (ColumnKind.TEXT, ColumnKind.WORD) and name != "dkim"
+        ]
         for row in engine.query(f"SELECT {', '.join(texts)} FROM {table.name}"):  # noqa: S608
             for value in row:
                 assert all(value != domain and f'"{domain}"' not in str(value) for domain in gone)

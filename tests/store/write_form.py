@@ -19,13 +19,13 @@ import msgspec
 from msgspec.structs import replace
 
 from inalign.alerts.rules import Known
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.assessment.views import all_views
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.directory import own_directory
 from inalign.insight.result import SourceClass
-from inalign.reports.report import Reason, Report
-from inalign.spool.evaluation_record import DkimCheck, Evaluation, SpfCheck
+from inalign.reports.report import OverrideReason, Report
+from inalign.spool.evaluation_record import DkimCheck, EvaluationRecord, SpfCheck
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.load.evaluations import load_evaluations
@@ -33,14 +33,14 @@ from inalign.store.load.monthly import sum_months
 from inalign.store.load.reports import Arrival
 from inalign.store.maintenance import Retention, forget
 from inalign.store.queries.filters import Filters
-from inalign.store.state.accounts import Accounts, Entry, Role, Token, User
+from inalign.store.state.accounts import Accounts, AuditEntry, Role, Token, User
 from inalign.store.state.answers import write_hosts, write_looked_up, write_reputation
 from inalign.store.state.control import Control
 from inalign.store.state.dnsbl import fresh_listings, keep_listings
 from inalign.store.state.incidents import acknowledge, incidents, note_findings, read_known, write_known
 from inalign.store.state.intake_sources import SourceRecord
 from inalign.store.state.outbox import Reach, channels, keep_channels, note_failed, queue, take
-from inalign.store.state.overrides import OverrideRow, overrides, write_override
+from inalign.store.state.overrides import SourceOverrideRow, overrides, write_override
 from inalign.store.state.summaries import SentSummary, sent_summaries, write_sent
 from tests.store.material import NOW, PLACES, aggregate, arrival, failure, record, store, tls
 
@@ -60,7 +60,7 @@ def reports() -> list[Report | Arrival]:
             record("192.0.2.1", 90 + day, spf=True),
             record("2001:db8::1", 40, header_from="news.example.com"),
             record("198.51.100.7", 30, dkim=False, disposition="reject"),
-            record("203.0.113.9", 5, dkim=False, reasons=(Reason("mailing_list", "list"),)),
+            record("203.0.113.9", 5, dkim=False, reasons=(OverrideReason("mailing_list", "list"),)),
             report_id=f"own-{day}",
             day=day,
             org="reporter.example" if day % 2 else "other.example",
@@ -84,10 +84,10 @@ def reports() -> list[Report | Arrival]:
     ]
 
 
-def messages() -> list[Evaluation]:
+def messages() -> list[EvaluationRecord]:
     """A message that passes and one that is rejected."""
     return [
-        Evaluation(
+        EvaluationRecord(
             id="1",
             host="mx",
             seen_at=NOW + timedelta(seconds=1),
@@ -103,7 +103,7 @@ def messages() -> list[Evaluation]:
             octets=900,
             total_us=1500,
         ),
-        Evaluation(
+        EvaluationRecord(
             id="2",
             host="mx",
             seen_at=NOW - timedelta(days=2),
@@ -133,7 +133,7 @@ def store_answers(engine: Engine, folder: Path) -> Answers:
     """The answers to the questions, as JSON gives them."""
     control = Control(folder / "control.sqlite")
     try:
-        views = all_views(lambda asked: Judging(asked, Judge(control, own_directory()), folder=folder))
+        views = all_views(lambda asked: Judging(asked, Assessor(control, own_directory()), folder=folder))
         found = {name: _plain(views[name].ask(engine, Filters()).rows) for name in QUESTIONS}
     finally:
         control.close()
@@ -148,8 +148,8 @@ def fill_control(control: Control) -> None:
     control.write_source(SourceRecord(name="mailbox", kind="imap", phase="waiting", last_run=NOW, taken=12, cursor="7"))
     control.write_source(SourceRecord(name="drop", kind="folder", last_error="no such folder", failures=2))
     control.write_receipts({"item": b'["stored"]'}, AT)
-    write_override(control, OverrideRow("example.com", "192.0.2.1", SourceClass.OWN, "", AT, "alice"))
-    write_override(control, OverrideRow("example.com", "Mail House", SourceClass.FORWARDER, "", AT))
+    write_override(control, SourceOverrideRow("example.com", "192.0.2.1", SourceClass.OWN, "", AT, "alice"))
+    write_override(control, SourceOverrideRow("example.com", "Mail House", SourceClass.FORWARDER, "", AT))
     write_hosts(control, {"192.0.2.1": "mx.example.com"})
     write_reputation(control, {"198.51.100.7": "listed"})
     write_looked_up(control, "example.com", ["_dmarc.example.com"], {"_dmarc.example.com": {}}, now=AT)
@@ -161,8 +161,8 @@ def fill_control(control: Control) -> None:
     accounts.make_token(Token(name="ci", user="alice", role=Role.READER, made=AT, expires=AT + 86_400))
     accounts.make_link("bob", AT)
     accounts.kept_secret("pages")
-    accounts.note(Entry(at=AT, who="alice", act="sign in", address="192.0.2.1"))
-    wave = Finding(WatchCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
+    accounts.note(AuditEntry(at=AT, who="alice", act="sign in", address="192.0.2.1"))
+    wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
     changed = [each for name in ("example.com", "example.net") for each in note_findings(control, name, [wave], AT)]
     acknowledge(control, 2, "alice")
     queue(control, [Reach("all", None)], changed, AT)

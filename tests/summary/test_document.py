@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from inalign.summary import words as words_module
 from inalign.summary.chart import COLOURS, draw, widths
-from inalign.summary.document import MAX_DOMAINS, Document, make_document
+from inalign.summary.document import MAX_DOMAINS, SummaryDocument, make_document
 from inalign.summary.html import BAR_PIXELS, body, for_mail, whole
 from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, SummaryDay
-from inalign.summary.parts import Cards, Chart, Table
+from inalign.summary.parts import Cards, Chart, TableBlock
 from inalign.summary.text import WIDTH, as_text, width_of
 from inalign.summary.todo import MAX_LINES, to_do
 from inalign.summary.words import MAX_NAME, rate, share, signed, words_of
@@ -65,12 +65,12 @@ def test_page_and_mail_have_every_cell_and_sentence(name: str, language: str) ->
         assert all(" ".join(wanted.split()) in page for page in pages), wanted
 
 
-def _texts(made: Document) -> Iterator[str]:
+def _texts(made: SummaryDocument) -> Iterator[str]:
     yield from (made.title, made.period, made.domains, made.made)
     for section in made.sections:
         yield section.title
         for block in section.blocks:
-            if isinstance(block, Table):
+            if isinstance(block, TableBlock):
                 yield from (*block.columns, *(cell for row in block.rows for cell in row))
             if isinstance(block, Cards):
                 yield from (text for card in block.cards for text in (card.label, card.value, *card.details))

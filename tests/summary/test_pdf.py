@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from inalign.summary.document import Document, make_document
+from inalign.summary.document import SummaryDocument, make_document
 from inalign.summary.html import whole
-from inalign.summary.parts import Cards, Table
+from inalign.summary.parts import Cards, TableBlock
 from inalign.summary.pdf import PdfError, make_pdf
 from inalign.summary.pdf_process import Letters
 from inalign.summary.words import words_of
@@ -23,7 +23,7 @@ from tests.summary.vectors import document, summary
 
 pypdf = pytest.importorskip("pypdf")
 PATHS = f"{ROOT / 'src'}:{ROOT}"
-Made = tuple[Document, str, list[tuple[float, float]]]
+Made = tuple[SummaryDocument, str, list[tuple[float, float]]]
 
 
 def _can() -> bool:
@@ -59,7 +59,7 @@ def test_text_is_that_of_the_report(made: Made) -> None:
         for block in section.blocks:
             if isinstance(block, Cards):
                 assert all(squeezed(card.value) in text for card in block.cards)
-            if isinstance(block, Table):
+            if isinstance(block, TableBlock):
                 assert all(squeezed(cell) in text for row in block.rows for cell in row)
 
 

@@ -21,13 +21,13 @@ from inalign.settings.mail import MailSettings
 from inalign.settings.summaries import SummarySettings
 from inalign.settings.tables import Settings
 from inalign.store.engine.interface import StoreError
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import View, ViewAnswer
 from inalign.store.state.control import Control
 from inalign.store.state.summaries import read_sent, sent_summaries
 from inalign.summary import scheduler as summaries_module
-from inalign.summary.document import Document
+from inalign.summary.document import SummaryDocument
 from inalign.summary.pdf import PdfError
-from inalign.summary.scheduler import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Summaries, Wanted, due
+from inalign.summary.scheduler import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Subscription, Summaries, due
 from inalign.wiring.summaries import check_summaries, make_summaries
 from tests.summary.vectors import document
 
@@ -68,7 +68,7 @@ def test_missed_periods_are_made_good_as_far_as_anybody_wants_them() -> None:
 class Post:
     """A keeper's reports, with a clock and a relay of the test."""
 
-    def __init__(self, folder: Path, *wanted: Wanted, zone: str = "Asia/Tokyo") -> None:
+    def __init__(self, folder: Path, *wanted: Subscription, zone: str = "Asia/Tokyo") -> None:
         self.now = datetime(2026, 11, 3, 0, 0, tzinfo=UTC).timestamp()  # 09:00 in Tokyo
         self.made: list[tuple[str, str]] = []
         self.sent: list[tuple[str, bytes]] = []
@@ -79,7 +79,7 @@ class Post:
         self.wanted = wanted
         self.zone = zone
 
-    def make(self, wanted: Wanted, period: Period, today: date) -> Document:
+    def make(self, wanted: Subscription, period: Period, today: date) -> SummaryDocument:
         assert abs(today - datetime.fromtimestamp(self.now, UTC).date()) <= timedelta(1)
         self.made.append((wanted.subject, period.name))
         return replace(document("month", wanted.language), is_empty=self.is_empty)
@@ -110,15 +110,17 @@ class Post:
         self.now += timedelta(**by).total_seconds()
 
 
-def wanted(*to: str, kind: PeriodKind = PeriodKind.MONTH, pdf: bool = False, domains: tuple[str, ...] = ()) -> Wanted:
-    return Wanted(to=to or ("a@example.com",), domains=domains, kind=kind, language="ja", pdf=pdf)
+def wanted(
+    *to: str, kind: PeriodKind = PeriodKind.MONTH, pdf: bool = False, domains: tuple[str, ...] = ()
+) -> Subscription:
+    return Subscription(to=to or ("a@example.com",), domains=domains, kind=kind, language="ja", pdf=pdf)
 
 
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Callable[..., Post]]:
     made: list[Post] = []
 
-    def open_post(*each: Wanted, zone: str = "Asia/Tokyo") -> Post:
+    def open_post(*each: Subscription, zone: str = "Asia/Tokyo") -> Post:
         made.append(Post(tmp_path, *each, zone=zone))
         return made[-1]
 
@@ -221,7 +223,7 @@ def test_late_reports_go_out_oldest_first(post: Callable[..., Post]) -> None:
 def test_without_pdf_it_goes_all_the_same_and_says_so(
     post: Callable[..., Post], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_: Document) -> bytes:
+    def missing(_: SummaryDocument) -> bytes:
         raise PdfError("PDF needs Pango")
 
     monkeypatch.setattr("inalign.summary.scheduler.make_pdf", missing)
@@ -301,8 +303,8 @@ def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
     """As long as the keeper judges, own mail is not told from that of others."""
     mine = post()
     row = unjudged_row("example.com")
-    view = View("overview", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([row]))
-    nothing = View("x", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: Answer([]))
+    view = View("overview", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: ViewAnswer([row]))
+    nothing = View("x", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: ViewAnswer([]))
     views = {"overview": view, "plan": nothing, "record-history": nothing}
     chosen = Settings(summaries=[SummarySettings(to=["a@b.example"])], mail=MAIL)
     engine: Any = None

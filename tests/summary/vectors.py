@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from inalign.summary.document import Document, make_document
+from inalign.summary.document import SummaryDocument, make_document
 from inalign.summary.numbers import Summary
 from inalign.summary.text import as_text
 from inalign.summary.words import words_of
@@ -22,7 +22,7 @@ def summary(name: str) -> Summary:
     return msgspec.json.decode((FOLDER / f"{name}.json").read_bytes(), type=Summary)
 
 
-def document(name: str, language: str) -> Document:
+def document(name: str, language: str) -> SummaryDocument:
     return make_document(summary(name), words_of(language))
 
 

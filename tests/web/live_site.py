@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from inalign.assessment.views import all_views
 from inalign.reports.report import Report
 from inalign.settings.tables import Settings
-from inalign.spool.deliveries import Delivery, Reason, Spool
+from inalign.spool.deliveries import Delivery, QuarantineReason, Spool
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.load.reports import Arrival
@@ -152,7 +152,7 @@ def serve(
     store(engine, folder, *(reports() if usual else ()), *more, raws=raws)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
     name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
-    spool.refuse(name, [Reason("no_report", HOSTILE)])
+    spool.refuse(name, [QuarantineReason("no_report", HOSTILE)])
     listener = listener or socket.create_server(("127.0.0.1", 0))
     site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(

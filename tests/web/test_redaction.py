@@ -18,7 +18,7 @@ from inalign.store.queries.filters import GIVEN
 from inalign.store.queries.view import AFTER
 from inalign.store.state.accounts import Role, Token
 from inalign.web import tables
-from inalign.web.redaction import Veil
+from inalign.web.redaction import Redactor
 from tests.store.material import NOW, aggregate, arrival, digest_of, failure, record
 from tests.web.live_site import Browser, Page, Site, serve
 
@@ -198,7 +198,7 @@ def test_the_key_is_kept(site: Site) -> None:
     assert len(key) == 32
     assert site.accounts.kept_secret("veil") == key
     assert site.accounts.kept_secret("another") != key
-    assert Veil(key).hashed("a") != Veil(bytes(32)).hashed("a")
+    assert Redactor(key).hashed("a") != Redactor(bytes(32)).hashed("a")
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_of_an_address_the_domain_is_left(text: str, left: str) -> None:
 
     names = FailureRow.__struct_fields__
     row = FailureRow(**dict.fromkeys(names, "") | {"envelope_from": text})  # type: ignore[arg-type]  # one field matters
-    found = msgspec.structs.asdict(Veil(b"k").row(row))["envelope_from"]
+    found = msgspec.structs.asdict(Redactor(b"k").row(row))["envelope_from"]
     assert re.sub(r"#[0-9a-f]{8}", "#", found) == left

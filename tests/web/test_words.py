@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from inalign.flow.decision import Handling, Rule
-from inalign.insight.result import DomainState, SourceClass, Step, WhyCode
+from inalign.flow.decision import DecisionRule, Disposition
+from inalign.insight.result import DomainState, PlanStep, SourceClass, WhyCode
 from inalign.reports.flaw import FlawCode, RefusalCode
 from inalign.web import tables, words
 from inalign.web.pages.domain import SERIES
@@ -24,7 +24,7 @@ _WAITING = (WhyCode.FEW_DAYS, WhyCode.FEW_MESSAGES, WhyCode.ONE_REPORTER, WhyCod
 _STAYING = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING, WhyCode.SHORT_AT_QUARANTINE)
 """What the plan says of the steps that tell nothing by themselves."""
 CODES = (
-    *Handling, *Rule, *FlawCode, *RefusalCode, *FLAGS, *PARTS, "imap", "folder", "listener",
+    *Disposition, *DecisionRule, *FlawCode, *RefusalCode, *FLAGS, *PARTS, "imap", "folder", "listener",
     "forwarded", "sampled_out", "trusted_forwarder", "mailing_list",
     "local_policy", "policy_test_mode", "other", "yes", "no", "unknown", "own_record", "np", "sp", "p", "make",
     "nothing",
@@ -36,10 +36,10 @@ MADE_UP = (
     "source_kind", "refusal",
 )  # fmt: skip
 """Tables of which pages make the keys."""
-_TOLD_BY_WHY = {Step.COLLECT: _WAITING, Step.HOLD: _STAYING}
+_TOLD_BY_WHY = {PlanStep.COLLECT: _WAITING, PlanStep.HOLD: _STAYING}
 OF_CODES = {
     *(f"{table}.{state}" for table in ("state", "summary") for state in DomainState),
-    *(f"action.{step}" for step in Step if step not in _TOLD_BY_WHY),
+    *(f"action.{step}" for step in PlanStep if step not in _TOLD_BY_WHY),
     *(f"action.{why}" for codes in _TOLD_BY_WHY.values() for why in codes),
     *(f"stair.{name}" for name in (*STAIRS, "done", "now", "next", "later")),
     *(f"impact.{name}" for name in REACHED),
@@ -82,8 +82,8 @@ def _phases() -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("table", "codes"),
     [
-        ("handling", Handling),
-        ("rule", Rule),
+        ("handling", Disposition),
+        ("rule", DecisionRule),
         ("flaw", FlawCode),
         ("refusal", RefusalCode),
         ("about_class", SourceClass),
@@ -96,7 +96,7 @@ def test_every_code_has_a_word(table: str, codes: Iterable[str]) -> None:
 
 
 def test_every_column_has_a_word() -> None:
-    all_tables = [value for value in vars(tables).values() if isinstance(value, tables.Table)]
+    all_tables = [value for value in vars(tables).values() if isinstance(value, tables.PageTable)]
     assert len(all_tables) > 10
     for table in (table for table in all_tables if table.columns):
         assert f"table.{table.view}" in words.catalogue("en")

@@ -9,7 +9,7 @@ import pytest
 
 from inalign.errors import SettingsError
 from inalign.intake.folder import Folder
-from inalign.intake.imap import Mailbox
+from inalign.intake.imap import ImapSource
 from inalign.intake.listener import Listener
 from inalign.settings.file import parse_settings, read_settings
 from inalign.settings.tables import Settings
@@ -65,9 +65,9 @@ def test_each_table_is_a_source(tmp_path: Path) -> None:
     assert listener.options.limits.connections == 7
     assert listener.options.limits.message_bytes == 1_000_000
     assert listener.options.certificate == tmp_path / "tls.pem"
-    assert isinstance(old, Mailbox)
+    assert isinstance(old, ImapSource)
     assert (old.options.password, old.options.after, old.options.oauth) == ("env:IMAP_PASSWORD", "delete", None)
-    assert isinstance(new, Mailbox)
+    assert isinstance(new, ImapSource)
     assert new.options.oauth is not None
     assert isinstance(folder, Folder)
     assert folder.options.path == tmp_path / "inbox"

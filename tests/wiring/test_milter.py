@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign.errors import SettingsError
-from inalign.flow.send import Agreement, DnsCheck
+from inalign.flow.send import AuthorAgreement, DnsCheck
 from inalign.settings.file import read_settings
 from inalign.wiring.milter import check
 from inalign.wiring.signing import make_except_recipients, make_sending_options
@@ -45,7 +45,7 @@ def test_every_choice_arrives(tmp_path: Path) -> None:
     assert options.signing.selection.oversigned == {b"x-b"}
     assert options.signing.selection.excluded == {b"date"}
     assert (options.is_deferred, options.dns_check) == (False, DnsCheck.REQUIRE)
-    assert options.agreements == set(Agreement)
+    assert options.agreements == set(AuthorAgreement)
     assert "Bob@example.net" in make_except_recipients(settings)
 
 

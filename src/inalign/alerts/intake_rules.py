@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from inalign.alerts.rules import sift
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.result import Value
 
 MIN_FAILURES = 3  # runs in a row; one or two are restarts and networks
@@ -59,7 +59,7 @@ class IntakeKnown(Struct, frozen=True, kw_only=True):
 
 def watch_intake(
     before: IntakeKnown | None, now: IntakeNow, today: int, *, nothing_days: int
-) -> tuple[tuple[Finding, ...], IntakeKnown]:
+) -> tuple[tuple[Detection, ...], IntakeKnown]:
     """Look at the intake; what was silent at the first look is known."""
     base = before or IntakeKnown()
     lasting = [*_silent(now, today), *_nothing(now, today, nothing_days)]
@@ -70,29 +70,29 @@ def watch_intake(
     return (*told, *at_once), known
 
 
-def _failing(now: IntakeNow) -> Iterator[Finding]:
+def _failing(now: IntakeNow) -> Iterator[Detection]:
     for source in now.sources:
         if source.failures:
             values: dict[str, Value] = {"source": source.name, "error": source.error, "failures": source.failures}
-            yield Finding(WatchCode.INTAKE_FAILS, source.name, source.failures >= MIN_FAILURES, values)
+            yield Detection(AlertCode.INTAKE_FAILS, source.name, source.failures >= MIN_FAILURES, values)
 
 
-def _store(before: IntakeKnown, now: IntakeNow) -> Iterator[Finding]:
+def _store(before: IntakeKnown, now: IntakeNow) -> Iterator[Detection]:
     """Twice in a row: a short lock is none."""
     if now.trouble:
-        yield Finding(WatchCode.STORE_FAILS, "", before.trouble, {"error": now.trouble})
+        yield Detection(AlertCode.STORE_FAILS, "", before.trouble, {"error": now.trouble})
 
 
-def _silent(now: IntakeNow, today: int) -> Iterator[Finding]:
+def _silent(now: IntakeNow, today: int) -> Iterator[Detection]:
     for each in now.reporters:
         is_regular = each.days >= MIN_DAYS and 0 < each.rhythm_days <= MAX_RHYTHM
         if is_regular and each.silent_days >= SILENT_DAYS * max(1.0, each.rhythm_days):
             values: dict[str, Value] = {"reporter": each.reporter, "kind": each.kind, "days": each.silent_days}
             is_firm = today - each.last_day <= LONG_SILENT
-            yield Finding(WatchCode.REPORTER_SILENT, f"{each.reporter} {each.kind}", is_firm, values)
+            yield Detection(AlertCode.REPORTER_SILENT, f"{each.reporter} {each.kind}", is_firm, values)
 
 
-def _nothing(now: IntakeNow, today: int, nothing_days: int) -> Iterator[Finding]:
+def _nothing(now: IntakeNow, today: int, nothing_days: int) -> Iterator[Detection]:
     days = today - now.arrived
     if now.arrived and days >= nothing_days:
-        yield Finding(WatchCode.NOTHING_ARRIVES, "", days <= LONG_SILENT + nothing_days, {"days": days})
+        yield Detection(AlertCode.NOTHING_ARRIVES, "", days <= LONG_SILENT + nothing_days, {"days": days})

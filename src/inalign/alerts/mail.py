@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from inalign.alerts.words import Line, line_of, one_line, subject_of
+from inalign.alerts.words import IncidentLine, line_of, one_line, subject_of
 from inalign.insight.texts import Catalogue
 from inalign.store.state.incidents import Event
 from inalign.store.state.outbox import Waiting
@@ -61,7 +61,7 @@ def _mail(subject: str, text: str, page: str, head: MailHead, say: Catalogue) ->
     return mail.as_bytes()
 
 
-def _text(lines: Sequence[Line], url: str, say: Catalogue) -> str:
+def _text(lines: Sequence[IncidentLine], url: str, say: Catalogue) -> str:
     parts = [
         f"{line.mark}: {line.where}\n{line.sentence}\n"
         f"({say.say('alert', 'number', {'number': line.number})}, {line.since})\n"
@@ -71,7 +71,7 @@ def _text(lines: Sequence[Line], url: str, say: Catalogue) -> str:
     return "\n".join([*parts, "-- ", *foot, say.say("alert", "mute"), ""])
 
 
-def _html(lines: Sequence[Line], url: str, say: Catalogue) -> str:
+def _html(lines: Sequence[IncidentLine], url: str, say: Catalogue) -> str:
     rows = "".join(
         f'<div style="margin:0 0 16px;padding:0 0 0 12px;border-left:4px solid {_COLORS[line.event]}">'
         f'<div style="color:{_COLORS[line.event]};font-weight:bold">{html.escape(line.mark)}: '

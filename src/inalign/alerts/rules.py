@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.alerts.snapshot import MAX_WATCHED, DomainNow, SeenNow, SenderNow
-from inalign.insight.detection import EVENT_DAYS, Finding, WatchCode
+from inalign.insight.detection import EVENT_DAYS, AlertCode, Detection
 from inalign.insight.result import Value
 
 LEARN_DAYS = 14  # of reports before anything can be called new
@@ -39,7 +39,7 @@ SETTLE_DAYS = 5  # after a change, so that caches and reports of the days before
 MAX_TOLD = 10  # new findings of one code at a time; the largest
 
 
-class Change(Struct, frozen=True):
+class ChangedRecord(Struct, frozen=True):
     """A record that was changed."""
 
     day: int
@@ -58,7 +58,7 @@ class Known(Struct, frozen=True, kw_only=True):
     unwanted: float = 0.0
     """Messages of spoofers on a usual day."""
     records: dict[str, str] = {}
-    changes: dict[str, Change] = {}
+    changes: dict[str, ChangedRecord] = {}
     reported_until: int = 0
     """The last day with reports when changes of the DMARC record were first looked for: those up to it are known."""
     standing: tuple[str, ...] = ()
@@ -67,14 +67,14 @@ class Known(Struct, frozen=True, kw_only=True):
     """Keys of what was told and is not over."""
 
 
-class Watched(Struct, frozen=True):
+class RuleResult(Struct, frozen=True):
     """What was found, and what is known from now on."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Detection, ...]
     known: Known
 
 
-def watch_domain(before: Known | None, now: DomainNow, today: int) -> Watched:
+def watch_domain(before: Known | None, now: DomainNow, today: int) -> RuleResult:
     """Look at a domain. `today` is an ordinal, as all days are."""
     is_fresh = before is not None and today - now.last_day <= FRESH_DAYS
     base = before or Known()
@@ -92,9 +92,9 @@ def watch_domain(before: Known | None, now: DomainNow, today: int) -> Watched:
     events = [*_new_sources(known, now, today), *_new(known, now, today), *_changed(known, now, today)]
     findings, standing, still_open = sift(conditions, events, base.standing, base.open, is_fresh=is_fresh)
     # While a rate is fallen, or a wave comes, the usual is what it was before.
-    held = {each.subject for each in findings if each.code is WatchCode.RATE_FALLS and each.subject in base.rates}
-    is_wave = before is not None and any(each.code is WatchCode.SPOOF_WAVE for each in findings)
-    return Watched(
+    held = {each.subject for each in findings if each.code is AlertCode.RATE_FALLS and each.subject in base.rates}
+    is_wave = before is not None and any(each.code is AlertCode.SPOOF_WAVE for each in findings)
+    return RuleResult(
         findings,
         replace(
             known,
@@ -107,13 +107,13 @@ def watch_domain(before: Known | None, now: DomainNow, today: int) -> Watched:
 
 
 def sift(
-    conditions: list[Finding],
-    events: list[Finding],
+    conditions: list[Detection],
+    events: list[Detection],
     standing: tuple[str, ...],
     is_open: tuple[str, ...],
     *,
     is_fresh: bool,
-) -> tuple[tuple[Finding, ...], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Detection, ...], tuple[str, ...], tuple[str, ...]]:
     """The findings that begin an incident or keep one open; the conditions that are known and told by nobody; and the
     keys of what is open from now on.
 
@@ -125,14 +125,14 @@ def sift(
     found = [each for each in conditions if each.key not in stands]
     if not is_fresh:
         found = [replace(each, firm=False) for each in found]
-        events = [replace(each, firm=each.firm and each.code is WatchCode.RECORD_CHANGED) for each in events]
+        events = [replace(each, firm=each.firm and each.code is AlertCode.RECORD_CHANGED) for each in events]
     findings = tuple(_largest([*found, *events], is_open))
     return findings, tuple(sorted(stands)), tuple(sorted(each.key for each in findings))
 
 
-def _largest(found: list[Finding], is_open: tuple[str, ...]) -> Iterator[Finding]:
+def _largest(found: list[Detection], is_open: tuple[str, ...]) -> Iterator[Detection]:
     """Not more new ones of a code at a time than people read; the others come up when these are known."""
-    counts: dict[WatchCode, int] = {}
+    counts: dict[AlertCode, int] = {}
     for each in sorted(found, key=lambda each: (each.code, -int(each.values.get("messages", 0)), each.subject)):
         if each.key in is_open:
             yield each
@@ -167,7 +167,7 @@ def _is_new(since: int, today: int) -> bool:
     return since > 0 and today - since <= EVENT_DAYS
 
 
-def _new_sources(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
+def _new_sources(known: Known, now: DomainNow, today: int) -> Iterator[Detection]:
     whole = sum(count for day, count in now.messages.items() if day > now.last_day - WEEK)
     for name, sender in now.senders.items():
         if sender.overridden or not _is_new(known.senders.get(name, 0), today):
@@ -175,8 +175,8 @@ def _new_sources(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
         messages, failing = sender.sums(now.last_day - WEEK + 1, now.last_day)
         share = messages / whole if whole else 0.0
         if share >= MIN_SHARE[1]:
-            yield Finding(
-                WatchCode.NEW_SOURCE,
+            yield Detection(
+                AlertCode.NEW_SOURCE,
                 name,
                 share >= MIN_SHARE[0] and messages >= MIN_NEW,
                 {
@@ -189,28 +189,28 @@ def _new_sources(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
             )
 
 
-def _new(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
+def _new(known: Known, now: DomainNow, today: int) -> Iterator[Detection]:
     for code, since, found in (
-        (WatchCode.NEW_SELECTOR, known.selectors, now.selectors),
-        (WatchCode.NEW_NAME, known.names, now.names),
+        (AlertCode.NEW_SELECTOR, known.selectors, now.selectors),
+        (AlertCode.NEW_NAME, known.names, now.names),
     ):
         for name, each in found.items():
             if _is_new(since.get(name, 0), today):
-                yield Finding(code, name, each.messages >= MIN_SEEN, {"name": name, "messages": each.messages})
+                yield Detection(code, name, each.messages >= MIN_SEEN, {"name": name, "messages": each.messages})
 
 
 # Records
 
 
-def _changes(before: Known, now: DomainNow, today: int) -> dict[str, Change]:
+def _changes(before: Known, now: DomainNow, today: int) -> dict[str, ChangedRecord]:
     found = {name: change for name, change in before.changes.items() if today - change.day <= EVENT_DAYS}
     for name, old in before.records.items():
         if name in now.records and now.records[name] != old:
-            found[name] = Change(today, old)
+            found[name] = ChangedRecord(today, old)
     return found
 
 
-def _changed(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
+def _changed(known: Known, now: DomainNow, today: int) -> Iterator[Detection]:
     """Records that changed. Changes of the DMARC record have the day of the reports, as pages and summaries have it.
 
     What DNS answers and what reporters see of one change is one finding; the texts are those of DNS, which are whole.
@@ -232,10 +232,10 @@ def _changed(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
             found[own] = (day, *looked_up[1:])
     for name, (day, old, new) in found.items():
         values: dict[str, Value] = {"name": name, "old": old, "new": new, "day": str(date.fromordinal(day))}
-        yield Finding(WatchCode.RECORD_CHANGED, name, firm=True, values=values)
+        yield Detection(AlertCode.RECORD_CHANGED, name, firm=True, values=values)
 
 
-def _other_policy(known: Known, now: DomainNow, today: int) -> Iterator[Finding]:
+def _other_policy(known: Known, now: DomainNow, today: int) -> Iterator[Detection]:
     change = known.changes.get(f"_dmarc.{now.domain} TXT")
     is_settled = change is None or today - change.day > SETTLE_DAYS
     latest: dict[str, int] = {}
@@ -243,13 +243,13 @@ def _other_policy(known: Known, now: DomainNow, today: int) -> Iterator[Finding]
         latest[each.p] = max(each.last_day, latest.get(each.p, 0))
     for p, day in latest.items():
         if now.policy and p and p != now.policy and day > now.last_day - SEEN_DAYS:
-            yield Finding(WatchCode.OTHER_POLICY, p, is_settled, {"seen": p, "published": now.policy})
+            yield Detection(AlertCode.OTHER_POLICY, p, is_settled, {"seen": p, "published": now.policy})
 
 
 # How known senders fare
 
 
-def _rates(before: Known, now: DomainNow) -> Iterator[Finding]:
+def _rates(before: Known, now: DomainNow) -> Iterator[Detection]:
     for name, sender in now.senders.items():
         usual = before.rates.get(name) or _rate(sender, now.last_day - WEEK - MONTH + 1, now.last_day - WEEK)
         if not sender.source_class.is_legitimate or usual is None:
@@ -258,8 +258,8 @@ def _rates(before: Known, now: DomainNow) -> Iterator[Finding]:
         rate = 1 - failing / messages if messages else 0.0
         is_rated = messages >= MIN_RATED
         if not is_rated or usual - rate >= FALL[1]:
-            yield Finding(
-                WatchCode.RATE_FALLS,
+            yield Detection(
+                AlertCode.RATE_FALLS,
                 name,
                 is_rated and failing >= MIN_FALLEN and usual - rate >= FALL[0],
                 {
@@ -284,25 +284,25 @@ def _rate(sender: SenderNow, since: int, until: int) -> float | None:
     return 1 - failing / messages if messages >= MIN_RATED else None
 
 
-def _quiet(now: DomainNow) -> Iterator[Finding]:
+def _quiet(now: DomainNow) -> Iterator[Detection]:
     for name, sender in now.senders.items():
         quiet = now.last_day - sender.last_day
         messages, _ = sender.sums(0, now.last_day)
         is_known = sender.source_class.is_legitimate and messages >= MIN_QUIET and len(sender.days) >= 3
         if is_known and quiet > max(WEEK, QUIET * sender.longest_silence):
             values: dict[str, Value] = {"sender": sender.service or name, "days": quiet, "messages": messages}
-            yield Finding(WatchCode.SENDER_QUIET, name, quiet <= LONGEST_QUIET, values)
+            yield Detection(AlertCode.SENDER_QUIET, name, quiet <= LONGEST_QUIET, values)
 
 
 # Spoofers
 
 
-def _wave(before: Known, now: DomainNow) -> Iterator[Finding]:
+def _wave(before: Known, now: DomainNow) -> Iterator[Detection]:
     messages = sum(count for day, count in now.unwanted.items() if day > now.last_day - WAVE_DAYS)
     usual = WAVE_DAYS * (before.unwanted or _mean(now.unwanted, now, WAVE_DAYS))
     if messages >= MIN_WAVE / 2 and messages >= WAVE[1] * usual:
         is_firm = messages >= MIN_WAVE and messages >= WAVE[0] * usual
-        yield Finding(WatchCode.SPOOF_WAVE, "", is_firm, {"messages": messages, "usual": round(usual)})
+        yield Detection(AlertCode.SPOOF_WAVE, "", is_firm, {"messages": messages, "usual": round(usual)})
 
 
 def _mean(by_day: Mapping[int, int], now: DomainNow, without: int) -> float:

@@ -19,7 +19,7 @@ from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.health import health
 from inalign.store.state.answers import load_answers
 from inalign.store.state.control import Control
-from inalign.store.state.incidents import Changed, close_calm, note_findings, note_told, read_known, write_known
+from inalign.store.state.incidents import IncidentChange, close_calm, note_findings, note_told, read_known, write_known
 from inalign.store.state.outbox import (
     Reach,
     Waiting,
@@ -111,7 +111,7 @@ class Alerts:
                 told = ",".join(f"{each.incident.number}:{each.event}" for each in waiting)
                 log.info("alerts=%d channel=%s incidents=%s", len(waiting), name, told)
 
-    def _tell(self, changed: Sequence[Changed], now: float) -> None:
+    def _tell(self, changed: Sequence[IncidentChange], now: float) -> None:
         for incident, event in changed:
             log.info("incident=%d event=%s code=%s domain=%s", incident.number, event, incident.code, incident.domain)
         told = queue(self.control, [channel.reach for channel in self.channels], changed, now)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from inalign.insight.names import is_same_or_below
 from inalign.insight.result import Value
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.view import Answer, page_of
+from inalign.store.queries.view import ViewAnswer, page_of
 from inalign.store.state.control import Control
 from inalign.store.state.incidents import Incident, incidents, moment
 
@@ -38,7 +38,7 @@ class IncidentRow(Struct, frozen=True, kw_only=True):
     muted_until: datetime | None
 
 
-def ask_incidents(control: Control, filters: Filters, *, now: float | None = None) -> Answer[IncidentRow]:
+def ask_incidents(control: Control, filters: Filters, *, now: float | None = None) -> ViewAnswer[IncidentRow]:
     """Open ones first, the newest of each first. Raises `ControlError`, `ParseError`."""
     at = time.time() if now is None else now
     domain = filters.domain.lower().rstrip(".")

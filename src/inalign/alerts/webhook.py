@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from inalign.alerts.words import Line, clean_values, line_of, subject_of
+from inalign.alerts.words import IncidentLine, clean_values, line_of, subject_of
 from inalign.insight.texts import Catalogue
 from inalign.store.state.outbox import Waiting
 
@@ -44,7 +44,7 @@ def trial_body(form: Form, url: str, say: Catalogue) -> bytes:
     return _shaped(subject, [], form, url, say)
 
 
-def _object(told: Waiting, line: Line) -> Mapping[str, object]:
+def _object(told: Waiting, line: IncidentLine) -> Mapping[str, object]:
     incident = told.incident
     return {
         "number": incident.number,
@@ -59,7 +59,7 @@ def _object(told: Waiting, line: Line) -> Mapping[str, object]:
     }
 
 
-def _shaped(subject: str, lines: Sequence[Line], form: Form, url: str, say: Catalogue) -> bytes:
+def _shaped(subject: str, lines: Sequence[IncidentLine], form: Form, url: str, say: Catalogue) -> bytes:
     texts = [f"{line.mark}: {line.where} – {line.sentence} ({line.since})"[:MAX_TEXT] for line in lines[:MAX_BLOCKS]]
     if len(lines) > MAX_BLOCKS:
         texts.append(f"… +{len(lines) - MAX_BLOCKS}")

@@ -18,7 +18,7 @@ MAX_DOMAINS = 3
 """Named in the subject of a message about several incidents."""
 
 
-class Line(NamedTuple):
+class IncidentLine(NamedTuple):
     """One incident in a message."""
 
     number: int
@@ -31,14 +31,14 @@ class Line(NamedTuple):
     since: str
 
 
-def line_of(told: Waiting, say: Catalogue) -> Line:
+def line_of(told: Waiting, say: Catalogue) -> IncidentLine:
     """In words."""
     incident = told.incident
     sentence = sentence_of(incident, say)
     if told.event is Event.CLOSED:
         sentence = f"{say.say('watch_over', str(incident.code))} – {sentence}"
     day = f"{datetime.fromtimestamp(incident.opened, UTC):%Y-%m-%d}"
-    return Line(
+    return IncidentLine(
         incident.number,
         told.event,
         say.say("alert", str(told.event)),
@@ -58,7 +58,7 @@ def where_of(domain: str, say: Catalogue) -> str:
     return one_line(domain) or say.say("alert", "intake")
 
 
-def subject_of(lines: Sequence[Line], say: Catalogue) -> str:
+def subject_of(lines: Sequence[IncidentLine], say: Catalogue) -> str:
     """One line for all of them."""
     if len(lines) == 1:
         values: dict[str, Value] = {"where": lines[0].where, "sentence": f"{lines[0].mark} – {lines[0].sentence}"}

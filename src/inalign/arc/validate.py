@@ -26,7 +26,7 @@ from inalign.arc.sets import (
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Canonicalization, Header, signature_octets
 from inalign.dkim.result import DkimReason
 from inalign.dkim.verify import seconds_of
-from inalign.dkim.verify_key import Claim, KeyRules, prove
+from inalign.dkim.verify_key import KeyRules, SignatureToVerify, prove
 from inalign.mail.fields import Field, parse_message
 from inalign.resolver.interface import Answer, Resolver, txt
 
@@ -38,7 +38,7 @@ _KEY_REASONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ArcLimits:
     """The numbers that a sender must not choose, beside the 50 sets of RFC 8617 section 4.2.1."""
 
     body_hashes: int = 4
@@ -49,7 +49,7 @@ class Limits:
     """As for DKIM."""
 
 
-LIMITS = Limits()
+LIMITS = ArcLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Validation:
     """The check of the ARC chain of one message."""
 
     def __init__(
-        self, fields: Sequence[Field], *, now: datetime, limits: Limits = LIMITS, header: Header | None = None
+        self, fields: Sequence[Field], *, now: datetime, limits: ArcLimits = LIMITS, header: Header | None = None
     ) -> None:
         """`header` shares the canonical forms with another check of the same fields."""
         self._header = header or Header(fields)
@@ -136,7 +136,7 @@ class Validation:
         """The state of the chain; `digests` must answer `body_specs`."""
         if self._early is not None:
             return self._early
-        keys = _Keys(resolver)
+        keys = _ChainKeys(resolver)
         try:
             await self._check_message(self._messages[0], keys, digests)  # RFC 8617 section 5.2 step 4
             await self._check_seals(keys)  # step 6
@@ -151,7 +151,7 @@ class Validation:
             oldest_pass=await self._oldest_pass(keys, digests),
         )
 
-    async def _oldest_pass(self, keys: _Keys, digests: Mapping[BodySpec, BodyDigest]) -> int:
+    async def _oldest_pass(self, keys: _ChainKeys, digests: Mapping[BodySpec, BodyDigest]) -> int:
         """RFC 8617 section 5.2 step 5; done last, since it cannot change the result."""
         oldest = len(self._sets)
         for message in self._messages[1:]:
@@ -162,26 +162,28 @@ class Validation:
             oldest = message.instance
         return 0 if oldest == 1 else oldest
 
-    async def _check_message(self, message: _Message, keys: _Keys, digests: Mapping[BodySpec, BodyDigest]) -> None:
+    async def _check_message(self, message: _Message, keys: _ChainKeys, digests: Mapping[BodySpec, BodyDigest]) -> None:
         """Raise `ChainError` unless the message signature verifies, body included."""
         signature = message.signature
         what = f"message signature {message.instance}"
         octets = self._header.signed_octets(signature.signed_fields, signature.header_canonicalization, message.place)
         digest = HASHES[signature.algorithm.hash](octets).digest()
-        await self._check_claim(Claim(signature.algorithm, signature.value, digest), signature.key_name, keys, what)
+        await self._check_claim(
+            SignatureToVerify(signature.algorithm, signature.value, digest), signature.key_name, keys, what
+        )
         body = digests[message.body_spec]
         if signature.body_length is not None and body.total < signature.body_length:
             raise ChainError(ArcReason.BODY_HASH_MISMATCH, f"{what}: l= counts more octets than the body has")
         if body.digest != signature.body_hash:
             raise ChainError(ArcReason.BODY_HASH_MISMATCH, f"{what}: the body was changed after signing")
 
-    async def _check_seals(self, keys: _Keys) -> None:
+    async def _check_seals(self, keys: _ChainKeys) -> None:
         """Raise `ChainError` unless every seal verifies, the newest first."""
         claims = list(self._seal_claims())
         for arc_set, claim in zip(reversed(self._sets), reversed(claims), strict=True):
             await self._check_claim(claim, arc_set.seal.key_name, keys, f"seal {arc_set.instance}")
 
-    def _seal_claims(self) -> Iterator[Claim]:
+    def _seal_claims(self) -> Iterator[SignatureToVerify]:
         """What each seal signs: all sets up to its own (RFC 8617 section 5.1.1).
 
         One running hash serves them all, so that a long chain costs no more than its octets.
@@ -192,16 +194,16 @@ class Validation:
                 running.update(self._header.canonical(place, Canonicalization.RELAXED))
             own = running.copy()
             own.update(signature_octets(self._header.fields[arc_set.seal_place].raw, Canonicalization.RELAXED))
-            yield Claim(arc_set.seal.algorithm, arc_set.seal.value, own.digest())
+            yield SignatureToVerify(arc_set.seal.algorithm, arc_set.seal.value, own.digest())
             running.update(self._header.canonical(arc_set.seal_place, Canonicalization.RELAXED))
 
-    async def _check_claim(self, claim: Claim, key_name: str, keys: _Keys, what: str) -> None:
+    async def _check_claim(self, claim: SignatureToVerify, key_name: str, keys: _ChainKeys, what: str) -> None:
         proof = prove(claim, await keys.get(key_name), self._rules)
         if proof.reason is not DkimReason.VALID:
             raise ChainError(_KEY_REASONS.get(proof.reason, ArcReason.NO_KEY), f"{what}: {proof.detail}")
 
 
-class _Keys:
+class _ChainKeys:
     """The answers for the keys of one chain, each asked for once."""
 
     def __init__(self, resolver: Resolver) -> None:

@@ -15,7 +15,7 @@ from inalign.insight.names import judged_domain
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
 from inalign.store.engine.interface import Engine
-from inalign.store.facts import EVER, Span, Told, all_told, facts_from, judged_domains, told_of
+from inalign.store.facts import EVER, DomainRows, Span, all_told, facts_from, judged_domains, told_of
 from inalign.store.state.answers import load_lookups, load_surroundings
 from inalign.store.state.control import Control
 from inalign.store.state.overrides import overrides_of
@@ -45,7 +45,7 @@ OnJudged = Callable[[Judgement, Plan], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Assessor:
     """All that judging needs but the store, so that it can be done in another process."""
 
     control: Control
@@ -56,7 +56,7 @@ class Judge:
     on_judged: OnJudged = lambda _, __: None
     """Hears of each judgement before it is kept."""
 
-    def judgement(self, facts: DomainFacts, told: Told) -> Judgement:
+    def judgement(self, facts: DomainFacts, told: DomainRows) -> Judgement:
         """What is known now, put together. Raises `ControlError`."""
         names = {str(address): str(name) for address, name, _ in told.names}
         return judge_domain(
@@ -78,7 +78,7 @@ class Judging:
     """A judge, and the store that it judges from and keeps judgements in."""
 
     engine: Engine
-    judge: Judge
+    judge: Assessor
     host: str = ""
     """Who judges, where several hosts share a store: each has its own overrides and answers."""
     folder: Path | None = None
@@ -113,7 +113,7 @@ class Judging:
         """What to do next about a domain."""
         return self.judge.plan(judgement)
 
-    def _told(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[Told]:
+    def _told(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[DomainRows]:
         if domain is None:
             yield from all_told(self.engine, span, since=since, after=after)
             return

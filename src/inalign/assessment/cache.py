@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import ip_address
 
-from inalign.assessment.assess import Judge, Judging
+from inalign.assessment.assess import Assessor, Judging
 from inalign.insight.classify import Judgement
 from inalign.insight.names import is_same_or_below, judged_domain
 from inalign.insight.overview import SlotSum, published_of, slot_sums
 from inalign.insight.result import Plan
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.window import Window
-from inalign.store.assessments import Kept, Rows, keep, kept, names_seen, names_word, remove
+from inalign.store.assessments import AssessmentRows, CachedAssessment, keep, kept, names_seen, names_word, remove
 from inalign.store.engine.interface import AnswerTooLarge, StoreError, whole
-from inalign.store.facts import Told, facts_from, families_of, judged_domains, report_counts, told_of
+from inalign.store.facts import DomainRows, facts_from, families_of, judged_domains, report_counts, told_of
 from inalign.store.load.rows import encode
 from inalign.store.schema.tables import source_key
 from inalign.store.state.answers import move_hosts
@@ -55,12 +55,12 @@ class Present:
     def told(self, domain: str) -> int:
         return self.changes.overrides(domain)
 
-    def seen(self, judge: Judge, domain: str) -> str:
+    def seen(self, judge: Assessor, domain: str) -> str:
         reports, others = self.reports[domain], self.changes.others(domain)
         return seen_word(judge, self.window, reports, others, self.names.get(domain, ""))
 
 
-def seen_word(judge: Judge, window: Window, reports: str, others: str, names: str) -> str:
+def seen_word(judge: Assessor, window: Window, reports: str, others: str, names: str) -> str:
     """All that a judgement rests on but what the owner told."""
     return f"{FORM}/{judge.edition}/{window.until}/{reports}/{others}/{names}"
 
@@ -84,21 +84,21 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def is_stale(judging: Judging, present: Present, domain: str, known: Kept | None) -> bool:
+def is_stale(judging: Judging, present: Present, domain: str, known: CachedAssessment | None) -> bool:
     """Whether the judgement of a domain rests on what is past."""
     return known is None or (known.told, known.seen) != (present.told(domain), present.seen(judging.judge, domain))
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Assessment:
     """A judgement, ready to be kept; it can come from another process."""
 
-    rows: Rows
+    rows: AssessmentRows
     others: str
     told: int
 
 
-def judge_told(judge: Judge, told: Told, *, look_up: bool = True) -> Judged | None:
+def judge_told(judge: Assessor, told: DomainRows, *, look_up: bool = True) -> Assessment | None:
     """Judge what the tables tell of a domain. Raises `ControlError`."""
     facts = facts_from(told)
     if facts is None:
@@ -109,10 +109,10 @@ def judge_told(judge: Judge, told: Told, *, look_up: bool = True) -> Judged | No
     judgement = judge.judgement(facts, told)
     plan = judge.plan(judgement)
     judge.on_judged(judgement, plan)
-    return Judged(rows_of(judgement, plan, told), changes.others(told.domain), changes.overrides(told.domain))
+    return Assessment(rows_of(judgement, plan, told), changes.others(told.domain), changes.overrides(told.domain))
 
 
-def rows_of(judgement: Judgement, plan: Plan, told: Told) -> Rows:
+def rows_of(judgement: Judgement, plan: Plan, told: DomainRows) -> AssessmentRows:
     """A judgement as it is kept."""
     policy, testing = published_of(judgement)
     first: dict[str, object] = {
@@ -145,10 +145,10 @@ def rows_of(judgement: Judgement, plan: Plan, told: Told) -> Rows:
         none = whole(messages) - whole(quarantine) - whole(reject)
         unplaced = SlotSum(whole(slot), "", bool(passes), none, whole(quarantine), whole(reject))
         slots.append(unplaced._asdict())
-    return Rows(told.domain, first, sources, slots)
+    return AssessmentRows(told.domain, first, sources, slots)
 
 
-Run = Callable[[Told], Judged | None]
+Run = Callable[[DomainRows], Assessment | None]
 """Judges, here or elsewhere."""
 
 
@@ -262,7 +262,9 @@ class Tending:
             self.rest()
         return done
 
-    def _is_wanted(self, present: Present, domain: str, known: Kept | None, now: float, *, is_due: bool) -> bool:
+    def _is_wanted(
+        self, present: Present, domain: str, known: CachedAssessment | None, now: float, *, is_due: bool
+    ) -> bool:
         rests_on = present.told(domain), present.seen(self.judging.judge, domain)
         *before, at = self.given_up.get(domain, (0, "", 0.0))
         if tuple(before) == rests_on and now - at < AGAIN_SECONDS:

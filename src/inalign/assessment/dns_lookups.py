@@ -28,7 +28,7 @@ async def look_up(resolver: Resolver, facts: DomainFacts) -> tuple[frozenset[str
             answer = await _ask(resolver, name, kind)
             if answer.outcome is Outcome.FAILED:
                 failed.add((name, kind))
-            elif answer.outcome is not Outcome.NO_NAME:
+            elif answer.outcome is not Outcome.NXDOMAIN:
                 listed = answers.setdefault(name, {})
                 if answer.records:
                     listed[kind] = [_written(record) for record in answer.records]

@@ -18,11 +18,11 @@ from itertools import chain
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from inalign.assessment.assess import Judge
-from inalign.assessment.cache import Judged, judge_told
+from inalign.assessment.assess import Assessor
+from inalign.assessment.cache import Assessment, judge_told
 from inalign.errors import Error
 from inalign.store.engine.interface import Row
-from inalign.store.facts import Told
+from inalign.store.facts import DomainRows
 
 NICE = 5
 """Whoever waits for a page comes first."""
@@ -34,14 +34,14 @@ LONGEST_SECONDS = 3_600.0
 """Of one domain; a process that takes longer hangs."""
 
 
-class JudgingError(Error):
+class AssessmentError(Error):
     """The process that judges ended, or met a bug, which is told."""
 
 
-class JudgingApart:
+class AssessmentProcess:
     """Judges one domain after another, over there."""
 
-    def __init__(self, make: Callable[[], Judge], is_ending: Callable[[], bool]) -> None:
+    def __init__(self, make: Callable[[], Assessor], is_ending: Callable[[], bool]) -> None:
         """`make` is called in the new process."""
         self._make = make
         self._is_ending = is_ending
@@ -49,22 +49,22 @@ class JudgingApart:
         self._pipe: Connection | None = None
         self._used = 0.0
 
-    def __call__(self, told: Told) -> Judged | None:
-        """Raises `JudgingError`, and what asking the store raises."""
+    def __call__(self, told: DomainRows) -> Assessment | None:
+        """Raises `AssessmentError`, and what asking the store raises."""
         try:
             answer = self._judged(told)
         except (EOFError, OSError):
             self.close()
-            raise JudgingError(f"{told.domain}: the process that judges it ended") from None
+            raise AssessmentError(f"{told.domain}: the process that judges it ended") from None
         except BaseException:
             self.close()  # it waits for what does not come
             raise
         self._used = time.monotonic()
         if isinstance(answer, str):
-            raise JudgingError(f"{told.domain}: {answer}")
+            raise AssessmentError(f"{told.domain}: {answer}")
         return answer
 
-    def _judged(self, told: Told) -> Judged | str | None:
+    def _judged(self, told: DomainRows) -> Assessment | str | None:
         pipe = self._running()
         pipe.send(told._replace(seen=(), mail=()))
         for answer in (told.seen, told.mail):  # as they come: those of a large domain are never here all at once
@@ -75,13 +75,13 @@ class JudgingApart:
         begun = time.monotonic()
         while not pipe.poll(POLL_SECONDS):
             self._go_on(told.domain, begun)
-        judged: Judged | str | None = pipe.recv()
+        judged: Assessment | str | None = pipe.recv()
         return judged
 
     def _go_on(self, domain: str, begun: float | None = None) -> None:
-        """Raises `JudgingError` where it is not worth while."""
+        """Raises `AssessmentError` where it is not worth while."""
         if self._is_ending() or (begun is not None and time.monotonic() - begun > LONGEST_SECONDS):
-            raise JudgingError(f"{domain}: given up before it is judged")
+            raise AssessmentError(f"{domain}: given up before it is judged")
 
     def rest(self) -> None:
         """There is nothing to do now."""
@@ -107,21 +107,21 @@ class JudgingApart:
         return self._pipe
 
 
-def _work(pipe: Connection, make: Callable[[], Judge]) -> None:
+def _work(pipe: Connection, make: Callable[[], Assessor]) -> None:
     """In the new process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends us
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with suppress(OSError):
         os.nice(NICE)
-    judge: Judge | None = None
+    judge: Assessor | None = None
     with suppress(EOFError, OSError):
         while True:
-            told: Told = pipe.recv()
+            told: DomainRows = pipe.recv()
             seen: Iterator[list[Row]] = iter(pipe.recv, None)
             mail: Iterator[list[Row]] = iter(pipe.recv, None)
             try:
                 judge = judge or make()
-                answer: Judged | str | None = judge_told(judge, told._replace(seen=seen, mail=mail))
+                answer: Assessment | str | None = judge_told(judge, told._replace(seen=seen, mail=mail))
             except Error as problem:
                 answer = str(problem)
             except Exception:  # noqa: BLE001 - told over there

@@ -22,8 +22,8 @@ from inalign.store.facts import judged_domains
 from inalign.store.queries.assessments import kept_findings
 from inalign.store.queries.countries import CountryRow, kept_countries
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.view import Answer, View, page_of
-from inalign.store.state.answers import Kept, kept_answers
+from inalign.store.queries.view import View, ViewAnswer, page_of
+from inalign.store.state.answers import StoredAnswer, kept_answers
 from inalign.store.state.control import Control
 
 MAX_INCLUDES = 100
@@ -45,19 +45,19 @@ class LookedUpRow(Struct, frozen=True, kw_only=True):
     """`dns`, or the name of the file that it was given by."""
 
 
-def ask_records(judging: Judging, filters: Filters) -> Answer[LookedUpRow]:
+def ask_records(judging: Judging, filters: Filters) -> ViewAnswer[LookedUpRow]:
     """By domain and name. Nothing is asked of DNS here: the rows tell when it was."""
     rows = [row for name in _meant(judging, filters) for row in _records_of(judging.control, name)]
     return page_of(rows, lambda row: (row.domain, row.kind, row.name, row.value), LookedUpRow, filters)
 
 
-def ask_findings(judging: Judging, filters: Filters) -> Answer[FindingRow]:
+def ask_findings(judging: Judging, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain."""
     settle(judging, filters.domain)
     return kept_findings(judging.engine, judging.host, filters)
 
 
-def ask_countries(judging: Judging, filters: Filters) -> Answer[CountryRow]:
+def ask_countries(judging: Judging, filters: Filters) -> ViewAnswer[CountryRow]:
     """The largest first."""
     settle(judging, filters.domain)
     return kept_countries(judging.engine, judging.host, filters, judged_domains(judging.engine))
@@ -87,7 +87,7 @@ def _records_of(control: Control, domain: str) -> Iterator[LookedUpRow]:
             yield from (row for row in _rows(domain, further, answer) if row.kind in ("spf", "error"))
 
 
-def _rows(domain: str, name: str, kept: Kept) -> Iterator[LookedUpRow]:
+def _rows(domain: str, name: str, kept: StoredAnswer) -> Iterator[LookedUpRow]:
     for type_, listed in kept.answer.items():
         for value in listed if isinstance(listed, Sequence) and not isinstance(listed, str) else [listed]:
             text = _text(value)
@@ -123,7 +123,7 @@ def _text(value: object) -> str:
     return json.dumps(value)
 
 
-def _included(kept: Kept | None) -> list[str]:
+def _included(kept: StoredAnswer | None) -> list[str]:
     """Where the SPF record of a name leads."""
     texts: object = kept.answer.get("TXT", ()) if kept is not None else ()
     found: list[str] = []

@@ -14,7 +14,7 @@ from inalign.store.queries.filters import Filters
 from inalign.store.queries.sender_rows import ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.senders import ask_addresses, ask_classes_of_senders
 from inalign.store.queries.senders import ask_senders as senders_of
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import View, ViewAnswer
 
 R = TypeVar("R", bound=Struct)
 NARROWED = ("domain", "since", "until", "source", "source_class", "sender", "search")
@@ -23,8 +23,8 @@ NARROWED = ("domain", "since", "until", "source", "source_class", "sender", "sea
 def sender_views(judging: Callable[[Engine], Judging]) -> tuple[View, ...]:
     """Classes, senders, and their addresses."""
 
-    def settled(ask: Callable[[Engine, str, Filters], Answer[R]]) -> Callable[[Engine, Filters], Answer[R]]:
-        def asked(engine: Engine, filters: Filters) -> Answer[R]:
+    def settled(ask: Callable[[Engine, str, Filters], ViewAnswer[R]]) -> Callable[[Engine, Filters], ViewAnswer[R]]:
+        def asked(engine: Engine, filters: Filters) -> ViewAnswer[R]:
             judge = judging(engine)
             settle(judge, filters.domain)
             return ask(engine, judge.host, filters)

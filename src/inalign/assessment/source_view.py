@@ -15,9 +15,9 @@ from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.sender_rows import SenderAddressRow
 from inalign.store.queries.senders import ask_addresses
 from inalign.store.queries.source import DayOfRow, IdentityRow, NameRow, ReasonRow, ReporterOfRow, ReportOfRow, told_of
-from inalign.store.queries.view import Answer, page_of
+from inalign.store.queries.view import ViewAnswer, page_of
 from inalign.store.state.control import Control
-from inalign.store.state.overrides import OverrideRow, overrides
+from inalign.store.state.overrides import SourceOverrideRow, overrides
 
 
 class SourceDetail(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
@@ -58,26 +58,26 @@ class SourceDetail(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     reports: tuple[ReportOfRow, ...]
 
 
-Judge = Callable[[Filters], Answer[JudgedSource]]
+Judge = Callable[[Filters], ViewAnswer[JudgedSource]]
 """Asks `sources`."""
-Plans = Callable[[Filters], Answer[PlanRow]]
+Plans = Callable[[Filters], ViewAnswer[PlanRow]]
 """Asks `plan`."""
 
 
-def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -> Answer[SourceDetail]:
+def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -> ViewAnswer[SourceDetail]:
     """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
     if "/" in filters.source:
         raise ParseError("source: one address, not a network")
     if filters.after:
         raise ParseError("after: no cursor of an answer")
     if not filters.domain or not filters.source:
-        return Answer(())
+        return ViewAnswer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)
     judged = next(iter(judge(of_it).rows), None)
     counted = ask_addresses(judging.engine, judging.host, filters).rows
     ever = counted or ask_addresses(judging.engine, judging.host, of_it).rows
     if not ever:
-        return Answer(())
+        return ViewAnswer(())
     planned = plans(Filters(domain=filters.domain, scope=filters.scope)).rows if judged else ()
     service = judged.service if judged else None
     first = ever[0]
@@ -94,7 +94,7 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
         **_numbers(counted),  # type: ignore[arg-type]  # the columns of the same names
         **asdict(told_of(judging.engine, filters)),
     )
-    return Answer((found,))
+    return ViewAnswer((found,))
 
 
 def _numbers(rows: Sequence[SenderAddressRow]) -> dict[str, object]:
@@ -110,8 +110,8 @@ def _numbers(rows: Sequence[SenderAddressRow]) -> dict[str, object]:
     return found
 
 
-def ask_overrides(control: Control, filters: Filters) -> Answer[OverrideRow]:
+def ask_overrides(control: Control, filters: Filters) -> ViewAnswer[SourceOverrideRow]:
     """What was set by hand; of a domain, and of those below it."""
     meant = replace(filters, scope=(filters.domain.lower().rstrip("."),)) if filters.domain else Filters()
     rows = [row for row in overrides(control) if is_visible(filters, row.domain) and is_visible(meant, row.domain)]
-    return page_of(rows, lambda row: (row.domain, row.source), OverrideRow, filters)
+    return page_of(rows, lambda row: (row.domain, row.source), SourceOverrideRow, filters)

@@ -14,7 +14,7 @@ from inalign.mail.organization import registrable_domain
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import NewestRecord, SubdomainRow, newest_records, subdomains
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from inalign.store.state.answers import answers_below
 from inalign.store.state.control import Control
 
@@ -51,7 +51,7 @@ class SubdomainAdviceRow(Struct, frozen=True, kw_only=True):
     last_day: date
 
 
-def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> Answer[SubdomainAdviceRow]:
+def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> ViewAnswer[SubdomainAdviceRow]:
     """In the order of `subdomains`."""
     found = subdomains(engine, filters)
     records = newest_records(engine, filters)
@@ -61,7 +61,7 @@ def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> Answer
         return domain_lookups(name, answers_below(control, name) or None)
 
     rows = [_advice(row, records.get(row.domain, NewestRecord()), lookups) for row in found.rows]
-    return Answer(rows, found.after)
+    return ViewAnswer(rows, found.after)
 
 
 def _advice(row: SubdomainRow, record: NewestRecord, lookups: Callable[[str], DomainLookups]) -> SubdomainAdviceRow:

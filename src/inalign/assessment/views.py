@@ -22,8 +22,8 @@ from inalign.store.facts import EVER, Span, judged_domains
 from inalign.store.queries import VIEWS
 from inalign.store.queries.assessments import kept_classes, kept_overview, kept_plans, kept_sources
 from inalign.store.queries.filters import Filters, is_visible
-from inalign.store.queries.view import Answer, View, decode_cursor, encode_cursor
-from inalign.store.state.overrides import OverrideRow
+from inalign.store.queries.view import View, ViewAnswer, decode_cursor, encode_cursor
+from inalign.store.state.overrides import SourceOverrideRow
 
 SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "classes", "incidents"
 SUBDOMAINS = "subdomains"
@@ -57,7 +57,7 @@ def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
         View(
             "sender-overrides",
             "Classes that were set by hand",
-            OverrideRow,
+            SourceOverrideRow,
             ("domain",),
             lambda engine, filters: ask_overrides(judging(engine).control, filters),
         ),
@@ -107,12 +107,12 @@ QUESTIONS = all_views(_nothing)
 """Every question by name, for what it tells and its rows."""
 
 
-def _ask_source(judging: Judging, filters: Filters) -> Answer[SourceDetail]:
+def _ask_source(judging: Judging, filters: Filters) -> ViewAnswer[SourceDetail]:
     sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
     return ask_source(judging, sources, plans, filters)
 
 
-def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
+def ask_sources(judging: Judging, filters: Filters) -> ViewAnswer[JudgedSource]:
     """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
     if not _has_span(filters):
         settle(judging, filters.domain)
@@ -131,12 +131,12 @@ def ask_sources(judging: Judging, filters: Filters) -> Answer[JudgedSource]:
                 continue
             if len(rows) == filters.limit:
                 last = rows[-1]
-                return Answer(rows, encode_cursor(JudgedSource, [last.domain, last.messages, last.source_ip]))
+                return ViewAnswer(rows, encode_cursor(JudgedSource, [last.domain, last.messages, last.source_ip]))
             rows.append(row)
-    return Answer(rows)
+    return ViewAnswer(rows)
 
 
-def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
+def ask_plans(judging: Judging, filters: Filters) -> ViewAnswer[PlanRow]:
     """By domain."""
     if not _has_span(filters):
         settle(judging, filters.domain)
@@ -147,12 +147,12 @@ def ask_plans(judging: Judging, filters: Filters) -> Answer[PlanRow]:
         if not is_visible(filters, judgement.facts.domain):
             continue
         if len(rows) == filters.limit:
-            return Answer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
+            return ViewAnswer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
         rows.append(plan_row(judging.plan(judgement)))
-    return Answer(rows)
+    return ViewAnswer(rows)
 
 
-def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
+def ask_overview(judging: Judging, filters: Filters) -> ViewAnswer[OverviewRow]:
     """Worst first."""
     settle(judging, filters.domain)
     families = judged_domains(judging.engine) if judging.is_tended else {}
@@ -160,7 +160,7 @@ def ask_overview(judging: Judging, filters: Filters) -> Answer[OverviewRow]:
     return kept_overview(judging.engine, judging.host, filters, today=today, families=families)
 
 
-def ask_classes(judging: Judging, filters: Filters) -> Answer[ClassDayRow]:
+def ask_classes(judging: Judging, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """By day."""
     settle(judging, filters.domain)
     return kept_classes(judging.engine, judging.host, filters)

@@ -5,7 +5,7 @@ forged      the mail fails DMARC under a policy that is enforced and came direct
             was always authenticated, and is not
 unverified  all else: it counts, and is shown as what it is
 
-What was found in the mail is an `Evidence` (`carrier_evidence`); what the report says of itself is a `Claim`; what is
+What was found in the mail is `MailEvidence`; what the report says of itself is a `ReporterClaim`; what is
 known of that reporter is its `History`. Judging is a pure function of the three, so it can be done again at any time.
 
 **Order.** A reporter is *proven* by its own mail alone, since nobody else can add to that: at least `MIN_PASSES` mails
@@ -39,7 +39,7 @@ MAX_DETAIL = 200
 """Characters of the explanation that is kept with a report; it quotes names that a stranger chose."""
 
 
-class Standing(StrEnum):
+class Authenticity(StrEnum):
     """What a report is worth by the mail that carried it."""
 
     GENUINE = "genuine"
@@ -79,7 +79,7 @@ class CarrierReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class MailEvidence:
     """What is known of the mail, whatever the report in it says."""
 
     author: DomainName | None = None
@@ -121,7 +121,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ReporterClaim:
     """Who a report says that it is from."""
 
     kind: Kind
@@ -150,7 +150,7 @@ class History:
 class Carrier:
     """The judgement on the mail that carried a report."""
 
-    word: Standing
+    word: Authenticity
     reason: CarrierReason
     detail: str = ""
     """For people, in at most `MAX_DETAIL` characters."""
@@ -170,7 +170,7 @@ FAILURES = frozenset(
 _NOBODY = History()
 
 
-def claim_of(report: Report, submitter: str = "") -> Claim:
+def claim_of(report: Report, submitter: str = "") -> ReporterClaim:
     """Whom a report names as its reporter; `submitter` is the TLS-Report-Submitter field of the mail, if any.
 
     An aggregate report names it in `email`, else in `org_name`; a TLS report in `contact-info`, the submitter, else
@@ -185,9 +185,9 @@ def claim_of(report: Report, submitter: str = "") -> Claim:
     return _claim(report.kind, [_domain(report.email), _domain(report.org_name)])
 
 
-def _claim(kind: Kind, domains: Sequence[DomainName | None]) -> Claim:
+def _claim(kind: Kind, domains: Sequence[DomainName | None]) -> ReporterClaim:
     named = [domain for domain in domains if domain is not None]
-    return Claim(
+    return ReporterClaim(
         kind=kind,
         reporter=named[0] if named else None,
         names=_organizations(named),
@@ -203,7 +203,9 @@ def _domain(text: str) -> DomainName | None:
     return domain if "." in domain else None
 
 
-def weigh(evidence: Evidence | None, claim: Claim, history: Mapping[DomainName, History] | None = None) -> Carrier:
+def weigh(
+    evidence: MailEvidence | None, claim: ReporterClaim, history: Mapping[DomainName, History] | None = None
+) -> Carrier:
     """Judge one report. `history` is by organizational domain, and of mails other than this one."""
     if evidence is None:
         return _carrier(CarrierReason.NO_MAIL)
@@ -243,13 +245,13 @@ def _organizations(domains: Iterable[DomainName]) -> frozenset[DomainName]:
 
 
 def _carrier(reason: CarrierReason, detail: str = "") -> Carrier:
-    return Carrier(word=_WORDS.get(reason, Standing.UNVERIFIED), reason=reason, detail=detail[:MAX_DETAIL])
+    return Carrier(word=_WORDS.get(reason, Authenticity.UNVERIFIED), reason=reason, detail=detail[:MAX_DETAIL])
 
 
 _WORDS = {
-    CarrierReason.AUTHENTICATED: Standing.GENUINE,
-    CarrierReason.POLICY_FAILED: Standing.FORGED,
-    CarrierReason.PROVEN_REPORTER: Standing.FORGED,
+    CarrierReason.AUTHENTICATED: Authenticity.GENUINE,
+    CarrierReason.POLICY_FAILED: Authenticity.FORGED,
+    CarrierReason.PROVEN_REPORTER: Authenticity.FORGED,
 }
 
 
@@ -260,14 +262,14 @@ class _Counting:
         self._known = known
         self.histories: dict[DomainName, History] = {}
 
-    def add(self, evidence: Evidence | None, claim: Claim, alone: Carrier) -> None:
+    def add(self, evidence: MailEvidence | None, claim: ReporterClaim, alone: Carrier) -> None:
         """Take the next mail, whose judgement without any history is `alone`."""
         if evidence is None:
             return
         for name in claim.names:
             before = self.histories.get(name) or self._known(name)
             passed, failed = before.passed, before.failed
-            if evidence.stands_for(name) and alone.word is not Standing.FORGED:
+            if evidence.stands_for(name) and alone.word is not Authenticity.FORGED:
                 passed += 1
             elif alone.reason in FAILURES and not before.is_proven:
                 failed += 1
@@ -275,7 +277,8 @@ class _Counting:
 
 
 def judge_all(
-    mails: Iterable[tuple[Evidence | None, Claim]], known: Callable[[DomainName], History] = lambda _: _NOBODY
+    mails: Iterable[tuple[MailEvidence | None, ReporterClaim]],
+    known: Callable[[DomainName], History] = lambda _: _NOBODY,
 ) -> list[Carrier]:
     """Judge reports together, one judgement for each in the order given, which decides nothing.
 
@@ -289,6 +292,6 @@ def judge_all(
         by_time[evidence.arrived if evidence else None].append(place)
     for time in sorted(by_time, key=lambda time: (time is not None, time.timestamp() if time else 0.0)):
         # Of one instant the authenticated ones first, so that their order decides nothing either.
-        for place in sorted(by_time[time], key=lambda place: alone[place].word is not Standing.GENUINE):
+        for place in sorted(by_time[time], key=lambda place: alone[place].word is not Authenticity.GENUINE):
             counting.add(*listed[place], alone[place])
     return [weigh(evidence, claim, counting.histories) for evidence, claim in listed]

@@ -17,13 +17,13 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from inalign.arc.result import ArcResult, ArcStatus
-from inalign.authenticity.assess import Carrier, Claim, Evidence, History, weigh
+from inalign.authenticity.assess import Carrier, History, MailEvidence, ReporterClaim, weigh
 from inalign.dkim.result import DkimStatus
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcStatus, Policy
 from inalign.errors import ParseError
 from inalign.flow.authenticate import authenticate_with
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.author import Authors, author_domains
@@ -63,7 +63,7 @@ class Trust:
 
 async def gather_evidence(
     delivery: Delivery, kind: Kind, resolver: Resolver | None, *, now: datetime, trust: Trust
-) -> Evidence | None:
+) -> MailEvidence | None:
     """What is known of the mail in a delivery; None where it is no mail. Without a resolver nothing is looked up."""
     message = parse_message(delivery.content)
     authors = author_domains(message.fields)
@@ -78,16 +78,16 @@ async def gather_evidence(
     found = None
     if resolver is not None:
         services = frozenset({"email", "tlsrpt"}) if kind == "tls" else frozenset({"email"})
-        options = Options(authserv_id="localhost", helo_check=False, key_services=services)
+        options = VerificationOptions(authserv_id="localhost", helo_check=False, key_services=services)
         found = await authenticate_with(delivery.content, envelope, resolver, options, now=now)
     if found is None and not any(field.results for field in said):
-        return Evidence(author=authors.sole_domain, is_checked=False, arrived=arrived)
-    return await _combine(authors, found, _Said(said), resolver, trust, is_fresh=is_fresh, arrived=arrived)
+        return MailEvidence(author=authors.sole_domain, is_checked=False, arrived=arrived)
+    return await _combine(authors, found, _BelievedResults(said), resolver, trust, is_fresh=is_fresh, arrived=arrived)
 
 
 async def judge(
     delivery: Delivery,
-    claim: Claim,
+    claim: ReporterClaim,
     resolver: Resolver | None,
     *,
     now: datetime,
@@ -101,13 +101,13 @@ async def judge(
 async def _combine(
     authors: Authors,
     found: Verdict | None,
-    said: _Said,
+    said: _BelievedResults,
     resolver: Resolver | None,
     trust: Trust,
     *,
     is_fresh: bool,
     arrived: datetime,
-) -> Evidence:
+) -> MailEvidence:
     own = found.dkim if found else ()
     signers = {domain for each in own if each.result is DkimStatus.PASS and (domain := _name(each.domain))}
     broken = {domain for each in own if each.result is not DkimStatus.PASS and (domain := _name(each.domain))}
@@ -124,7 +124,7 @@ async def _combine(
         dmarc = await _reported_dmarc(authors, said, sender, signers, resolver)
     if dmarc.result is DmarcStatus.PASS and authors.sole_domain:
         signers.add(authors.sole_domain)
-    return Evidence(
+    return MailEvidence(
         author=authors.sole_domain,
         authenticated=frozenset({*signers, sender} if sender else signers),
         broken=frozenset((broken | said.broken) - signers),
@@ -146,7 +146,11 @@ class _Dmarc(NamedTuple):
 
 
 async def _reported_dmarc(
-    authors: Authors, said: _Said, sender: DomainName | None, signers: Iterable[DomainName], resolver: Resolver | None
+    authors: Authors,
+    said: _BelievedResults,
+    sender: DomainName | None,
+    signers: Iterable[DomainName],
+    resolver: Resolver | None,
 ) -> _Dmarc:
     """DMARC as the server in front found it; where it did not say, from what it said of SPF and DKIM."""
     told = said.dmarc(authors)
@@ -168,7 +172,7 @@ def _forwarder(sender: DomainName | None, authors: Authors, arc: ArcResult | Non
     return None
 
 
-class _Said:
+class _BelievedResults:
     """What the believed Authentication-Results fields say."""
 
     def __init__(self, fields: Sequence[AuthenticationResults]) -> None:

@@ -35,7 +35,7 @@ COMMANDS = {
 }
 
 
-class Refusal(click.ClickException):
+class CommandError(click.ClickException):
     """An `Error` of the package: one clear line, no traceback, no usage text."""
 
     exit_code = 2
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except Error as problem:
-            raise Refusal(str(problem)) from None
+            raise CommandError(str(problem)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -14,7 +14,7 @@ from inalign.errors import ParseError
 from inalign.flow.key_dns import PublishedKeys
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.flow.own_mail import why_ours
-from inalign.flow.send import Agreement, DnsCheck, SendingOptions, is_of_login
+from inalign.flow.send import AuthorAgreement, DnsCheck, SendingOptions, is_of_login
 from inalign.keys.options import make_key_finder
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.mail.mailbox import parse_mailboxes
@@ -49,7 +49,7 @@ def explain_sign(
         lines.append(f"ours: yes, {yes}" if signed else f"ours: no, {_not_ours(settings, from_ip)}")
     else:
         lines.append("ours: not asked; --from-ip and --login say who hands the message in")
-    if login and Agreement.LOGIN in options.agreements and not is_of_login(domain, login):
+    if login and AuthorAgreement.LOGIN in options.agreements and not is_of_login(domain, login):
         signed = False
         lines.append(f"login: the domain of {login} is neither {domain} nor above it (sign.must_agree)")
     more, has_key = asyncio.run(_keys(settings, path, address, options, read_zones(zones) if zones else None))

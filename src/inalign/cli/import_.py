@@ -13,7 +13,7 @@ from inalign.keys.fault import Fault
 from inalign.migrate.check import draft_faults, key_options
 from inalign.migrate.draft import Draft
 from inalign.migrate.proof import MAX_SAMPLES, Trial, prove, samples
-from inalign.migrate.source import Source
+from inalign.migrate.source import ForeignConfiguration
 from inalign.migrate.translate import PROGRAMS, translate
 from inalign.wiring import milter
 from inalign.wiring.signing import MAX_FAULTS
@@ -80,7 +80,7 @@ def _tell(draft: Draft, faults: Sequence[Fault]) -> None:
         click.echo(f"and {len(faults) - MAX_FAULTS} more", err=True)
 
 
-def _prove(draft: Draft, sources: Sequence[Source], given: Sequence[str], program: str) -> bool:
+def _prove(draft: Draft, sources: Sequence[ForeignConfiguration], given: Sequence[str], program: str) -> bool:
     """Print the trials; whether all are the same."""
     try:
         listed = samples(sources)

@@ -33,7 +33,7 @@ from inalign.keys.lifecycle.check import Checked, Subject, check_keys, check_zon
 from inalign.keys.lifecycle.folder import KeyFolder
 from inalign.keys.lifecycle.publication import HARMLESS
 from inalign.keys.lifecycle.rotate import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
-from inalign.keys.lifecycle.state import RETIRE_DAYS, Life, Terms
+from inalign.keys.lifecycle.state import RETIRE_DAYS, ManagedKey, Terms
 from inalign.keys.lifecycle.subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
 from inalign.keys.lifecycle.zone_servers import ZoneServers
 from inalign.keys.options import KeyOptions
@@ -109,7 +109,7 @@ def new(
 
 def _make(
     folder: KeyFolder, domain: DomainName, wishes: Sequence[Wish], now: datetime, way: UpdateWay | None
-) -> Iterator[Life]:
+) -> Iterator[ManagedKey]:
     """The keys that are not there yet. A key of the same type is followed by rotation, if no selector is named."""
     try:
         durable.make_folder(folder.path / domain)
@@ -145,7 +145,7 @@ def show_list(
     settings, options = _options(config)
     folder = open_folder(options, directory)
     terms = key_terms(settings, retire_days)
-    lives: list[Life] = []
+    lives: list[ManagedKey] = []
     named: list[Subject] = []
     status = 0
     for name in [parse_author(author)[1] for author in authors] or folder.domains():

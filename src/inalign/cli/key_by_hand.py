@@ -12,7 +12,7 @@ from inalign.dkim.crypto import PrivateKey
 from inalign.errors import Error
 from inalign.keys.lifecycle.check import Subject
 from inalign.keys.lifecycle.folder import KeyFolder
-from inalign.keys.lifecycle.state import Life, State
+from inalign.keys.lifecycle.state import KeyState, ManagedKey
 from inalign.keys.lifecycle.subjects import named_subjects, parse_author
 from inalign.keys.opendkim.data_set import data_set_path
 from inalign.keys.options import KeyOptions
@@ -30,10 +30,12 @@ def by_hand_lines(options: KeyOptions, folder: KeyFolder, author: str) -> Iterat
             yield f"  {_next(options, folder, item, item.key, lives)}"
 
 
-def _next(options: KeyOptions, folder: KeyFolder, subject: Subject, key: PrivateKey, lives: tuple[Life, ...]) -> str:
+def _next(
+    options: KeyOptions, folder: KeyFolder, subject: Subject, key: PrivateKey, lives: tuple[ManagedKey, ...]
+) -> str:
     """What to do next about it."""
     same = [life for life in lives if life.key_type is key.key_type and not life.is_over]
-    ready = [life for life in same if life.state is State.ACTIVE]
+    ready = [life for life in same if life.state is KeyState.ACTIVE]
     if ready:
         return (
             f"now: {_line(options, folder, subject, ready[-1])}; keep the record of {subject.selector} "
@@ -46,7 +48,7 @@ def _next(options: KeyOptions, folder: KeyFolder, subject: Subject, key: Private
     return f"`inalign key new {subject.domain}` makes its successor in {folder.path}, which `inalign key rotate` leads"
 
 
-def _line(options: KeyOptions, folder: KeyFolder, subject: Subject, life: Life) -> str:
+def _line(options: KeyOptions, folder: KeyFolder, subject: Subject, life: ManagedKey) -> str:
     path = folder.key_path(life)
     table = _key_table(options)
     if table and subject.place.startswith(table):

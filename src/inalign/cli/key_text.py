@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from inalign.keys.lifecycle.check import Checked, Subject
 from inalign.keys.lifecycle.rotate import Progress
-from inalign.keys.lifecycle.state import Life, Terms, due, next_step
-from inalign.keys.lifecycle.zone_text import Change, nsupdate_script, zone_text
+from inalign.keys.lifecycle.state import ManagedKey, Terms, due, next_step
+from inalign.keys.lifecycle.zone_text import KeyRecordChange, nsupdate_script, zone_text
 
 NAMED = "named"  # the state of a key that a line names, and nobody leads through a life
 ED25519_NOTE = """\
@@ -21,12 +21,12 @@ def moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def change_text(change: Change, *, as_script: bool, server: str | None = None) -> str:
+def change_text(change: KeyRecordChange, *, as_script: bool, server: str | None = None) -> str:
     """What to publish, for a zone file or for nsupdate."""
     return nsupdate_script((change,), server) if as_script else zone_text(change)
 
 
-def list_lines(lives: Sequence[Life], named: Sequence[Subject], terms: Terms) -> Iterator[str]:
+def list_lines(lives: Sequence[ManagedKey], named: Sequence[Subject], terms: Terms) -> Iterator[str]:
     """The table of `list`; `named` are keys that no life is kept for."""
     head = ("domain", "selector", "key", "state", "since (UTC)", "next")
     rows = [
@@ -40,7 +40,7 @@ def list_lines(lives: Sequence[Life], named: Sequence[Subject], terms: Terms) ->
         yield "  ".join([*cells, last])
 
 
-def life_json(life: Life, terms: Terms) -> dict[str, object]:
+def life_json(life: ManagedKey, terms: Terms) -> dict[str, object]:
     """A key for `list --json`."""
     return {
         "domain": life.domain,

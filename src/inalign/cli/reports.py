@@ -16,7 +16,7 @@ from inalign.errors import ParseError
 from inalign.insight.texts import LANGUAGES
 from inalign.insight.window import window_to
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from inalign.wiring.queries import open_questions
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -115,7 +115,7 @@ def command(
         found = ask(question, filters)
         while wants_all and found.after:
             more = ask(question, replace(filters, after=found.after))
-            found = Answer([*found.rows, *more.rows], more.after)
+            found = ViewAnswer([*found.rows, *more.rows], more.after)
     if as_json:
         print_json(found.rows)
     else:

@@ -16,7 +16,7 @@ from inalign.insight.result import SourceClass
 from inalign.mail.domain import parse_domain
 from inalign.store.folders import Folders
 from inalign.store.state.control import Control
-from inalign.store.state.overrides import OverrideRow, overrides, remove_override, source_of, write_override
+from inalign.store.state.overrides import SourceOverrideRow, overrides, remove_override, source_of, write_override
 from inalign.wiring.store import store_folder
 
 EXIT_FINDING = 1
@@ -41,7 +41,7 @@ def set_command(domain: str, source: str, source_class: str, *, service: str, co
 
     Example: inalign sender set example.org 192.0.2.7 approved --service "Our shop"
     """
-    row = OverrideRow(_domain(domain), source_of(source), SourceClass(source_class), service, time.time())
+    row = SourceOverrideRow(_domain(domain), source_of(source), SourceClass(source_class), service, time.time())
     with _control(config) as control:
         write_override(control, row)
     click.echo(f"{row.domain}: {row.source} is {row.source_class}")
@@ -78,7 +78,7 @@ def list_command(domain: str | None, *, as_json: bool, config: Path | None) -> N
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, OverrideRow)
+        print_table(rows, SourceOverrideRow)
 
 
 @contextmanager

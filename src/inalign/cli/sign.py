@@ -18,7 +18,7 @@ from inalign.flow.send import Sending, SendingOptions, Sent, Submission
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeySource, KeyStore
 from inalign.keys.options import make_key_finder
-from inalign.keys.rules import Rule, RuleFinder
+from inalign.keys.rules import KeyRule, RuleFinder
 from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
@@ -76,7 +76,7 @@ def _finder(
             source = KeySource(parse_domain(domain), parse_domain(selector), key_file)
         except ParseError as problem:
             raise click.UsageError(str(problem)) from None
-        rule = Rule(place="--key", source=source, names=(parse_name("*"),))
+        rule = KeyRule(place="--key", source=source, names=(parse_name("*"),))
         return RuleFinder([rule], KeyStore(KeyAccess(unsafe_keys=settings.sign.unsafe_keys)))
     finder = make_key_finder(make_key_options(settings, path))
     if finder is None:

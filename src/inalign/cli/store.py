@@ -17,7 +17,7 @@ from inalign.store.backup import back_up, restore
 from inalign.store.engine.interface import Engine
 from inalign.store.folders import Folders, become_owner
 from inalign.store.maintenance import purge, stats
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 from inalign.wiring.store import open_store, store_folder
 
@@ -144,7 +144,7 @@ def _note(local: Path, domains: list[str]) -> None:
     try:
         with control.change() as change:
             for domain in domains:
-                note(change, Changed.RECORDS, domain)
+                note(change, InputRevisions.RECORDS, domain)
     finally:
         control.close()
 

@@ -14,7 +14,7 @@ from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
 from inalign.settings.tables import Settings
 from inalign.store.folders import Folders
-from inalign.store.state.accounts import Accounts, Entry, Role, User
+from inalign.store.state.accounts import Accounts, AuditEntry, Role, User
 from inalign.store.state.control import Control
 from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password
 from inalign.web.pages.account import new_token, new_user, told
@@ -163,4 +163,4 @@ def _print_link(accounts: Accounts, settings: Settings, name: str) -> None:
 
 
 def _note(accounts: Accounts, act: str, about: str) -> None:
-    accounts.note(Entry(at=time.time(), who="command line", act=act, about=about))
+    accounts.note(AuditEntry(at=time.time(), who="command line", act=act, about=about))

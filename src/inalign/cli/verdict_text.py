@@ -9,24 +9,24 @@ from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult, DmarcStatus
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.resolver import Outcome
-from inalign.resolver.recorder import Exchange
+from inalign.resolver.recorder import RecordedExchange
 from inalign.spf.result import SpfResult, SpfScope
 
 MAX_ANSWER_SHOWN = 96  # characters of an answer; a key record is long and says little to the eye
 
 _OUTCOMES = {
-    Outcome.NO_DATA: "no such record",
-    Outcome.NO_NAME: "no such name",
+    Outcome.NODATA: "no such record",
+    Outcome.NXDOMAIN: "no such name",
     Outcome.FAILED: "no answer",
 }
 
 
-def verdict_text(file: str, envelope: Envelope, verdict: Verdict, exchanges: Sequence[Exchange]) -> str:
+def verdict_text(file: str, envelope: Envelope, verdict: Verdict, exchanges: Sequence[RecordedExchange]) -> str:
     """Several lines, the summary first and last what was asked of DNS."""
     return "\n".join(_safe(line) for line in _lines(file, envelope, verdict, exchanges))
 
 
-def _lines(file: str, envelope: Envelope, verdict: Verdict, exchanges: Sequence[Exchange]) -> Iterator[str]:
+def _lines(file: str, envelope: Envelope, verdict: Verdict, exchanges: Sequence[RecordedExchange]) -> Iterator[str]:
     dmarc = verdict.dmarc
     yield f"{file}: dmarc={dmarc.result} for {dmarc.author_domain or 'no author domain'}"
     yield ""
@@ -110,11 +110,11 @@ def _disposition(dmarc: DmarcResult) -> str:
     return "nothing" if dmarc.disposition == "none" else f"{dmarc.disposition} (RFC 9989 section 5.4)"
 
 
-def _dns(exchanges: Sequence[Exchange]) -> Iterator[str]:
+def _dns(exchanges: Sequence[RecordedExchange]) -> Iterator[str]:
     if not exchanges:
         yield "  nothing was asked"
     for question, answer in exchanges:
-        secure = "  (DNSSEC)" if answer.secure else ""
+        secure = "  (DNSSEC)" if answer.dnssec_validated else ""
         said = _OUTCOMES.get(answer.outcome, "")
         if answer.detail and answer.outcome is Outcome.FAILED:
             said += f": {answer.detail}"

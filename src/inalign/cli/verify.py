@@ -18,7 +18,7 @@ from inalign.cli.verdict_text import verdict_text
 from inalign.cli.zone_files import read_zones
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.authenticate import authenticate_with
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.net.dns import LiveResolver
 from inalign.net.run import run
@@ -109,7 +109,7 @@ def _status(verdict: Verdict) -> int:
     return 0 if verdict.dmarc.result in GOOD else EXIT_FINDING
 
 
-def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool) -> Options:
+def _options(settings: Settings, authserv_id: str | None, *, legacy_crypto: bool) -> VerificationOptions:
     """As configured, but without the reverse name: that judges a host, not a message."""
     options = make_options(settings)
     return replace(options, authserv_id=authserv_id or options.authserv_id, iprev=False, legacy_crypto=legacy_crypto)

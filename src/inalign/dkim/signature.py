@@ -172,7 +172,7 @@ def key_name(selector: DomainName, domain: DomainName) -> str:
     return name
 
 
-class Signature(NamedTuple):
+class DkimSignature(NamedTuple):
     """A DKIM-Signature field whose form is right."""
 
     algorithm: Algorithm
@@ -196,7 +196,7 @@ class Signature(NamedTuple):
     """The first octets of `b=` as written."""
 
 
-def parse_signature(field: Field, *, drafts: bool = False) -> Signature:
+def parse_signature(field: Field, *, drafts: bool = False) -> DkimSignature:
     """Read a DKIM-Signature field, by all rules that need neither the key nor the time.
 
     `drafts` admits the version tags of the drafts before RFC 4871, as RFC 6376 section 6.1.1 allows.
@@ -205,7 +205,7 @@ def parse_signature(field: Field, *, drafts: bool = False) -> Signature:
     return read_signature(SignatureTags(field.value), drafts=drafts)
 
 
-def read_signature(tags: SignatureTags, *, drafts: bool = False) -> Signature:
+def read_signature(tags: SignatureTags, *, drafts: bool = False) -> DkimSignature:
     """The signature that the tags make; see `parse_signature`."""
     _check_version(tags, drafts=drafts)
     tags.require(*REQUIRED_TAGS[1:])
@@ -219,7 +219,7 @@ def read_signature(tags: SignatureTags, *, drafts: bool = False) -> Signature:
         raise SignatureError(DkimReason.FROM_NOT_SIGNED, "h= does not name From")
     _check_query(tags.get("q"), drafts=drafts)
     timestamp, expiry = tags.times()
-    return Signature(
+    return DkimSignature(
         algorithm=tags.algorithm(),
         value=tags.octets("b"),
         body_hash=tags.octets("bh"),

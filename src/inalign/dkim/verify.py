@@ -15,8 +15,8 @@ from typing import NamedTuple
 from inalign.dkim.algorithm import RSA_SHA1
 from inalign.dkim.canonical import HASHES, BodyDigest, BodyHashes, BodySpec, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
-from inalign.dkim.signature import Signature, SignatureError, SignatureTags, read_signature
-from inalign.dkim.verify_key import Claim, KeyRules, Proof, prove
+from inalign.dkim.signature import DkimSignature, SignatureError, SignatureTags, read_signature
+from inalign.dkim.verify_key import KeyRules, Proof, SignatureToVerify, prove
 from inalign.mail.fields import Field, parse_message
 from inalign.resolver.interface import Answer, Resolver, txt
 
@@ -45,7 +45,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DkimLimits:
     """The numbers that a sender must not choose."""
 
     signatures: int = 10
@@ -60,7 +60,7 @@ class Limits:
     """RFC 8301 section 3.2 asks for 4096; the time of a verification grows with the square."""
 
 
-LIMITS = Limits()
+LIMITS = DkimLimits()
 
 
 def seconds_of(now: datetime) -> int:
@@ -70,11 +70,11 @@ def seconds_of(now: datetime) -> int:
     return int(now.timestamp())
 
 
-class _Open(NamedTuple):
+class _OpenSignature(NamedTuple):
     """A signature that nothing has refuted before its key and the body are known."""
 
     place: int
-    signature: Signature
+    signature: DkimSignature
     body_spec: BodySpec
 
 
@@ -88,7 +88,7 @@ class Verification:
         now: datetime,
         legacy_crypto: bool = False,
         services: Collection[str] = frozenset({"email"}),
-        limits: Limits = LIMITS,
+        limits: DkimLimits = LIMITS,
         header: Header | None = None,
     ) -> None:
         """`services` are the uses that a key must be meant for (`s=`); TLS reports add `tlsrpt` (RFC 8460 section 3).
@@ -104,13 +104,13 @@ class Verification:
             min_rsa_bits=limits.legacy_min_rsa_bits if legacy_crypto else limits.min_rsa_bits,
             max_rsa_bits=limits.max_rsa_bits,
         )
-        self._checks: list[_Open | DkimResult] = []
+        self._checks: list[_OpenSignature | DkimResult] = []
         for place, field in enumerate(fields):
             if field.key == FIELD:
                 self._checks.append(self._open(place, field))
-        self.body_specs = frozenset(check.body_spec for check in self._checks if isinstance(check, _Open))
+        self.body_specs = frozenset(check.body_spec for check in self._checks if isinstance(check, _OpenSignature))
 
-    def _open(self, place: int, field: Field) -> _Open | DkimResult:
+    def _open(self, place: int, field: Field) -> _OpenSignature | DkimResult:
         if len(self._checks) >= self._limits.signatures:
             return DkimResult(
                 result=DkimStatus.POLICY,
@@ -129,9 +129,9 @@ class Verification:
         if refutation is not None:
             return refutation
         spec = BodySpec(signature.body_canonicalization, signature.algorithm.hash, signature.body_length)
-        return _Open(place, signature, spec)
+        return _OpenSignature(place, signature, spec)
 
-    def _refute(self, signature: Signature) -> DkimResult | None:
+    def _refute(self, signature: DkimSignature) -> DkimResult | None:
         """What time and rules say, before anything is asked or computed."""
         if signature.algorithm == RSA_SHA1 and not self._legacy:
             # RFC 8301 section 3.1
@@ -147,7 +147,7 @@ class Verification:
 
     def expect(self, resolver: Resolver) -> None:
         """Name the keys that `results` will ask for."""
-        names = dict.fromkeys(check.signature.key_name for check in self._checks if isinstance(check, _Open))
+        names = dict.fromkeys(check.signature.key_name for check in self._checks if isinstance(check, _OpenSignature))
         resolver.expect(*map(txt, names))
 
     async def results(self, resolver: Resolver, digests: Mapping[BodySpec, BodyDigest]) -> tuple[DkimResult, ...]:
@@ -164,11 +164,13 @@ class Verification:
             results.append(self._conclude(check, answers[name], digests[check.body_spec]))
         return tuple(results)
 
-    def _conclude(self, check: _Open, answer: Answer[bytes], body: BodyDigest) -> DkimResult:
+    def _conclude(self, check: _OpenSignature, answer: Answer[bytes], body: BodyDigest) -> DkimResult:
         signature = check.signature
         octets = self._header.signed_octets(signature.signed_fields, signature.header_canonicalization, check.place)
         digest = HASHES[signature.algorithm.hash](octets).digest()
-        claim = Claim(signature.algorithm, signature.value, digest, signature.identity_domain != signature.domain)
+        claim = SignatureToVerify(
+            signature.algorithm, signature.value, digest, signature.identity_domain != signature.domain
+        )
         proof = prove(claim, answer, self._rules)
         reason, detail = _with_body(proof, signature, body)
         if reason is DkimReason.VALID and self._header.count(b"from") > signature.signed_fields.count(b"from"):
@@ -177,7 +179,7 @@ class Verification:
         return _report(signature, reason, detail, answer=answer, proof=proof, header=self._header, body=body)
 
 
-def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[DkimReason, str]:
+def _with_body(proof: Proof, signature: DkimSignature, body: BodyDigest) -> tuple[DkimReason, str]:
     """The last word: where the key could judge, the body comes first (RFC 6376 section 6.1.3 step 3)."""
     if proof.reason not in (DkimReason.VALID, DkimReason.SIGNATURE_MISMATCH):
         return proof.reason, proof.detail
@@ -195,7 +197,7 @@ def _with_body(proof: Proof, signature: Signature, body: BodyDigest) -> tuple[Dk
     return DkimReason.VALID, ""
 
 
-def _added_fields(signature: Signature, header: Header) -> tuple[str, ...]:
+def _added_fields(signature: DkimSignature, header: Header) -> tuple[str, ...]:
     """Repeated fields that the signature covers less often than they occur (RFC 6376 section 8.15)."""
     return tuple(
         [
@@ -207,7 +209,7 @@ def _added_fields(signature: Signature, header: Header) -> tuple[str, ...]:
 
 
 def _report(
-    signature: Signature,
+    signature: DkimSignature,
     reason: DkimReason,
     detail: str,
     *,
@@ -237,7 +239,7 @@ def _report(
         timestamp=signature.timestamp,
         expiry=signature.expiry,
         detail=detail,
-        secure=answer is not None and answer.secure,
+        secure=answer is not None and answer.dnssec_validated,
     )
 
 

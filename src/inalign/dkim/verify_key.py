@@ -36,7 +36,7 @@ class Proof(NamedTuple):
     detail: str = ""
 
 
-class Claim(NamedTuple):
+class SignatureToVerify(NamedTuple):
     """A signature over a hash, to be judged."""
 
     algorithm: Algorithm
@@ -46,7 +46,7 @@ class Claim(NamedTuple):
     """Whether `i=` names a domain below `d=`."""
 
 
-def prove(claim: Claim, answer: Answer[bytes], rules: KeyRules) -> Proof:
+def prove(claim: SignatureToVerify, answer: Answer[bytes], rules: KeyRules) -> Proof:
     """Judge a claim by the keys that DNS gave.
 
     Of several records any that proves the signature decides; otherwise one that refutes it; otherwise the first.
@@ -70,7 +70,7 @@ def _rank(proof: Proof) -> int:
     return 0 if proof.reason is DkimReason.NO_KEY else 1
 
 
-def _prove_by_record(claim: Claim, octets: bytes, rules: KeyRules) -> Proof:
+def _prove_by_record(claim: SignatureToVerify, octets: bytes, rules: KeyRules) -> Proof:
     try:
         record = parse_key(octets)
     except KeyRecordError as problem:

@@ -20,7 +20,7 @@ MAX_WALK_QUERIES = 8  # RFC 9989 section 4.10: whatever the number of labels
 _PREFIX = "_dmarc."  # RFC 9989 section 4.5
 
 
-class Finding(NamedTuple):
+class DiscoveredRecord(NamedTuple):
     """What DNS says about the DMARC records of one name."""
 
     record: DmarcRecord | None = None
@@ -38,14 +38,14 @@ class Finding(NamedTuple):
         return self.record is not None and self.record.psd is not PublicSuffix.UNDECLARED
 
 
-_NOTHING = Finding()
+_NOTHING = DiscoveredRecord()
 
 
 class Walk(NamedTuple):
     """A finished tree walk: what was found at each name, longest first."""
 
     start: DomainName
-    findings: tuple[tuple[DomainName, Finding], ...]
+    findings: tuple[tuple[DomainName, DiscoveredRecord], ...]
     possible: frozenset[DomainName]
     """What the organizational domain of the start may be: one name, or more where questions had no answer."""
 
@@ -80,7 +80,7 @@ class Discovery:
     def __init__(self, resolver: Resolver, *, expected: Iterable[DomainName] = ()) -> None:
         """`expected` are domains for which `expect_policy` was called already."""
         self._resolver = resolver
-        self._findings: dict[DomainName, Finding] = {}
+        self._findings: dict[DomainName, DiscoveredRecord] = {}
         self._walks: dict[DomainName, Walk] = {}
         self._expected = set(expected)
         self.asked: list[str] = []
@@ -93,14 +93,14 @@ class Discovery:
                 self._expected.add(domain)
                 self._resolver.expect(*_questions(domain))
 
-    async def look(self, domain: DomainName) -> Finding:
+    async def look(self, domain: DomainName) -> DiscoveredRecord:
         """The DMARC record of one name."""
         finding = self._findings.get(domain)
         if finding is None:
             finding = self._findings[domain] = await self._ask(_PREFIX + domain)
         return finding
 
-    async def _ask(self, name: str) -> Finding:
+    async def _ask(self, name: str) -> DiscoveredRecord:
         if len(name) > MAX_NAME_OCTETS:
             return _NOTHING  # RFC 1035 section 2.3.4: a name that cannot be asked for has no record
         self.asked.append(name)
@@ -147,7 +147,7 @@ class Discovery:
         answer = await self._resolver.txt(domain)
         if answer.outcome is Outcome.FAILED:
             return None
-        return answer.outcome is not Outcome.NO_NAME
+        return answer.outcome is not Outcome.NXDOMAIN
 
 
 def expect_policy(domain: str, resolver: Resolver) -> None:
@@ -162,17 +162,17 @@ def expect_policy(domain: str, resolver: Resolver) -> None:
     resolver.expect(*_questions(name))
 
 
-def select_record(answer: Answer[bytes]) -> Finding:
+def select_record(answer: Answer[bytes]) -> DiscoveredRecord:
     """The DMARC record among the TXT records of a name (RFC 9989 section 4.10 steps 2 and 6)."""
     if answer.outcome is Outcome.FAILED:
-        return Finding(failure=answer.detail or "no answer")
+        return DiscoveredRecord(failure=answer.detail or "no answer")
     if not answer.records:
         return _NOTHING
     records = [octets for octets in answer.records if is_dmarc_record(octets)]
     if len(records) != 1:
-        return Finding(record_count=len(records), secure=answer.secure)
+        return DiscoveredRecord(record_count=len(records), secure=answer.dnssec_validated)
     # The filter looks at the version alone: a record whose policy is broken is a record, and stays one in the walk.
-    return Finding(parse_dmarc_record(records[0]), 1, secure=answer.secure)
+    return DiscoveredRecord(parse_dmarc_record(records[0]), 1, secure=answer.dnssec_validated)
 
 
 @lru_cache(maxsize=2048)
@@ -189,7 +189,9 @@ def _questions(start: DomainName) -> tuple[Question, ...]:
     return tuple(txt(_PREFIX + name) for name in walk_names(start) if len(_PREFIX) + len(name) <= MAX_NAME_OCTETS)
 
 
-def _possible_organizations(start: DomainName, findings: list[tuple[DomainName, Finding]]) -> frozenset[DomainName]:
+def _possible_organizations(
+    start: DomainName, findings: list[tuple[DomainName, DiscoveredRecord]]
+) -> frozenset[DomainName]:
     """Select the organizational domain (RFC 9989 section 4.10.2), all that it may be where answers are missing."""
     possible = set()
     shortest = start

@@ -34,7 +34,7 @@ MAX_CACHED_RECORDS = 2048
 MAX_CACHED_LENGTH = 1024  # longer ones are read anew each time, so that strangers cannot fill the memory
 
 
-class RecordError(ParseError):
+class DmarcRecordError(ParseError):
     """The text is no DMARC record: it does not begin with `v=DMARC1`."""
 
 
@@ -58,7 +58,7 @@ class PublicSuffix(StrEnum):
     """No public suffix; the tree walk decides whether it is an organizational domain."""
 
 
-class FlawCode(StrEnum):
+class RecordFlawCode(StrEnum):
     """What a checker may say about a record. None of these makes a text with the right version no record."""
 
     BLANK_BEFORE_VERSION = "blank_before_version"
@@ -86,10 +86,10 @@ class FlawCode(StrEnum):
     """More tags or URIs than are read."""
 
 
-class Flaw(NamedTuple):
+class RecordFlaw(NamedTuple):
     """One thing that is not as it should be."""
 
-    code: FlawCode
+    code: RecordFlawCode
     tag: str
     """The tag in lower case; empty where the flaw belongs to none."""
     detail: str
@@ -122,7 +122,7 @@ class DmarcRecord:
     """Known tags with a syntax error, as written."""
     unknown: tuple[tuple[str, str], ...] = ()
     """Tags that RFC 9989 does not process, the historic pct, rf and ri among them, as written, each name once."""
-    flaws: tuple[Flaw, ...] = field(default=(), compare=False)
+    flaws: tuple[RecordFlaw, ...] = field(default=(), compare=False)
     text: str = field(default="", compare=False)
     """The record as it was found; octets beyond ASCII as UTF-8 with surrogateescape."""
 
@@ -192,7 +192,7 @@ def is_dmarc_record(octets: bytes) -> bool:
 def parse_dmarc_record(text: str | bytes) -> DmarcRecord:
     """Read a DMARC record, the strings of its TXT record joined (RFC 9989 section 4.5).
 
-    Raises `RecordError` unless it begins with `v=DMARC1`; everything else that is wrong is told in `flaws`.
+    Raises `SpfRecordError` unless it begins with `v=DMARC1`; everything else that is wrong is told in `flaws`.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
@@ -201,16 +201,16 @@ def parse_dmarc_record(text: str | bytes) -> DmarcRecord:
 
 def _parse(text: str) -> DmarcRecord:
     if not _VERSION.match(text):
-        raise RecordError(f"{_cut(text)!r} does not begin with v=DMARC1 (RFC 9989 section 4.7)")
-    flaws: list[Flaw] = []
+        raise DmarcRecordError(f"{_cut(text)!r} does not begin with v=DMARC1 (RFC 9989 section 4.7)")
+    flaws: list[RecordFlaw] = []
     if text[0] in _BLANKS:
-        flaws.append(Flaw(FlawCode.BLANK_BEFORE_VERSION, "v", ""))
+        flaws.append(RecordFlaw(RecordFlawCode.BLANK_BEFORE_VERSION, "v", ""))
     tags, unknown = _split(text, flaws)
     if "p" not in tags:
-        flaws.append(Flaw(FlawCode.MISSING_POLICY, "p", ""))
+        flaws.append(RecordFlaw(RecordFlawCode.MISSING_POLICY, "p", ""))
     if "fo" in tags and "ruf" not in tags:
-        flaws.append(Flaw(FlawCode.FO_WITHOUT_RUF, "fo", ""))
-    read = _Reader(tags, flaws)
+        flaws.append(RecordFlaw(RecordFlawCode.FO_WITHOUT_RUF, "fo", ""))
+    read = _TagReader(tags, flaws)
     return DmarcRecord(
         p=read("p", _policy),
         sp=read("sp", _policy),
@@ -235,13 +235,13 @@ _KNOWN = ("v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "fo", "rua", "ruf")
 _HISTORIC = ("pct", "rf", "ri")  # RFC 9989 section 9.3
 
 
-def _split(text: str, flaws: list[Flaw]) -> tuple[dict[str, list[str]], tuple[tuple[str, str], ...]]:
+def _split(text: str, flaws: list[RecordFlaw]) -> tuple[dict[str, list[str]], tuple[tuple[str, str], ...]]:
     """The known tags with all their values, and the unknown ones with the first."""
     specs = text.split(";", MAX_TAGS)
     if len(specs) > 1 and not specs[-1].strip(_BLANKS):
         specs.pop()  # RFC 9989 section 4.8: the record may end with a semicolon
     elif len(specs) > MAX_TAGS:
-        flaws.append(Flaw(FlawCode.TOO_MANY, "", f"only the first {MAX_TAGS} tags are read"))
+        flaws.append(RecordFlaw(RecordFlawCode.TOO_MANY, "", f"only the first {MAX_TAGS} tags are read"))
         specs.pop()
     tags: dict[str, list[str]] = {}
     unknown: dict[str, str] = {}
@@ -251,27 +251,27 @@ def _split(text: str, flaws: list[Flaw]) -> tuple[dict[str, list[str]], tuple[tu
         tag = written.lower()
         value = value.strip(_BLANKS)
         if not equals or not _TAG_NAME.fullmatch(written):
-            code = FlawCode.NOT_A_TAG if spec.strip(_BLANKS) else FlawCode.EMPTY_TAG
-            flaws.append(Flaw(code, "", _cut(spec)))
+            code = RecordFlawCode.NOT_A_TAG if spec.strip(_BLANKS) else RecordFlawCode.EMPTY_TAG
+            flaws.append(RecordFlaw(code, "", _cut(spec)))
             continue
         if written != tag:
-            flaws.append(Flaw(FlawCode.UPPER_CASE_TAG, tag, written))
+            flaws.append(RecordFlaw(RecordFlawCode.UPPER_CASE_TAG, tag, written))
         if tag in _KNOWN:
             tags.setdefault(tag, []).append(value)
         elif tag not in unknown:
             # RFC 9989 section 4.7: unknown tags MUST be ignored
-            code = FlawCode.HISTORIC_TAG if tag in _HISTORIC else FlawCode.UNKNOWN_TAG
-            flaws.append(Flaw(code, tag, _cut(value)))
+            code = RecordFlawCode.HISTORIC_TAG if tag in _HISTORIC else RecordFlawCode.UNKNOWN_TAG
+            flaws.append(RecordFlaw(code, tag, _cut(value)))
             unknown[tag] = value
     if len(tags.pop("v")) > 1:
-        flaws.append(Flaw(FlawCode.REPEATED_TAG, "v", "only the first one counts"))
+        flaws.append(RecordFlaw(RecordFlawCode.REPEATED_TAG, "v", "only the first one counts"))
     return tags, tuple(unknown.items())
 
 
-class _Reader:
+class _TagReader:
     """Reads the values of known tags and notes what is wrong with them."""
 
-    def __init__(self, tags: dict[str, list[str]], flaws: list[Flaw]) -> None:
+    def __init__(self, tags: dict[str, list[str]], flaws: list[RecordFlaw]) -> None:
         self._tags = tags
         self._flaws = flaws
         self._tag = ""
@@ -286,11 +286,13 @@ class _Reader:
         read = {parse(value) for value in values}
         if len(values) > 1:
             # RFC 6376 section 3.2 would void the whole record for it, RFC 9989 is silent: here the tag is void.
-            self._note(FlawCode.REPEATED_TAG if len(read) == 1 else FlawCode.CONTRADICTING_TAG, ", ".join(values))
+            self._note(
+                RecordFlawCode.REPEATED_TAG if len(read) == 1 else RecordFlawCode.CONTRADICTING_TAG, ", ".join(values)
+            )
         value = read.pop() if len(read) == 1 else None
         if value is None:
             # RFC 9989 section 4.8: a syntax error gives way to the default, or the tag is ignored
-            self._note(FlawCode.INVALID_VALUE, ", ".join(values))
+            self._note(RecordFlawCode.INVALID_VALUE, ", ".join(values))
             self.broken.add(tag)
         return value
 
@@ -298,22 +300,22 @@ class _Reader:
         """`dmarc-urilist` of RFC 9989 section 4.8, each URI judged alone; None where no one is left."""
         parts = value.split(",", MAX_REPORT_URIS)
         if len(parts) > MAX_REPORT_URIS:
-            self._note(FlawCode.TOO_MANY, f"only the first {MAX_REPORT_URIS} URIs are read")
+            self._note(RecordFlawCode.TOO_MANY, f"only the first {MAX_REPORT_URIS} URIs are read")
             parts.pop()
         found: dict[ReportUri, None] = {}
         for part in parts:
             text, mark, size = part.partition("!")
             uri = parse_report_uri(text.strip(_BLANKS)) if not mark or _SIZE.fullmatch(size) else None
             if uri is None:
-                self._note(FlawCode.INVALID_URI, part.strip(_BLANKS))
+                self._note(RecordFlawCode.INVALID_URI, part.strip(_BLANKS))
                 continue
             if mark:
-                self._note(FlawCode.OBSOLETE_SIZE, part.strip(_BLANKS))
+                self._note(RecordFlawCode.OBSOLETE_SIZE, part.strip(_BLANKS))
             found[uri] = None
         return tuple(found) or None
 
-    def _note(self, code: FlawCode, detail: str) -> None:
-        self._flaws.append(Flaw(code, self._tag, _cut(detail)))
+    def _note(self, code: RecordFlawCode, detail: str) -> None:
+        self._flaws.append(RecordFlaw(code, self._tag, _cut(detail)))
 
 
 def _cut(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from inalign.flow.receive import Options, Reception, check_client
+from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.fields import parse_message
 from inalign.resolver import Resolver
@@ -24,12 +24,12 @@ async def authenticate(
     `message` is what crosses SMTP; where no CRLF occurs in it, each LF counts as one. `now` is an aware datetime
     (ValueError otherwise). Raises nothing for anything that the message, the envelope or DNS can do.
     """
-    options = Options(authserv_id=authserv_id, legacy_crypto=legacy_crypto)
+    options = VerificationOptions(authserv_id=authserv_id, legacy_crypto=legacy_crypto)
     return await authenticate_with(message, envelope, resolver, options, now=now)
 
 
 async def authenticate_with(
-    message: bytes, envelope: Envelope, resolver: Resolver, options: Options, *, now: datetime
+    message: bytes, envelope: Envelope, resolver: Resolver, options: VerificationOptions, *, now: datetime
 ) -> Verdict:
     """`authenticate` with all that an operator may choose."""
     if now.tzinfo is None:

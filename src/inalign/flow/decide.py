@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
-from inalign.flow.decision import Handling, Refusal, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition, SmtpRefusal
 from inalign.flow.facts import Facts
 from inalign.flow.trusted_arc import vouching_sealer
 from inalign.flow.verdict import Verdict
@@ -29,12 +29,12 @@ class LocalPolicy:
     """What the operator chose; the defaults mark what DMARC fails, and observe."""
 
     is_enforced: bool = False
-    dmarc_reject: Handling = Handling.QUARANTINE
+    dmarc_reject: Disposition = Disposition.QUARANTINE
     """RFC 9989 section 7.4: p=reject alone is no reason to refuse a message, but to treat it as with p=quarantine."""
-    dmarc_quarantine: Handling = Handling.QUARANTINE
-    dmarc_temperror: Handling = Handling.ACCEPT
-    author_problem: Handling = Handling.ACCEPT
-    spf_fail: Handling = Handling.ACCEPT
+    dmarc_quarantine: Disposition = Disposition.QUARANTINE
+    dmarc_temperror: Disposition = Disposition.ACCEPT
+    author_problem: Disposition = Disposition.ACCEPT
+    spf_fail: Disposition = Disposition.ACCEPT
     """For author domains without DMARC alone: where there is a policy, SPF is one of its two ways to pass."""
     refuse_lists: bool = False
     except_domains: DomainList = NO_DOMAINS
@@ -45,52 +45,52 @@ class LocalPolicy:
 
 OBSERVE_ONLY = LocalPolicy()
 
-_SKIPPED = Ruling(Handling.ACCEPT, Rule.SKIPPED)
-_DMARC_PASS = Ruling(Handling.ACCEPT, Rule.DMARC_PASS)
-_DMARC_NONE = Ruling(Handling.ACCEPT, Rule.DMARC_NONE)
-_NO_POLICY = Ruling(Handling.ACCEPT, Rule.NO_POLICY)
+_SKIPPED = Decision(Disposition.ACCEPT, DecisionRule.SKIPPED)
+_DMARC_PASS = Decision(Disposition.ACCEPT, DecisionRule.DMARC_PASS)
+_DMARC_NONE = Decision(Disposition.ACCEPT, DecisionRule.DMARC_NONE)
+_NO_POLICY = Decision(Disposition.ACCEPT, DecisionRule.NO_POLICY)
 
 
-def decide(verdict: Verdict | None, facts: Facts, policy: LocalPolicy) -> Ruling:
+def decide(verdict: Verdict | None, facts: Facts, policy: LocalPolicy) -> Decision:
     """Decide on a message; `verdict` is None for one that was not verified."""
     if verdict is None:
         return _SKIPPED
     ruling = _by_results(verdict, policy)
-    if ruling.handling is Handling.ACCEPT:
+    if ruling.handling is Disposition.ACCEPT:
         return ruling
     ruling = _milder(ruling, verdict, facts, policy)
-    if ruling.handling is not Handling.ACCEPT and not policy.is_enforced:
-        ruling = Ruling(Handling.ACCEPT, Rule.OBSERVE, ruling)
-    if ruling.handling in (Handling.REJECT, Handling.TEMPFAIL):
+    if ruling.handling is not Disposition.ACCEPT and not policy.is_enforced:
+        ruling = Decision(Disposition.ACCEPT, DecisionRule.OBSERVE, ruling)
+    if ruling.handling in (Disposition.REJECT, Disposition.TEMPFAIL):
         ruling = ruling._replace(refusal=_refusal(ruling, verdict, policy))
     return ruling
 
 
-def _by_results(verdict: Verdict, policy: LocalPolicy) -> Ruling:
+def _by_results(verdict: Verdict, policy: LocalPolicy) -> Decision:
     dmarc = verdict.dmarc
     match dmarc.result:
         case DmarcStatus.PASS:
             return _DMARC_PASS
         case DmarcStatus.FAIL if dmarc.applied_policy is Policy.REJECT:
-            return Ruling(policy.dmarc_reject, Rule.DMARC_REJECT)
+            return Decision(policy.dmarc_reject, DecisionRule.DMARC_REJECT)
         case DmarcStatus.FAIL if dmarc.applied_policy is Policy.QUARANTINE:
-            return Ruling(policy.dmarc_quarantine, Rule.DMARC_QUARANTINE)
+            return Decision(policy.dmarc_quarantine, DecisionRule.DMARC_QUARANTINE)
         case DmarcStatus.FAIL:
             return _DMARC_NONE  # RFC 9989 section 5.4: p=none changes nothing, so SPF is not looked at either
         case DmarcStatus.TEMPERROR:
-            return Ruling(policy.dmarc_temperror, Rule.DMARC_TEMPERROR)
+            return Decision(policy.dmarc_temperror, DecisionRule.DMARC_TEMPERROR)
         case DmarcStatus.PERMERROR if dmarc.reason is not DmarcReason.RECORD_UNUSABLE:
-            return Ruling(policy.author_problem, Rule.AUTHOR_PROBLEM)
+            return Decision(policy.author_problem, DecisionRule.AUTHOR_PROBLEM)
     if verdict.spf.result is SpfStatus.FAIL:
-        return Ruling(policy.spf_fail, Rule.SPF_FAIL)
+        return Decision(policy.spf_fail, DecisionRule.SPF_FAIL)
     return _NO_POLICY
 
 
-def _milder(ruling: Ruling, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Ruling:
+def _milder(ruling: Decision, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Decision:
     authors = facts.author_domains
     # All of them: an excepted author beside another one must not carry the other through.
     if authors and all(author in policy.except_domains for author in authors):
-        return Ruling(Handling.ACCEPT, Rule.EXCEPT_DOMAIN, ruling)
+        return Decision(Disposition.ACCEPT, DecisionRule.EXCEPT_DOMAIN, ruling)
     if (
         verdict.dmarc.result is DmarcStatus.FAIL
         and policy.trusted_sealers
@@ -98,34 +98,34 @@ def _milder(ruling: Ruling, verdict: Verdict, facts: Facts, policy: LocalPolicy)
         and facts.from_fields == 1
         and vouching_sealer(verdict.arc, authors[0], policy.trusted_sealers)
     ):
-        return Ruling(Handling.ACCEPT, Rule.TRUSTED_ARC, ruling)
+        return Decision(Disposition.ACCEPT, DecisionRule.TRUSTED_ARC, ruling)
     if verdict.changed_in_transit:
-        return Ruling(Handling.ACCEPT, Rule.CHANGED_IN_TRANSIT, ruling)
-    if ruling.handling is Handling.REJECT and facts.is_list and not policy.refuse_lists:
+        return Decision(Disposition.ACCEPT, DecisionRule.CHANGED_IN_TRANSIT, ruling)
+    if ruling.handling is Disposition.REJECT and facts.is_list and not policy.refuse_lists:
         # RFC 9989 section 7.4: the list's software would take the reader off the list.
-        return Ruling(Handling.QUARANTINE, Rule.MAILING_LIST, ruling)
-    if ruling.handling is Handling.HOLD and not facts.can_hold:
-        return Ruling(Handling.QUARANTINE, Rule.HOLD_UNAVAILABLE, ruling)
+        return Decision(Disposition.QUARANTINE, DecisionRule.MAILING_LIST, ruling)
+    if ruling.handling is Disposition.HOLD and not facts.can_hold:
+        return Decision(Disposition.QUARANTINE, DecisionRule.HOLD_UNAVAILABLE, ruling)
     return ruling
 
 
 # RFC 7372 section 3 has the codes behind the class; where several checks failed, section 4 wants that of section 3.4.
 _REFUSALS = {
-    Rule.DMARC_REJECT: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
-    Rule.DMARC_QUARANTINE: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
-    Rule.DMARC_TEMPERROR: ("7.0", "DMARC of {domain} cannot be checked now: DNS gives no answer"),
-    Rule.AUTHOR_PROBLEM: ("7.1", "Refused: the From field does not name one author domain"),
-    Rule.SPF_FAIL: ("7.23", "Refused: SPF of {domain} does not allow this client"),
+    DecisionRule.DMARC_REJECT: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
+    DecisionRule.DMARC_QUARANTINE: ("7.26", "Refused per DMARC policy of {domain}: neither SPF nor DKIM is aligned"),
+    DecisionRule.DMARC_TEMPERROR: ("7.0", "DMARC of {domain} cannot be checked now: DNS gives no answer"),
+    DecisionRule.AUTHOR_PROBLEM: ("7.1", "Refused: the From field does not name one author domain"),
+    DecisionRule.SPF_FAIL: ("7.23", "Refused: SPF of {domain} does not allow this client"),
 }
 
 
-def _refusal(ruling: Ruling, verdict: Verdict, policy: LocalPolicy) -> Refusal:
+def _refusal(ruling: Decision, verdict: Verdict, policy: LocalPolicy) -> SmtpRefusal:
     detail, text = _REFUSALS[ruling.rule]
-    code, enhanced = (451, f"4.{detail}") if ruling.handling is Handling.TEMPFAIL else (550, f"5.{detail}")
-    if ruling.handling is Handling.REJECT and policy.reject_text:
+    code, enhanced = (451, f"4.{detail}") if ruling.handling is Disposition.TEMPFAIL else (550, f"5.{detail}")
+    if ruling.handling is Disposition.REJECT and policy.reject_text:
         text = policy.reject_text
-    domain = verdict.spf.domain if ruling.rule is Rule.SPF_FAIL else verdict.dmarc.author_domain
+    domain = verdict.spf.domain if ruling.rule is DecisionRule.SPF_FAIL else verdict.dmarc.author_domain
     for placeholder, value in zip(PLACEHOLDERS, (domain or "the author", ruling.rule), strict=True):
         text = text.replace(placeholder, value)
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
-    return Refusal(code, enhanced, printable[:MAX_REPLY_TEXT])
+    return SmtpRefusal(code, enhanced, printable[:MAX_REPLY_TEXT])

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Handling(StrEnum):
+class Disposition(StrEnum):
     """What is done with a message, mildest first; the words of the settings."""
 
     ACCEPT = "accept"
@@ -22,7 +22,7 @@ class Handling(StrEnum):
     """Taken and thrown away; nobody hears of it but the log."""
 
 
-class Rule(StrEnum):
+class DecisionRule(StrEnum):
     """Why a message is handled as it is."""
 
     SKIPPED = "skipped"
@@ -59,11 +59,13 @@ class Rule(StrEnum):
     """`policy.mode` is observe; accepted in the place of another handling."""
 
 
-OVERRIDES = frozenset({Rule.EXCEPT_DOMAIN, Rule.TRUSTED_ARC, Rule.CHANGED_IN_TRANSIT, Rule.MAILING_LIST})
+OVERRIDES = frozenset(
+    {DecisionRule.EXCEPT_DOMAIN, DecisionRule.TRUSTED_ARC, DecisionRule.CHANGED_IN_TRANSIT, DecisionRule.MAILING_LIST}
+)
 """Rules by which local policy does other than the domain owner asks; Authentication-Results names them."""
 
 
-class Refusal(NamedTuple):
+class SmtpRefusal(NamedTuple):
     """An SMTP reply of class 4 or 5; `text` is printable ASCII in one line."""
 
     code: int
@@ -71,12 +73,12 @@ class Refusal(NamedTuple):
     text: str
 
 
-class Ruling(NamedTuple):
+class Decision(NamedTuple):
     """The answer of `decide`."""
 
-    handling: Handling
-    rule: Rule
-    instead_of: Ruling | None = None
+    handling: Disposition
+    rule: DecisionRule
+    instead_of: Decision | None = None
     """What it would have been without this rule."""
-    refusal: Refusal | None = None
+    refusal: SmtpRefusal | None = None
     """The reply, for REJECT and TEMPFAIL."""

@@ -12,22 +12,22 @@ from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
-from inalign.flow.decision import Handling, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts
 from inalign.flow.trusted_arc import says_authentic
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.reports.report import Reason
+from inalign.reports.report import OverrideReason
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 from inalign.spool.evaluation_record import (
     MAX_AUTHORS,
     MAX_HELO,
     MAX_NAMES,
     MAX_RECORD,
-    ArcSet,
+    ArcSetRecord,
+    DecisionStep,
     DkimCheck,
-    Evaluation,
+    EvaluationRecord,
     SpfCheck,
-    Step,
 )
 
 _TOO_MANY = DkimReason.TOO_MANY_SIGNATURES
@@ -39,7 +39,7 @@ def evaluation(
     envelope: Envelope,
     verdict: Verdict,
     facts: Facts,
-    ruling: Ruling,
+    ruling: Decision,
     *,
     at: datetime,
     host: str,
@@ -51,7 +51,7 @@ def evaluation(
     octets: int = 0,
     total_seconds: float = 0.0,
     held_seconds: float = 0.0,
-) -> Evaluation:
+) -> EvaluationRecord:
     """The record of a message that was verified.
 
     It is made for every message before that is answered, so it is one expression: names and calls cost the most.
@@ -60,7 +60,7 @@ def evaluation(
         verdict.spf, verdict.spf_helo, verdict.dkim, verdict.arc, verdict.dmarc, verdict.iprev,
     )  # fmt: skip
     authors = facts.author_domains
-    return Evaluation(
+    return EvaluationRecord(
         at,
         host,
         queue_id,
@@ -118,39 +118,39 @@ def _spf(result: SpfResult) -> SpfCheck:
     return SpfCheck(result.scope, result.result, result.reason, domain)
 
 
-def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSet, ...]:
+def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSetRecord, ...]:
     """Sealers, and whether they vouch: asked where it could matter to some policy, as `decide` asks it."""
     arc = verdict.arc
     matters = verdict.dmarc.result is DmarcStatus.FAIL and len(facts.author_domains) == 1 and facts.from_fields == 1
     return tuple(
         [
-            ArcSet(sealer, matters and says_authentic(said, facts.author_domains[0]))
+            ArcSetRecord(sealer, matters and says_authentic(said, facts.author_domains[0]))
             for sealer, said in zip(arc.sealers, arc.results, strict=True)
         ]
     )
 
 
-def _steps(ruling: Ruling) -> Iterable[Step]:
-    step: Ruling | None = ruling
+def _steps(ruling: Decision) -> Iterable[DecisionStep]:
+    step: Decision | None = ruling
     while step is not None:
-        yield Step(step.handling, step.rule)
+        yield DecisionStep(step.handling, step.rule)
         step = step.instead_of
 
 
 # ------------------------------------------------------------------------------------------------- and back
 
 
-def decide_again(record: Evaluation, policy: LocalPolicy) -> Ruling:
+def decide_again(record: EvaluationRecord, policy: LocalPolicy) -> Decision:
     """What another policy makes of the message; the policy of then decides as it did."""
     return decide(verdict_of(record), facts_of(record), policy)
 
 
-def facts_of(record: Evaluation) -> Facts:
+def facts_of(record: EvaluationRecord) -> Facts:
     """What a decision depends on beside the verdict."""
     return Facts(record.author_domains, record.from_fields, record.is_list, record.can_hold)
 
 
-def verdict_of(record: Evaluation) -> Verdict:
+def verdict_of(record: EvaluationRecord) -> Verdict:
     """The verdict as far as it was kept: all that a decision depends on, and every result with its reason."""
     spf, *others = [_spf_result(check) for check in record.spf]
     return Verdict(
@@ -206,7 +206,7 @@ def _policy(word: str) -> Policy | None:
     return Policy(word) if word else None
 
 
-def _said(arc_set: ArcSet, authors: tuple[str, ...]) -> bytes:
+def _said(arc_set: ArcSetRecord, authors: tuple[str, ...]) -> bytes:
     """What the sealer would have to have said, for the same to follow."""
     found = f"dmarc=pass header.from={authors[0]}" if arc_set.vouches else "none"
     return f"{arc_set.sealer}; {found}".encode()
@@ -216,29 +216,29 @@ def _said(arc_set: ArcSet, authors: tuple[str, ...]) -> bytes:
 
 
 _APPLIED = {
-    Handling.ACCEPT: Policy.NONE,
-    Handling.TEMPFAIL: Policy.NONE,
-    Handling.QUARANTINE: Policy.QUARANTINE,
-    Handling.HOLD: Policy.QUARANTINE,
-    Handling.REJECT: Policy.REJECT,
-    Handling.DISCARD: Policy.REJECT,
+    Disposition.ACCEPT: Policy.NONE,
+    Disposition.TEMPFAIL: Policy.NONE,
+    Disposition.QUARANTINE: Policy.QUARANTINE,
+    Disposition.HOLD: Policy.QUARANTINE,
+    Disposition.REJECT: Policy.REJECT,
+    Disposition.DISCARD: Policy.REJECT,
 }
 
 _REASONS = {
-    Rule.EXCEPT_DOMAIN: "local_policy",
-    Rule.TRUSTED_ARC: "local_policy",  # RFC 8617 section 7.2.2 says so
-    Rule.CHANGED_IN_TRANSIT: "trusted_forwarder",
-    Rule.MAILING_LIST: "mailing_list",
-    Rule.OBSERVE: "local_policy",
+    DecisionRule.EXCEPT_DOMAIN: "local_policy",
+    DecisionRule.TRUSTED_ARC: "local_policy",  # RFC 8617 section 7.2.2 says so
+    DecisionRule.CHANGED_IN_TRANSIT: "trusted_forwarder",
+    DecisionRule.MAILING_LIST: "mailing_list",
+    DecisionRule.OBSERVE: "local_policy",
 }
 
 
-def applied_disposition(record: Evaluation) -> str:
+def applied_disposition(record: EvaluationRecord) -> str:
     """`disposition` of an aggregate report (RFC 9990 section 3.1.1.9): pass, or what was done."""
-    return "pass" if record.dmarc == DmarcStatus.PASS else _APPLIED[Handling(record.action)]
+    return "pass" if record.dmarc == DmarcStatus.PASS else _APPLIED[Disposition(record.action)]
 
 
-def override_reasons(record: Evaluation) -> tuple[Reason, ...]:
+def override_reasons(record: EvaluationRecord) -> tuple[OverrideReason, ...]:
     """Why a message that fails did not get what its domain's policy says (RFC 9990 section 3.1.6); empty where it did.
 
     The last cause first. A handling that the operator chose for a policy (`policy.dmarc_reject = "quarantine"`, the
@@ -246,20 +246,24 @@ def override_reasons(record: Evaluation) -> tuple[Reason, ...]:
     """
     if record.dmarc != DmarcStatus.FAIL or not record.policy or applied_disposition(record) == record.policy:
         return ()
-    steps = [Step(record.action, record.rule), *record.instead_of]
-    reasons = [Reason(_REASONS[Rule(step.rule)], _comment(step, record)) for step in steps if step.rule in _REASONS]
-    asked, chosen = Policy(record.applied_policy), _APPLIED[Handling(steps[-1].action)]
+    steps = [DecisionStep(record.action, record.rule), *record.instead_of]
+    reasons = [
+        OverrideReason(_REASONS[DecisionRule(step.rule)], _comment(step, record))
+        for step in steps
+        if step.rule in _REASONS
+    ]
+    asked, chosen = Policy(record.applied_policy), _APPLIED[Disposition(steps[-1].action)]
     if chosen is not asked:
         strictness = list(Policy).index
         kind = "local_policy" if strictness(chosen) < strictness(asked) else "other"
-        reasons.append(Reason(kind, f"here, p={asked} is {steps[-1].action}"))
+        reasons.append(OverrideReason(kind, f"here, p={asked} is {steps[-1].action}"))
     if record.applied_policy != record.policy:
-        reasons.append(Reason("policy_test_mode"))
+        reasons.append(OverrideReason("policy_test_mode"))
     return tuple(reasons)
 
 
-def _comment(step: Step, record: Evaluation) -> str:
-    if step.rule != Rule.TRUSTED_ARC:
-        return "" if step.rule == Rule.MAILING_LIST else step.rule
+def _comment(step: DecisionStep, record: EvaluationRecord) -> str:
+    if step.rule != DecisionRule.TRUSTED_ARC:
+        return "" if step.rule == DecisionRule.MAILING_LIST else step.rule
     sealers = [f"as[{number}].d={arc_set.sealer}" for number, arc_set in enumerate(record.arc_sets, 1)]
     return " ".join([f"arc={record.arc}", *reversed(sealers)])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from inalign.dkim.crypto import PrivateKey
 from inalign.dkim.result import DkimReason
 from inalign.dkim.sign import SigningKey
-from inalign.dkim.verify_key import Claim, KeyRules, prove
+from inalign.dkim.verify_key import KeyRules, SignatureToVerify, prove
 from inalign.resolver import Resolver
 
 RECHECK_SECONDS = 3600
@@ -50,7 +50,7 @@ class PublishedKeys:
         if not self.is_due(key, now):
             return self._seen[name].problem
         answer = await resolver.txt(name)
-        claim = Claim(key.algorithm, key.private_key.sign(_DIGEST), _DIGEST)
+        claim = SignatureToVerify(key.algorithm, key.private_key.sign(_DIGEST), _DIGEST)
         proof = prove(claim, answer, _RULES)
         problem, seconds = None, RECHECK_SECONDS
         if proof.reason is DkimReason.DNS_FAILED:  # which proves nothing: what was true before is as good

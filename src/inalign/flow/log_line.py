@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inalign.flow.decision import Ruling
-from inalign.flow.origin import Origin
+from inalign.flow.decision import Decision
+from inalign.flow.origin import ClientOrigin
 from inalign.flow.send import Sent
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.telemetry import Pairs
@@ -20,10 +20,10 @@ def message_line(
     *,
     skipped: str | None,
     removed: int,
-    ruling: Ruling,
+    ruling: Decision,
     recipients: Sequence[str] = (),
     seconds: float,
-    origin: Origin | None = None,
+    origin: ClientOrigin | None = None,
     sent: Sent | None = None,
     own_rule: str | None = None,
     is_sealed: bool = False,
@@ -57,7 +57,7 @@ def message_line(
     )
 
 
-def _origin(origin: Origin) -> Iterator[tuple[str, object]]:
+def _origin(origin: ClientOrigin) -> Iterator[tuple[str, object]]:
     yield "origin", origin.source
     yield "via", ",".join(map(str, origin.via))
     yield "unknown", origin.detail or None

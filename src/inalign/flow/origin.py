@@ -70,7 +70,7 @@ class Hosts:
         return tuple([gateway.authserv_id for gateway in self.gateways if gateway.authserv_id])
 
 
-class Source(StrEnum):
+class OriginSource(StrEnum):
     """From where the client of a message that a listed host handed in is known."""
 
     RECEIVED = "received"
@@ -84,10 +84,10 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ClientOrigin:
     """What is known of the client of a message that a listed host handed in."""
 
-    source: Source
+    source: OriginSource
     address: IPAddress | None = None
     helo: str | None = None
     via: tuple[IPAddress, ...]
@@ -104,23 +104,23 @@ class Origin:
     """For people: why the client is unknown."""
 
 
-def find_origin(connected: IPAddress, fields: Sequence[Field], hosts: Hosts, mail_from: str | None) -> Origin:
+def find_origin(connected: IPAddress, fields: Sequence[Field], hosts: Hosts, mail_from: str | None) -> ClientOrigin:
     """The client of a message with these fields, which a listed host handed in; never raises."""
-    walk = _Walk(connected, fields, hosts)
+    walk = _ReceivedWalk(connected, fields, hosts)
     gateway = walk.gateway
     above = fields[: walk.gateway_wrote]
     report = _report(gateway.authserv_id, above) if gateway and gateway.authserv_id else None
-    source, client, detail, spf = Source.RECEIVED, walk.client, walk.detail, None
+    source, client, detail, spf = OriginSource.RECEIVED, walk.client, walk.detail, None
     if gateway is not None and walk.is_gateway_outermost:
         if gateway.client_field is not None:
-            source = Source.FIELD
+            source = OriginSource.FIELD
             client, detail = _named(gateway.client_field, above, hosts)
         spf = reported_spf(report, mail_from)
     if client is None:
-        source = Source.UNKNOWN
+        source = OriginSource.UNKNOWN
     if spf is not None:
-        source, detail = Source.RESULTS, ""
-    return Origin(
+        source, detail = OriginSource.RESULTS, ""
+    return ClientOrigin(
         source=source,
         address=client,
         helo=walk.helo if client is not None and client == walk.client else None,
@@ -133,7 +133,7 @@ def find_origin(connected: IPAddress, fields: Sequence[Field], hosts: Hosts, mai
     )
 
 
-class _Walk:
+class _ReceivedWalk:
     """The way up the Received fields, as far as they are believed."""
 
     def __init__(self, connected: IPAddress, fields: Sequence[Field], hosts: Hosts) -> None:

@@ -17,7 +17,7 @@ from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.sign import SigningKey
-from inalign.dkim.verify import LIMITS, Limits, Verification
+from inalign.dkim.verify import LIMITS, DkimLimits, Verification
 from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
@@ -36,7 +36,7 @@ from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class VerificationOptions:
     """What the operator may choose about the verdict on a message."""
 
     authserv_id: str
@@ -48,7 +48,7 @@ class Options:
     helo_result: bool = False
     """Whether its result is shown beside that of MAIL FROM."""
     legacy_crypto: bool = False
-    dkim_limits: Limits = LIMITS
+    dkim_limits: DkimLimits = LIMITS
     key_services: frozenset[str] = frozenset({"email"})
     """Uses that a DKIM key must be meant for (`s=`); mail with TLS reports adds `tlsrpt` (RFC 8460 section 3)."""
 
@@ -67,7 +67,7 @@ class ClientChecks:
 async def check_client(
     envelope: Envelope,
     resolver: Resolver,
-    options: Options,
+    options: VerificationOptions,
     *,
     now: datetime,
     reported: SpfResult | None = None,
@@ -108,7 +108,7 @@ class Reception:
         self,
         fields: Sequence[Field],
         resolver: Resolver,
-        options: Options,
+        options: VerificationOptions,
         *,
         now: datetime,
         dropped_fields: int = 0,

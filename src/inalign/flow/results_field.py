@@ -10,7 +10,7 @@ from dataclasses import replace
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
-from inalign.flow.decision import OVERRIDES, Ruling
+from inalign.flow.decision import OVERRIDES, Decision
 from inalign.flow.iprev import IprevResult
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
@@ -51,7 +51,7 @@ def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     return AuthenticationResults(authserv_id=authserv_id, results=(result,))
 
 
-def with_override(value: str, ruling: Ruling) -> str:
+def with_override(value: str, ruling: Decision) -> str:
     """The value of a printed field, naming the rule by which local policy does other than the domain owner asks.
 
     RFC 8601 section 2.4 has the property type for it; the result and `policy.dmarc` stay what DMARC found.

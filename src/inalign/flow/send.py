@@ -48,7 +48,7 @@ class Unsigned(StrEnum):
     """It could not be found out which keys sign, or a key could not be read."""
 
 
-class Agreement(StrEnum):
+class AuthorAgreement(StrEnum):
     """Who must be the author's own for a message to be signed."""
 
     LOGIN = "login"
@@ -69,7 +69,7 @@ class SendingOptions:
     """How our own mail is signed."""
 
     signing: SigningOptions = field(default_factory=SigningOptions)
-    agreements: frozenset[Agreement] = frozenset()
+    agreements: frozenset[AuthorAgreement] = frozenset()
     dns_check: DnsCheck = DnsCheck.WARN
     is_deferred: bool = True
     """Whether a message whose keys cannot be had is refused for now, instead of going out unsigned."""
@@ -194,9 +194,11 @@ class Sending:
             self._refuse(Unsigned.EXCEPTED_RECIPIENT, "")
         elif Hazard.BARE_LINE_END in self._hazards.found():
             self._refuse(Unsigned.BARE_LINE_END, "a CR or LF that is no line end")
-        elif Agreement.LOGIN in agreements and submission.login and not is_of_login(self._domain, submission.login):
+        elif (
+            AuthorAgreement.LOGIN in agreements and submission.login and not is_of_login(self._domain, submission.login)
+        ):
             self._refuse(Unsigned.LOGIN_DIFFERS, f"the login is {submission.login}")
-        elif Agreement.ENVELOPE in agreements and not _is_related(self._domain, submission.mail_from):
+        elif AuthorAgreement.ENVELOPE in agreements and not _is_related(self._domain, submission.mail_from):
             self._refuse(Unsigned.ENVELOPE_DIFFERS, f"the reverse-path is <{submission.mail_from or ''}>")
 
     def _refuse(self, unsigned: Unsigned, detail: str) -> None:

@@ -31,10 +31,10 @@ from inalign.net.run import run
 from inalign.reports.flaw import RefusalCode
 from inalign.reports.report import Refusal
 from inalign.resolver import Resolver
-from inalign.spool.deliveries import Reason, Spool
+from inalign.spool.deliveries import QuarantineReason, Spool
 from inalign.store.engine.interface import Engine, RowsRefused, domain_parameters, same_or_below, whole
 from inalign.store.load.geoip import Places
-from inalign.store.load.reports import Arrival, Outcome, Raw, load
+from inalign.store.load.reports import Arrival, LoadOutcome, Raw, load
 
 log = logging.getLogger("inalign")
 
@@ -78,9 +78,9 @@ class ItemOutcome:
     """What in it holds no report."""
 
     @property
-    def reasons(self) -> list[Reason]:
+    def reasons(self) -> list[QuarantineReason]:
         """What the quarantine says of it."""
-        return [Reason(each.code, each.detail) for each in self.refused]
+        return [QuarantineReason(each.code, each.detail) for each in self.refused]
 
 
 def settle(spool: Spool, outcome: ItemOutcome) -> None:
@@ -298,17 +298,17 @@ def store_batch(engine: Engine, batch: Sequence[ItemRead], *, now: datetime, fol
     return outcomes
 
 
-def _count(outcome: ItemOutcome, row: dict[str, str | int | bool], result: Outcome) -> None:
-    if row["flaw_count"] and result in (Outcome.STORED, Outcome.FORGED):
+def _count(outcome: ItemOutcome, row: dict[str, str | int | bool], result: LoadOutcome) -> None:
+    if row["flaw_count"] and result in (LoadOutcome.STORED, LoadOutcome.FORGED):
         outcome.mended += 1
-    if result is Outcome.STORED:
+    if result is LoadOutcome.STORED:
         outcome.stored[str(row["kind"])] += 1
         if row["kind"] == "aggregate":
             outcome.records += int(row["records"])
             outcome.messages += int(row["messages"])
-    elif result is Outcome.DUPLICATE:
+    elif result is LoadOutcome.DUPLICATE:
         outcome.duplicates += 1
-    elif result is Outcome.CONFLICT:
+    elif result is LoadOutcome.CONFLICT:
         outcome.conflicts += 1
     else:
         outcome.forged += 1

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from inalign.authenticity.assess import Claim, Evidence, claim_of
+from inalign.authenticity.assess import MailEvidence, ReporterClaim, claim_of
 from inalign.authenticity.evidence import Trust, gather_evidence
 from inalign.errors import ParseError
 from inalign.mail.domain import parse_domain
@@ -61,8 +61,8 @@ class Read:
     """One report of an item."""
 
     rows: ReportRows
-    evidence: Evidence | None
-    claim: Claim
+    evidence: MailEvidence | None
+    claim: ReporterClaim
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ async def read_item(item: Item, tools: Tools, *, now: datetime) -> ItemRead:
     for _ in pieces:  # what the reader had no need of belongs to the delivery, too
         pass
     reads = []
-    evidence: dict[str, Evidence | None] = {}
+    evidence: dict[str, MailEvidence | None] = {}
     submitter = ""
     delivery = _mail(item, taken)
     if delivery is not None:
@@ -212,7 +212,7 @@ def _submitter(delivery: Delivery) -> str:
     return ""
 
 
-async def _examine(delivery: Delivery, report: Report, tools: Tools, now: datetime) -> Evidence | None:
+async def _examine(delivery: Delivery, report: Report, tools: Tools, now: datetime) -> MailEvidence | None:
     trust = tools.trust
     if delivery.client_ip is None and not trust.authserv_ids:
         # A mail out of a file: the server of the reported domain took it in.

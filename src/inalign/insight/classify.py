@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from inalign.dmarc.record import AlignmentMode
-from inalign.insight.context import Look, Site, Surroundings, look_of, sender_of, site_of
+from inalign.insight.context import Look, Site, SourceContext, look_of, sender_of, site_of
 from inalign.insight.directory import Directory
 from inalign.insight.domain_profile import streams_of
-from inalign.insight.facts import DomainFacts, Mail
+from inalign.insight.facts import DomainFacts, SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of
-from inalign.insight.result import Evidence, EvidenceCode, JudgedMail, Source, SourceClass
-from inalign.insight.rules.classification import Ruling
+from inalign.insight.result import ClassifiedSource, Evidence, EvidenceCode, JudgedMail, SourceClass
+from inalign.insight.rules.classification import Classification
 from inalign.insight.rules.table import Rules
 from inalign.insight.window import Window, window_to
 from inalign.mail.organization import registrable_domain
@@ -37,7 +37,7 @@ class Judgement:
 
     facts: DomainFacts
     lookups: DomainLookups
-    sources: tuple[Source, ...]
+    sources: tuple[ClassifiedSource, ...]
     first_day: int
     last_day: int
     window: Window
@@ -48,7 +48,7 @@ def judge_domain(
     facts: DomainFacts,
     lookups: DomainLookups,
     directory: Directory,
-    surroundings: Surroundings | None = None,
+    surroundings: SourceContext | None = None,
     overrides: Mapping[str, Override] | None = None,
     *,
     window: Window | None = None,
@@ -57,10 +57,10 @@ def judge_domain(
 
     `window` is that of the store; by default it ends on the last day of the facts.
     """
-    surroundings = surroundings or Surroundings()
+    surroundings = surroundings or SourceContext()
     first_day, last_day = (facts.days[0], facts.days[-1]) if facts.days else (0, 0)
     sites = {source.source_ip: site_of(source, lookups, directory, surroundings, last_day) for source in facts.sources}
-    looks: dict[Mail, Look] = {}
+    looks: dict[SourceMail, Look] = {}
     found = []
     for source in facts.sources:
         for mail in source.mails:
@@ -83,11 +83,11 @@ class _Judge:
     alignment: _Alignment
     overrides: Mapping[str, Override]
 
-    def source(self, site: Site, mails: list[tuple[Mail, Look]]) -> Source:
+    def source(self, site: Site, mails: list[tuple[SourceMail, Look]]) -> ClassifiedSource:
         rulings = _with_the_rest([(mail, look, self.rules.judge(site, mail, look)) for mail, look in mails])
         return _source(site.address, tuple(self._mail(site, mail, look, ruling) for mail, look, ruling in rulings))
 
-    def _mail(self, site: Site, mail: Mail, look: Look, ruling: Ruling) -> JudgedMail:
+    def _mail(self, site: Site, mail: SourceMail, look: Look, ruling: Classification) -> JudgedMail:
         sender, service = sender_of(site, look)
         source_class, evidence, name = ruling.source_class, ruling.evidence, service.name if service else None
         keys = (site.address, network_of(site.address), sender)
@@ -98,13 +98,13 @@ class _Judge:
         return JudgedMail(mail, source_class, evidence, sender, name, self.alignment.passes(mail))
 
 
-def _source(address: str, judged: tuple[JudgedMail, ...]) -> Source:
+def _source(address: str, judged: tuple[JudgedMail, ...]) -> ClassifiedSource:
     by_class: dict[SourceClass, int] = defaultdict(int)
     for each in judged:
         by_class[each.source_class] += each.mail.messages
     most = max(by_class, key=lambda found: (by_class[found], -_PRECEDENCE.index(found)))
     chief = max((each for each in judged if each.source_class is most), key=lambda each: each.mail.messages)
-    return Source(
+    return ClassifiedSource(
         source_ip=address,
         source_class=most,
         service=chief.service,
@@ -116,7 +116,9 @@ def _source(address: str, judged: tuple[JudgedMail, ...]) -> Source:
     )
 
 
-def _with_the_rest(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, Look, Ruling]]:
+def _with_the_rest(
+    rulings: list[tuple[SourceMail, Look, Classification]],
+) -> list[tuple[SourceMail, Look, Classification]]:
     """Mail that fails goes with the mail of its address that passes, unless somebody else's name speaks for it."""
     passing: dict[SourceClass, int] = defaultdict(int)
     names: dict[SourceClass, set[str]] = defaultdict(set)
@@ -138,11 +140,13 @@ def _with_the_rest(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail,
     return together
 
 
-def _following(chief: SourceClass, ruling: Ruling) -> Ruling:
-    return Ruling(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
+def _following(chief: SourceClass, ruling: Classification) -> Classification:
+    return Classification(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
 
 
-def _of_one_mind(rulings: list[tuple[Mail, Look, Ruling]]) -> list[tuple[Mail, Look, Ruling]]:
+def _of_one_mind(
+    rulings: list[tuple[SourceMail, Look, Classification]],
+) -> list[tuple[SourceMail, Look, Classification]]:
     """Where nothing passes, an address is one sender: kinds of mail without a name go with the largest class."""
     by_class: dict[SourceClass, int] = defaultdict(int)
     for mail, _, ruling in rulings:
@@ -172,13 +176,13 @@ class _Alignment:
         self._as_reported = seen <= {(str(self.adkim), str(self.aspf))}
         self._lookups = lookups
 
-    def passes(self, mail: Mail) -> bool:
+    def passes(self, mail: SourceMail) -> bool:
         if self._as_reported:
             return mail.dkim_aligned or mail.spf_aligned
         return passes_under(mail, self._lookups, self.adkim, self.aspf)
 
 
-def passes_under(mail: Mail, lookups: DomainLookups, adkim: AlignmentMode, aspf: AlignmentMode) -> bool:
+def passes_under(mail: SourceMail, lookups: DomainLookups, adkim: AlignmentMode, aspf: AlignmentMode) -> bool:
     """Whether mail would pass with these alignment modes, by the identities in the reports."""
     if (mail.dkim_aligned and not mail.signatures) or (mail.spf_aligned and not mail.spf):
         return True  # the reporter tells no identity; its verdict is all there is

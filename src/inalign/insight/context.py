@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inalign.insight.directory import Directory, Kind, Service
-from inalign.insight.facts import Mail, Signature, SourceFacts, SpfIdentity
+from inalign.insight.directory import Directory, KnownService, ServiceKind
+from inalign.insight.facts import ReportedSignature, SourceFacts, SourceMail, SpfIdentity
 from inalign.insight.lookups import DomainLookups, Included
 from inalign.insight.names import network_of
 from inalign.insight.sending_pattern import Rhythm, rhythm_of
@@ -18,7 +18,7 @@ Reputation = Literal["dynamic", "listed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SourceContext:
     """What was found out about addresses elsewhere: all of it may be missing."""
 
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -33,9 +33,9 @@ class Site:
     address: str
     host: str
     """The reverse name, empty where there is none."""
-    host_service: Service | None
+    host_service: KnownService | None
     include: Included | None
-    include_service: Service | None
+    include_service: KnownService | None
     is_direct: bool
     """Named by the domain's SPF record itself."""
     is_exchange: bool
@@ -54,14 +54,14 @@ class Site:
     """Has no reverse name, where reverse names were looked up: servers of mail have one."""
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> ServiceKind | None:
         return self.host_service.kind if self.host_service else None
 
     @property
     def looks_dynamic(self) -> bool:
-        if self.kind is Kind.DYNAMIC:
+        if self.kind is ServiceKind.DYNAMIC:
             return True
-        return self.kind in (None, Kind.ACCESS, Kind.FREE_MAIL) and (
+        return self.kind in (None, ServiceKind.ACCESS, ServiceKind.FREE_MAIL) and (
             bool(_DYNAMIC.search(self.host)) or _is_made_of(self.host, self.address)
         )
 
@@ -72,7 +72,7 @@ class Site:
 
     @property
     def looks_hosted(self) -> bool:
-        return self.kind is Kind.HOSTING or (self.kind is None and bool(_HOSTED.search(self.host)))
+        return self.kind is ServiceKind.HOSTING or (self.kind is None and bool(_HOSTED.search(self.host)))
 
     def is_hosted_name(self, name: str) -> bool:
         """Whether a name speaks of a hosted machine; asked where there is no reverse name."""
@@ -109,7 +109,7 @@ def _is_made_of(host: str, address: str) -> bool:
 
 
 def site_of(
-    source: SourceFacts, lookups: DomainLookups, directory: Directory, surroundings: Surroundings, last_day: int
+    source: SourceFacts, lookups: DomainLookups, directory: Directory, surroundings: SourceContext, last_day: int
 ) -> Site:
     """Put together what is known of an address."""
     host = surroundings.hosts.get(source.source_ip, "").lower().rstrip(".")
@@ -144,7 +144,7 @@ def site_of(
 class Look:
     """What a kind of mail shows of who sent it."""
 
-    own: tuple[Signature, ...]
+    own: tuple[ReportedSignature, ...]
     """Signatures of the domain, passing ones first."""
     foreign: tuple[str, ...]
     """Domains of others whose signature passes."""
@@ -153,7 +153,7 @@ class Look:
     spf_result: str
     spf_is_ours: bool
     spf_is_helo: bool
-    service: Service | None
+    service: KnownService | None
     """Whose the passing names of others are."""
 
     @property
@@ -174,14 +174,14 @@ class Look:
         return ((self.foreign_spf,) if self.foreign_spf else ()) + self.foreign
 
 
-def look_of(mail: Mail, lookups: DomainLookups, directory: Directory) -> Look:
+def look_of(mail: SourceMail, lookups: DomainLookups, directory: Directory) -> Look:
     """Sort what reporters saw into ours and others'."""
     own = sorted(
         (found for found in mail.signatures if lookups.is_ours(found.domain)), key=lambda found: not found.passes
     )
     if mail.dkim_aligned and not (own and own[0].passes):
         # a reporter that tells the verdict and not the signature
-        own.insert(0, Signature(lookups.domain, "", "pass"))
+        own.insert(0, ReportedSignature(lookups.domain, "", "pass"))
     foreign = tuple(found.domain for found in mail.signatures if found.passes and not lookups.is_ours(found.domain))
     # RFC 7489 let reporters tell several identities; the one that passes, and MAIL FROM before HELO, says most
     identity = min(mail.spf, key=lambda found: (not found.passes, found.helo), default=None)
@@ -209,12 +209,12 @@ def is_of_host(site: Site, name: str) -> bool:
     return is_same_organization(name, site.host)
 
 
-def sender_of(site: Site, look: Look) -> tuple[str, Service | None]:
+def sender_of(site: Site, look: Look) -> tuple[str, KnownService | None]:
     """Whose machines sent it: the name of a service, or else an organisation or a network."""
     service = site.host_service
-    if service is None or service.kind in (Kind.HOSTING, Kind.DYNAMIC):
+    if service is None or service.kind in (ServiceKind.HOSTING, ServiceKind.DYNAMIC):
         service = look.service or site.include_service or service
-    if service is not None and service.kind not in (Kind.HOSTING, Kind.DYNAMIC):
+    if service is not None and service.kind not in (ServiceKind.HOSTING, ServiceKind.DYNAMIC):
         return service.name, service
     if site.is_direct or site.has_own_name or site.is_own_address:
         return f"own servers {network_of(site.address)}", None

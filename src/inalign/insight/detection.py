@@ -12,7 +12,7 @@ EVENT_DAYS = 14
 """An event is reported as new for so many days."""
 
 
-class WatchCode(StrEnum):
+class AlertCode(StrEnum):
     """What an incident is about."""
 
     NEW_SOURCE = "new_source"
@@ -43,13 +43,13 @@ class WatchCode(StrEnum):
     @property
     def is_event(self) -> bool:
         """Whether it happened, and does not last: it has no end worth telling."""
-        return self in (WatchCode.NEW_SOURCE, WatchCode.NEW_SELECTOR, WatchCode.NEW_NAME, WatchCode.RECORD_CHANGED)
+        return self in (AlertCode.NEW_SOURCE, AlertCode.NEW_SELECTOR, AlertCode.NEW_NAME, AlertCode.RECORD_CHANGED)
 
 
-class Finding(Struct, frozen=True):
+class Detection(Struct, frozen=True):
     """One thing that is worth telling, or that is not over yet."""
 
-    code: WatchCode
+    code: AlertCode
     subject: str
     """What tells it from others of the code: a sender, a selector, a name, a record; may be empty."""
     firm: bool

@@ -25,10 +25,10 @@ from functools import lru_cache
 from io import StringIO
 
 from inalign.errors import ParseError
-from inalign.insight.networks import Networks, spans_of
+from inalign.insight.networks import MergedNetworks, spans_of
 
 
-class Kind(StrEnum):
+class ServiceKind(StrEnum):
     """What a known sender does."""
 
     MAILBOX = "mailbox"
@@ -56,11 +56,11 @@ class DirectoryError(ParseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class KnownService:
     """One known sender."""
 
     name: str
-    kind: Kind
+    kind: ServiceKind
     page: str | None = None
 
 
@@ -71,14 +71,14 @@ class Directory:
     """Known senders by identity, by host name and by network."""
 
     def __init__(self) -> None:
-        self._identities: dict[str, Service] = {}
-        self._hosts: dict[str, Service] = {}
-        self._networks: list[tuple[Networks, Service]] = []
-        self.services: list[Service] = []
+        self._identities: dict[str, KnownService] = {}
+        self._hosts: dict[str, KnownService] = {}
+        self._networks: list[tuple[MergedNetworks, KnownService]] = []
+        self.services: list[KnownService] = []
 
     def add(
         self,
-        service: Service,
+        service: KnownService,
         *,
         names: Iterable[str] = (),
         hosts: Iterable[str] = (),
@@ -92,19 +92,19 @@ class Directory:
             self._hosts.setdefault(name.lower(), service)
         for name in [*names, *identities]:
             self._identities.setdefault(name.lower(), service)
-        found = Networks(spans_of(networks))
+        found = MergedNetworks(spans_of(networks))
         if found:
             self._networks.append((found, service))
 
-    def by_identity(self, name: str) -> Service | None:
+    def by_identity(self, name: str) -> KnownService | None:
         """Whose a signing, Return-Path or include domain is."""
         return _longest(self._identities, name)
 
-    def by_host(self, name: str) -> Service | None:
+    def by_host(self, name: str) -> KnownService | None:
         """Whose a reverse name is."""
         return _longest(self._hosts, name)
 
-    def by_address(self, address: str) -> Service | None:
+    def by_address(self, address: str) -> KnownService | None:
         """Whose an address is by its network alone."""
         return next((service for networks, service in self._networks if address in networks), None)
 
@@ -146,9 +146,9 @@ def _take(directory: Directory, source: object) -> None:
     if not isinstance(name, str) or not name or not isinstance(page, str | None):
         raise DirectoryError(f"a source has a name: {source!r:.120}")
     try:
-        service = Service(name, Kind(str(kind)), page)
+        service = KnownService(name, ServiceKind(str(kind)), page)
     except ValueError as error:
-        raise DirectoryError(f"{name}: the kind is one of {', '.join(Kind)}") from error
+        raise DirectoryError(f"{name}: the kind is one of {', '.join(ServiceKind)}") from error
     try:
         directory.add(
             service,
@@ -171,7 +171,7 @@ def _texts(values: object) -> list[str]:
     raise ValueError("names and networks are lists of texts")
 
 
-def _longest(named: dict[str, Service], name: str) -> Service | None:
+def _longest(named: dict[str, KnownService], name: str) -> KnownService | None:
     while name:
         found = named.get(name)
         if found is not None:

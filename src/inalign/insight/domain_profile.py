@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inalign.insight.context import Look, Site, sender_of
-from inalign.insight.facts import Mail, Signature
+from inalign.insight.facts import ReportedSignature, SourceMail
 from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.sending_pattern import rhythm_of
 from inalign.mail.organization import registrable_domain
@@ -59,7 +59,7 @@ class Streams:
         total = self.signed_total.get(selector, 0)
         return self.signed[selector].get(sender, 0) / total if total else 0.0
 
-    def selector_of(self, address: str, signature: Signature) -> Selector:
+    def selector_of(self, address: str, signature: ReportedSignature) -> Selector:
         """The selector, or the usual one of the address where it was not told."""
         if signature.selector:
             return signature.domain, signature.selector
@@ -107,7 +107,7 @@ class Streams:
         return len(self.names.get(network_of(address), ()))
 
 
-def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Streams:
+def streams_of(found: Sequence[tuple[Site, SourceMail, Look]], last_day: int) -> Streams:
     """Count over all mail of a domain."""
     streams = Streams(last_day=last_day)
     for site, mail, look in found:
@@ -127,7 +127,7 @@ def streams_of(found: Sequence[tuple[Site, Mail, Look]], last_day: int) -> Strea
     return streams
 
 
-def _count_signatures(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+def _count_signatures(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
     sender, _ = sender_of(site, look)
     for signature in look.own:
         if signature.passes:
@@ -139,7 +139,7 @@ def _count_signatures(streams: Streams, site: Site, mail: Mail, look: Look) -> N
                 streams.homes[selector][network_of(site.address)] += mail.messages
 
 
-def _count_authorized(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+def _count_authorized(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
     if look.has_own_pass:
         streams.passing.add(site.address)
     if not look.has_own_spf:
@@ -152,7 +152,7 @@ def _count_authorized(streams: Streams, site: Site, mail: Mail, look: Look) -> N
         streams.exchange_includes.update([site.include.name] if site.include else [])
 
 
-def _count_identities(streams: Streams, site: Site, mail: Mail, look: Look) -> None:
+def _count_identities(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
     name = registrable_domain(look.foreign_names[0])
     streams.names[network_of(site.address)].add(name)
     streams.addresses_of_name[name].add(site.address)

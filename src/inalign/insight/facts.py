@@ -11,7 +11,7 @@ from msgspec import Struct
 from inalign.insight.record_history import RecordChange
 
 
-class Signature(Struct, frozen=True, gc=False):
+class ReportedSignature(Struct, frozen=True, gc=False):
     """A DKIM signature as reporters saw it."""
 
     domain: str
@@ -41,14 +41,14 @@ FORWARDED, MAILING_LIST, TRUSTED, ARC = "forwarded", "mailing_list", "trusted_fo
 """Override reasons that speak of an indirect way; the others say nothing about a source."""
 
 
-class Mail(Struct, frozen=True, gc=False):
+class SourceMail(Struct, frozen=True, gc=False):
     """Mail of one source that looks the same: names lower case, words of RFC 8601."""
 
     header_from: str
     dkim_aligned: bool
     """As the reporter evaluated it; False where it was not told."""
     spf_aligned: bool
-    signatures: tuple[Signature, ...]
+    signatures: tuple[ReportedSignature, ...]
     spf: tuple[SpfIdentity, ...]
     reasons: tuple[str, ...]
     """Of the four words above, sorted."""
@@ -71,11 +71,11 @@ class SourceFacts(Struct, frozen=True, gc=False):
     """An address that sent in the name of the domain."""
 
     source_ip: str
-    mails: tuple[Mail, ...]
+    mails: tuple[SourceMail, ...]
     reporters: frozenset[str] = frozenset()
 
 
-class Published(Struct, frozen=True, gc=False):
+class PublishedRecord(Struct, frozen=True, gc=False):
     """A record as reporters saw it, and the first and last day on which they did."""
 
     p: str
@@ -96,7 +96,7 @@ class DomainFacts(Struct, frozen=True):
     """Who reported, and how many messages."""
     days: tuple[int, ...]
     """Days with reports, sorted."""
-    published: tuple[Published, ...] = ()
+    published: tuple[PublishedRecord, ...] = ()
     """By first day; of the domain itself, not of records below it."""
     messages_rfc9990: int = 0
     """How many messages were reported in the form of RFC 9990."""

@@ -13,20 +13,20 @@ from inalign.insight.facts import (
     MAILING_LIST,
     TRUSTED,
     DomainFacts,
-    Mail,
-    Published,
-    Signature,
+    PublishedRecord,
+    ReportedSignature,
     SourceFacts,
+    SourceMail,
     SpfIdentity,
 )
 from inalign.insight.names import judged_domain, reporter_of
 from inalign.insight.record_history import Sighting, record_history, seen_record
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, SpfAuth
 
 SLOT_SECONDS = 900
 """Zones differ from UTC by whole quarters of an hour."""
 _ORDINAL_1970 = 719_163
-Look = tuple[str, bool, bool, tuple[Signature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
+Look = tuple[str, bool, bool, tuple[ReportedSignature, ...], tuple[SpfIdentity, ...], tuple[str, ...]]
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = {
     "hardfail": "fail",
@@ -38,8 +38,8 @@ _WORDS = {
 _REASONS = {"forwarded": FORWARDED, "mailing_list": MAILING_LIST, "trusted_forwarder": TRUSTED}
 
 
-class Seen(NamedTuple):
-    """A published record as far as it is compared: `Published` without its days."""
+class ComparedRecord(NamedTuple):
+    """A published record as far as it is compared: `PublishedPolicy` without its days."""
 
     p: str
     testing: bool
@@ -47,9 +47,9 @@ class Seen(NamedTuple):
     aspf: str
 
 
-def seen_policy(p: str, testing: str, pct: int | None, adkim: str, aspf: str) -> Seen:
+def seen_policy(p: str, testing: str, pct: int | None, adkim: str, aspf: str) -> ComparedRecord:
     """A published record as far as it is compared."""
-    return Seen(p, testing == "y" or pct == 0, adkim or "r", aspf or "r")
+    return ComparedRecord(p, testing == "y" or pct == 0, adkim or "r", aspf or "r")
 
 
 def report_slot(report: AggregateReport) -> int | None:
@@ -74,7 +74,7 @@ class Sums:
         self._source_reporters: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._reporters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._days: dict[str, set[int]] = defaultdict(set)
-        self._published: dict[str, dict[Seen, list[int]]] = defaultdict(dict)
+        self._published: dict[str, dict[ComparedRecord, list[int]]] = defaultdict(dict)
         self._sightings: dict[str, set[Sighting]] = defaultdict(set)
         self._rfc9990: dict[str, int] = defaultdict(int)
 
@@ -82,7 +82,7 @@ class Sums:
         """The look that is kept for all that are equal to it."""
         return self._same.setdefault(look, look)
 
-    def add_policy(self, domain: str, seen: Seen, first: int, last: int) -> None:
+    def add_policy(self, domain: str, seen: ComparedRecord, first: int, last: int) -> None:
         """A record was seen from one day to another."""
         span = self._published[domain].setdefault(seen, [first, last])
         span[0], span[1] = min(span[0], first), max(span[1], last)
@@ -132,10 +132,10 @@ class Sums:
                 source_reporters[address] |= names
             for name, count in self._reporters[member].items():
                 reporters[name] += count
-        mails: dict[str, list[Mail]] = defaultdict(list)
+        mails: dict[str, list[SourceMail]] = defaultdict(list)
         for (address, look), slots in together.items():
-            mails[address].append(Mail(*look, *_days_and_slots(slots)))
-        spans = [Published(*seen, *days) for seen, days in self._published[domain].items()]
+            mails[address].append(SourceMail(*look, *_days_and_slots(slots)))
+        spans = [PublishedRecord(*seen, *days) for seen, days in self._published[domain].items()]
         return DomainFacts(
             domain=domain,
             sources=tuple(
@@ -179,7 +179,7 @@ def _days_and_slots(
     return tuple(days.items()), tuple(slots)
 
 
-def _order(mail: Mail) -> tuple[object, ...]:
+def _order(mail: SourceMail) -> tuple[object, ...]:
     """One order of the mail of a source, wherever the facts come from: by its days, the rest only parts equals."""
     return mail.days, repr(mail)
 
@@ -284,9 +284,9 @@ def _is_signature(found: DkimAuth) -> bool:
     return bool(found.domain) and found.result != "none"
 
 
-def _signature(found: DkimAuth) -> Signature:
+def _signature(found: DkimAuth) -> ReportedSignature:
     result = found.result.lower()
-    return Signature(found.domain.lower().rstrip("."), found.selector.lower(), _WORDS.get(result, result))
+    return ReportedSignature(found.domain.lower().rstrip("."), found.selector.lower(), _WORDS.get(result, result))
 
 
 def _identity(found: SpfAuth) -> SpfIdentity:
@@ -294,7 +294,7 @@ def _identity(found: SpfAuth) -> SpfIdentity:
     return SpfIdentity(found.domain.lower().rstrip("."), found.scope == "helo", _WORDS.get(result, result))
 
 
-def _reason(reason: Reason) -> str:
+def _reason(reason: OverrideReason) -> str:
     if reason.type == "local_policy" and "arc=pass" in reason.comment.lower():
         return ARC  # RFC 8617 section 7.2.2
     return _REASONS.get(reason.type, "")

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from inalign.dmarc.record import DmarcRecord, is_dmarc_record, parse_dmarc_record
 from inalign.errors import ParseError
-from inalign.insight.networks import Networks, Span, span_of
+from inalign.insight.networks import MergedNetworks, Span, span_of
 from inalign.mail.organization import is_same_organization
 from inalign.spf.record import SpfRecord, is_spf_record, parse_spf_record
 from inalign.spf.terms import A, All, Include, Ip4, Ip6, Mx, Qualifier
@@ -28,7 +28,7 @@ class Included:
     """An include in the tree of the domain's SPF record, with all networks below it."""
 
     name: str
-    networks: Networks
+    networks: MergedNetworks
     by_owner: bool = True
     """Whether the owner's record names it, not only another include."""
 
@@ -40,14 +40,14 @@ class DomainLookups:
     domain: str
     known: bool = False
     spf: SpfRecord | None = None
-    direct: Networks = field(default_factory=Networks)
+    direct: MergedNetworks = field(default_factory=MergedNetworks)
     """Named by ip4, ip6, a or mx."""
     included: tuple[Included, ...] = ()
     """The innermost first."""
-    addresses: Networks = field(default_factory=Networks)
+    addresses: MergedNetworks = field(default_factory=MergedNetworks)
     """Of the domain and of the names of its organization below it."""
     exchanges: tuple[str, ...] = ()
-    exchange_addresses: Networks = field(default_factory=Networks)
+    exchange_addresses: MergedNetworks = field(default_factory=MergedNetworks)
     null_mx: bool = False
     dmarc: DmarcRecord | None = None
     keys: frozenset[tuple[str, str]] = frozenset()
@@ -98,7 +98,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         return DomainLookups(domain)
     named = {name.lower().rstrip("."): listed for name, listed in answers.items()}
     unanswered = frozenset(name for name, listed in named.items() if listed.get("error") and len(listed) == 1)
-    reader = _Reader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
+    reader = _AnswerReader({name: listed for name, listed in named.items() if name not in unanswered}, unanswered)
     spf = reader.spf(domain)
     direct, included = reader.spf_tree(domain)
     included += reader.included_below(domain, included)
@@ -108,16 +108,16 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
         domain=domain,
         known=domain in reader.names and not reader.misses_policy,
         spf=spf,
-        direct=Networks(direct),
+        direct=MergedNetworks(direct),
         included=tuple(included),
-        addresses=Networks(
+        addresses=MergedNetworks(
             span
             for name in reader.named
             if name == domain or _is_owned_below(name, domain)
             for span in reader.spans(name, 32, 128)
         ),
         exchanges=tuple(host for host in exchanges if host),
-        exchange_addresses=Networks(span for host in exchanges for span in reader.spans(host, 32, 128)),
+        exchange_addresses=MergedNetworks(span for host in exchanges for span in reader.spans(host, 32, 128)),
         null_mx=exchanges == [""],
         dmarc=dmarc,
         keys=frozenset(reader.keys()),
@@ -128,7 +128,7 @@ def domain_lookups(domain: str, answers: Answers | None) -> DomainLookups:
     )
 
 
-class _Reader:
+class _AnswerReader:
     def __init__(self, answers: Answers, unanswered: frozenset[str]) -> None:
         self._answers = answers
         self._unanswered = unanswered
@@ -218,7 +218,7 @@ class _Reader:
             return
         included.extend(Included(found.name, found.networks, by_owner=False) for found in further)
         below = more + [span for found in further for span in found.networks.spans()]
-        included.append(Included(target, Networks(below)))
+        included.append(Included(target, MergedNetworks(below)))
 
     def included_below(self, domain: str, known: list[Included]) -> list[Included]:
         """What the SPF records of names below the domain include: From names and Return-Paths of services."""

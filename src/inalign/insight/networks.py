@@ -33,7 +33,7 @@ def spans_of(texts: Iterable[str]) -> list[Span]:
     return [(net.version, int(net.network_address), int(net.broadcast_address)) for net in parsed]
 
 
-class Networks:
+class MergedNetworks:
     """Networks, joined where they overlap."""
 
     def __init__(self, spans: Iterable[Span] = ()) -> None:

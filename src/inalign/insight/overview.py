@@ -100,22 +100,22 @@ def slot_sums(judgement: Judgement) -> list[SlotSum]:
     return [SlotSum(*key, *counts) for key, counts in sorted(sums.items())]
 
 
-class Published(NamedTuple):
+class PublishedPolicy(NamedTuple):
     """The policy of a domain."""
 
     policy: str
     testing: bool
 
 
-def published_of(judgement: Judgement) -> Published:
+def published_of(judgement: Judgement) -> PublishedPolicy:
     """As DNS has it, else as reporters saw it last."""
     record = judgement.lookups.dmarc
     if record is not None:
-        return Published(str(record.domain_policy or ""), record.testing)
+        return PublishedPolicy(str(record.domain_policy or ""), record.testing)
     latest = max(judgement.facts.published, key=lambda seen: seen.last_day, default=None)
     if judgement.lookups.known or latest is None:
-        return Published("", testing=False)
-    return Published(latest.p, latest.testing)
+        return PublishedPolicy("", testing=False)
+    return PublishedPolicy(latest.p, latest.testing)
 
 
 class ClassSums(NamedTuple):
@@ -150,7 +150,7 @@ def class_sums(sums: Iterable[SlotSum]) -> ClassSums:
 
 def overview_row(
     plan: PlanRow,
-    published: Published,
+    published: PublishedPolicy,
     sums: ClassSums,
     *,
     reporters: int,

@@ -17,10 +17,10 @@ from inalign.insight.result import (
     Blocking,
     Confidence,
     Plan,
+    PlanStep,
     PolicyCounts,
     PolicyQuestion,
     SourceClass,
-    Step,
     Why,
     WhyCode,
 )
@@ -47,7 +47,7 @@ DAYS_AT_QUARANTINE = 30  # RFC 9989 section 7.4: "at least a month", then "an eq
 @dataclass(frozen=True, slots=True)
 class _Decision:
     ready: bool
-    step: Step
+    step: PlanStep
     why: tuple[Why, ...]
     blocking: tuple[Blocking, ...] = ()
     parked: bool = False
@@ -65,7 +65,7 @@ def plan_domain(judgement: Judgement, directory: Directory) -> Plan:
         parked=decision.parked,
         step=decision.step,
         record=_record(lookups.dmarc, decision.step),
-        more_records=_more_records(judgement) if decision.step is Step.PARK else (),
+        more_records=_more_records(judgement) if decision.step is PlanStep.PARK else (),
         why=decision.why,
         policies=count_policies(judgement),
         policies_last30=last30,
@@ -81,15 +81,15 @@ def _decide(judgement: Judgement, senders: list[Sender], last30: PolicyCounts, d
     if lookups.denies_sending and sum(sum(s.messages_by_day.values()) for s in legitimate) < MIN_FAILING:
         return _parked(judgement)
     if why := _too_little(judgement, legitimate):
-        return _Decision(False, Step.COLLECT, why)
+        return _Decision(False, PlanStep.COLLECT, why)
     reached = reached_by_step(senders, lookups)
     if failing := failing_senders(reached, judgement.window):
         blocking = tuple(blocking_of(sender, judgement, directory) for sender in failing)
-        return _Decision(False, Step.FIX, (Why(WhyCode.SENDERS_FAIL, {"senders": len(failing)}),), blocking)
+        return _Decision(False, PlanStep.FIX, (Why(WhyCode.SENDERS_FAIL, {"senders": len(failing)}),), blocking)
     forwarded = _forwarded_share(judgement, senders)
     if forwarded > MAX_FORWARDED and (unsigned := _unsigned(legitimate, judgement.window)):
         blocking = tuple(unsigned_sender(sender, judgement.window) for sender in unsigned)
-        return _Decision(False, Step.FIX, (Why(WhyCode.UNSIGNED, {"percent": _percent(forwarded)}),), blocking)
+        return _Decision(False, PlanStep.FIX, (Why(WhyCode.UNSIGNED, {"percent": _percent(forwarded)}),), blocking)
     unknown = [
         sender
         for sender in reached
@@ -97,7 +97,7 @@ def _decide(judgement: Judgement, senders: list[Sender], last30: PolicyCounts, d
     ]
     if unknown:
         blocking = tuple(blocking_of(sender, judgement, directory) for sender in unknown)
-        return _Decision(False, Step.CONFIRM, (Why(WhyCode.UNKNOWN_SENDERS, {"senders": len(unknown)}),), blocking)
+        return _Decision(False, PlanStep.CONFIRM, (Why(WhyCode.UNKNOWN_SENDERS, {"senders": len(unknown)}),), blocking)
     return _advance(judgement, senders, last30, forwarded)
 
 
@@ -111,8 +111,8 @@ def _parked(judgement: Judgement) -> _Decision:
     if record is not None and refuses:
         refuses = Policy.REJECT == record.subdomain_policy == record.nonexistent_policy
     if refuses and lookups.null_mx and lookups.spf is not None and not lookups.direct and not lookups.included:
-        return _Decision(True, Step.HOLD, (Why(WhyCode.ALL_PUBLISHED),), parked=True)
-    return _Decision(True, Step.PARK, (Why(WhyCode.PARKED, {"messages": judgement.facts.messages}),), parked=True)
+        return _Decision(True, PlanStep.HOLD, (Why(WhyCode.ALL_PUBLISHED),), parked=True)
+    return _Decision(True, PlanStep.PARK, (Why(WhyCode.PARKED, {"messages": judgement.facts.messages}),), parked=True)
 
 
 def _too_little(judgement: Judgement, legitimate: Sequence[Sender]) -> tuple[Why, ...]:
@@ -162,32 +162,32 @@ def _unsigned(legitimate: Sequence[Sender], window: Window) -> list[Sender]:
 def _advance(judgement: Judgement, senders: Sequence[Sender], last30: PolicyCounts, forwarded: float) -> _Decision:
     record = judgement.lookups.dmarc
     if not judgement.lookups.known:
-        return _Decision(False, Step.COLLECT, (Why(WhyCode.NOT_LOOKED_UP),))
+        return _Decision(False, PlanStep.COLLECT, (Why(WhyCode.NOT_LOOKED_UP),))
     if (abused := _abused(judgement, senders, last30)) and _may_refuse_names(record):
-        return _Decision(True, Step.NP_REJECT, (Why(WhyCode.ABUSED_NAMES, {"messages": abused}),))
+        return _Decision(True, PlanStep.NP_REJECT, (Why(WhyCode.ABUSED_NAMES, {"messages": abused}),))
     step = next_step(record)
     clean = Why(WhyCode.CLEAN if record is not None else WhyCode.NO_RECORD)
-    if step is Step.HOLD:
-        return _Decision(True, Step.HOLD, (Why(WhyCode.ALL_PUBLISHED),))
-    if step in (Step.REJECT_TEST, Step.REJECT):
+    if step is PlanStep.HOLD:
+        return _Decision(True, PlanStep.HOLD, (Why(WhyCode.ALL_PUBLISHED),))
+    if step in (PlanStep.REJECT_TEST, PlanStep.REJECT):
         if forwarded > MAX_FORWARDED:
             # RFC 9989 section 7.4: such domains "SHOULD NOT publish" p=reject
-            return _Decision(False, Step.HOLD, (Why(WhyCode.FORWARDING, {"percent": _percent(forwarded)}),))
+            return _Decision(False, PlanStep.HOLD, (Why(WhyCode.FORWARDING, {"percent": _percent(forwarded)}),))
         days = days_at_quarantine(judgement)
         if days < DAYS_AT_QUARANTINE:
-            return _Decision(False, Step.HOLD, (Why(WhyCode.SHORT_AT_QUARANTINE, {"days": days}),))
+            return _Decision(False, PlanStep.HOLD, (Why(WhyCode.SHORT_AT_QUARANTINE, {"days": days}),))
     return _Decision(True, step, (clean,))
 
 
-def next_step(record: DmarcRecord | None) -> Step:
+def next_step(record: DmarcRecord | None) -> PlanStep:
     """The step after what is published, nothing standing in the way."""
     policy = record.domain_policy if record is not None else None
     if record is None or policy is None or policy is Policy.NONE:
-        return Step.QUARANTINE_TEST
+        return PlanStep.QUARANTINE_TEST
     testing = record.testing or ("pct", "0") in record.unknown
     if policy is Policy.QUARANTINE:
-        return Step.QUARANTINE if testing else Step.REJECT_TEST
-    return Step.REJECT if testing else Step.HOLD
+        return PlanStep.QUARANTINE if testing else PlanStep.REJECT_TEST
+    return PlanStep.REJECT if testing else PlanStep.HOLD
 
 
 def days_at_quarantine(judgement: Judgement) -> int:
@@ -217,17 +217,17 @@ def _may_refuse_names(record: DmarcRecord | None) -> bool:
     return record is not None and record.nonexistent_policy is not Policy.REJECT
 
 
-def _record(record: DmarcRecord | None, step: Step) -> str | None:
+def _record(record: DmarcRecord | None, step: PlanStep) -> str | None:
     """The record of a step. A test says `pct=0` too: receivers by RFC 7489 do not know `t` (RFC 9989 appendix A.6)."""
     record = record or DmarcRecord()
     others = tuple(tag for tag in record.unknown if tag[0] != "pct")
-    if step is Step.NP_REJECT:
+    if step is PlanStep.NP_REJECT:
         return str(replace(record, np=Policy.REJECT))
-    if step is Step.PARK:
+    if step is PlanStep.PARK:
         return str(replace(record, p=Policy.REJECT, sp=None, np=None, testing=False, unknown=others, invalid=()))
-    if step in (Step.QUARANTINE_TEST, Step.QUARANTINE, Step.REJECT_TEST, Step.REJECT):
-        testing = step in (Step.QUARANTINE_TEST, Step.REJECT_TEST)
-        policy = Policy.QUARANTINE if step in (Step.QUARANTINE_TEST, Step.QUARANTINE) else Policy.REJECT
+    if step in (PlanStep.QUARANTINE_TEST, PlanStep.QUARANTINE, PlanStep.REJECT_TEST, PlanStep.REJECT):
+        testing = step in (PlanStep.QUARANTINE_TEST, PlanStep.REJECT_TEST)
+        policy = Policy.QUARANTINE if step in (PlanStep.QUARANTINE_TEST, PlanStep.QUARANTINE) else Policy.REJECT
         unknown = (*others, ("pct", "0")) if testing else others
         return str(replace(record, p=policy, testing=testing, unknown=unknown))
     return None

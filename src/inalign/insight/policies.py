@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from inalign.dmarc.record import AlignmentMode
 from inalign.insight.classify import Judgement, passes_under
-from inalign.insight.facts import Mail
+from inalign.insight.facts import SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import JudgedMail, PolicyCounts, PolicyQuestion, SourceClass
 from inalign.insight.window import Window
@@ -50,7 +50,7 @@ def _reaching(judged: JudgedMail, lookups: DomainLookups) -> Iterator[PolicyQues
         yield PolicyQuestion.RELAXED
 
 
-def _passes(mail: Mail, lookups: DomainLookups, mode: AlignmentMode) -> bool:
+def _passes(mail: SourceMail, lookups: DomainLookups, mode: AlignmentMode) -> bool:
     return passes_under(mail, lookups, mode, mode)
 
 

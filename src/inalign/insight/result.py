@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from inalign.insight.facts import Mail
+from inalign.insight.facts import SourceMail
 from inalign.insight.window import Window
 
 Value = str | int | float
@@ -106,7 +106,7 @@ class Evidence:
 class JudgedMail:
     """Mail that looks the same, with its class; `passes` by the alignment of the record of today."""
 
-    mail: Mail
+    mail: SourceMail
     source_class: SourceClass
     evidence: tuple[Evidence, ...]
     sender: str
@@ -116,7 +116,7 @@ class JudgedMail:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ClassifiedSource:
     """An address with the class of most of its mail."""
 
     source_ip: str
@@ -144,7 +144,7 @@ class PolicyQuestion(StrEnum):
 PolicyCounts = Mapping[PolicyQuestion, Mapping[SourceClass, int]]
 
 
-class Step(StrEnum):
+class PlanStep(StrEnum):
     """The steps of the plan."""
 
     PARK = "park"
@@ -280,7 +280,7 @@ class Plan:
     domain: str
     ready: bool
     parked: bool
-    step: Step
+    step: PlanStep
     record: str | None
     """The DMARC record to publish; None where nothing is to be changed."""
     more_records: tuple[tuple[str, str, str], ...]

@@ -33,7 +33,7 @@ class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     """Messages by class, where the address carries several kinds of mail."""
 
 
-class RecordRow(Struct, frozen=True):
+class RecordToPublishRow(Struct, frozen=True):
     """A record to publish beside the DMARC record."""
 
     name: str
@@ -46,7 +46,7 @@ class NextRow(Struct, frozen=True):
 
     step: str
     record: str | None
-    records: tuple[RecordRow, ...]
+    records: tuple[RecordToPublishRow, ...]
     why: tuple[Code, ...]
 
 
@@ -161,7 +161,10 @@ def plan_row(plan: Plan) -> PlanRow:
         ready=plan.ready,
         parked=plan.parked,
         next=NextRow(
-            str(plan.step), plan.record, tuple(RecordRow(*each) for each in plan.more_records), _codes(plan.why)
+            str(plan.step),
+            plan.record,
+            tuple(RecordToPublishRow(*each) for each in plan.more_records),
+            _codes(plan.why),
         ),
         policies=_counts(plan.policies),
         policies_last30=_counts(plan.policies_last30),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from inalign.insight.classify import Judgement
-from inalign.insight.result import DomainState, Plan, Step, WhyCode
+from inalign.insight.result import DomainState, Plan, PlanStep, WhyCode
 
 QUIET_DAYS = 14
 """Reporters write daily; where none did for so long, the reports go elsewhere, or nowhere."""
 
-_WORK = (Step.FIX, Step.CONFIRM)
+_WORK = (PlanStep.FIX, PlanStep.CONFIRM)
 _FINAL = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING)
 """Why a domain holds where it is for good: forwarded mail keeps it from p=reject (RFC 9989 section 7.4)."""
 
@@ -24,6 +24,6 @@ def state_of(step: str, why: list[str] | list[WhyCode], last_day: int, today: in
         return DomainState.NO_DATA
     if step in _WORK:
         return DomainState.NEEDS_WORK
-    if step == Step.HOLD and any(code in _FINAL for code in why):
+    if step == PlanStep.HOLD and any(code in _FINAL for code in why):
         return DomainState.SAFE
     return DomainState.READY if ready else DomainState.COLLECTING

@@ -25,7 +25,7 @@ class GateLimits:
     message_bytes: int = 50 << 20
 
 
-class Gate:
+class ConnectionGate:
     """Counts. Trusted clients, our own servers, bring the mail of all others: only the total holds for them."""
 
     def __init__(self, limits: GateLimits, trusted: Networks, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from inalign.errors import TransportError
-from inalign.intake.imap_session import ImapOptions, ImapSession, Mail, MessageError
+from inalign.intake.imap_session import ImapMessage, ImapOptions, ImapSession, MessageError
 from inalign.intake.oauth import Tokens
 from inalign.intake.source import Desk, now
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
@@ -53,7 +53,7 @@ class Cursor(msgspec.Struct):
         self.taken &= set(found)
 
 
-class Mailbox:
+class ImapSource:
     """The source."""
 
     kind = "imap"
@@ -144,7 +144,7 @@ class Mailbox:
             cursor.left[uid] = cursor.left.get(uid, 0) + 1
             desk.complain(str(problem))
 
-    async def _hand_in(self, desk: Desk, mail: Mail, uid: int) -> None:
+    async def _hand_in(self, desk: Desk, mail: ImapMessage, uid: int) -> None:
         """To the spool. Raises `MessageError` where it is this mail alone that cannot be handed in."""
         delivery = Delivery(content=mail.content, name=f"{uid}.eml", source=self.name, received=mail.arrived or now())
         try:

@@ -60,7 +60,7 @@ class ImapOptions:
     max_bytes: int = 50 << 20
 
 
-class Mail(NamedTuple):
+class ImapMessage(NamedTuple):
     """A message as the server has it."""
 
     content: bytes
@@ -168,13 +168,13 @@ class ImapSession:
                         found[int(uid[1])] = int(size[1])
         return found
 
-    def fetch(self, uid: int) -> Mail | None:
+    def fetch(self, uid: int) -> ImapMessage | None:
         """A message, which stays as it is; None where it is not there any more. Raises `MessageError`."""
         with self._explained(f"message {uid}"):
             answer = self._opened.client.uid("FETCH", str(uid), "(INTERNALDATE BODY.PEEK[])")
             for part in _expect_ok(answer):
                 if isinstance(part, tuple) and b"BODY[]" in part[0].upper():
-                    return Mail(part[1], _internal_date(part[0]))
+                    return ImapMessage(part[1], _internal_date(part[0]))
         return None
 
     def let_go(self, uid: int) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from inalign.errors import TransportError
 from inalign.intake.addresses import ReportAddresses
-from inalign.intake.gate import Gate, GateLimits
-from inalign.intake.smtp_session import LmtpSession, Service, Session
+from inalign.intake.gate import ConnectionGate, GateLimits
+from inalign.intake.smtp_session import ListenerContext, LmtpSession, SmtpConnection
 from inalign.intake.source import Desk
 from inalign.mail.networks import Networks
 from inalign.net.listen import Address, UnixAddress, forget, listen, parse_address
@@ -88,15 +88,15 @@ class Listener:
         """Serve until cancelled. Raises `TransportError` where a socket cannot be had."""
         desk.begin()
         self.bind()
-        service = Service(
+        service = ListenerContext(
             desk=desk,
             hostname=self.options.hostname,
             recipients=self._recipients,
-            gate=Gate(self.options.limits, self.options.trusted),
+            gate=ConnectionGate(self.options.limits, self.options.trusted),
             idle_seconds=self.options.idle_seconds,
             tls=self._tls(),
         )
-        open_sessions: set[Session] = set()
+        open_sessions: set[SmtpConnection] = set()
         servers = [
             await self._serve(bound, is_lmtp, service, open_sessions)
             for bound, (_, is_lmtp) in zip(self._sockets, self._addresses, strict=True)
@@ -114,12 +114,12 @@ class Listener:
             await _drain(open_sessions)
 
     async def _serve(
-        self, bound: socket.socket, is_lmtp: bool, service: Service, sessions: set[Session]
+        self, bound: socket.socket, is_lmtp: bool, service: ListenerContext, sessions: set[SmtpConnection]
     ) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        kind = LmtpSession if is_lmtp else Session
+        kind = LmtpSession if is_lmtp else SmtpConnection
 
-        def connect() -> Session:
+        def connect() -> SmtpConnection:
             session = kind(service, loop)
             session.track(sessions)
             return session
@@ -139,7 +139,7 @@ class Listener:
         return context
 
 
-async def _drain(sessions: set[Session]) -> None:
+async def _drain(sessions: set[SmtpConnection]) -> None:
     """Let the mails under way come to their reply, and end what is left."""
     for session in list(sessions):
         session.finish()

@@ -48,7 +48,7 @@ class OAuthOptions:
     ca_file: Path | None = None
 
 
-class _Answer(msgspec.Struct):
+class _TokenResponse(msgspec.Struct):
     access_token: str
     expires_in: float | str | None = None
     refresh_token: str | None = None
@@ -101,7 +101,7 @@ class Tokens:
             form["scope"] = options.scope
         return form
 
-    def _ask(self) -> _Answer:
+    def _ask(self) -> _TokenResponse:
         url, host = self._url, self._url.hostname or ""
         connection: http.client.HTTPConnection
         if url.scheme == "https":
@@ -125,7 +125,7 @@ class Tokens:
                 raise TransportError(f"{host} gives no token: {status} {refusal.error} {refusal.error_description}")
             if len(body) > MAX_ANSWER_OCTETS:
                 raise TransportError(f"{host} gives no token, but more than {MAX_ANSWER_OCTETS} octets")
-            return msgspec.json.decode(body, type=_Answer)
+            return msgspec.json.decode(body, type=_TokenResponse)
         except msgspec.DecodeError:
             raise TransportError(f"{host} gives no token: {status}, and an answer that is none of OAuth") from None
 

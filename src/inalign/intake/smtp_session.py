@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
 from inalign.intake.addresses import ReportAddresses
-from inalign.intake.gate import Gate, find_address
+from inalign.intake.gate import ConnectionGate, find_address
 from inalign.intake.source import Desk, now
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
 
@@ -43,13 +43,13 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ListenerContext:
     """What all connections of a listener share."""
 
     desk: Desk
     hostname: str
     recipients: ReportAddresses
-    gate: Gate
+    gate: ConnectionGate
     idle_seconds: float
     tls: ssl.SSLContext | None = None
 
@@ -57,11 +57,11 @@ class Service:
 class _Hooks:
     """The decisions, as aiosmtpd asks for them."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ListenerContext) -> None:
         self._service = service
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd finds it by this name
-        self, server: Session, session: SmtpSession, envelope: Envelope, hostname: str, responses: list[str]
+        self, server: SmtpConnection, session: SmtpSession, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
         told = [line for line in responses[:-1] if not line.startswith("250-AUTH")]
@@ -70,7 +70,7 @@ class _Hooks:
         return [*told, "250 ENHANCEDSTATUSCODES"]
 
     async def handle_MAIL(  # noqa: N802
-        self, server: Session, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
+        self, server: SmtpConnection, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if not self._service.gate.begin_mail(server.client):
             return "451 4.7.1 Too many mails from your address this minute; come again later"
@@ -79,7 +79,7 @@ class _Hooks:
         return "250 2.1.0 OK"
 
     async def handle_RCPT(  # noqa: N802
-        self, server: Session, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
+        self, server: SmtpConnection, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address not in self._service.recipients:
             return "550 5.1.1 No reports are taken for this address"
@@ -94,13 +94,13 @@ class _Hooks:
         return "451 4.3.0 Something went wrong here; come again later"
 
 
-class Session(SMTP):
+class SmtpConnection(SMTP):
     """An SMTP connection."""
 
     is_lmtp = False
     line_length_limit = 1 << 16  # of what is buffered before it is taken; lines may be longer
 
-    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, service: ListenerContext, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
             _Hooks(service),
             data_size_limit=service.gate.limits.message_bytes,
@@ -118,7 +118,7 @@ class Session(SMTP):
         self._service = service
         self._is_admitted = False
         self._forwarded: dict[str, str] = {}
-        self._others: set[Session] | None = None
+        self._others: set[SmtpConnection] | None = None
         self._is_busy = False
         self._is_ending = False
         self.ended = loop.create_future()
@@ -126,7 +126,7 @@ class Session(SMTP):
         self.client = ""
         """The address of the peer; empty for a unix socket."""
 
-    def track(self, sessions: set[Session]) -> None:
+    def track(self, sessions: set[SmtpConnection]) -> None:
         """Be in this set as long as the connection is open."""
         self._others = sessions
 
@@ -295,7 +295,7 @@ def _unstuffed(content: bytes) -> bytes:
     return content.replace(b"\r\n.", b"\r\n") if b"\r\n." in content else content
 
 
-class LmtpSession(Session):
+class LmtpSession(SmtpConnection):
     """An LMTP connection (RFC 2033)."""
 
     is_lmtp = True

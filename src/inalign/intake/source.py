@@ -40,7 +40,7 @@ class SourceState(Protocol):
         """Keep this record in place of the one with its name."""
 
 
-class Source(Protocol):
+class IntakeSource(Protocol):
     """Something that reports come from."""
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from inalign.errors import Error
-from inalign.intake.source import Accept, Desk, Source, SourceState, delay_after
+from inalign.intake.source import Accept, Desk, IntakeSource, SourceState, delay_after
 from inalign.store.state.intake_sources import SourceRecord
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ SAVE_SECONDS = 2.0
 class Sources:
     """Runs sources until it is cancelled."""
 
-    def __init__(self, sources: Sequence[Source], accept: Accept, state: SourceState) -> None:
+    def __init__(self, sources: Sequence[IntakeSource], accept: Accept, state: SourceState) -> None:
         self._sources = list(sources)
         self._accept = accept
         self._state = state
@@ -46,7 +46,7 @@ class Sources:
                 desk.stop()
             await self._save()
 
-    async def _open(self, source: Source) -> None:
+    async def _open(self, source: IntakeSource) -> None:
         try:
             known = await asyncio.to_thread(self._state.read_source, source.name)
         except Exception:
@@ -56,7 +56,7 @@ class Sources:
         record = record or SourceRecord(name=source.name, kind=source.kind)
         self._desks[source.name] = Desk(msgspec.structs.replace(record, phase="starting"), self._accept, self._state)
 
-    async def _keep(self, source: Source) -> None:
+    async def _keep(self, source: IntakeSource) -> None:
         """Run one source again and again."""
         desk = self._desks[source.name]
         while True:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
-from inalign.keys.key_store import KeySource, KeyStore, Signer
+from inalign.keys.key_store import KeySource, KeyStore, RequestedKey
 from inalign.keys.recent import Recent
 from inalign.keys.search import split_author
 from inalign.keys.watched import CHECK_SECONDS
@@ -61,7 +61,7 @@ class FolderFinder:
                 raise KeyLookupError(f"{self._folder / domain}: {problem.strerror or problem}") from None
         if len(sources) > MAX_KEYS_A_DOMAIN:
             raise KeyLookupError(f"{self._folder / domain}: more than {MAX_KEYS_A_DOMAIN} keys, and all would sign")
-        return await self._store.choices(Signer(str(source.path), source) for source in sources)
+        return await self._store.choices(RequestedKey(str(source.path), source) for source in sources)
 
     async def aclose(self) -> None:
         """Nothing is open."""

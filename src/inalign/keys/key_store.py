@@ -37,7 +37,7 @@ class KeySource:
         return f"{self.selector}._domainkey.{self.domain}"
 
 
-class Signer(NamedTuple):
+class RequestedKey(NamedTuple):
     """What a rule asks for."""
 
     rule: str
@@ -62,7 +62,7 @@ class KeyStore:
         self._clock = clock
         self._held: OrderedDict[KeySource, _Held] = OrderedDict()
 
-    async def choices(self, signers: Iterable[Signer]) -> tuple[Choice, ...]:
+    async def choices(self, signers: Iterable[RequestedKey]) -> tuple[Choice, ...]:
         """The signers with their keys, each name once. Raises `KeyLookupError` when one key cannot be had."""
         chosen: dict[tuple[str, str], Choice] = {}
         for signer in signers:

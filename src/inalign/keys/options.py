@@ -18,7 +18,7 @@ from inalign.keys.key_file import KeyAccess, KeyFileError
 from inalign.keys.key_store import KeySource, KeyStore, fitting_identity, read_key
 from inalign.keys.opendkim.finder import TableFinder, Tables
 from inalign.keys.opendkim.key_table import SENDER, KeyEntry
-from inalign.keys.rules import Rule, RuleFinder
+from inalign.keys.rules import KeyRule, RuleFinder
 from inalign.keys.sql.finder import SqlFinder, database_faults, database_signers
 from inalign.keys.sql.open_database import open_database
 from inalign.mail.domain import DomainName
@@ -28,7 +28,7 @@ from inalign.mail.domain import DomainName
 class KeyOptions:
     """Where keys come from. The parts are asked in this order; what is empty is not there."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[KeyRule, ...] = ()
     key_table: str = ""
     signing_table: str = ""
     multiple_signatures: bool = False
@@ -118,8 +118,8 @@ def _keys(options: KeyOptions, tables: Tables | None) -> Iterator[tuple[str, Key
             yield item if isinstance(item, Fault) else (str(item.path), item)
 
 
-def _rule_faults(rules: tuple[Rule, ...]) -> Iterator[Fault]:
-    seen: dict[tuple[str, str], Rule] = {}
+def _rule_faults(rules: tuple[KeyRule, ...]) -> Iterator[Fault]:
+    seen: dict[tuple[str, str], KeyRule] = {}
     for rule in rules:
         first = seen.setdefault((rule.source.domain, rule.source.selector), rule)
         if first.source != rule.source:

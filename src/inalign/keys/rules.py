@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inalign.flow.key_finder import Choice
-from inalign.keys.key_store import KeySource, KeyStore, Signer
+from inalign.keys.key_store import KeySource, KeyStore, RequestedKey
 from inalign.keys.search import names_of, split_author
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class KeyRule:
     """One `[[sign.key]]`."""
 
     place: str
@@ -30,15 +30,15 @@ class RuleFinder:
     all other names that fit.
     """
 
-    def __init__(self, rules: Iterable[Rule], store: KeyStore, *, every: bool = False) -> None:
+    def __init__(self, rules: Iterable[KeyRule], store: KeyStore, *, every: bool = False) -> None:
         self._store = store
         self._every = every
-        self._rules: dict[str, list[Rule]] = {}
+        self._rules: dict[str, list[KeyRule]] = {}
         for rule in rules:
             for name in rule.names:
                 self._rules.setdefault(name, []).append(rule)
 
-    def signers(self, author: str) -> list[Signer]:
+    def signers(self, author: str) -> list[RequestedKey]:
         """What the rules ask for, the most particular first."""
         split = split_author(author)
         if split is None:
@@ -46,7 +46,7 @@ class RuleFinder:
         local, domain = split
         fitting = [self._rules[name] for name in names_of(local, domain) if name in self._rules]
         chosen = [rule for rules in (fitting if self._every else fitting[:1]) for rule in rules]
-        return [Signer(rule.place, rule.source, rule.identity.replace("%", domain)) for rule in chosen]
+        return [RequestedKey(rule.place, rule.source, rule.identity.replace("%", domain)) for rule in chosen]
 
     async def find(self, author: str) -> tuple[Choice, ...]:
         """As `KeyFinder.find`."""

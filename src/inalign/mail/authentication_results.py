@@ -37,10 +37,10 @@ def parse_authentication_results(value: bytes, *, lenient: bool = False) -> Auth
     Raises `ParseError` for what RFC 8601 refuses; with `lenient`, only where no result can be read at all, or more
     than the limits allow.
     """
-    return _read_leniently(value) if lenient else _Reader(unfold(value)).read()
+    return _read_leniently(value) if lenient else _FieldReader(unfold(value)).read()
 
 
-class _Reader:
+class _FieldReader:
     """The grammar of RFC 8601 section 2.2, over a position that only moves forward."""
 
     def __init__(self, text: str) -> None:
@@ -201,7 +201,7 @@ def _read_leniently(value: bytes) -> AuthenticationResults:
 def _result_of(segment: str) -> Iterator[MethodResult]:
     """The result of one segment: as the grammar has it, else its method and result with what can be read behind."""
     try:
-        yield from _Reader(segment).results()
+        yield from _FieldReader(segment).results()
     except ParseError:
         bare = _without_comments(segment)
         found = _METHOD.match(bare)

@@ -64,12 +64,12 @@ def parse_mailboxes(value: bytes) -> tuple[Mailbox, ...]:
     text = unfold(value)
     if _NO_UTF8_THEN_BACKSLASH.search(text):
         raise AmbiguousError("a backslash behind an octet that is no UTF-8: a quoted pair, or half of a character")
-    reader = _Reader(text)
+    reader = _MailboxReader(text)
     reader.read_list()
     return tuple(reader.mailboxes)
 
 
-class _Reader:
+class _MailboxReader:
     """A position in the text that only moves forward."""
 
     def __init__(self, text: str) -> None:

@@ -17,7 +17,7 @@ MAX_DEPTH = 5  # of files that include each other; their manuals say so
 MAX_FILE_OCTETS = 1 << 24  # no configuration has more, and /dev/zero has
 
 
-class Line(NamedTuple):
+class SettingLine(NamedTuple):
     """One setting, and where it stands."""
 
     path: Path
@@ -49,7 +49,7 @@ class Dialect:
 class Configuration:
     """The lines that count, by name."""
 
-    def __init__(self, dialect: Dialect, lines: list[Line]) -> None:
+    def __init__(self, dialect: Dialect, lines: list[SettingLine]) -> None:
         self._ignores_case = dialect.ignores_case
         self.lines = lines
         self._last = {self._key(line.name): line for line in lines}
@@ -57,11 +57,11 @@ class Configuration:
     def _key(self, name: str) -> str:
         return name.lower() if self._ignores_case else name
 
-    def get(self, name: str) -> Line | None:
+    def get(self, name: str) -> SettingLine | None:
         """The line of this name that counts."""
         return self._last.get(self._key(name))
 
-    def later(self, line: Line) -> Line | None:
+    def later(self, line: SettingLine) -> SettingLine | None:
         """The line that counts in the place of this one."""
         last = self.get(line.name)
         return None if last is line else last
@@ -72,14 +72,14 @@ def read_configuration(path: Path, dialect: Dialect) -> Configuration:
     return Configuration(dialect, list(_lines(path, dialect, ())))
 
 
-def _lines(path: Path, dialect: Dialect, within: tuple[Path, ...]) -> Iterator[Line]:
+def _lines(path: Path, dialect: Dialect, within: tuple[Path, ...]) -> Iterator[SettingLine]:
     path = path.absolute()
     above = (*within, path.resolve())
     for number, whole in enumerate(_text(path).split("\n"), 1):
         text = whole.partition("#")[0].partition("\r")[0].strip(" \t")
         if not text:
             continue
-        line = Line(path, number, *dialect.split(text))
+        line = SettingLine(path, number, *dialect.split(text))
         if not (dialect.includes and line.name.lower() == "include" and line.value):
             yield line
             continue

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from inalign.errors import ParseError, SettingsError
 from inalign.keys.fault import Fault
-from inalign.migrate.configuration import Line
+from inalign.migrate.configuration import SettingLine
 from inalign.migrate.spelling import Name, networks
 from inalign.settings.file import parse_settings
 from inalign.settings.manual import describe, toml
@@ -21,7 +21,7 @@ Value = str | bool | int | float | list[str]
 
 
 @dataclass(slots=True)
-class Taken:
+class MigratedSetting:
     """A setting, and where it comes from."""
 
     value: Value
@@ -54,7 +54,7 @@ class KeyRule(NamedTuple):
 class Draft:
     """Filled by the translation of one program or several."""
 
-    taken: dict[str, Taken] = field(default_factory=dict)
+    taken: dict[str, MigratedSetting] = field(default_factory=dict)
     keys: list[KeyRule] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Draft:
         toml(value)  # octets that are no text are refused where they stand
         held = self.taken.get(key)
         if held is None:
-            self.taken[key] = Taken(value, [origin])
+            self.taken[key] = MigratedSetting(value, [origin])
         elif isinstance(held.value, list) and isinstance(value, list):
             held.value += [item for item in value if item not in held.value]
             held.origins.append(origin)
@@ -134,7 +134,7 @@ TITLES = {
 }
 
 
-def origin_of(line: Line, *, secret: bool = False) -> str:
+def origin_of(line: SettingLine, *, secret: bool = False) -> str:
     """A line as a comment shows it."""
     value = line.value if len(line.value) <= MAX_SHOWN else line.value[:MAX_SHOWN] + "..."
     hides = secret or "PRIVATE KEY" in line.value or re.search(r"//[^/@]*:[^/@]*@", line.value)

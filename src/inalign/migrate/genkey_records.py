@@ -21,7 +21,7 @@ OWNER = re.compile(r"\s*(?P<selector>[A-Za-z0-9_.-]+?)\._domainkey(?:\.(?P<domai
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
-class Record(NamedTuple):
+class GenkeyRecord(NamedTuple):
     """One in a file."""
 
     place: str
@@ -31,7 +31,7 @@ class Record(NamedTuple):
     """What p= holds."""
 
 
-class _Keys:
+class _FolderKeys:
     """The keys in one folder: by what they are, by the names of their files, and by the names that they sign under."""
 
     def __init__(self) -> None:
@@ -58,13 +58,13 @@ def record_faults(sources: Iterable[KeySource], access: KeyAccess) -> Iterator[F
         except OSError:
             continue
         records = [(record, path.stem) for path in files for record in read_records(path)]
-        keys = _keys(held, access) if records else _Keys()  # to read a key takes longer than all else
+        keys = _keys(held, access) if records else _FolderKeys()  # to read a key takes longer than all else
         for record, stem in records:
             yield from _faults(record, keys, stem)
 
 
-def _keys(sources: Iterable[KeySource], access: KeyAccess) -> _Keys:
-    found = _Keys()
+def _keys(sources: Iterable[KeySource], access: KeyAccess) -> _FolderKeys:
+    found = _FolderKeys()
     for source in sources:
         if source.path is not None:
             with suppress(KeyFileError):  # said where the key is checked
@@ -72,7 +72,7 @@ def _keys(sources: Iterable[KeySource], access: KeyAccess) -> _Keys:
     return found
 
 
-def _faults(record: Record, keys: _Keys, stem: str) -> Iterator[Fault]:
+def _faults(record: GenkeyRecord, keys: _FolderKeys, stem: str) -> Iterator[Fault]:
     name = f"{record.selector}._domainkey"
     same, of_file = keys.same.get(record.key, []), keys.of_file.get(stem, [])
     if same and not any(_is_name_of(record, source) for source in same):
@@ -90,15 +90,15 @@ def _faults(record: Record, keys: _Keys, stem: str) -> Iterator[Fault]:
         yield Fault(record.place, text, False)
 
 
-def _is_name_of(record: Record, source: KeySource) -> bool:
+def _is_name_of(record: GenkeyRecord, source: KeySource) -> bool:
     return record.selector.lower() == source.selector and record.domain.lower() in ("", source.domain)
 
 
-def _of(record: Record) -> str:
+def _of(record: GenkeyRecord) -> str:
     return f".{record.domain}" if record.domain else ""
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path) -> list[GenkeyRecord]:
     """The key records in a zone file; none where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -116,5 +116,5 @@ def read_records(path: Path) -> list[Record]:
         except binascii.Error:
             octets = b""
         if octets:
-            found.append(Record(f"{path}:{number + 1}", owner["selector"], owner["domain"] or "", octets))
+            found.append(GenkeyRecord(f"{path}:{number + 1}", owner["selector"], owner["domain"] or "", octets))
     return found

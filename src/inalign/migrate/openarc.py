@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from inalign.migrate.configuration import Dialect, Line
+from inalign.migrate.configuration import Dialect, SettingLine
 from inalign.migrate.draft import Draft
 from inalign.migrate.opendkim import action
-from inalign.migrate.source import COMMON_LINES, Program, Source, accept_or_tempfail, clients, header_size, unsafe_keys
+from inalign.migrate.source import (
+    COMMON_LINES,
+    ForeignConfiguration,
+    Program,
+    accept_or_tempfail,
+    clients,
+    header_size,
+    unsafe_keys,
+)
 from inalign.migrate.spelling import whole_path
 
 KEY = {"Domain": "arc.domain", "Selector": "arc.selector", "KeyFile": "arc.file"}
 
 
-def unable(draft: Draft, source: Source, line: Line) -> None:
+def unable(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """ResponseUnable."""
     accept_or_tempfail(draft, source, line, "milter.failure_action", action(line))
 
 
-def finish(draft: Draft, source: Source) -> None:
+def finish(draft: Draft, source: ForeignConfiguration) -> None:
     """The key of seals, where it sealed."""
     lines = {name: line for name in KEY if (line := source.get(name)) is not None}
     mode = source.get("Mode")

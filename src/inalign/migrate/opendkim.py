@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from inalign.errors import SettingsError
-from inalign.migrate.configuration import Dialect, Line
+from inalign.migrate.configuration import Dialect, SettingLine
 from inalign.migrate.draft import Draft
 from inalign.migrate.signature_lines import canonicalization, excepted, lifetime, omitted, oversigned, signed
 from inalign.migrate.signing_lines import OPTIONS, take_keys
 from inalign.migrate.source import (
     COMMON_LINES,
+    ForeignConfiguration,
     Program,
-    Source,
     Translation,
     accept_or_tempfail,
     clients,
@@ -28,18 +28,18 @@ ACTIONS = {"a": "accept", "d": "discard", "q": "quarantine", "r": "reject", "t":
 ON = {"On-InternalError": "milter.failure_action", "On-DNSError": "policy.dmarc_temperror"}
 
 
-def servers(draft: Draft, source: Source, line: Line) -> None:
+def servers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """Nameservers."""
     draft.take("dns.servers", [text for _, text in separated(line.value, line.place)], source.origin(line))
 
 
-def exempt(draft: Draft, source: Source, line: Line) -> None:
+def exempt(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """ExemptDomains."""
     found = [text for _, text in names(line.value, line.place, source.base)]
     draft.take("policy.except_domains", found, source.origin(line))
 
 
-def action(line: Line) -> str:
+def action(line: SettingLine) -> str:
     """accept, or its first letter, and so on. Raises `SettingsError`."""
     word = ACTIONS.get(line.value.lower(), line.value.lower())
     if word not in ACTIONS.values():
@@ -47,7 +47,7 @@ def action(line: Line) -> str:
     return word
 
 
-def finish(draft: Draft, source: Source) -> None:
+def finish(draft: Draft, source: ForeignConfiguration) -> None:
     """Keys, and what becomes of messages when something fails."""
     take_keys(draft, source)
     for name, key in ON.items():
@@ -62,13 +62,13 @@ def finish(draft: Draft, source: Source) -> None:
         accept_or_tempfail(draft, source, line, key, word)
 
 
-def daemons(draft: Draft, source: Source, line: Line) -> None:
+def daemons(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """MTA: the names of daemons whose mail is signed."""
     listed = [text for _, text in names(line.value, line.place, source.base)]
     draft.take("milter.own_macros", [f"{{daemon_name}}={'|'.join(listed)}"], source.origin(line))
 
 
-def unsignable(draft: Draft, source: Source, line: Line) -> None:
+def unsignable(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """On-SignatureError."""
     word = action(line)
     draft.take("sign.on_failure", "unsigned" if word == "accept" else "tempfail", source.origin(line))

@@ -5,38 +5,38 @@ from __future__ import annotations
 import re
 
 from inalign.errors import SettingsError
-from inalign.migrate.configuration import Dialect, Line
+from inalign.migrate.configuration import Dialect, SettingLine
 from inalign.migrate.draft import Draft, Left
-from inalign.migrate.source import COMMON_LINES, Program, Source, dns_timeout
+from inalign.migrate.source import COMMON_LINES, ForeignConfiguration, Program, dns_timeout
 from inalign.migrate.spelling import boolean, lines_of, separated, whole_path
 
 ACTING = ("RejectFailures", "HoldQuarantinedMessages", "RejectMultiValueFrom", "RequiredHeaders")
 
 
-def ignored_clients(draft: Draft, source: Source, line: Line) -> None:
+def ignored_clients(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """IgnoreHosts: a file."""
     draft.take_clients(lines_of(whole_path(line.value, source.base)), source.origin(line))
 
 
-def ignored_authors(draft: Draft, source: Source, line: Line) -> None:
+def ignored_authors(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """IgnoreMailFrom."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.except_domains", domains, source.origin(line))
 
 
-def sealers(draft: Draft, source: Source, line: Line) -> None:
+def sealers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """DomainWhitelist."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 
 
-def sealers_in_file(draft: Draft, source: Source, line: Line) -> None:
+def sealers_in_file(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """DomainWhitelistFile."""
     domains = [text for _, text in lines_of(whole_path(line.value, source.base))]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 
 
-def reject_text(draft: Draft, source: Source, line: Line) -> None:
+def reject_text(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """RejectString, with the domain where it has %s."""
     text = line.value.strip("\"'")
     if re.search(r"[{}]|[^ -~]", text) or len(text) > 190:
@@ -44,7 +44,7 @@ def reject_text(draft: Draft, source: Source, line: Line) -> None:
     draft.take("policy.reject_text", text.replace("%s", "{domain}"), source.origin(line))
 
 
-def finish(draft: Draft, source: Source) -> None:
+def finish(draft: Draft, source: ForeignConfiguration) -> None:
     """What becomes of messages: one policy out of four switches."""
     lines = [line for name in ACTING if (line := source.get(name)) is not None]
     for line in lines:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from inalign.errors import SettingsError
-from inalign.migrate.configuration import Dialect, Line
+from inalign.migrate.configuration import Dialect, SettingLine
 from inalign.migrate.draft import Draft, Left
 from inalign.migrate.source import (
+    ForeignConfiguration,
     Program,
-    Source,
     authserv_id,
     barred_macros,
     clients,
@@ -22,17 +22,17 @@ REFUSING = ("Fail", "Softfail", "SPF_Not_Pass")
 PASSING = ("False", "No_Check")
 
 
-def skipped(draft: Draft, source: Source, line: Line) -> None:
+def skipped(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """skip_addresses."""
     draft.take_clients(separated(line.value, line.place), source.origin(line))
 
 
-def deferred(draft: Draft, source: Source, line: Line) -> None:
+def deferred(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """TempError_Defer."""
     draft.take("policy.dmarc_temperror", "tempfail" if boolean(line.value) else "accept", source.origin(line))
 
 
-def finish(draft: Draft, source: Source) -> None:
+def finish(draft: Draft, source: ForeignConfiguration) -> None:
     """Mail_From_reject, which refuses where nothing is said, and TestOnly."""
     line = source.get("Mail_From_reject")
     test = source.get("TestOnly") or source.get("defaultSeedOnly")
@@ -53,7 +53,7 @@ def finish(draft: Draft, source: Source) -> None:
         draft.take("policy.mode", "enforce", origin)
 
 
-def _is_test(draft: Draft, line: Line) -> bool:
+def _is_test(draft: Draft, line: SettingLine) -> bool:
     """0 is a test, by its manual."""
     try:
         return integer(line.value) == 0

@@ -22,14 +22,14 @@ from inalign.dkim.verify import verify_dkim
 from inalign.errors import Error, ParseError, SettingsError
 from inalign.flow.key_finder import Choice, KeyFinder, KeyLookupError
 from inalign.keys.key_file import KeyAccess, KeyFileError
-from inalign.keys.key_store import KeySource, Signer, fitting_identity, read_key
+from inalign.keys.key_store import KeySource, RequestedKey, fitting_identity, read_key
 from inalign.keys.opendkim.data_set import read_data_set
 from inalign.keys.opendkim.finder import Tables
 from inalign.keys.options import KeyOptions, make_key_finder
 from inalign.keys.search import split_author
 from inalign.mail.domain import parse_domain
 from inalign.migrate.signing_lines import SMALL, TABLES
-from inalign.migrate.source import Source
+from inalign.migrate.source import ForeignConfiguration
 from inalign.migrate.spelling import data_set_name, names, whole_path
 from inalign.resolver.zone import ZoneResolver
 
@@ -60,7 +60,7 @@ class Signed(NamedTuple):
     field: bytes
 
 
-def samples(sources: Iterable[Source]) -> list[str]:
+def samples(sources: Iterable[ForeignConfiguration]) -> list[str]:
     """Senders for every rule: of a pattern one that it fits."""
     found: dict[str, None] = {}
     for source in sources:
@@ -86,7 +86,9 @@ def _sender(pattern: str) -> str:
     return f"{local.replace('*', 'someone') or 'someone'}@{domain.replace('*', 'sub')}"
 
 
-def prove(sources: Sequence[Source], options: KeyOptions, senders: Iterable[str], program: str = "") -> list[Trial]:
+def prove(
+    sources: Sequence[ForeignConfiguration], options: KeyOptions, senders: Iterable[str], program: str = ""
+) -> list[Trial]:
     """The trials. Raises `SettingsError` where the keys cannot be looked for at all."""
     _tables.cache_clear()
     finder = make_key_finder(options)
@@ -108,7 +110,7 @@ class _Letter(NamedTuple):
 
 
 def _trial(
-    sources: Sequence[Source], finder: KeyFinder | None, access: KeyAccess, letter: _Letter, program: str
+    sources: Sequence[ForeignConfiguration], finder: KeyFinder | None, access: KeyAccess, letter: _Letter, program: str
 ) -> Trial:
     sender, message, now = letter
     try:
@@ -161,7 +163,7 @@ def _verifies(message: bytes, choices: Iterable[Choice], now: datetime) -> bool:
     return bool(results) and results[0].result is DkimStatus.PASS
 
 
-def _by_reading(source: Source, access: KeyAccess, letter: _Letter) -> Iterator[Signed]:
+def _by_reading(source: ForeignConfiguration, access: KeyAccess, letter: _Letter) -> Iterator[Signed]:
     """By the other program's rules, as its manual tells them."""
     mode = source.get("Mode")
     if mode is not None and "s" not in mode.value:
@@ -177,12 +179,12 @@ def _by_reading(source: Source, access: KeyAccess, letter: _Letter) -> Iterator[
             raise KeyLookupError(f"{signer.source.name}: {problem}") from None
 
 
-def _signers(source: Source, sender: str) -> list[Signer]:
+def _signers(source: ForeignConfiguration, sender: str) -> list[RequestedKey]:
     tables = [line for name in TABLES if (line := source.get(name)) is not None]
     rules = source.get("SigningTable")
     if rules is None or not tables:
         return _of_domains(source, sender)
-    found: list[Signer] = []
+    found: list[RequestedKey] = []
     missing: KeyLookupError | None = None
     for line in tables:
         asked = _tables(data_set_name(line.value, source.base), data_set_name(rules.value, source.base))
@@ -201,7 +203,7 @@ def _tables(key_table: str, signing_table: str) -> Tables:
     return Tables(key_table, signing_table)
 
 
-def _of_domains(source: Source, sender: str) -> list[Signer]:
+def _of_domains(source: ForeignConfiguration, sender: str) -> list[RequestedKey]:
     """By Domain, from the author's own up to the first that is listed where SubDomains says so."""
     split, listed = split_author(sender), source.get("Domain")
     if split is None or listed is None:
@@ -220,11 +222,11 @@ def _of_domains(source: Source, sender: str) -> list[Signer]:
                 key = KeySource(parse_domain(domain), parse_domain(selector.value), whole_path(file.value, source.base))
             except ParseError as problem:
                 raise KeyLookupError(f"{selector.place}: {problem}") from None
-            found.append(Signer(file.place, key))
+            found.append(RequestedKey(file.place, key))
     return found
 
 
-def _by_program(source: Source, message: bytes, program: str) -> Iterator[Signed]:
+def _by_program(source: ForeignConfiguration, message: bytes, program: str) -> Iterator[Signed]:
     """By the program, in its own test mode, with its own configuration, as if from this host."""
     first = source.configuration.lines[0].path
     with tempfile.TemporaryDirectory() as folder:

@@ -7,9 +7,9 @@ from inalign.keys.opendkim.data_set import DataSet, read_data_set
 from inalign.keys.opendkim.key_table import SENDER, KeyTable
 from inalign.keys.search import parse_name
 from inalign.mail.domain import DomainName
-from inalign.migrate.configuration import Line
+from inalign.migrate.configuration import SettingLine
 from inalign.migrate.draft import Draft, KeyRule, Left
-from inalign.migrate.source import Source
+from inalign.migrate.source import ForeignConfiguration
 from inalign.migrate.spelling import boolean, data_set_name, names, whole_path
 
 SMALL = (("KeyFile", "Selector"), ("KeyFileEd25519", "SelectorEd25519"))
@@ -20,7 +20,7 @@ OPTIONS = frozenset(
 )
 
 
-def take_keys(draft: Draft, source: Source) -> None:
+def take_keys(draft: Draft, source: ForeignConfiguration) -> None:
     """The keys, as tables or as rules."""
     for name in ("SubDomains", "MultipleSignatures"):
         line = source.get(name)
@@ -45,14 +45,14 @@ def take_keys(draft: Draft, source: Source) -> None:
         _take_domains(draft, source, small)
 
 
-def _tell_misspelt(draft: Draft, line: Line) -> None:
+def _tell_misspelt(draft: Draft, line: SettingLine) -> None:
     try:
         boolean(line.value)
     except SettingsError as problem:
         draft.fault(line.place, f"{line.name}: {problem}")
 
 
-def _take_domains(draft: Draft, source: Source, small: list[Line]) -> None:
+def _take_domains(draft: Draft, source: ForeignConfiguration, small: list[SettingLine]) -> None:
     domain, subdomains = source.get("Domain"), source.says("SubDomains")
     if not small:
         if domain is not None:
@@ -80,7 +80,9 @@ def _take_domains(draft: Draft, source: Source, small: list[Line]) -> None:
             draft.keys.append(KeyRule(file.place, origins, name, selector.value, path, authors))
 
 
-def _take_tables(draft: Draft, source: Source, tables: list[Line], signing_table: Line) -> None:
+def _take_tables(
+    draft: Draft, source: ForeignConfiguration, tables: list[SettingLine], signing_table: SettingLine
+) -> None:
     named = {line: _table_name(draft, source, line) for line in (*tables, signing_table)}
     if None in named.values():
         return
@@ -103,7 +105,7 @@ def _take_tables(draft: Draft, source: Source, tables: list[Line], signing_table
             )
 
 
-def _table_name(draft: Draft, source: Source, line: Line) -> str | None:
+def _table_name(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> str | None:
     """The name of a table that can be read, or None, and a fault."""
     try:
         name = data_set_name(line.value, source.base)
@@ -114,7 +116,7 @@ def _table_name(draft: Draft, source: Source, line: Line) -> str | None:
     return name
 
 
-def _rules_of_tables(draft: Draft, source: Source, tables: list[Line], rules: DataSet) -> None:
+def _rules_of_tables(draft: Draft, source: ForeignConfiguration, tables: list[SettingLine], rules: DataSet) -> None:
     """Two KeyTables beside one SigningTable, RSA and Ed25519: a rule for each key, since we have one KeyTable."""
     found = [(line, KeyTable(read_data_set(data_set_name(line.value, source.base)))) for line in tables]
     for rule in rules.rows:

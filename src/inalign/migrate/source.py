@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inalign.errors import SettingsError
-from inalign.migrate.configuration import Configuration, Dialect, Line
+from inalign.migrate.configuration import Configuration, Dialect, SettingLine
 from inalign.migrate.draft import Draft, Left, origin_of
 from inalign.migrate.options import Option
 from inalign.migrate.spelling import boolean, data_set, integer, names
@@ -17,7 +17,7 @@ HOST_NAME = "HOSTNAME"  # what an AuthservID says for it; it is what we do witho
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ForeignConfiguration:
     """The configuration of one program."""
 
     program: str
@@ -25,7 +25,7 @@ class Source:
     options: Mapping[str, Option]
     """By names in lower case."""
 
-    def get(self, name: str) -> Line | None:
+    def get(self, name: str) -> SettingLine | None:
         """The line of this name that counts, None where there is none with a value."""
         line = self.configuration.get(name)
         return line if line is not None and line.value else None
@@ -38,7 +38,7 @@ class Source:
         except SettingsError:
             return default
 
-    def origin(self, line: Line) -> str:
+    def origin(self, line: SettingLine) -> str:
         """A line as a comment shows it, with what is not quite the same."""
         option = self.options[line.name.lower()]
         holds_keys = line.name.lower().startswith("keytable") and line.value.startswith("csl:")
@@ -52,7 +52,7 @@ class Source:
         return Path(line.value) if line is not None and line.value.startswith("/") else None
 
 
-Translation = Callable[[Draft, Source, Line], None]
+Translation = Callable[[Draft, ForeignConfiguration, SettingLine], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,13 @@ class Program:
     dialect: Dialect
     lines: Mapping[str, Translation]
     """What each of its options comes to, for itself."""
-    finish: Callable[[Draft, Source], None]
+    finish: Callable[[Draft, ForeignConfiguration], None]
     """What several of them come to together."""
     together: frozenset[str]
     """The options that `finish` reads."""
 
 
-def listen(draft: Draft, source: Source, line: Line) -> None:
+def listen(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """Socket."""
     text = line.value
     kind, _, rest = text.partition(":")
@@ -92,7 +92,7 @@ def listen(draft: Draft, source: Source, line: Line) -> None:
     draft.take("milter.listen", [text], source.origin(line))
 
 
-def socket_mode(draft: Draft, source: Source, line: Line) -> None:
+def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """UMask."""
     mask = integer(line.value)
     if not 0 <= mask <= 0o777:
@@ -100,7 +100,7 @@ def socket_mode(draft: Draft, source: Source, line: Line) -> None:
     draft.take("milter.socket_mode", f"0{0o666 & ~mask:03o}", source.origin(line))
 
 
-def user(draft: Draft, source: Source, line: Line) -> None:
+def user(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """UserID."""
     name, _, group = line.value.partition(":")
     draft.take("user", name, source.origin(line))
@@ -108,7 +108,7 @@ def user(draft: Draft, source: Source, line: Line) -> None:
         draft.take("group", group, source.origin(line))
 
 
-def authserv_id(draft: Draft, source: Source, line: Line) -> None:
+def authserv_id(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """AuthservID."""
     if line.value == HOST_NAME:
         draft.left.append(Left(source.origin(line), "not needed", "It is the host name here, too."))
@@ -116,7 +116,7 @@ def authserv_id(draft: Draft, source: Source, line: Line) -> None:
         draft.take("authserv_id", line.value, source.origin(line))
 
 
-def log_format(draft: Draft, source: Source, line: Line) -> None:
+def log_format(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """Syslog."""
     if boolean(line.value):
         draft.take("log.format", "syslog", source.origin(line))
@@ -124,19 +124,19 @@ def log_format(draft: Draft, source: Source, line: Line) -> None:
         draft.left.append(Left(source.origin(line), "not needed", "The log goes to standard error."))
 
 
-def clients(draft: Draft, source: Source, line: Line) -> None:
+def clients(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """InternalHosts, PeerList."""
     draft.take_clients(names(line.value, line.place, source.base), source.origin(line))
 
 
-def macros(draft: Draft, source: Source, line: Line) -> None:
+def macros(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """MacroList: names, or names with values that one of must be there."""
     rows = data_set(line.value, source.base).rows
     found = [f"{row.name}={row.value}" if row.value else row.name for row in rows]
     draft.take("milter.own_macros", found, source.origin(line))
 
 
-def barred_macros(draft: Draft, source: Source, line: Line) -> None:
+def barred_macros(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """MacroList where it is written `name|value|value`."""
     parts = [text.partition("|") for _, text in names(line.value, line.place, source.base)]
     found = [f"{{{name}}}={values}" if bar else f"{{{name}}}" for name, bar, values in parts]
@@ -146,7 +146,7 @@ def barred_macros(draft: Draft, source: Source, line: Line) -> None:
 def number(key: str, least: int, most: int, *, stays: int | None = None) -> Translation:
     """A whole number that becomes a setting with bounds; with `stays` a time, which is so much where it is beyond."""
 
-    def translation(draft: Draft, source: Source, line: Line) -> None:
+    def translation(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
         value = integer(line.value)
         if least <= value <= most:
             draft.take(key, value if stays is None else float(value), source.origin(line))
@@ -163,7 +163,7 @@ dns_timeout = number("dns.exchange_timeout_seconds", 1, 30, stays=5)
 header_size = number("milter.max_header_bytes", 32_768, 1 << 26)
 
 
-def accept_or_tempfail(draft: Draft, source: Source, line: Line, key: str, word: str) -> None:
+def accept_or_tempfail(draft: Draft, source: ForeignConfiguration, line: SettingLine, key: str, word: str) -> None:
     """What becomes of a message when something fails: a setting that takes no more than these."""
     if word in ("accept", "tempfail"):
         draft.take(key, word, source.origin(line))
@@ -171,7 +171,7 @@ def accept_or_tempfail(draft: Draft, source: Source, line: Line, key: str, word:
         draft.left.append(Left(source.origin(line), "instead", f"{key} is accept or tempfail; it stays accept."))
 
 
-def unsafe_keys(draft: Draft, source: Source, line: Line) -> None:
+def unsafe_keys(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """RequireSafeKeys."""
     if boolean(line.value):
         draft.left.append(Left(source.origin(line), "not needed", "Unsafe keys are refused here, too."))

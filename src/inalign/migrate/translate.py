@@ -7,10 +7,10 @@ from pathlib import Path
 
 from inalign.errors import ParseError, SettingsError
 from inalign.migrate import dkimpy_milter, openarc, opendkim, opendmarc, policyd_spf
-from inalign.migrate.configuration import Configuration, Line, read_configuration
+from inalign.migrate.configuration import Configuration, SettingLine, read_configuration
 from inalign.migrate.draft import Draft, Left, origin_of
 from inalign.migrate.options import options
-from inalign.migrate.source import Program, Source
+from inalign.migrate.source import ForeignConfiguration, Program
 
 PROGRAMS: Mapping[str, Program] = {
     "opendkim": opendkim.PROGRAM,
@@ -21,7 +21,7 @@ PROGRAMS: Mapping[str, Program] = {
 }
 
 
-def translate(draft: Draft, name: str, path: Path) -> Source:
+def translate(draft: Draft, name: str, path: Path) -> ForeignConfiguration:
     """Add the configuration of a program. What is wrong in a line becomes a fault; raises `SettingsError` otherwise."""
     program = PROGRAMS[name]
     try:
@@ -29,7 +29,7 @@ def translate(draft: Draft, name: str, path: Path) -> Source:
     except OSError as problem:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
     configuration = _readable(draft, program, configuration)
-    source = Source(name, configuration, {option.lower(): row for option, row in options()[name].items()})
+    source = ForeignConfiguration(name, configuration, {option.lower(): row for option, row in options()[name].items()})
     known = {option if not program.dialect.ignores_case else option.lower() for option in options()[name]}
     lines = {option.lower(): translation for option, translation in program.lines.items()}
     together = {option.lower() for option in program.together}
@@ -81,7 +81,7 @@ def _is_mentioned(draft: Draft, place: str) -> bool:
     return any(f"{place}: " in origin for origin in origins) or any(fault.place == place for fault in draft.faults)
 
 
-def leave(draft: Draft, source: Source, line: Line) -> None:
+def leave(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """A line that has no equal."""
     option = source.options[line.name.lower()]
     origin = origin_of(line, secret=option.secret)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from inalign.milter.limits import Limits
+from inalign.milter.limits import MilterLimits
 from inalign.milter.messages import Command, EndOfHeader, HeaderField, malformed
 
 _new_tuple = tuple.__new__  # a third of the time of a named tuple's own; there is one for each field
@@ -29,7 +29,7 @@ class HeaderReader:
         "has_leading_space",
     )
 
-    def __init__(self, limits: Limits, watched: AbstractSet[bytes]) -> None:
+    def __init__(self, limits: MilterLimits, watched: AbstractSet[bytes]) -> None:
         self.has_leading_space = True
         """Whether the MTA hands over the blank behind the colon."""
         self._max_bytes = limits.header_bytes

@@ -8,7 +8,7 @@ from inalign.milter.frames import MAX_FRAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MilterLimits:
     """The limits of one milter connection."""
 
     frame_bytes: int = MAX_FRAME_BYTES
@@ -21,4 +21,4 @@ class Limits:
     """Of one stage. A list holds a dozen values, the longest of them addresses of at most some 300 octets."""
 
 
-LIMITS = Limits()
+LIMITS = MilterLimits()

@@ -58,7 +58,7 @@ class Action(IntFlag):
     """Say in the negotiation which macros are wanted."""
 
 
-class Step(IntFlag):
+class ProtocolStep(IntFlag):
     """What the MTA offers to leave out or to do otherwise; a filter takes what it likes of the offer."""
 
     NO_CONNECT = 0x1

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter.frames import encode_frame
-from inalign.milter.messages import VERSION, Action, Command, Step, malformed
+from inalign.milter.messages import VERSION, Action, Command, ProtocolStep, malformed
 from inalign.milter.order import NO_REPLY, OMISSIONS
 
 MACRO_LISTS = {
@@ -29,7 +29,7 @@ MACRO_LISTS = {
 """The numbers of the stages that have a macro list of their own."""
 
 _NO_ACTION = Action(0)
-_ALWAYS_WELCOME = Step.SKIP | Step.LEADING_SPACE
+_ALWAYS_WELCOME = ProtocolStep.SKIP | ProtocolStep.LEADING_SPACE
 
 
 class MacroList(NamedTuple):
@@ -41,7 +41,7 @@ class MacroList(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RequiredFeatures:
     """What a filter needs of the MTA."""
 
     actions: Action = _NO_ACTION
@@ -70,7 +70,7 @@ class Wanted:
         return needed | {Command.END_OF_HEADER} if Command.HEADER in needed else needed
 
 
-class Agreement(NamedTuple):
+class NegotiatedFeatures(NamedTuple):
     """What was agreed upon for one milter connection."""
 
     actions: int
@@ -99,7 +99,7 @@ def decode_offer(payload: bytes) -> Offer:
 
 
 @lru_cache(maxsize=64)
-def agree(wanted: Wanted, offer: Offer) -> Agreement:
+def agree(wanted: RequiredFeatures, offer: Offer) -> NegotiatedFeatures:
     """Take of the offer what is wanted; refuse with `RemoteProtocolError` an MTA that cannot give it."""
     if offer.version < VERSION:
         raise RemoteProtocolError(
@@ -119,11 +119,11 @@ def agree(wanted: Wanted, offer: Offer) -> Agreement:
     payload = pack(">III", VERSION, actions, steps) + b"".join(
         pack(">I", MACRO_LISTS[command]) + " ".join(names).encode("ascii") + b"\0" for command, names in lists
     )
-    leading_space = bool(steps & Step.LEADING_SPACE)
-    return Agreement(actions, steps, frozenset(owed), leading_space, encode_frame(Command.NEGOTIATE, payload))
+    leading_space = bool(steps & ProtocolStep.LEADING_SPACE)
+    return NegotiatedFeatures(actions, steps, frozenset(owed), leading_space, encode_frame(Command.NEGOTIATE, payload))
 
 
-def _welcome(wanted: Wanted) -> int:
+def _welcome(wanted: RequiredFeatures) -> int:
     """Every step that the filter can live with."""
     steps = int(_ALWAYS_WELCOME)
     needed = wanted.commands

@@ -22,11 +22,11 @@ from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from inalign.milter.messages import Command, Step
+from inalign.milter.messages import Command, ProtocolStep
 from inalign.milter.replies import ReplyKind
 
 
-class State(IntEnum):
+class ConnectionState(IntEnum):
     """Where a milter connection stands."""
 
     START = 0
@@ -48,78 +48,107 @@ class State(IntEnum):
     """After QUIT."""
 
 
-IN_MESSAGE = frozenset({State.MAIL, State.RECIPIENTS, State.DATA, State.HEADER, State.BODY})
+IN_MESSAGE = frozenset(
+    {
+        ConnectionState.MAIL,
+        ConnectionState.RECIPIENTS,
+        ConnectionState.DATA,
+        ConnectionState.HEADER,
+        ConnectionState.BODY,
+    }
+)
 """The states in which ABORT ends a message."""
 
-_TRANSACTION: Mapping[int, State] = {
-    Command.HELO: State.CONNECTED,
-    Command.MAIL: State.MAIL,
-    Command.RECIPIENT: State.RECIPIENTS,
+_TRANSACTION: Mapping[int, ConnectionState] = {
+    Command.HELO: ConnectionState.CONNECTED,
+    Command.MAIL: ConnectionState.MAIL,
+    Command.RECIPIENT: ConnectionState.RECIPIENTS,
 }
-_CONTENT: Mapping[int, State] = {Command.HEADER: State.HEADER, Command.END_OF_HEADER: State.BODY}
-_ABORT: Mapping[int, State] = {Command.ABORT: State.CONNECTED}
-_ANY_TIME: Mapping[int, State] = {Command.QUIT: State.CLOSED, Command.NEW_CONNECTION: State.NEGOTIATED}
+_CONTENT: Mapping[int, ConnectionState] = {
+    Command.HEADER: ConnectionState.HEADER,
+    Command.END_OF_HEADER: ConnectionState.BODY,
+}
+_ABORT: Mapping[int, ConnectionState] = {Command.ABORT: ConnectionState.CONNECTED}
+_ANY_TIME: Mapping[int, ConnectionState] = {
+    Command.QUIT: ConnectionState.CLOSED,
+    Command.NEW_CONNECTION: ConnectionState.NEGOTIATED,
+}
 
 
-def _row(state: State, *parts: Mapping[int, State]) -> dict[int, State]:
-    row: dict[int, State] = {Command.MACRO: state, **_ANY_TIME}
+def _row(state: ConnectionState, *parts: Mapping[int, ConnectionState]) -> dict[int, ConnectionState]:
+    row: dict[int, ConnectionState] = {Command.MACRO: state, **_ANY_TIME}
     for part in parts:
         row.update(part)
     return row
 
 
-ORDER: Mapping[State, Mapping[int, State]] = MappingProxyType(
+ORDER: Mapping[ConnectionState, Mapping[int, ConnectionState]] = MappingProxyType(
     {
-        State.START: {Command.NEGOTIATE: State.NEGOTIATED, Command.QUIT: State.CLOSED},
-        State.NEGOTIATED: _row(State.NEGOTIATED, {Command.CONNECT: State.CONNECTED, Command.ABORT: State.NEGOTIATED}),
-        State.CONNECTED: _row(
-            State.CONNECTED,
-            _ABORT,
-            {Command.HELO: State.CONNECTED, Command.MAIL: State.MAIL, Command.UNKNOWN: State.CONNECTED},
+        ConnectionState.START: {Command.NEGOTIATE: ConnectionState.NEGOTIATED, Command.QUIT: ConnectionState.CLOSED},
+        ConnectionState.NEGOTIATED: _row(
+            ConnectionState.NEGOTIATED,
+            {Command.CONNECT: ConnectionState.CONNECTED, Command.ABORT: ConnectionState.NEGOTIATED},
         ),
-        State.MAIL: _row(State.MAIL, _ABORT, _TRANSACTION, {Command.UNKNOWN: State.MAIL}),
-        State.RECIPIENTS: _row(
-            State.RECIPIENTS,
+        ConnectionState.CONNECTED: _row(
+            ConnectionState.CONNECTED,
+            _ABORT,
+            {
+                Command.HELO: ConnectionState.CONNECTED,
+                Command.MAIL: ConnectionState.MAIL,
+                Command.UNKNOWN: ConnectionState.CONNECTED,
+            },
+        ),
+        ConnectionState.MAIL: _row(ConnectionState.MAIL, _ABORT, _TRANSACTION, {Command.UNKNOWN: ConnectionState.MAIL}),
+        ConnectionState.RECIPIENTS: _row(
+            ConnectionState.RECIPIENTS,
             _ABORT,
             _TRANSACTION,
-            {Command.UNKNOWN: State.RECIPIENTS, Command.DATA: State.DATA},
+            {Command.UNKNOWN: ConnectionState.RECIPIENTS, Command.DATA: ConnectionState.DATA},
             _CONTENT,
         ),
-        State.DATA: _row(
-            State.DATA, _ABORT, _TRANSACTION, {Command.UNKNOWN: State.DATA, Command.DATA: State.DATA}, _CONTENT
+        ConnectionState.DATA: _row(
+            ConnectionState.DATA,
+            _ABORT,
+            _TRANSACTION,
+            {Command.UNKNOWN: ConnectionState.DATA, Command.DATA: ConnectionState.DATA},
+            _CONTENT,
         ),
-        State.HEADER: _row(State.HEADER, _ABORT, _CONTENT),
-        State.BODY: _row(State.BODY, _ABORT, {Command.BODY: State.BODY, Command.END_OF_MESSAGE: State.CONNECTED}),
-        State.CLOSED: {},
+        ConnectionState.HEADER: _row(ConnectionState.HEADER, _ABORT, _CONTENT),
+        ConnectionState.BODY: _row(
+            ConnectionState.BODY,
+            _ABORT,
+            {Command.BODY: ConnectionState.BODY, Command.END_OF_MESSAGE: ConnectionState.CONNECTED},
+        ),
+        ConnectionState.CLOSED: {},
     }
 )
 
-OMISSIONS: Mapping[Command, Step] = MappingProxyType(
+OMISSIONS: Mapping[Command, ProtocolStep] = MappingProxyType(
     {
-        Command.CONNECT: Step.NO_CONNECT,
-        Command.HELO: Step.NO_HELO,
-        Command.MAIL: Step.NO_MAIL,
-        Command.RECIPIENT: Step.NO_RECIPIENT,
-        Command.DATA: Step.NO_DATA,
-        Command.UNKNOWN: Step.NO_UNKNOWN,
-        Command.HEADER: Step.NO_HEADER,
-        Command.END_OF_HEADER: Step.NO_END_OF_HEADER,
-        Command.BODY: Step.NO_BODY,
+        Command.CONNECT: ProtocolStep.NO_CONNECT,
+        Command.HELO: ProtocolStep.NO_HELO,
+        Command.MAIL: ProtocolStep.NO_MAIL,
+        Command.RECIPIENT: ProtocolStep.NO_RECIPIENT,
+        Command.DATA: ProtocolStep.NO_DATA,
+        Command.UNKNOWN: ProtocolStep.NO_UNKNOWN,
+        Command.HEADER: ProtocolStep.NO_HEADER,
+        Command.END_OF_HEADER: ProtocolStep.NO_END_OF_HEADER,
+        Command.BODY: ProtocolStep.NO_BODY,
     }
 )
 """The step by which a command is left out."""
 
-NO_REPLY: Mapping[Command, Step] = MappingProxyType(
+NO_REPLY: Mapping[Command, ProtocolStep] = MappingProxyType(
     {
-        Command.CONNECT: Step.NO_REPLY_CONNECT,
-        Command.HELO: Step.NO_REPLY_HELO,
-        Command.MAIL: Step.NO_REPLY_MAIL,
-        Command.RECIPIENT: Step.NO_REPLY_RECIPIENT,
-        Command.DATA: Step.NO_REPLY_DATA,
-        Command.UNKNOWN: Step.NO_REPLY_UNKNOWN,
-        Command.HEADER: Step.NO_REPLY_HEADER,
-        Command.END_OF_HEADER: Step.NO_REPLY_END_OF_HEADER,
-        Command.BODY: Step.NO_REPLY_BODY,
+        Command.CONNECT: ProtocolStep.NO_REPLY_CONNECT,
+        Command.HELO: ProtocolStep.NO_REPLY_HELO,
+        Command.MAIL: ProtocolStep.NO_REPLY_MAIL,
+        Command.RECIPIENT: ProtocolStep.NO_REPLY_RECIPIENT,
+        Command.DATA: ProtocolStep.NO_REPLY_DATA,
+        Command.UNKNOWN: ProtocolStep.NO_REPLY_UNKNOWN,
+        Command.HEADER: ProtocolStep.NO_REPLY_HEADER,
+        Command.END_OF_HEADER: ProtocolStep.NO_REPLY_END_OF_HEADER,
+        Command.BODY: ProtocolStep.NO_REPLY_BODY,
     }
 )
 """The step by which a command gets no reply. The end of the message always gets one, every other command none."""
@@ -167,12 +196,12 @@ SETTLES: Mapping[Command, frozenset[ReplyKind]] = MappingProxyType(
 
 
 @lru_cache(maxsize=64)
-def order_without(steps: int) -> Mapping[State, Mapping[int, State]]:
+def order_without(steps: int) -> Mapping[ConnectionState, Mapping[int, ConnectionState]]:
     """`ORDER` where the commands that these steps leave out may be missing: what may follow one may stand in its place.
 
     They may also come nevertheless; some MTAs send what a filter waived.
     """
-    table: dict[State, dict[int, State]] = {state: dict(row) for state, row in ORDER.items()}
+    table: dict[ConnectionState, dict[int, ConnectionState]] = {state: dict(row) for state, row in ORDER.items()}
     omitted = [command for command, step in OMISSIONS.items() if steps & step]
     for _ in omitted:  # so that a whole run of commands may be missing
         for command in omitted:

@@ -49,15 +49,15 @@ class ReplyKind(IntEnum):
     """Let the SMTP connection fail."""
 
 
-class Reply(NamedTuple):
+class MilterReply(NamedTuple):
     """One reply; `wire` is its frame."""
 
     kind: ReplyKind
     wire: bytes
 
 
-def _plain(kind: ReplyKind) -> Reply:
-    return Reply(kind, encode_frame(kind))
+def _plain(kind: ReplyKind) -> MilterReply:
+    return MilterReply(kind, encode_frame(kind))
 
 
 CONTINUE = _plain(ReplyKind.CONTINUE)
@@ -73,7 +73,7 @@ PROGRESS_FRAME = encode_frame(ord("p"))
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")  # RFC 3463 section 2
 
 
-def reply_code(code: int, enhanced: str, text: str) -> Reply:
+def reply_code(code: int, enhanced: str, text: str) -> MilterReply:
     r"""A reply of 4xx or 5xx with an enhanced status code of the same class.
 
     `text` is printable ASCII; `\n` parts the lines of a multi-line reply. A percent sign is doubled on the wire, since
@@ -94,7 +94,9 @@ def reply_code(code: int, enhanced: str, text: str) -> Reply:
             raise LocalProtocolError(f"a reply line is longer than the limit of {MAX_REPLY_LINE_OCTETS} octets")
         separator = " " if len(wire) == len(lines) - 1 else "-"
         wire.append(f"{code}{separator}{enhanced} {line}".replace("%", "%%"))
-    return Reply(ReplyKind.REPLY_CODE, encode_frame(ReplyKind.REPLY_CODE, "\r\n".join(wire).encode("ascii") + b"\0"))
+    return MilterReply(
+        ReplyKind.REPLY_CODE, encode_frame(ReplyKind.REPLY_CODE, "\r\n".join(wire).encode("ascii") + b"\0")
+    )
 
 
 class Edit(NamedTuple):
@@ -114,14 +116,14 @@ class Edit(NamedTuple):
         return encode_frame(self.letter, b"".join(self.parts))
 
 
-class Decision(NamedTuple):
+class Response(NamedTuple):
     """What becomes of a message: the edits, in the order in which the MTA shall make them, and the reply.
 
     An edit sees the message as the ones before it left it, so deletions by index come from the last index back and
     before insertions of the same name.
     """
 
-    reply: Reply
+    reply: MilterReply
     edits: Sequence[Edit] = ()
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from inalign.errors import LocalProtocolError, RemoteProtocolError
 from inalign.milter.frames import FrameBuffer
 from inalign.milter.header import HeaderReader
-from inalign.milter.limits import LIMITS, Limits
+from inalign.milter.limits import LIMITS, MilterLimits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
     Aborted,
@@ -29,8 +29,8 @@ from inalign.milter.messages import (
     Disconnected,
     EndOfMessage,
     Event,
+    ProtocolStep,
     Quit,
-    Step,
     decode_connect,
     decode_helo,
     decode_mail,
@@ -38,9 +38,9 @@ from inalign.milter.messages import (
     decode_unknown,
     malformed,
 )
-from inalign.milter.negotiation import Agreement, Wanted, agree, decode_offer
-from inalign.milter.order import IN_MESSAGE, LEGAL_REPLIES, ORDER, SETTLES, State, order_without
-from inalign.milter.replies import CONTINUE, PROGRESS_FRAME, Edit, Reply, ReplyKind
+from inalign.milter.negotiation import NegotiatedFeatures, RequiredFeatures, agree, decode_offer
+from inalign.milter.order import IN_MESSAGE, LEGAL_REPLIES, ORDER, SETTLES, ConnectionState, order_without
+from inalign.milter.replies import CONTINUE, PROGRESS_FRAME, Edit, MilterReply, ReplyKind
 
 # As plain numbers, since they are compared with every frame.
 _MACRO = int(Command.MACRO)
@@ -70,13 +70,13 @@ _KNOWN = frozenset(map(int, Command))
 _ALWAYS_TOLD = frozenset({Command.END_OF_MESSAGE, Command.QUIT})
 
 
-class Session:
+class MilterSession:
     """The protocol side of one milter connection."""
 
-    def __init__(self, wanted: Wanted, limits: Limits = LIMITS) -> None:
+    def __init__(self, wanted: RequiredFeatures, limits: MilterLimits = LIMITS) -> None:
         self.macros = Macros()
-        self.state = State.START
-        self.agreement: Agreement | None = None
+        self.state = ConnectionState.START
+        self.agreement: NegotiatedFeatures | None = None
         self.owed: Command | None = None
         """The command whose answer the filter owes."""
         self._told = frozenset(map(int, wanted.commands | _ALWAYS_TOLD))
@@ -150,7 +150,7 @@ class Session:
                     return
                 row = self._order[self.state]  # as an answer or the negotiation left it
 
-    def answer(self, reply: Reply, edits: Sequence[Edit] = ()) -> None:
+    def answer(self, reply: MilterReply, edits: Sequence[Edit] = ()) -> None:
         """Answer the command that is owed an answer; at the end of the message with edits, all in one piece.
 
         What an MTA received of edits stays even where the final reply never comes, so they are never sent alone.
@@ -161,7 +161,7 @@ class Session:
             raise LocalProtocolError("no command waits for an answer")
         if reply.kind not in LEGAL_REPLIES[command]:
             raise LocalProtocolError(f"{reply.kind.name} is no answer to {command.name}")
-        if reply.kind is ReplyKind.SKIP and not agreement.steps & Step.SKIP:
+        if reply.kind is ReplyKind.SKIP and not agreement.steps & ProtocolStep.SKIP:
             raise LocalProtocolError("the MTA did not offer SKIP")
         if edits and command is not Command.END_OF_MESSAGE:
             raise LocalProtocolError(f"a message can be edited at its end, not at {command.name}")
@@ -173,7 +173,7 @@ class Session:
         self._output.append(reply.wire)
         self.owed = None
         if command is Command.END_OF_MESSAGE or reply.kind in SETTLES.get(command, ()):
-            self.state = State.CONNECTED
+            self.state = ConnectionState.CONNECTED
             self.macros.end_message()
             self._header.clear()
 
@@ -224,7 +224,7 @@ class Session:
             return self._header.end()
         if command == _NEW_CONNECTION:
             self.macros.end_connection()
-            return Disconnected() if self.state is not State.NEGOTIATED else None
+            return Disconnected() if self.state is not ConnectionState.NEGOTIATED else None
         if command == _NEGOTIATE:
             self._negotiate(agree(self._wanted, decode_offer(payload)))
         return None
@@ -237,7 +237,7 @@ class Session:
             else:
                 self._output.append(CONTINUE.wire)
 
-    def _negotiate(self, agreement: Agreement) -> None:
+    def _negotiate(self, agreement: NegotiatedFeatures) -> None:
         self.agreement = agreement
         self._order = order_without(agreement.steps)
         self._owed = agreement.owed

@@ -15,8 +15,8 @@ import socket
 import time
 from collections.abc import Iterable
 
-from inalign.milter.negotiation import Wanted
-from inalign.milterd.server import Connection, FilterFactory, Options, Server
+from inalign.milter.negotiation import RequiredFeatures
+from inalign.milterd.server import Connection, FilterFactory, MilterServer, ServerOptions
 from inalign.telemetry import Counters
 
 log = logging.getLogger("inalign.milter")
@@ -59,14 +59,14 @@ class Shares:
         return self._counts[number] > MOST_OF_MEAN * sum(counts) / max(1, len(counts)) + SLACK_CONNECTIONS
 
 
-class SharingServer(Server):
+class SharingServer(MilterServer):
     """A milter server that accepts beside others on the same sockets, at most `max_connections` in all."""
 
     def __init__(
         self,
         factory: FilterFactory,
-        wanted: Wanted,
-        options: Options,
+        wanted: RequiredFeatures,
+        options: ServerOptions,
         counters: Counters,
         *,
         shares: Shares,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from inalign.errors import LocalProtocolError
-from inalign.flow.decision import Handling, Ruling
+from inalign.flow.decision import Decision, Disposition
 from inalign.mail.results import fold_authentication_results
 from inalign.milter.replies import (
     ACCEPT,
     DISCARD,
-    Decision,
     Edit,
+    Response,
     delete_headers,
     insert_header,
     quarantine,
@@ -24,29 +24,29 @@ MARK_NAME = b"X-Inalign-Action"
 
 
 def act(
-    ruling: Ruling,
+    ruling: Decision,
     results: str | None,
     removals: Iterable[tuple[bytes, Sequence[int]]],
     signatures: Sequence[bytes] = (),
-) -> Decision:
+) -> Response:
     """The decision: forged fields removed from the last one back, then ours inserted on top.
 
     `results` is the value of our Authentication-Results; `removals` has names and the indexes of their forged fields;
     `signatures` are whole fields with their CRLF, the first one to stand uppermost.
     """
     if ruling.refusal is not None:
-        return Decision(reply_code(*ruling.refusal))
-    if ruling.handling is Handling.DISCARD:
-        return Decision(DISCARD)
+        return Response(reply_code(*ruling.refusal))
+    if ruling.handling is Disposition.DISCARD:
+        return Response(DISCARD)
     edits: list[Edit] = []
     for name, indexes in removals:
         if indexes:
             edits += delete_headers(name, indexes)
-    if ruling.handling is Handling.QUARANTINE:
+    if ruling.handling is Disposition.QUARANTINE:
         edits.append(insert_header(0, MARK_NAME, f"quarantine; rule={ruling.rule}".encode()))
-    elif ruling.handling is Handling.HOLD:
+    elif ruling.handling is Disposition.HOLD:
         edits.append(quarantine(f"Inalign: {ruling.rule}"))
-    elif ruling.handling is not Handling.ACCEPT:
+    elif ruling.handling is not Disposition.ACCEPT:
         raise LocalProtocolError(f"a ruling of {ruling.handling} without its reply")
     for signature in reversed(signatures):
         name, _, value = signature.removesuffix(b"\r\n").partition(b": ")
@@ -54,4 +54,4 @@ def act(
     if results is not None:
         # RFC 8601 section 4.1: above the trace fields of this host
         edits.append(insert_header(0, RESULTS_NAME, fold_authentication_results(results).encode()))
-    return Decision(ACCEPT, edits)
+    return Response(ACCEPT, edits)

@@ -11,16 +11,16 @@ from inalign.flow.verdict import Envelope
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Helo, MailFrom, Recipient
-from inalign.milter.negotiation import Wanted
-from inalign.milter.replies import ACCEPT, Decision
+from inalign.milter.negotiation import RequiredFeatures
+from inalign.milter.replies import ACCEPT, Response
 from inalign.milterd.forged import WATCHED
 from inalign.milterd.inbound import ReceivingMessage
 from inalign.milterd.outbound import SendingMessage
 from inalign.milterd.server import Filter
-from inalign.milterd.service import Service
+from inalign.milterd.service import FilterContext
 from inalign.resolver import IPAddress
 
-WANTED = Wanted(
+WANTED = RequiredFeatures(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
     welcome=Action.QUARANTINE,
     events=frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.RECIPIENT, Command.HEADER, Command.BODY}),
@@ -31,7 +31,7 @@ WANTED = Wanted(
 class MailFilter(Filter):
     """One SMTP connection; the messages on it come one after another."""
 
-    def __init__(self, macros: Macros, service: Service) -> None:
+    def __init__(self, macros: Macros, service: FilterContext) -> None:
         self._macros = macros
         self._service = service
         self._client_ip: str | None = None
@@ -77,11 +77,11 @@ class MailFilter(Filter):
         if self._message is not None:
             self._message.body(data)
 
-    async def end_of_message(self) -> Decision:
+    async def end_of_message(self) -> Response:
         """What becomes of the message."""
         message, self._message = self._message, None
         if message is None:
-            return Decision(ACCEPT)
+            return Response(ACCEPT)
         return await message.end(can_hold=bool(self.actions & Action.QUARANTINE))
 
     def aborted(self) -> None:

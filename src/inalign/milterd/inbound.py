@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from inalign.dkim.sign import SigningError
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import decide
-from inalign.flow.decision import Handling
+from inalign.flow.decision import Disposition
 from inalign.flow.evaluation import evaluation
 from inalign.flow.facts import NO_FACTS
 from inalign.flow.key_finder import KeyLookupError
 from inalign.flow.log_line import message_line
-from inalign.flow.origin import Origin, find_origin
+from inalign.flow.origin import ClientOrigin, find_origin
 from inalign.flow.receive import ClientChecks, Reception, check_client
 from inalign.flow.results_field import with_override
 from inalign.flow.send import own_domain_rule
@@ -30,11 +30,11 @@ from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.fields import Field, make_field
 from inalign.milter.macros import Macros
 from inalign.milter.messages import EndOfHeader, Recipient
-from inalign.milter.replies import Decision
+from inalign.milter.replies import Response
 from inalign.milterd.actions import act
 from inalign.milterd.eager import begin
 from inalign.milterd.forged import NOTHING_FORGED, find_forged
-from inalign.milterd.service import Service
+from inalign.milterd.service import FilterContext
 from inalign.resolver import IPAddress
 from inalign.spf.result import SpfResult
 
@@ -43,7 +43,7 @@ log = logging.getLogger("inalign.message")
 MAX_RECIPIENTS_SHOWN = 1000  # in the log line of a message that was discarded; Postfix takes as many by default
 
 
-PASSED_ON = frozenset({Handling.ACCEPT, Handling.QUARANTINE, Handling.HOLD})
+PASSED_ON = frozenset({Disposition.ACCEPT, Disposition.QUARANTINE, Disposition.HOLD})
 NOBODY = "postmaster@localhost"  # the key that seals does not depend on the author
 
 
@@ -51,7 +51,13 @@ class ReceivingMessage:
     """One message from outside under way."""
 
     def __init__(
-        self, service: Service, macros: Macros, envelope: Envelope, relay: IPAddress | None, *, keeps_results: bool
+        self,
+        service: FilterContext,
+        macros: Macros,
+        envelope: Envelope,
+        relay: IPAddress | None,
+        *,
+        keeps_results: bool,
     ) -> None:
         """Asks DNS what it says of the client while he still sends; behind a relay or gateway he is not known yet.
 
@@ -65,7 +71,7 @@ class ReceivingMessage:
         self._now = datetime.now(UTC)
         self._started = time.monotonic()
         self._skipped: str | None = None
-        self._origin: Origin | None = None
+        self._origin: ClientOrigin | None = None
         self._transit: Transit | None = None
         self._client: ClientChecks | asyncio.Task[ClientChecks] | None = None
         self._reception: Reception | None = None
@@ -111,7 +117,7 @@ class ReceivingMessage:
         if self._reception is not None:
             self._reception.body(data)
 
-    async def end(self, *, can_hold: bool) -> Decision:
+    async def end(self, *, can_hold: bool) -> Response:
         """The verdict, and what comes of it."""
         service = self._service
         ended = time.monotonic()
@@ -133,7 +139,7 @@ class ReceivingMessage:
         now = time.monotonic()
         service.count(verdict, ruling, self._skipped, len(self._forged), now - ended)
         own_rule = await self._own_rule(verdict)
-        is_discarded = ruling.handling is Handling.DISCARD
+        is_discarded = ruling.handling is Disposition.DISCARD
         level = logging.WARNING if is_discarded else logging.INFO
         if log.isEnabledFor(level):
             line = message_line(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from inalign.flow.decision import Ruling
-from inalign.flow.origin import Source
+from inalign.flow.decision import Decision
+from inalign.flow.origin import OriginSource
 from inalign.flow.send import Sent
 from inalign.flow.verdict import Verdict
 from inalign.net.dns import LiveResolver
@@ -15,7 +15,7 @@ _VERIFIED: Final = 'inalign_messages_total{skipped=""}'
 
 
 def count_message(  # noqa: PLR0917 - what there is to count
-    counters: Counters, verdict: Verdict | None, ruling: Ruling, skipped: str | None, removed: int, seconds: float
+    counters: Counters, verdict: Verdict | None, ruling: Decision, skipped: str | None, removed: int, seconds: float
 ) -> None:
     """Count a message that was decided `seconds` after its end."""
     add = counters.add
@@ -39,7 +39,7 @@ def count_message(  # noqa: PLR0917 - what there is to count
     counters.observe_message(seconds)
 
 
-def count_origin(counters: Counters, source: Source) -> None:
+def count_origin(counters: Counters, source: OriginSource) -> None:
     """Count a message that a relay or a gateway handed in."""
     counters.add(f'inalign_origins_total{{source="{source}"}}')
 

@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from inalign.flow.decision import Handling, Refusal, Rule, Ruling
+from inalign.flow.decision import Decision, DecisionRule, Disposition, SmtpRefusal
 from inalign.flow.log_line import message_line
 from inalign.flow.results_field import login_field
 from inalign.flow.send import Sending, Sent, Submission, Unsigned
@@ -15,26 +15,28 @@ from inalign.flow.verdict import Envelope
 from inalign.mail.fields import make_field
 from inalign.milter.macros import Macros
 from inalign.milter.messages import EndOfHeader, Recipient
-from inalign.milter.replies import Decision
+from inalign.milter.replies import Response
 from inalign.milterd.actions import act
 from inalign.milterd.eager import begin
 from inalign.milterd.forged import NOTHING_FORGED, find_forged
-from inalign.milterd.service import Service
+from inalign.milterd.service import FilterContext
 
 log = logging.getLogger("inalign.message")
 
-_ACCEPTED = Ruling(Handling.ACCEPT, Rule.SKIPPED)
-_DEFERRED = Ruling(
-    Handling.TEMPFAIL,
-    Rule.KEY_UNAVAILABLE,
-    refusal=Refusal(451, "4.7.5", "This message cannot be signed now: its key cannot be had"),
+_ACCEPTED = Decision(Disposition.ACCEPT, DecisionRule.SKIPPED)
+_DEFERRED = Decision(
+    Disposition.TEMPFAIL,
+    DecisionRule.KEY_UNAVAILABLE,
+    refusal=SmtpRefusal(451, "4.7.5", "This message cannot be signed now: its key cannot be had"),
 )
 
 
 class SendingMessage:
     """One message of our own under way."""
 
-    def __init__(self, service: Service, macros: Macros, envelope: Envelope, why: str, *, keeps_results: bool) -> None:
+    def __init__(
+        self, service: FilterContext, macros: Macros, envelope: Envelope, why: str, *, keeps_results: bool
+    ) -> None:
         """`why` says what makes it our own; with `keeps_results` a trusted host handed it in."""
         self._service = service
         self._macros = macros
@@ -79,7 +81,7 @@ class SendingMessage:
         if self._sending is not None:
             self._sending.body(data)
 
-    async def end(self, *, can_hold: bool) -> Decision:
+    async def end(self, *, can_hold: bool) -> Response:
         """The signatures."""
         service = self._service
         ended = time.monotonic()

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 
 from inalign.milter.messages import mailbox_of
-from inalign.spool.evaluation_record import Evaluation, encode
+from inalign.spool.evaluation_record import EvaluationRecord, encode
 from inalign.spool.evaluations import SegmentWriter
 from inalign.telemetry import Counters
 
@@ -33,7 +33,7 @@ class Recorder:
         found = {mailbox_of(path).rpartition("@")[2].lower() for path in recipients}
         return tuple(sorted(found)[:MAX_RECIPIENT_DOMAINS])
 
-    def write(self, record: Evaluation) -> None:
+    def write(self, record: EvaluationRecord) -> None:
         """Write a record down."""
         self._writer.append(encode(record))
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
-from inalign.milter.limits import LIMITS, Limits
+from inalign.milter.limits import LIMITS, MilterLimits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
     Aborted,
@@ -38,10 +38,10 @@ from inalign.milter.messages import (
     Recipient,
     UnknownCommand,
 )
-from inalign.milter.negotiation import Wanted
-from inalign.milter.order import LEGAL_REPLIES, State
-from inalign.milter.replies import ACCEPT, CONTINUE, Decision, Reply
-from inalign.milter.session import Session
+from inalign.milter.negotiation import RequiredFeatures
+from inalign.milter.order import LEGAL_REPLIES, ConnectionState
+from inalign.milter.replies import ACCEPT, CONTINUE, MilterReply, Response
+from inalign.milter.session import MilterSession
 from inalign.milterd.eager import begin
 from inalign.net.listen import BACKLOG
 from inalign.telemetry import Counters
@@ -93,33 +93,33 @@ class Filter:
     actions: int = 0
     """What may be done to a message, as negotiated: bits of `Action`."""
 
-    def connected(self, event: Connected) -> Reply | None:
+    def connected(self, event: Connected) -> MilterReply | None:
         """A client is there: always the first call, but for a `Wanted` that waives it."""
 
-    def helo(self, event: Helo) -> Reply | None:
+    def helo(self, event: Helo) -> MilterReply | None:
         """HELO or EHLO, maybe again."""
 
-    def mail(self, event: MailFrom) -> Reply | None:
+    def mail(self, event: MailFrom) -> MilterReply | None:
         """A message begins."""
 
-    def recipient(self, event: Recipient) -> Reply | None:
+    def recipient(self, event: Recipient) -> MilterReply | None:
         """One recipient, for each that the MTA itself did not refuse."""
 
-    def data(self, event: Data) -> Reply | None:
+    def data(self, event: Data) -> MilterReply | None:
         """DATA."""
 
-    def unknown(self, event: UnknownCommand) -> Reply | None:
+    def unknown(self, event: UnknownCommand) -> MilterReply | None:
         """An SMTP command that the MTA does not know."""
 
-    def header(self, event: EndOfHeader) -> Reply | None:
+    def header(self, event: EndOfHeader) -> MilterReply | None:
         """The header, complete."""
 
-    def body(self, data: bytes) -> Reply | None:
+    def body(self, data: bytes) -> MilterReply | None:
         """A piece of the body, cut anywhere."""
 
-    def end_of_message(self) -> Decision | Coroutine[Any, Any, Decision]:
+    def end_of_message(self) -> Response | Coroutine[Any, Any, Response]:
         """Decide; an `async def` may wait (see `begin`), and is cancelled when the MTA goes away."""
-        return Decision(ACCEPT)
+        return Response(ACCEPT)
 
     def aborted(self) -> None:
         """The message that had begun is off."""
@@ -129,17 +129,17 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ServerOptions:
     """How a server treats its connections."""
 
-    failure_reply: Reply = ACCEPT
+    failure_reply: MilterReply = ACCEPT
     """The answer to a message at which the filter failed. Accepting suits the monitoring that everything starts with:
     a bug here then costs a result, never mail. Where policy is enforced, TEMPFAIL lets the sender try again."""
     progress_seconds: float = PROGRESS_SECONDS
     """The MTA hears of progress for the first time after half to the whole of this, then at this interval."""
     decision_seconds: float = DECISION_SECONDS
     """A decision that takes longer is given up: the message gets the failure reply."""
-    limits: Limits = LIMITS
+    limits: MilterLimits = LIMITS
 
 
 FilterFactory = Callable[[Macros], Filter]
@@ -158,19 +158,19 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-class Server:
+class MilterServer:
     """Milter connections on any number of listening sockets, in the running event loop."""
 
     def __init__(
         self,
         factory: FilterFactory,
-        wanted: Wanted,
-        options: Options | None = None,
+        wanted: RequiredFeatures,
+        options: ServerOptions | None = None,
         counters: Counters | None = None,
     ) -> None:
         self.factory = factory
         self.wanted = wanted
-        self.options = options or Options()
+        self.options = options or ServerOptions()
         self.counters = Counters() if counters is None else counters
         self.connections: set[Connection] = set()
         self.keeps_sessions = False
@@ -283,16 +283,16 @@ class Connection(asyncio.Protocol):
         "_unfinished_since",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MilterServer) -> None:
         self._server = server
-        self._session = Session(server.wanted, server.options.limits)
+        self._session = MilterSession(server.wanted, server.options.limits)
         self._filter: Filter | None = None
         self._failed = False  # at the present message
         self._is_broken = False  # for this SMTP connection
         self._is_over = False
         self._is_paused = False
         self._peer_is_slow = False
-        self._task: asyncio.Task[Decision] | None = None
+        self._task: asyncio.Task[Response] | None = None
         self._asked = 0.0  # when it began
         self._ticks = 0
         self._unfinished: object = None  # the frame that was incomplete when this was last looked at
@@ -342,14 +342,16 @@ class Connection(asyncio.Protocol):
     def end_if_idle(self, now: float) -> None:
         """Close unless a message, or an SMTP connection that is kept, is under way or may be about to begin."""
         state = self._session.state
-        is_between = state is State.CONNECTED and not self._session.is_waiting() and not self._server.keeps_sessions
+        is_between = (
+            state is ConnectionState.CONNECTED and not self._session.is_waiting() and not self._server.keeps_sessions
+        )
         quiet = now - self._heard
-        if (state <= State.NEGOTIATED and quiet >= IDLE_SECONDS) or (is_between and quiet >= BETWEEN_SECONDS):
+        if (state <= ConnectionState.NEGOTIATED and quiet >= IDLE_SECONDS) or (is_between and quiet >= BETWEEN_SECONDS):
             self._transport.close()
 
     def end_if_silent(self, now: float) -> None:
         """Close where the peer is overdue; while an answer of ours is pending it is not."""
-        if self._session.state < State.NEGOTIATED:
+        if self._session.state < ConnectionState.NEGOTIATED:
             is_overdue = now - self._since > NEGOTIATION_SECONDS
         elif self._task is not None:
             is_overdue = False
@@ -386,7 +388,7 @@ class Connection(asyncio.Protocol):
 
     # Events to the filter, decisions to the session
 
-    def _advance(self, events: Iterator[Event], decided: asyncio.Task[Decision] | None = None) -> None:
+    def _advance(self, events: Iterator[Event], decided: asyncio.Task[Response] | None = None) -> None:
         """Send a decision if there is one, then handle all events up to the next that must wait."""
         while True:
             try:
@@ -451,7 +453,7 @@ class Connection(asyncio.Protocol):
         elif reply is not None:
             raise LocalProtocolError(f"the filter did not say that it answers {type(event).__name__}")
 
-    def _tell(self, event: Event) -> Reply | None:
+    def _tell(self, event: Event) -> MilterReply | None:
         the_filter = self._open_filter()
         match event:
             case BodyChunk():
@@ -490,8 +492,8 @@ class Connection(asyncio.Protocol):
     def _end_message(self) -> None:
         """Ask for the decision; one that is not there at once becomes a task."""
         decision = self._open_filter().end_of_message()
-        outcome = decision if isinstance(decision, Decision) else begin(decision)
-        if isinstance(outcome, Decision):
+        outcome = decision if isinstance(decision, Response) else begin(decision)
+        if isinstance(outcome, Response):
             self._session.answer(*outcome)
             return
         self._task = outcome
@@ -500,7 +502,7 @@ class Connection(asyncio.Protocol):
         self._ticks = 0
         self._server.watch()
 
-    def _decided(self, task: asyncio.Task[Decision]) -> None:
+    def _decided(self, task: asyncio.Task[Response]) -> None:
         if task is not self._task:
             return  # the MTA went away first
         self._task = None

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inalign.flow.decide import OBSERVE_ONLY, LocalPolicy
-from inalign.flow.decision import Ruling
-from inalign.flow.origin import Hosts, Source
+from inalign.flow.decision import Decision
+from inalign.flow.origin import Hosts, OriginSource
 from inalign.flow.own_mail import MacroCondition
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Verdict
 from inalign.mail.networks import Networks
 from inalign.milterd.recorder import Recorder
-from inalign.milterd.signing import Sealer, Signer
+from inalign.milterd.signing import OutboundSigner, Sealer
 from inalign.resolver import Resolver
 
 
@@ -26,11 +26,11 @@ class BudgetedResolver(Resolver, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class FilterContext:
     """What the operator chose, and who counts."""
 
     resolver: BudgetedResolver
-    options: Options
+    options: VerificationOptions
     policy: LocalPolicy = OBSERVE_ONLY
     message_budget_seconds: float
     hosts: Hosts
@@ -40,15 +40,15 @@ class Service:
     """Authentication-Results with our name are kept in what these hand in."""
     show_login: bool
     local_mailers: frozenset[str]
-    signer: Signer | None = None
+    signer: OutboundSigner | None = None
     """None: nothing is signed."""
     sealer: Sealer | None = None
     """None: nothing is sealed."""
     recorder: Recorder | None = None
     """None: no record is kept of a message."""
-    count: Callable[[Verdict | None, Ruling, str | None, int, float], None] = lambda *_: None
+    count: Callable[[Verdict | None, Decision, str | None, int, float], None] = lambda *_: None
     """Told of each message: verdict, ruling, why it was not verified, forged fields, seconds from its end on."""
-    count_origin: Callable[[Source], None] = lambda _: None
+    count_origin: Callable[[OriginSource], None] = lambda _: None
     """Told of each message that a relay or a gateway handed in: from where its client is known."""
 
     def within_budget(self) -> Resolver:

@@ -36,7 +36,7 @@ class Sealer:
     """Told of each message: `sealed`, or why not."""
 
 
-class Signer:
+class OutboundSigner:
     """The signing part of one worker."""
 
     def __init__(

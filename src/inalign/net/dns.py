@@ -23,7 +23,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Literal, Self, cast
 
-from inalign.net.dns_exchange import Exchange, Server
+from inalign.net.dns_exchange import DnsExchange, NameServer
 from inalign.net.dns_servers import MAX_SERVERS, parse_server, system_servers
 from inalign.net.run import need_loop
 from inalign.resolver.cache import LIMITS, AnswerCache, CacheLimits
@@ -81,7 +81,7 @@ class LiveResolver:
         self._clock = clock
         self._cache = AnswerCache(limits)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._servers: list[Server] = []
+        self._servers: list[NameServer] = []
         self._flights: dict[Question, _Flight] = {}
         self._expected: list[Question] = []
         self._is_closed = False
@@ -159,7 +159,7 @@ class LiveResolver:
             octets = encode_name(question[1])
             if octets is None:
                 # RFC 7208 section 4.3 takes such a domain for one that is not there; so does everything else here.
-                return Answer(Outcome.NO_NAME, detail="no name that DNS can carry")
+                return Answer(Outcome.NXDOMAIN, detail="no name that DNS can carry")
             if self._is_closed:
                 return _failed("the resolver is closed")
             flight = self._start(question, octets)
@@ -236,13 +236,13 @@ class LiveResolver:
         hops, ttl, secure = 0, None, True
         while hops <= MAX_ALIASES:
             deadline = min(loop.time() + self._timeout, end)
-            reply, is_trusted = await Exchange(loop, self._servers, name, record_type, deadline).run()
+            reply, is_trusted = await DnsExchange(loop, self._servers, name, record_type, deadline).run()
             answer = reply.answer
             if answer is not None:
-                if not hops and (is_trusted or not answer.secure):
+                if not hops and (is_trusted or not answer.dnssec_validated):
                     return answer
                 least = answer.ttl if ttl is None else min(ttl, answer.ttl)
-                return replace(answer, secure=answer.secure and is_trusted and secure, ttl=least)
+                return replace(answer, dnssec_validated=answer.dnssec_validated and is_trusted and secure, ttl=least)
             if reply.alias is None:
                 return _failed(reply.problem)
             name = reply.alias.name
@@ -261,7 +261,7 @@ class LiveResolver:
             self._close_sockets()
             self._flights = {}  # those of another loop: nobody here can wait for them
             self._loop = loop
-            self._servers = [Server(loop, address) for address in self._addresses]
+            self._servers = [NameServer(loop, address) for address in self._addresses]
         return True
 
     def _close_sockets(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from inalign.net.dns_servers import ServerAddress
 from inalign.net.dns_sockets import Port, Ports, ask_over_tcp
-from inalign.resolver.wire import BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, Query, RecordType, Reply, WireError
+from inalign.resolver.wire import BAD_VERSION, FORMAT_ERROR, NOT_IMPLEMENTED, DnsReply, Query, RecordType, WireError
 
 FIRST_GAP = 0.2  # of the time: the first silence before the next attempt; each following is twice as long, so that
 # silence makes three attempts; besides, each server may say no once, and once be asked again without EDNS
@@ -25,7 +25,7 @@ PLAIN_SECONDS = 900.0  # how long a server that refused EDNS is asked without it
 MAX_CONNECTIONS = 64  # over TCP at a time and server; the others wait within their time
 
 
-class Server:
+class NameServer:
     """A name server and what is known of its health."""
 
     __slots__ = ("_down_until", "_heard", "_plain_until", "address", "connections", "is_down", "ports")
@@ -73,14 +73,14 @@ class _Attempt:
 
     __slots__ = ("_events", "port", "query", "sent", "server")
 
-    def __init__(self, events: _Events, server: Server, query: Query[object], port: Port, sent: float) -> None:
+    def __init__(self, events: _Events, server: NameServer, query: Query[object], port: Port, sent: float) -> None:
         self._events = events
         self.server = server
         self.query = query
         self.port = port
         self.sent = sent
 
-    def replied(self, reply: Reply[object]) -> None:
+    def replied(self, reply: DnsReply[object]) -> None:
         self._events.put(self, reply)
 
     def failed(self, problem: str) -> None:
@@ -94,14 +94,14 @@ class _Events:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queue: deque[tuple[_Attempt, Reply[object] | str]] = deque()
+        self._queue: deque[tuple[_Attempt, DnsReply[object] | str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
-    def put(self, attempt: _Attempt, event: Reply[object] | str) -> None:
+    def put(self, attempt: _Attempt, event: DnsReply[object] | str) -> None:
         self._queue.append((attempt, event))
         self._wake()
 
-    async def next(self, until: float) -> tuple[_Attempt, Reply[object] | str] | None:
+    async def next(self, until: float) -> tuple[_Attempt, DnsReply[object] | str] | None:
         """The next event; None when there was none until that time."""
         if not self._queue:
             self._waiter = self._loop.create_future()
@@ -118,7 +118,7 @@ class _Events:
             self._waiter.set_result(None)
 
 
-class Exchange:
+class DnsExchange:
     """One question to the servers; `run` it once."""
 
     __slots__ = ("_attempts", "_deadline", "_events", "_loop", "_name", "_passed", "_problem", "_servers", "_type")
@@ -126,7 +126,7 @@ class Exchange:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        servers: Sequence[Server],
+        servers: Sequence[NameServer],
         name: bytes,
         record_type: RecordType[object],
         deadline: float,
@@ -137,13 +137,13 @@ class Exchange:
         self._deadline = deadline
         self._events = _Events(loop)
         self._attempts: list[_Attempt] = []
-        self._passed: set[Server] = set()  # those that said no; they are not asked again
+        self._passed: set[NameServer] = set()  # those that said no; they are not asked again
         self._problem = ""
         now = loop.time()
         wanted = [server for server in servers if server.is_wanted(now)]
         self._servers = wanted + [server for server in servers if server not in wanted]
 
-    async def run(self) -> tuple[Reply[object], bool]:
+    async def run(self) -> tuple[DnsReply[object], bool]:
         """The reply, which has an answer, an alias or a problem; and whether the server's AD flag is believed."""
         try:
             return await self._run()
@@ -151,7 +151,7 @@ class Exchange:
             for attempt in self._attempts:
                 attempt.port.forget(attempt)
 
-    async def _run(self) -> tuple[Reply[object], bool]:
+    async def _run(self) -> tuple[DnsReply[object], bool]:
         now = started = self._loop.time()
         gap = (self._deadline - started) * FIRST_GAP
         next_attempt = started
@@ -180,14 +180,14 @@ class Exchange:
                 next_attempt = now  # the next server, at once
         return self._over(f"no answer in {self._deadline - started:.1f} s")
 
-    def _in_turn(self) -> Server | None:
+    def _in_turn(self) -> NameServer | None:
         """Who was asked least, the first of them; who said no is not asked again."""
         if not self._attempts and not self._passed:
             return self._servers[0]
         left = [server for server in self._servers if server not in self._passed]
         return min(left, key=self._times_asked, default=None)
 
-    def _times_asked(self, server: Server) -> int:
+    def _times_asked(self, server: NameServer) -> int:
         return sum(attempt.server is server for attempt in self._attempts)
 
     def _complain_of_silence(self, now: float) -> None:
@@ -196,7 +196,7 @@ class Exchange:
             if last.server not in self._passed:
                 last.server.silent(last.sent, now)
 
-    def _send(self, server: Server, *, edns: bool) -> None:
+    def _send(self, server: NameServer, *, edns: bool) -> None:
         now = self._loop.time()
         try:
             port = server.ports.pick()
@@ -208,7 +208,9 @@ class Exchange:
         self._attempts.append(attempt)
         port.send(attempt)
 
-    async def _consider(self, attempt: _Attempt, outcome: Reply[object] | str, now: float) -> Reply[object] | None:
+    async def _consider(
+        self, attempt: _Attempt, outcome: DnsReply[object] | str, now: float
+    ) -> DnsReply[object] | None:
         """The reply, if it settles the question. Else the server is passed over, or asked in another way."""
         server = attempt.server
         if isinstance(outcome, str):
@@ -228,7 +230,7 @@ class Exchange:
             return None
         return outcome
 
-    async def _over_tcp(self, server: Server, query: Query[object]) -> Reply[object]:
+    async def _over_tcp(self, server: NameServer, query: Query[object]) -> DnsReply[object]:
         query = replace(query, identifier=secrets.randbits(16))
         until = self._deadline
         if len(self._passed) + 1 < len(self._servers):
@@ -237,16 +239,16 @@ class Exchange:
             async with asyncio.timeout_at(until), server.connections:
                 reply = await ask_over_tcp(server.address, query)
         except TimeoutError:
-            return Reply(problem="truncated, and no answer over TCP")
+            return DnsReply(problem="truncated, and no answer over TCP")
         except OSError as problem:
-            return Reply(problem=f"truncated, and no TCP: {problem.strerror or type(problem).__name__}")
+            return DnsReply(problem=f"truncated, and no TCP: {problem.strerror or type(problem).__name__}")
         except WireError as problem:
-            return Reply(problem=f"truncated, and over TCP malformed: {problem}")
-        return Reply(problem="truncated, over TCP, too") if reply.is_truncated else reply
+            return DnsReply(problem=f"truncated, and over TCP malformed: {problem}")
+        return DnsReply(problem="truncated, over TCP, too") if reply.is_truncated else reply
 
-    def _pass_over(self, server: Server, problem: str) -> None:
+    def _pass_over(self, server: NameServer, problem: str) -> None:
         self._passed.add(server)
         self._problem = f"{server.address.text}: {problem}"
 
-    def _over(self, problem: str) -> tuple[Reply[object], bool]:
-        return Reply(problem=self._problem or problem), False
+    def _over(self, problem: str) -> tuple[DnsReply[object], bool]:
+        return DnsReply(problem=self._problem or problem), False

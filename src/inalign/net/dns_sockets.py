@@ -14,7 +14,7 @@ import socket
 from typing import Protocol
 
 from inalign.net.dns_servers import ServerAddress
-from inalign.resolver.wire import MAX_MESSAGE_OCTETS, Query, Reply, WireError, read_reply
+from inalign.resolver.wire import MAX_MESSAGE_OCTETS, DnsReply, Query, WireError, read_reply
 
 PORT_BITS = 4  # sixteen open at a time; with the identifier, 20 bits to guess for who knows all their numbers
 MAX_QUERIES_PER_PORT = 256
@@ -29,7 +29,7 @@ class Attempt(Protocol):
 
     query: Query[object]
 
-    def replied(self, reply: Reply[object]) -> None:
+    def replied(self, reply: DnsReply[object]) -> None:
         """A reply to this query came."""
 
     def failed(self, problem: str) -> None:
@@ -160,7 +160,7 @@ class Ports:
         self._ports = [None] * (1 << PORT_BITS)
 
 
-async def ask_over_tcp(address: ServerAddress, query: Query[object]) -> Reply[object]:
+async def ask_over_tcp(address: ServerAddress, query: Query[object]) -> DnsReply[object]:
     """One query on a connection of its own. `OSError` or `WireError` when that comes to nothing."""
     loop = asyncio.get_running_loop()
     connection = socket.socket(address.family, socket.SOCK_STREAM)

@@ -28,7 +28,7 @@ MAX_TOLD = 200
 """Characters of the answer in an error."""
 
 
-class Reply(NamedTuple):
+class HttpResponse(NamedTuple):
     """What the server said."""
 
     status: int
@@ -64,14 +64,14 @@ def parse_hook_url(text: str) -> SplitResult:
 
 async def post(
     url: str, body: bytes, headers: Mapping[str, str] | None = None, *, limits: PostLimits | None = None
-) -> Reply:
+) -> HttpResponse:
     """Post it and take the answer. Raises `TransportError` for all but 2xx, naming the host and never the address,
     which is a secret. Redirections are answers like others: nobody is followed."""
     target = parse_hook_url(url)
     return await asyncio.to_thread(_post, target, body, dict(headers or {}), limits or PostLimits())
 
 
-def _post(url: SplitResult, body: bytes, headers: dict[str, str], limits: PostLimits) -> Reply:
+def _post(url: SplitResult, body: bytes, headers: dict[str, str], limits: PostLimits) -> HttpResponse:
     host = url.hostname or ""
     connection: http.client.HTTPConnection
     if url.scheme == "https":
@@ -95,7 +95,7 @@ def _post(url: SplitResult, body: bytes, headers: dict[str, str], limits: PostLi
         connection.close()
     if not 200 <= response.status < 300:
         raise TransportError(f"{host} refuses: {response.status} {_words(found)}".strip())
-    return Reply(response.status, found[:MAX_ANSWER_OCTETS])
+    return HttpResponse(response.status, found[:MAX_ANSWER_OCTETS])
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:

@@ -151,7 +151,7 @@ class Provider:
                 {"nonce": nonce, "client_id": client_id, "access_token": token.get("access_token")},
             )
             claims.validate(int(self._clock()), LEEWAY_SECONDS)
-            found = msgspec.convert(dict(claims), _Said)
+            found = msgspec.convert(dict(claims), _ProviderAnswer)
         except (JoseError, ValueError, TypeError, KeyError) as problem:
             raise ParseError(f"the ID token does not hold: {problem!r}") from None
         return Claims(
@@ -199,7 +199,7 @@ class Provider:
             return response.content
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _ProviderAnswer(msgspec.Struct, frozen=True):
     sub: str
     email: object = ""
     email_verified: object = False

@@ -45,7 +45,7 @@ _BLOCKED = (*SIGNALS, RETIRE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerSlot:
     """What a worker gets from the supervisor."""
 
     number: int
@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ProcessPlan:
     """One configuration, ready to be run."""
 
     workers: int
@@ -62,7 +62,7 @@ class Plan:
     """All listening sockets, that of the monitor too."""
     monitor: Address | None
     drain_seconds: float
-    work: Callable[[Place], None]
+    work: Callable[[WorkerSlot], None]
     """What a worker does, in its own process, until it is told to end."""
     keep: Callable[[], None] | None = None
     """What the keeper does likewise; None: there is no store."""
@@ -112,7 +112,7 @@ class Child:
 class Generation:
     """The workers of a plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ProcessPlan) -> None:
         self.plan = plan
         self.shares = Shares(plan.workers)
         self.started = time.monotonic()
@@ -132,7 +132,7 @@ class Generation:
         missing = range(self.plan.workers) if self.kill_at is None else ()
         return min((self._due.get(each, 0.0) for each in missing if each not in self.children), default=math.inf)
 
-    def start_missing(self, let_go: Callable[[Plan], None]) -> list[Child]:
+    def start_missing(self, let_go: Callable[[ProcessPlan], None]) -> list[Child]:
         """Start those that are due. In the child, `let_go` closes what is the supervisor's and not in the plan."""
         now = time.monotonic()
         if self.next_start() > now:
@@ -168,14 +168,14 @@ class Generation:
         for child in self.children.values():
             os.kill(child.pid, number)
 
-    def _start(self, number: int, let_go: Callable[[Plan], None]) -> Child | None:
+    def _start(self, number: int, let_go: Callable[[ProcessPlan], None]) -> Child | None:
         try:
             channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as problem:
             self._not_started(number, problem)
             return None
         channel.setblocking(False)
-        place = Place(number, self.shares, far_end)
+        place = WorkerSlot(number, self.shares, far_end)
 
         def close_ours() -> None:
             channel.close()

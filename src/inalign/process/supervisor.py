@@ -27,7 +27,7 @@ from inalign.errors import Error, TransportError
 from inalign.milterd.worker import RETIRE
 from inalign.net.listen import Address, forget
 from inalign.process.child import Companion
-from inalign.process.generation import SIGNALS, Child, Generation, Plan
+from inalign.process.generation import SIGNALS, Child, Generation, ProcessPlan
 from inalign.process.status_server import Monitor, Page
 from inalign.process.systemd import notify, reloading
 from inalign.telemetry import Counters, exposition
@@ -50,8 +50,8 @@ class Supervisor:
 
     def __init__(
         self,
-        plan: Plan,
-        next_plan: Callable[[Mapping[Address, socket.socket]], Plan],
+        plan: ProcessPlan,
+        next_plan: Callable[[Mapping[Address, socket.socket]], ProcessPlan],
         ready: Callable[[], None],
     ) -> None:
         self._next_plan = next_plan
@@ -117,7 +117,7 @@ class Supervisor:
     def _watch(self, child: Child) -> None:
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
 
-    def _let_go(self, plan: Plan | None) -> None:
+    def _let_go(self, plan: ProcessPlan | None) -> None:
         """In a child: close all that is ours and not what this plan's worker needs; the keeper needs nothing of it."""
         for generation in self._generations:
             for child in generation.children.values():
@@ -223,7 +223,7 @@ class Supervisor:
         self._counters.add('inalign_reloads_total{result="refused"}')
         notify("READY=1", "STATUS=the new configuration was refused; the old one is in force")
 
-    def _stop_listening(self, plan: Plan, *but: Address | None) -> None:
+    def _stop_listening(self, plan: ProcessPlan, *but: Address | None) -> None:
         """Close what this plan listens on; the workers that share it close theirs."""
         for address, listener in plan.sockets.items():
             if address not in but and listener.fileno() >= 0:

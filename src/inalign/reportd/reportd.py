@@ -28,12 +28,12 @@ from inalign.errors import Error
 from inalign.ingest.counts import receipt_of
 from inalign.ingest.loader import ItemOutcome, Loader, settle
 from inalign.ingest.read import spooled_item
-from inalign.intake.source import Source
+from inalign.intake.source import IntakeSource
 from inalign.intake.sources import Sources
 from inalign.reportd.dnsbl import Blocklists, ListLimits
 from inalign.reportd.reverse_dns import NameLimits, resolve_names
 from inalign.resolver import Resolver
-from inalign.spool.deliveries import Delivery, Reason, Spool, SpoolUnavailable
+from inalign.spool.deliveries import Delivery, QuarantineReason, Spool, SpoolUnavailable
 from inalign.store.assessments import sweep
 from inalign.store.engine.interface import Engine
 from inalign.store.folders import Folders
@@ -42,7 +42,7 @@ from inalign.store.load.geoip import Places
 from inalign.store.load.monthly import sum_months
 from inalign.store.maintenance import Retention, forget
 from inalign.store.state.answers import move_hosts
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 from inalign.store.state.dnsbl import forget_listings
 
@@ -72,7 +72,7 @@ PARENT_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Keeper:
+class ReportDaemon:
     """All that is kept open; `run` works with it until it is told to end."""
 
     folders: Folders
@@ -81,7 +81,7 @@ class Keeper:
     spool: Spool
     loader: Loader
     places: Places
-    sources: Sequence[Source] = ()
+    sources: Sequence[IntakeSource] = ()
     retention: Retention = field(default_factory=Retention)
     refused_days: int = 90
     resolver: Resolver | None = None
@@ -89,7 +89,7 @@ class Keeper:
     has_names: bool = True
     """Whether reverse names are looked up."""
     blocklists: Blocklists = field(default_factory=lambda: Blocklists(()))
-    serve: Callable[[Keeper], Sequence[Awaitable[None]]] = lambda _: ()
+    serve: Callable[[ReportDaemon], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
     alerts: Alerts | None = None
     """None: nothing is watched."""
@@ -161,7 +161,7 @@ class Keeper:
                 continue
             except (OSError, SpoolUnavailable) as problem:
                 log.error("%s in the spool: %s", name, problem)
-                self.spool.refuse(name, [Reason("spool", str(problem))])
+                self.spool.refuse(name, [QuarantineReason("spool", str(problem))])
         done: list[ItemOutcome] = []
 
         def finish(outcome: ItemOutcome) -> None:
@@ -284,7 +284,7 @@ class Keeper:
         move_hosts(self.engine, self.control, now=now.timestamp(), folder=self.folders.work)
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
-                note(change, Changed.RECORDS, domain)
+                note(change, InputRevisions.RECORDS, domain)
         forget_listings(self.control, self.blocklists.names, now)
         sweep(self.engine, now.timestamp())
         sum_months(self.engine, now.date(), is_ending)
@@ -300,7 +300,7 @@ class Keeper:
         self.trouble = problem
 
 
-async def run_until_told(keeper: Keeper) -> None:
+async def run_until_told(keeper: ReportDaemon) -> None:
     """Run until SIGTERM or SIGINT, or until the process that started us is gone."""
     ends = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from email.utils import parseaddr
 
 from inalign.reports.aggregate.read import AggregateReader
 from inalign.reports.containers.chunks import Chunks, Meter, RefusedError
-from inalign.reports.containers.mime import Part
+from inalign.reports.containers.mime import MimePart
 from inalign.reports.containers.walk import Payload, payloads
 from inalign.reports.failure.plain import read_plain_failure
 from inalign.reports.failure.read import read_feedback
@@ -50,7 +50,7 @@ def read_pieces(
     What the pieces raise is passed on.
     """
     meter = Meter(limits)
-    reader = _Reader(make_sink, limits)
+    reader = _PayloadReader(make_sink, limits)
     try:
         for item in payloads(iter(pieces), name or "", meter):
             if isinstance(item, Refusal):
@@ -64,7 +64,7 @@ def read_pieces(
     return reader.found, tuple(meter.flaws), reader.told(name or "it")
 
 
-class _Reader:
+class _PayloadReader:
     """Reads one payload after the other."""
 
     def __init__(self, make_sink: MakeSink | None, limits: ContainerLimits) -> None:
@@ -166,6 +166,6 @@ def _text(octets: bytes) -> str:
         return octets.decode("cp1252", "replace")
 
 
-def _address(mail: Part | None) -> str:
+def _address(mail: MimePart | None) -> str:
     """The address of the From field."""
     return parseaddr(mail.value("from"))[1][:320] if mail is not None else ""

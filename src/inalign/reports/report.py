@@ -39,7 +39,7 @@ class SpfAuth(Struct, frozen=True, gc=False):
     human_result: str = ""
 
 
-class Reason(Struct, frozen=True, gc=False):
+class OverrideReason(Struct, frozen=True, gc=False):
     """Why the disposition is not the policy (RFC 9990 section 3.1.1.9)."""
 
     type: str
@@ -72,7 +72,7 @@ class AggregateRecord(Struct, frozen=True):
     envelope_to: str | None
     dkim: tuple[DkimAuth, ...] = ()
     spf: tuple[SpfAuth, ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[OverrideReason, ...] = ()
     extensions: tuple[Extension, ...] = ()
 
 

@@ -24,9 +24,9 @@ class Outcome(StrEnum):
 
     FOUND = "found"
     """There is at least one record."""
-    NO_DATA = "no_data"
+    NODATA = "no_data"
     """The name exists (or something below it does), this type does not."""
-    NO_NAME = "no_name"
+    NXDOMAIN = "no_name"
     """NXDOMAIN: neither the name nor anything below it exists (RFC 8020)."""
     FAILED = "failed"
     """No usable answer: time-out, SERVFAIL, REFUSED, a malformed answer, a CNAME loop. Another time it may be had."""
@@ -38,7 +38,7 @@ class Answer(Generic[T_co]):
 
     outcome: Outcome
     records: tuple[T_co, ...] = ()
-    secure: bool = False
+    dnssec_validated: bool = False
     """Whether DNSSEC vouched for it (the AD flag of a trusted resolver)."""
     ttl: int = 0
     """Seconds that the answer may be kept; of a negative one, by the SOA (RFC 2308); of a failure, while it is kept."""

@@ -69,7 +69,7 @@ class MasterFileError(ParseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MasterFileRecord:
     """One record. `kind` and `value` are None for a type that is not read: its owner exists."""
 
     line: int
@@ -88,13 +88,13 @@ class _Token:
     is_quoted: bool
 
 
-def parse_master_file(text: str | bytes, *, origin: str = "") -> list[Record]:
+def parse_master_file(text: str | bytes, *, origin: str = "") -> list[MasterFileRecord]:
     """All records, in their order. Raises `MasterFileError`."""
     try:
         octets = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     except UnicodeEncodeError:
         raise MasterFileError("line 1: the text has characters that no octets stand for") from None
-    reader = _Reader()
+    reader = _EntryReader()
     if origin:
         reader.origin = encode_name(fold(origin))
         if reader.origin is None:
@@ -138,7 +138,7 @@ def _entries(octets: bytes) -> Iterator[tuple[bool, list[_Token]]]:
     yield begins_blank, tokens
 
 
-class _Reader:
+class _EntryReader:
     """What one entry leaves for the next: origin, TTL and owner."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _Reader:
         self._last_ttl = 0
         self._owner: bytes | None = None
 
-    def records(self, octets: bytes) -> Iterator[Record]:
+    def records(self, octets: bytes) -> Iterator[MasterFileRecord]:
         for begins_blank, tokens in _entries(octets):
             if not tokens:
                 continue
@@ -169,7 +169,7 @@ class _Reader:
         else:
             self._default_ttl = _ttl(tokens[1])  # RFC 2308 section 4
 
-    def _record(self, tokens: list[_Token], *, begins_blank: bool) -> Record | None:
+    def _record(self, tokens: list[_Token], *, begins_blank: bool) -> MasterFileRecord | None:
         first = tokens[0]
         if not begins_blank:
             self._owner = self.name(first)
@@ -200,7 +200,7 @@ class _Reader:
             return None
         return self._typed(tokens[at], tokens[at + 1 :])
 
-    def _typed(self, type_token: _Token, data: list[_Token]) -> Record:
+    def _typed(self, type_token: _Token, data: list[_Token]) -> MasterFileRecord:
         kind = None if type_token.is_quoted else _KINDS.get(type_token.octets.upper())
         owner = decode_name(self._owner or b"\0")
         value: object = None
@@ -210,7 +210,7 @@ class _Reader:
             value = self._value(kind, data)
         elif type_token.is_quoted or not re.fullmatch(rb"[A-Za-z][A-Za-z0-9-]*", type_token.octets):
             raise _problem(type_token, f"{_shown(type_token)} is no type of record")
-        return Record(type_token.line, owner, kind, value, self._last_ttl)
+        return MasterFileRecord(type_token.line, owner, kind, value, self._last_ttl)
 
     def _value(self, kind: RecordKind, data: list[_Token]) -> object:
         if data[0].octets == rb"\#" and not data[0].is_quoted:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from inalign.resolver.interface import Answer, IPAddress, MailExchange, Question, Resolver, addresses, mx, ptr, txt
 
 
-class Exchange(NamedTuple):
+class RecordedExchange(NamedTuple):
     """One question and its answer."""
 
     question: Question
@@ -22,9 +22,9 @@ class RecordingResolver:
         self._seen: dict[Question, Answer[object]] = {}
 
     @property
-    def exchanges(self) -> tuple[Exchange, ...]:
+    def exchanges(self) -> tuple[RecordedExchange, ...]:
         """What was asked so far."""
-        return tuple(Exchange(question, answer) for question, answer in self._seen.items())
+        return tuple(RecordedExchange(question, answer) for question, answer in self._seen.items())
 
     async def txt(self, name: str) -> Answer[bytes]:
         answer = await self._resolver.txt(name)

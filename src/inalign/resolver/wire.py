@@ -180,7 +180,7 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T_co]):
+class DnsReply(Generic[T_co]):
     """What one reply says: an answer, or an alias, or that it is truncated, or a problem."""
 
     rcode: int = NO_ERROR
@@ -190,7 +190,7 @@ class Reply(Generic[T_co]):
     problem: str = ""
 
 
-def read_reply(message: bytes, query: Query[T]) -> Reply[T]:
+def read_reply(message: bytes, query: Query[T]) -> DnsReply[T]:
     """Read the reply to a query. Raises `WireError`, and nothing else, for any octets."""
     try:
         return _read_reply(message, query)
@@ -198,26 +198,26 @@ def read_reply(message: bytes, query: Query[T]) -> Reply[T]:
         raise WireError("the message is cut") from None
 
 
-def _read_reply(message: bytes, query: Query[T]) -> Reply[T]:
+def _read_reply(message: bytes, query: Query[T]) -> DnsReply[T]:
     identifier, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(message)
     if identifier != query.identifier or not flags & _RESPONSE or flags & _OPCODE:
         raise WireError("no reply to this query")
     rcode = flags & 15
     if not questions and rcode not in (NO_ERROR, NAME_ERROR):
         # A server that could not read the question may leave it out; nothing but its displeasure is believed.
-        return Reply(rcode, problem=_RCODES.get(rcode, f"RCODE {rcode}"))
+        return DnsReply(rcode, problem=_RCODES.get(rcode, f"RCODE {rcode}"))
     question = query.question
     at = _HEADER_OCTETS + len(question)
     if questions != 1 or message[_HEADER_OCTETS:at] != question:
         raise WireError("the reply is to another question")
     if flags & _TRUNCATED and rcode in (NO_ERROR, NAME_ERROR):
-        return Reply(rcode, is_truncated=True)  # RFC 2181 section 9: what is there is not used
+        return DnsReply(rcode, is_truncated=True)  # RFC 2181 section 9: what is there is not used
     contents = _Contents(query.name.lower(), query.record_type.code)
     at = contents.read_answers(message, at, answers)
     at = contents.read_authorities(message, at, authorities)
     rcode |= _extended_rcode(message, at, additionals) << 4
     if rcode not in (NO_ERROR, NAME_ERROR):
-        return Reply(rcode, problem=_RCODES.get(rcode, f"RCODE {rcode}"))
+        return DnsReply(rcode, problem=_RCODES.get(rcode, f"RCODE {rcode}"))
     return _conclude(message, query.record_type, contents, rcode, flags)
 
 
@@ -289,32 +289,34 @@ class _Contents:
         return max(zones)[1] if zones else None
 
 
-def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, rcode: int, flags: int) -> Reply[T]:
+def _conclude(message: bytes, record_type: RecordType[T], contents: _Contents, rcode: int, flags: int) -> DnsReply[T]:
     end = contents.follow()
     if end is None:
-        return Reply(rcode, problem="CNAME loop")
+        return DnsReply(rcode, problem="CNAME loop")
     name, hops, ttl = end
     secure = bool(flags & _AUTHENTIC)
     found = contents.found.get(name)
     if found is not None:
         if rcode == NAME_ERROR:
-            return Reply(rcode, problem="NXDOMAIN with an answer")
+            return DnsReply(rcode, problem="NXDOMAIN with an answer")
         records = [record_type.read(message, begin, stop) for _, begin, stop in found]
-        return Reply(rcode, Answer(Outcome.FOUND, tuple(records), secure, min(ttl, *[record[0] for record in found])))
+        return DnsReply(
+            rcode, Answer(Outcome.FOUND, tuple(records), secure, min(ttl, *[record[0] for record in found]))
+        )
     ttl_of_denial = contents.negative_ttl(name)
     if rcode == NAME_ERROR or name in contents.denials:
         # RFC 6604 section 3: the code is about the last name of the chain.
-        return Reply(rcode, Answer(Outcome.NO_NAME, (), secure, min(ttl, ttl_of_denial or 0)))
+        return DnsReply(rcode, Answer(Outcome.NXDOMAIN, (), secure, min(ttl, ttl_of_denial or 0)))
     if ttl_of_denial is None and hops:
-        return Reply(rcode, alias=Alias(name, hops, ttl, secure))
+        return DnsReply(rcode, alias=Alias(name, hops, ttl, secure))
     if ttl_of_denial is None and contents.has_ns and not flags & _AUTHORITATIVE:
         # RFC 2308 section 2.2: a referral looks like an empty answer. Who refers does not resolve for us.
-        return Reply(rcode, problem="a referral, not an answer")
+        return DnsReply(rcode, problem="a referral, not an answer")
     if ttl_of_denial is None and contents.has_answers:
         # Records of another name, type or class, and nothing that denies: this says neither yes nor no.
-        return Reply(rcode, problem="an answer to something else")
+        return DnsReply(rcode, problem="an answer to something else")
     # RFC 2308 section 5: without an SOA record a denial is not to be kept.
-    return Reply(rcode, Answer(Outcome.NO_DATA, (), secure, min(ttl, ttl_of_denial or 0)))
+    return DnsReply(rcode, Answer(Outcome.NODATA, (), secure, min(ttl, ttl_of_denial or 0)))
 
 
 _MAX_TTL = 0x7FFFFFFF  # RFC 2181 section 8

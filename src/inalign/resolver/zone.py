@@ -182,8 +182,8 @@ def _ancestors(name: str, until: Container[str] = ()) -> Iterator[str]:
     yield ""
 
 
-_NO_DATA: Answer[object] = Answer(Outcome.NO_DATA)
-_NO_NAME: Answer[object] = Answer(Outcome.NO_NAME)
+_NO_DATA: Answer[object] = Answer(Outcome.NODATA)
+_NO_NAME: Answer[object] = Answer(Outcome.NXDOMAIN)
 _ERRORS: dict[str, Answer[object]] = {
     "timeout": Answer(Outcome.FAILED, detail="timeout"),
     "servfail": Answer(Outcome.FAILED, detail="servfail"),

@@ -23,7 +23,7 @@ RFC9990 = "urn:ietf:params:xml:ns:dmarc-2.0"
 WEEKEND = 5
 
 
-class Document(NamedTuple):
+class SampleDocument(NamedTuple):
     """A file as it came, and when."""
 
     name: str
@@ -31,7 +31,7 @@ class Document(NamedTuple):
     received: datetime
 
 
-class Row(NamedTuple):
+class SampleRecord(NamedTuple):
     """A record."""
 
     address: str
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     stream: Stream
 
 
-def documents(today: date) -> Iterator[Document]:
+def documents(today: date) -> Iterator[SampleDocument]:
     """Those of the days before one, the oldest first."""
     mail = {(domain.name, stream): addresses(domain, stream) for domain in stories().domain for stream in domain.stream}
     for ago in range(DAYS, 0, -1):
@@ -54,10 +54,10 @@ def documents(today: date) -> Iterator[Document]:
             yield _failure(day, ago)
         if ago == 2:
             whole = gzip.compress(b"<feedback>" + b" " * 2_000, mtime=0)
-            yield Document("example.net!aozora-shop.example!damaged.xml.gz", whole[: len(whole) // 2], _noon(day))
+            yield SampleDocument("example.net!aozora-shop.example!damaged.xml.gz", whole[: len(whole) // 2], _noon(day))
 
 
-def _rows(domain: Domain, mail: dict[tuple[str, Stream], list[str]], day: date, ago: int) -> Iterator[Row]:
+def _rows(domain: Domain, mail: dict[tuple[str, Stream], list[str]], day: date, ago: int) -> Iterator[SampleRecord]:
     for stream in domain.stream:
         rest = dice(domain.name, stream.addresses, stream.spf, ago)
         left = round(_volume(stream, day, ago) * rest.uniform(0.85, 1.15))
@@ -65,13 +65,13 @@ def _rows(domain: Domain, mail: dict[tuple[str, Stream], list[str]], day: date, 
         if len(sources) > 12:  # a crowd: each day others, with a few messages each
             crowd = rest.sample(sources, min(len(sources), max(1, left // 4)))
             each = max(1, left // len(crowd))
-            yield from (Row(address, each, stream) for address in crowd if left >= each)
+            yield from (SampleRecord(address, each, stream) for address in crowd if left >= each)
             continue
         for place, address in enumerate(sources):
             count = left if place == len(sources) - 1 else round(left * rest.uniform(0.3, 0.6))
             left -= count
             if count > 0:
-                yield Row(address, count, stream)
+                yield SampleRecord(address, count, stream)
 
 
 def _volume(stream: Stream, day: date, ago: int) -> int:
@@ -88,7 +88,7 @@ def _volume(stream: Stream, day: date, ago: int) -> int:
 # Reports
 
 
-def _of_a_day(reporter: Reporter, rows: dict[str, list[Row]], day: date, ago: int) -> Document:
+def _of_a_day(reporter: Reporter, rows: dict[str, list[SampleRecord]], day: date, ago: int) -> SampleDocument:
     """One archive with the reports about all domains."""
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
     if reporter.hour:
@@ -106,7 +106,7 @@ def _of_a_day(reporter: Reporter, rows: dict[str, list[Row]], day: date, ago: in
                 archive.writestr(
                     zipfile.ZipInfo(name), _report(reporter, domain, seen, (begin, end), ago), zipfile.ZIP_DEFLATED
                 )
-    return Document(f"{label}!{day}.zip", content.getvalue(), end + timedelta(hours=rest.uniform(2, 9)))
+    return SampleDocument(f"{label}!{day}.zip", content.getvalue(), end + timedelta(hours=rest.uniform(2, 9)))
 
 
 def _part(count: int, share: int, rest: random.Random) -> int:
@@ -116,7 +116,9 @@ def _part(count: int, share: int, rest: random.Random) -> int:
     return sum(rest.random() * 100 < share for _ in range(count))
 
 
-def _report(reporter: Reporter, domain: Domain, rows: list[Row], day: tuple[datetime, datetime], ago: int) -> bytes:
+def _report(
+    reporter: Reporter, domain: Domain, rows: list[SampleRecord], day: tuple[datetime, datetime], ago: int
+) -> bytes:
     begin, end = day
     record = dict(part.strip().split("=", 1) for part in domain.record(ago).split(";"))
     p = record["p"]
@@ -137,7 +139,7 @@ def _report(reporter: Reporter, domain: Domain, rows: list[Row], day: tuple[date
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root) + b"\n"
 
 
-def _add_record(root: Element, domain: Domain, seen: Row, p: str) -> None:
+def _add_record(root: Element, domain: Domain, seen: SampleRecord, p: str) -> None:
     stream = seen.stream
     spf_domain, spf = stream.spf.format(domain.name).split()
     signatures = [each.format(domain.name).rsplit(maxsplit=2) for each in stream.dkim]
@@ -168,7 +170,7 @@ def _texts(parent: Element, **texts: str) -> None:
 # Others
 
 
-def _tls(day: date, ago: int) -> Document:
+def _tls(day: date, ago: int) -> SampleDocument:
     domain = stories().domain[0].name
     failed = 14 if 12 <= ago <= 15 else 0
     report = {
@@ -195,10 +197,10 @@ def _tls(day: date, ago: int) -> Document:
             }
         ],
     }
-    return Document(f"google.com!{domain}!{day}.json", msgspec.json.encode(report), _noon(day))
+    return SampleDocument(f"google.com!{domain}!{day}.json", msgspec.json.encode(report), _noon(day))
 
 
-def _failure(day: date, ago: int) -> Document:
+def _failure(day: date, ago: int) -> SampleDocument:
     domain = stories().domain[1]
     address = addresses(domain, domain.stream[4])[ago]
     message = (
@@ -217,7 +219,7 @@ def _failure(day: date, ago: int) -> Document:
         f"Authentication-Results: mx.reporter.example; dmarc=fail header.from={domain.name}\r\n"
         f"--part\r\nContent-Type: text/rfc822-headers\r\n\r\n{message}\r\n--part--\r\n"
     )
-    return Document("", text.encode(), _noon(day))
+    return SampleDocument("", text.encode(), _noon(day))
 
 
 def _noon(day: date) -> datetime:

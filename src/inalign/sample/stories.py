@@ -73,7 +73,7 @@ class Reporter(Struct, frozen=True, forbid_unknown_fields=True):
     """Days ago."""
 
 
-class Strangers(Struct, frozen=True, forbid_unknown_fields=True):
+class UnrelatedSenders(Struct, frozen=True, forbid_unknown_fields=True):
     networks: tuple[str, ...]
     host: str
 
@@ -84,7 +84,7 @@ class Stories(Struct, frozen=True, forbid_unknown_fields=True):
     domain: tuple[Domain, ...]
     dns: Zone
     hosts: dict[str, str]
-    strangers: Strangers
+    strangers: UnrelatedSenders
     reporter: tuple[Reporter, ...]
 
 
@@ -107,7 +107,7 @@ def addresses(domain: Domain, stream: Stream) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SampleContext:
     """What is known beside the reports: DNS answers, reverse names, and addresses of a bad reputation."""
 
     answers: Zone
@@ -115,7 +115,7 @@ class Surroundings:
     reputation: Mapping[str, Reputation]
 
 
-def surroundings() -> Surroundings:
+def surroundings() -> SampleContext:
     """Of all domains."""
     told = stories()
     answers = dict(told.dns)
@@ -134,7 +134,7 @@ def surroundings() -> Surroundings:
                         hosts[address] = told.strangers.host.format(address.replace(".", "-"))
                     if place % 3:
                         reputation[address] = "listed" if place % 3 == 1 else "dynamic"
-    return Surroundings(answers, hosts, reputation)
+    return SampleContext(answers, hosts, reputation)
 
 
 def dice(*words: object) -> random.Random:

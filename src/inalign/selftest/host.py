@@ -44,4 +44,4 @@ async def probe(resolver: LiveResolver) -> Probe:
     started = time.perf_counter()
     answer = await resolver.txt(PROBE)
     milliseconds = 1000 * (time.perf_counter() - started)
-    return Probe(answer.outcome is not Outcome.FAILED, answer.secure, milliseconds, answer.detail)
+    return Probe(answer.outcome is not Outcome.FAILED, answer.dnssec_validated, milliseconds, answer.detail)

@@ -10,7 +10,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from inalign.resolver import Resolver
-from inalign.spf.evaluation import LIMITS, Evaluation, EvaluationError, Finding, Limits
+from inalign.spf.evaluation import LIMITS, EvaluationError, RecordMatch, SpfEvaluation, SpfLimits
 from inalign.spf.identity import Client, Identity, find_client, find_domain, helo_identity, mail_from_identity
 from inalign.spf.macros import Variables
 from inalign.spf.result import SpfReason, SpfResult, SpfStatus
@@ -25,7 +25,7 @@ async def check_spf(
     now: datetime | None = None,
     receiver: str = "unknown",
     default_explanation: str | None = None,
-    limits: Limits = LIMITS,
+    limits: SpfLimits = LIMITS,
 ) -> SpfResult:
     """Check the MAIL FROM identity, the one that feeds DMARC; of the null reverse-path postmaster@HELO.
 
@@ -54,7 +54,7 @@ async def check_helo(
     now: datetime | None = None,
     receiver: str = "unknown",
     default_explanation: str | None = None,
-    limits: Limits = LIMITS,
+    limits: SpfLimits = LIMITS,
 ) -> SpfResult | None:
     """Check the HELO identity (RFC 7208 section 2.3); None where HELO is no multi-label domain name."""
     identity = helo_identity(helo)
@@ -81,7 +81,7 @@ async def _check(
     now: datetime | None,
     receiver: str,
     default_explanation: str | None,
-    limits: Limits,
+    limits: SpfLimits,
 ) -> SpfResult:
     if now is not None and now.utcoffset() is None:
         raise ValueError("now is a time without a time zone")
@@ -111,11 +111,11 @@ async def _check(
         receiver=receiver,
         now=now,
     )
-    evaluation = Evaluation(variables, resolver, limits)
+    evaluation = SpfEvaluation(variables, resolver, limits)
     try:
         finding = await evaluation.check_host(identity.macro_domain)
     except EvaluationError as problem:
-        finding = Finding(problem.status, problem.reason, detail=str(problem))
+        finding = RecordMatch(problem.status, problem.reason, detail=str(problem))
     explanation = None
     if finding.status is SpfStatus.FAIL:
         explanation = await evaluation.explain(finding)

@@ -1,6 +1,6 @@
 """`check_host()` of RFC 7208 section 4: one client, one sender, one count of what it all costs.
 
-An `Evaluation` lives for one check. `include` evaluates another domain within it, `redirect` goes on with another,
+An `SpfEvaluation` lives for one check. `include` evaluates another domain within it, `redirect` goes on with another,
 and the limits count over the whole. What ends the check inside a term is an `EvaluationError`, the exception value
 of RFC 7208 section 4.6.2; it is raised and caught in this package alone. As soon as a record is read, the resolver
 is told which questions will probably follow.
@@ -24,7 +24,7 @@ from inalign.spf.macros import (
     parse_explain_string,
 )
 from inalign.spf.prefetch import questions_ahead
-from inalign.spf.record import RecordError, SpfRecord, is_spf_record, parse_spf_record
+from inalign.spf.record import SpfRecord, SpfRecordError, is_spf_record, parse_spf_record
 from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
 from inalign.spf.terms import (
     LOCAL,
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SpfLimits:
     """The processing limits; a name server or a client controls what each of them counts."""
 
     terms: int = 10  # RFC 7208 section 4.6.4
@@ -59,7 +59,7 @@ class Limits:
     """Records within records."""
 
 
-LIMITS = Limits()
+LIMITS = SpfLimits()
 MAX_DETAIL = 500  # what goes into logs and pages of the text that a record or a name server wrote
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -81,7 +81,7 @@ class EvaluationError(Exception):
         self.status = SpfStatus.TEMPERROR if reason is SpfReason.DNS_FAILED else SpfStatus.PERMERROR
 
 
-class Finding(NamedTuple):
+class RecordMatch(NamedTuple):
     """What the record of one domain says about the client."""
 
     status: SpfStatus
@@ -93,13 +93,13 @@ class Finding(NamedTuple):
     """The domain whose record decided: the `d` of its explanation."""
 
 
-class Evaluation:
+class SpfEvaluation:
     """The state of one check."""
 
     __slots__ = ("_limits", "_names", "_resolver", "_term", "_term_is_void", "lookups", "record", "secure", "trace",
                  "variables", "void_lookups")  # fmt: skip
 
-    def __init__(self, variables: Variables, resolver: Resolver, limits: Limits = LIMITS) -> None:
+    def __init__(self, variables: Variables, resolver: Resolver, limits: SpfLimits = LIMITS) -> None:
         self.variables = variables
         self.lookups = 0
         self.void_lookups = 0
@@ -112,14 +112,14 @@ class Evaluation:
         self._term = ""
         self._term_is_void = True  # until a term begins nothing counts
 
-    async def check_host(self, domain: str, depth: int = 0) -> Finding:
+    async def check_host(self, domain: str, depth: int = 0) -> RecordMatch:
         """RFC 7208 section 4: the record of the domain, and those it includes or redirects to."""
         path = ""
         while True:
             record = await self._record(domain)
             if isinstance(record, SpfReason):
                 if not path:
-                    return Finding(SpfStatus.NONE, record, detail=f"{domain!a} has no SPF record")
+                    return RecordMatch(SpfStatus.NONE, record, detail=f"{domain!a} has no SPF record")
                 # RFC 7208 section 6.1: a redirect to a domain without a record is an error
                 raise EvaluationError(SpfReason.REDIRECT_WITHOUT_RECORD, f"{path}{domain!a} has no SPF record")
             left = min(record.costly, self._limits.terms - self.lookups)
@@ -132,13 +132,13 @@ class Evaluation:
                     matched = await self._match(mechanism, domain, depth)
                 if matched is not None:
                     status = STATUS[mechanism.qualifier]
-                    return Finding(
+                    return RecordMatch(
                         status, SpfReason.MATCHED, path + matched, explanation=record.explanation, domain=domain
                     )
             redirect = record.redirect
             if redirect is None:
                 # RFC 7208 section 4.7: as if "?all" were the last directive
-                return Finding(SpfStatus.NEUTRAL, SpfReason.NO_MATCH, detail=f"no term of {domain!a} matches")
+                return RecordMatch(SpfStatus.NEUTRAL, SpfReason.NO_MATCH, detail=f"no term of {domain!a} matches")
             self._begin(redirect)
             path = f"{path}{redirect.text} > "
             domain = await self._record_domain(redirect.target, domain)
@@ -154,16 +154,16 @@ class Evaluation:
                 # RFC 7208 section 4.5
                 raise EvaluationError(SpfReason.SEVERAL_RECORDS, f"{domain!a} has {len(found)} SPF records")
             # RFC 7208 section 4.3 and section 4.5
-            return SpfReason.NO_NAME if answer.outcome is Outcome.NO_NAME else SpfReason.NO_RECORD
+            return SpfReason.NO_NAME if answer.outcome is Outcome.NXDOMAIN else SpfReason.NO_RECORD
         if self.record is None:
             self.record = found[0]
         try:
             return parse_spf_record(found[0])
-        except RecordError as problem:
+        except SpfRecordError as problem:
             # RFC 7208 section 4.6: one error anywhere, and nothing is evaluated
             raise EvaluationError(SpfReason.SYNTAX, f"{domain!a}: {problem}") from None
 
-    async def explain(self, finding: Finding) -> str | None:
+    async def explain(self, finding: RecordMatch) -> str | None:
         """The text that the domain gives for its "fail", or None (RFC 7208 section 6.2). It costs no term."""
         if finding.explanation is None:
             return None
@@ -347,9 +347,9 @@ class Evaluation:
         of another exchange of an `mx`, counts no more.
         """
         outcome = answer.outcome
-        is_void = may_be_void and not self._term_is_void and (outcome is Outcome.NO_DATA or outcome is Outcome.NO_NAME)
+        is_void = may_be_void and not self._term_is_void and (outcome is Outcome.NODATA or outcome is Outcome.NXDOMAIN)
         self.trace.append(SpfLookup(kind, name, outcome, is_void, self._term))
-        if not answer.secure:
+        if not answer.dnssec_validated:
             self.secure = False
         if is_void:
             self._term_is_void = True

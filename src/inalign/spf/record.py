@@ -40,7 +40,7 @@ _CACHED_OCTETS = 1024  # real records are shorter; together with the next bound 
 _CACHED_TERMS = 64
 
 
-class RecordError(ParseError):
+class SpfRecordError(ParseError):
     """The text is no SPF record."""
 
 
@@ -66,9 +66,9 @@ def is_spf_record(octets: bytes) -> bool:
 
 
 def parse_spf_record(text: str | bytes) -> SpfRecord:
-    """Read a record. Raises `RecordError` for what is none, for any syntax error and over `MAX_RECORD_OCTETS`."""
+    """Read a record. Raises `SpfRecordError` for what is none, for any syntax error and over `MAX_RECORD_OCTETS`."""
     if len(text) > MAX_RECORD_OCTETS:
-        raise RecordError(f"an SPF record of {len(text)} octets is over the limit of {MAX_RECORD_OCTETS}")
+        raise SpfRecordError(f"an SPF record of {len(text)} octets is over the limit of {MAX_RECORD_OCTETS}")
     octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(octets) <= _CACHED_OCTETS and octets.count(b" ") <= _CACHED_TERMS:
         return _parse_cached(octets)
@@ -77,10 +77,10 @@ def parse_spf_record(text: str | bytes) -> SpfRecord:
 
 def _parse(octets: bytes) -> SpfRecord:
     if not is_spf_record(octets):
-        raise RecordError("an SPF record begins with v=spf1 and a space (RFC 7208 section 4.5)")
+        raise SpfRecordError("an SPF record begins with v=spf1 and a space (RFC 7208 section 4.5)")
     if not octets.isascii():
         # RFC 7208 section 3.1: the record is US-ASCII; RFC 8616 section 4 leaves it so
-        raise RecordError("the record holds octets beyond ASCII (RFC 7208 section 3.1)")
+        raise SpfRecordError("the record holds octets beyond ASCII (RFC 7208 section 3.1)")
     # RFC 7208 section 4.6.1: terms are divided by spaces, one or more, and by nothing else
     terms = tuple(_parse_term(term) for term in octets.decode("ascii")[len(VERSION) :].split(" ") if term)
     redirect = _only(Redirect, terms)
@@ -106,7 +106,7 @@ def _only(kind: type[_SingleT], terms: Iterable[Term]) -> _SingleT | None:
     found = [term for term in terms if isinstance(term, kind)]
     if len(found) > 1:
         # RFC 7208 section 6: each of the two at most once
-        raise RecordError(f"{found[1].text[:100]!r}: this modifier stands in the record twice (RFC 7208 section 6)")
+        raise SpfRecordError(f"{found[1].text[:100]!r}: this modifier stands in the record twice (RFC 7208 section 6)")
     return found[0] if found else None
 
 
@@ -122,10 +122,10 @@ def _parse_term(text: str) -> Term:
         found = _DIRECTIVE.fullmatch(text)
         parse = _MECHANISMS.get(found[2].lower()) if found else None
         if not found or not parse:
-            raise RecordError(f"{text[:100]!a} is no mechanism and no modifier (RFC 7208 section 4.6.1)")
+            raise SpfRecordError(f"{text[:100]!a} is no mechanism and no modifier (RFC 7208 section 4.6.1)")
         return parse(Qualifier(found[1] or "+"), found[3], text)
     except MacroError as problem:
-        raise RecordError(f"{text[:100]!a}: {problem}") from None
+        raise SpfRecordError(f"{text[:100]!a}: {problem}") from None
 
 
 def _parse_modifier(name: str, value: str, text: str) -> Term:
@@ -138,7 +138,7 @@ def _parse_modifier(name: str, value: str, text: str) -> Term:
 
 def _parse_all(qualifier: Qualifier, rest: str, text: str) -> Mechanism:
     if rest:
-        raise RecordError(f"{text[:100]!a}: `all` stands alone (RFC 7208 section 5.1)")
+        raise SpfRecordError(f"{text[:100]!a}: `all` stands alone (RFC 7208 section 5.1)")
     return All(qualifier, text=text)
 
 
@@ -172,7 +172,7 @@ _IP6 = re.compile(r":([0-9A-Fa-f:.]{2,45})(?:/([0-9]+))?")
 def _parse_ip4(qualifier: Qualifier, rest: str, text: str) -> Mechanism:
     found = _IP4.fullmatch(rest)
     if not found:
-        raise RecordError(f"{text[:100]!a} holds no IPv4 network (RFC 7208 section 5.6)")
+        raise SpfRecordError(f"{text[:100]!a} holds no IPv4 network (RFC 7208 section 5.6)")
     return Ip4(qualifier, text=text, network=int(IPv4Address(found[1])), prefix=_prefix(found[2], 32, text))
 
 
@@ -183,7 +183,7 @@ def _parse_ip6(qualifier: Qualifier, rest: str, text: str) -> Mechanism:
     except AddressValueError:
         network = None
     if not found or network is None:
-        raise RecordError(f"{text[:100]!a} holds no IPv6 network (RFC 7208 section 5.6)")
+        raise SpfRecordError(f"{text[:100]!a} holds no IPv6 network (RFC 7208 section 5.6)")
     return Ip6(qualifier, text=text, network=network, prefix=_prefix(found[2], 128, text))
 
 
@@ -210,7 +210,7 @@ def _dual_cidr(rest: str, text: str) -> tuple[str, int, int]:
         return rest, 32, 128
     found = _DUAL_CIDR.fullmatch(rest, start)
     if not found:
-        raise RecordError(f"{text[:100]!a} ends in no prefix length (RFC 7208 section 5.6)")
+        raise SpfRecordError(f"{text[:100]!a} ends in no prefix length (RFC 7208 section 5.6)")
     return rest[:start], _prefix(found[1], 32, text), _prefix(found[2], 128, text)
 
 
@@ -219,13 +219,13 @@ def _prefix(digits: str | None, most: int, text: str) -> int:
         return most
     # RFC 7208 section 5.6: no leading zeros, 0 to 32 and 0 to 128
     if len(digits) > 3 or (digits[0] == "0" and digits != "0") or int(digits) > most:
-        raise RecordError(f"{text[:100]!a}: a prefix length is 0 to {most} (RFC 7208 section 5.6)")
+        raise SpfRecordError(f"{text[:100]!a}: a prefix length is 0 to {most} (RFC 7208 section 5.6)")
     return int(digits)
 
 
 def _required_target(rest: str, text: str) -> DomainSpec:
     if rest[:1] != ":":
-        raise RecordError(f"{text[:100]!a} needs a colon and a domain (RFC 7208 section 5)")
+        raise SpfRecordError(f"{text[:100]!a} needs a colon and a domain (RFC 7208 section 5)")
     return parse_domain_spec(rest[1:])
 
 

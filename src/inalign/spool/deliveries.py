@@ -74,7 +74,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     recipient: str | None = None
 
 
-class Reason(msgspec.Struct, frozen=True):
+class QuarantineReason(msgspec.Struct, frozen=True):
     """Why something is in quarantine."""
 
     code: str
@@ -89,7 +89,7 @@ class Refused(msgspec.Struct, frozen=True):
     source: str
     received: datetime
     octets: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[QuarantineReason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +168,10 @@ class Spool:
 
     # The quarantine
 
-    def refuse(self, name: str, reasons: Sequence[Reason]) -> None:
+    def refuse(self, name: str, reasons: Sequence[QuarantineReason]) -> None:
         """Put an item that waits into quarantine. Raises `SpoolUnavailable`."""
         try:
-            told = [Reason(each.code, _printable(each.detail)) for each in reasons]
+            told = [QuarantineReason(each.code, _printable(each.detail)) for each in reasons]
             (self._refused / f"{name}.json").write_bytes(msgspec.json.encode(told))
             (self._waiting / name).rename(self._refused / name)
             sync_folder(self._refused)
@@ -188,7 +188,9 @@ class Spool:
                 with place.open("rb") as file:
                     head = read_head(file.readline(MAX_HEAD_OCTETS))
                 octets = place.stat().st_size
-                reasons = msgspec.json.decode((self._refused / f"{name}.json").read_bytes(), type=tuple[Reason, ...])
+                reasons = msgspec.json.decode(
+                    (self._refused / f"{name}.json").read_bytes(), type=tuple[QuarantineReason, ...]
+                )
             except (OSError, msgspec.DecodeError, SpoolUnavailable):
                 head, octets, reasons = Head(name, "", datetime.fromtimestamp(0).astimezone()), 0, ()
             yield Refused(name, head.name, head.source, head.received, octets, reasons)

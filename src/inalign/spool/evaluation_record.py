@@ -41,7 +41,7 @@ class DkimCheck(Struct, frozen=True, gc=False):
     algorithm: str = ""
 
 
-class ArcSet(Struct, frozen=True, gc=False):
+class ArcSetRecord(Struct, frozen=True, gc=False):
     """One set of a valid ARC chain."""
 
     sealer: str
@@ -49,14 +49,14 @@ class ArcSet(Struct, frozen=True, gc=False):
     """Whether it says that the author is authentic; found out only where DMARC fails, and told of one author alone."""
 
 
-class Step(Struct, frozen=True, gc=False):
+class DecisionStep(Struct, frozen=True, gc=False):
     """What would have been done without the rule before it."""
 
     action: str
     rule: str
 
 
-class Evaluation(Struct, frozen=True, gc=False, omit_defaults=True):
+class EvaluationRecord(Struct, frozen=True, gc=False, omit_defaults=True):
     """One message; its names are those of the table, and of report records. Empty text: none, or not known."""
 
     seen_at: datetime
@@ -86,7 +86,7 @@ class Evaluation(Struct, frozen=True, gc=False, omit_defaults=True):
     signatures: int = 0
     arc: str = ""
     arc_reason: str = ""
-    arc_sets: tuple[ArcSet, ...] = ()
+    arc_sets: tuple[ArcSetRecord, ...] = ()
     """Oldest first; only of a chain that passes."""
     dmarc: str = ""
     dmarc_reason: str = ""
@@ -110,7 +110,7 @@ class Evaluation(Struct, frozen=True, gc=False, omit_defaults=True):
     changed_in_transit: bool = False
     action: str = ""
     rule: str = ""
-    instead_of: tuple[Step, ...] = ()
+    instead_of: tuple[DecisionStep, ...] = ()
     """What was decided before milder rules came in, the last one first."""
     is_sealed: bool = False
     forged_fields: int = 0
@@ -125,10 +125,10 @@ class Evaluation(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Evaluation)
+_DECODER = msgspec.json.Decoder(EvaluationRecord)
 
 
-def encode(evaluation: Evaluation) -> bytes:
+def encode(evaluation: EvaluationRecord) -> bytes:
     """A line, with its end."""
     try:
         return _ENCODER.encode(evaluation) + b"\n"
@@ -136,7 +136,7 @@ def encode(evaluation: Evaluation) -> bytes:
         return _ENCODER.encode(_printable(msgspec.to_builtins(evaluation))) + b"\n"
 
 
-def decode(line: bytes) -> Evaluation:
+def decode(line: bytes) -> EvaluationRecord:
     """Raises `msgspec.DecodeError` for what is no line of `encode`."""
     try:
         return _DECODER.decode(line)

@@ -61,7 +61,7 @@ class SegmentLimits:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenSegment:
     path: Path
     descriptor: int
     began: float
@@ -74,7 +74,9 @@ class _Open:
 class Errand:
     """What takes time: done in a thread, while the writer goes on."""
 
-    def __init__(self, folder: Path, dirty: int | None, finished: list[_Open], *, has_new: bool, looks: bool) -> None:
+    def __init__(
+        self, folder: Path, dirty: int | None, finished: list[_OpenSegment], *, has_new: bool, looks: bool
+    ) -> None:
         self._folder = folder
         self._dirty = dirty
         self._finished = finished
@@ -115,8 +117,8 @@ class SegmentWriter:
     def __init__(self, folder: Path, limits: SegmentLimits | None = None) -> None:
         self._folder = folder
         self._limits = limits or SegmentLimits()
-        self._segment: _Open | None = None
-        self._finished: list[_Open] = []
+        self._segment: _OpenSegment | None = None
+        self._finished: list[_OpenSegment] = []
         self._waiting = (0, 0)
         self._looked = float("-inf")
         self._trouble: str | None = None
@@ -193,14 +195,14 @@ class SegmentWriter:
         self._looked = float("inf")
         self.errand().run()
 
-    def _begin(self) -> _Open:
+    def _begin(self) -> _OpenSegment:
         for _ in range(TRIES):
             path = self._folder / f"{time.time_ns() // 1000:016d}-{os.urandom(6).hex()}{SUFFIX}"
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, FILE_MODE)
             # Before it was locked, it may have been taken for one that was left behind: then it is locked, or gone.
             if _lock(descriptor) and os.fstat(descriptor).st_nlink:
-                self._segment = _Open(path, descriptor, time.monotonic())
+                self._segment = _OpenSegment(path, descriptor, time.monotonic())
                 return self._segment
             os.close(descriptor)
         raise BlockingIOError(0, "each new segment was taken at once")

@@ -25,7 +25,7 @@ OF_NOW = "generation IN (SELECT generation FROM judged_domains WHERE host = :hos
 """The rows of judgements that count."""
 
 
-class Rows(NamedTuple):
+class AssessmentRows(NamedTuple):
     """A judgement as rows: lines of JSON but for what only the writer knows, host and generation."""
 
     domain: str
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     slots: list[dict[str, object]]
 
 
-class Kept(Struct, frozen=True):
+class CachedAssessment(Struct, frozen=True):
     """What is kept of a domain, as far as it says whether it still holds."""
 
     domain: str
@@ -49,11 +49,11 @@ class Kept(Struct, frozen=True):
     """All else that it rests on, as a word."""
 
 
-def kept(engine: Engine, host: str) -> dict[str, Kept]:
+def kept(engine: Engine, host: str) -> dict[str, CachedAssessment]:
     """What there is, by domain. Raises `StoreError`."""
-    names = ", ".join(Kept.__struct_fields__)
+    names = ", ".join(CachedAssessment.__struct_fields__)
     rows = engine.query(f"SELECT {names} FROM judged_domains WHERE host = :host", {"host": host})
-    return {each.domain: each for each in typed(rows, Kept)}
+    return {each.domain: each for each in typed(rows, CachedAssessment)}
 
 
 def names_seen(engine: Engine, host: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def names_word(names: int, newest: int) -> str:
     return f"{names}-{newest}" if names else ""
 
 
-def keep(engine: Engine, host: str, rows: Rows, folder: Path | None) -> None:
+def keep(engine: Engine, host: str, rows: AssessmentRows, folder: Path | None) -> None:
     """Put a judgement in the place of the one that was there. Raises `StoreError`, `OSError`; then the old one is there
     as it was.
     """

@@ -20,7 +20,7 @@ from inalign.insight.facts_builder import Look, Sums, look_of_record, seen_polic
 from inalign.insight.names import judged_domain
 from inalign.insight.record_history import Sighting, seen_record
 from inalign.insight.window import Window, window_to
-from inalign.reports.report import AggregateRecord, DkimAuth, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, DkimAuth, OverrideReason, SpfAuth
 from inalign.store.engine.interface import Engine, Parameter, Row, domain_parameters, same_or_below, whole
 from inalign.store.window import window_of
 
@@ -68,7 +68,7 @@ class Span(Struct, frozen=True):
 EVER = Span(date(1971, 1, 1), date(2199, 12, 31))
 
 
-class Told(NamedTuple):
+class DomainRows(NamedTuple):
     """What the tables tell of a domain, as rows: facts can be made of it elsewhere."""
 
     domain: str
@@ -114,7 +114,7 @@ def report_counts(engine: Engine) -> dict[str, tuple[int, int]]:
     return {str(domain): (whole(number), whole(times)) for domain, number, times in engine.query(sql)}
 
 
-def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = EVER) -> Told | None:
+def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = EVER) -> DomainRows | None:
     """What the tables tell of a domain that is judged; None where nothing was reported. Raises `StoreError`."""
     if not family:
         return None
@@ -143,7 +143,7 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
         values,
     )
     window = window_of(engine)
-    return Told(
+    return DomainRows(
         domain,
         frozenset(family),
         published,
@@ -200,7 +200,7 @@ def facts_of(engine: Engine, domain: str, span: Span = EVER) -> DomainFacts | No
     return facts_from(told) if told is not None else None
 
 
-def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None) -> Iterator[Told]:
+def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None) -> Iterator[DomainRows]:
     """What the tables tell of all domains, by name, one at a time; from a domain on, or those after one.
 
     Raises `StoreError`.
@@ -213,7 +213,7 @@ def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str |
             yield told
 
 
-def facts_from(told: Told) -> DomainFacts | None:
+def facts_from(told: DomainRows) -> DomainFacts | None:
     """The facts of a domain, from rows; None where those of a span are of names below it alone."""
     sums = Sums()
     for domain, day, reporter, p, sp, np, adkim, aspf, testing, pct, is_rfc9990 in cast(
@@ -281,5 +281,5 @@ def _spf(text: str) -> tuple[SpfAuth, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _reasons(text: str) -> tuple[Reason, ...]:
-    return tuple(Reason(*each) for each in msgspec.json.decode(text, type=list[tuple[str, str]]))
+def _reasons(text: str) -> tuple[OverrideReason, ...]:
+    return tuple(OverrideReason(*each) for each in msgspec.json.decode(text, type=list[tuple[str, str]]))

@@ -25,7 +25,7 @@ _DAYS = (date(1970, 1, 2), date(2299, 12, 31))
 """Those that are asked for are taken for one of these."""
 
 
-class Change(NamedTuple):
+class OffsetChange(NamedTuple):
     """An offset from a time on."""
 
     since: int
@@ -62,7 +62,7 @@ class Zone:
         offset = _offset(column, self._within(since, until))
         return f"CAST(floor(({column} + {offset}) / {DAY_SECONDS}) AS BIGINT)"
 
-    def _within(self, since: date | None, until: date | None) -> Sequence[Change]:
+    def _within(self, since: date | None, until: date | None) -> Sequence[OffsetChange]:
         first = 0 if since is None else self.start(since)
         last = self._changes[-1].since + 1 if until is None else self.end(until)
         ended = [after.since <= first for _, after in pairwise(self._changes)] + [False]
@@ -83,10 +83,10 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones()) | {"UTC"}
 
 
-def _changes(info: tzinfo) -> Sequence[Change]:
+def _changes(info: tzinfo) -> Sequence[OffsetChange]:
     """The offsets that a zone has, each from when on."""
     time, offset = FIRST, _offset_at(info, FIRST)
-    found = [Change(0, offset)]
+    found = [OffsetChange(0, offset)]
     while time < LAST:
         later = time + STEP
         if (new := _offset_at(info, later)) != offset:
@@ -94,7 +94,7 @@ def _changes(info: tzinfo) -> Sequence[Change]:
             while high - low > timedelta(seconds=1):
                 middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
                 low, high = (middle, high) if _offset_at(info, middle) == offset else (low, middle)
-            found.append(Change(int(high.timestamp()), new))
+            found.append(OffsetChange(int(high.timestamp()), new))
             offset = new
         time = later
     return found
@@ -105,6 +105,6 @@ def _offset_at(info: tzinfo, time: datetime) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
 
 
-def _offset(column: str, changes: Sequence[Change]) -> str:
+def _offset(column: str, changes: Sequence[OffsetChange]) -> str:
     cases = [f"WHEN {column} < {after.since:d} THEN {each.offset:d}" for each, after in pairwise(changes)]
     return f"CASE {' '.join(cases)} ELSE {changes[-1].offset:d} END" if cases else f"{changes[-1].offset:d}"

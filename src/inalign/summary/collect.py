@@ -21,7 +21,7 @@ from inalign.store.queries.addresses import SourceRow
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.headlines import ReporterRow
 from inalign.store.queries.published import RecordHistoryRow
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
 
 MAX_DETAILED = 30
@@ -34,7 +34,7 @@ _NOTABLE = (SourceClass.OWN, SourceClass.APPROVED, SourceClass.UNKNOWN)
 """Classes whose new senders somebody should know of; new forwarders and spoofers come every day."""
 _WANTED = (SourceClass.OWN, SourceClass.APPROVED, SourceClass.FORWARDER)
 
-Ask = Callable[[str, Filters], Answer[Struct]]
+Ask = Callable[[str, Filters], ViewAnswer[Struct]]
 """Answers a question by its name."""
 R = TypeVar("R", bound=Struct)
 

@@ -13,7 +13,19 @@ from inalign.insight.rows import BlockingRow
 from inalign.insight.window import Window
 from inalign.summary.figures import cards, figures_table, headline
 from inalign.summary.numbers import DomainSummary, Figures, Share, Summary
-from inalign.summary.parts import Block, Chart, Lead, Line, Lines, Notes, Record, Row, Section, Table, Tone
+from inalign.summary.parts import (
+    Block,
+    Chart,
+    Lead,
+    ListBlock,
+    ListLine,
+    Notes,
+    RecordBlock,
+    RowBlock,
+    Section,
+    TableBlock,
+    Tone,
+)
 from inalign.summary.todo import to_do
 from inalign.summary.words import Words, count, rate, share, shortened, signed
 
@@ -25,7 +37,7 @@ TONES = {"needs_work": Tone.ATTENTION, "ready": Tone.GOOD, "safe": Tone.GOOD}
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SummaryDocument:
     """What is shown."""
 
     language: str
@@ -43,14 +55,14 @@ class Document:
     glossary: tuple[tuple[str, str], ...]
 
 
-def make_document(summary: Summary, words: Words) -> Document:
+def make_document(summary: Summary, words: Words) -> SummaryDocument:
     """In words."""
     period = words.period(summary.period)
     names = [each.domain for each in summary.domains]
     domains = ", ".join(names) if len(names) <= 3 else words("title.all", count=len(names))
     shown = summary.domains[:MAX_DOMAINS]
     overview = (_overview(summary, words),) if len(names) > 1 else ()
-    return Document(
+    return SummaryDocument(
         language=words.language,
         title=words(f"title.{summary.period.kind}"),
         subject=words.of_period(summary.period, "title.subject", domains=domains, period=period),
@@ -68,7 +80,7 @@ def _overview(summary: Summary, words: Words) -> Section:
     blocks: list[Block] = [
         Lead(headline(summary.now, summary.before, summary.period, words), Tone.PLAIN),
         cards(summary.now, summary.before, summary.period, words),
-        Table(
+        TableBlock(
             "",
             _columns(words, "domain", "state", "own", "change", "delivered", "policy"),
             tuple(
@@ -100,7 +112,7 @@ def _points(now: Figures, before: Figures, words: Words) -> str:
 def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
     period = summary.period
     lead = Lead(headline(found.now, found.before, period, words), TONES.get(found.state, Tone.PLAIN))
-    todo = Lines(words.of_period(period, "period.next"), to_do(found, words), numbered=True)
+    todo = ListBlock(words.of_period(period, "period.next"), to_do(found, words), numbered=True)
     if not found.judged:
         soon = Notes((words.insight.say("why", WhyCode.NOT_JUDGED),))
         return Section(found.domain, words(f"state.{found.state}"), (soon,))
@@ -134,7 +146,7 @@ def _plan(found: DomainSummary, words: Words) -> Iterable[Block]:
     say = words.insight
     published = words("text.published", record=found.record) if found.record else words("text.no_record")
     lines = [published]
-    records: tuple[Record, ...] = ()
+    records: tuple[RecordBlock, ...] = ()
     if found.next is not None:
         lines.append(words("text.next", step=say.say("step", found.next.step)))
         if found.next.why:
@@ -149,15 +161,15 @@ def _plan(found: DomainSummary, words: Words) -> Iterable[Block]:
             words("text.changed", day=words.day(each.day), before=each.before, after=each.after)
             for each in found.changes
         )
-        yield Lines(words("section.reached"), tuple(Line(each) for each in changes))
+        yield ListBlock(words("section.reached"), tuple(ListLine(each) for each in changes))
 
 
-def records_of(found: DomainSummary) -> tuple[Record, ...]:
+def records_of(found: DomainSummary) -> tuple[RecordBlock, ...]:
     """The records of the next step, that of DMARC first."""
     if found.next is None:
         return ()
-    own = (Record(f"_dmarc.{found.domain}", "TXT", found.next.record),) if found.next.record else ()
-    return own + tuple(Record(each.name, each.type, each.value) for each in found.next.records)
+    own = (RecordBlock(f"_dmarc.{found.domain}", "TXT", found.next.record),) if found.next.record else ()
+    return own + tuple(RecordBlock(each.name, each.type, each.value) for each in found.next.records)
 
 
 def _blocking(found: DomainSummary, words: Words) -> Iterable[Block]:
@@ -166,7 +178,7 @@ def _blocking(found: DomainSummary, words: Words) -> Iterable[Block]:
     say = words.insight
     chosen = sorted(found.blocking, key=lambda each: (-each.failing, each.source))
     window = found.window
-    yield Table(
+    yield TableBlock(
         words("section.blocking", since=words.day(window.since), until=words.day(window.until))
         if window
         else words("section.blocking_undated"),
@@ -196,7 +208,7 @@ def _other_days(row: BlockingRow, window: Window | None, words: Words) -> str:
 def _new(found: DomainSummary, words: Words) -> Iterable[Block]:
     if not found.new_senders:
         return
-    yield Table(
+    yield TableBlock(
         words("section.new"),
         _columns(words, "sender", "class", "messages", "first_day"),
         tuple(
@@ -226,14 +238,14 @@ def _shares(found: DomainSummary, words: Words) -> Iterable[Block]:
         _share_table("reporter", found.reporters, found.now.messages, words, number=found.reporter_count),
     ]
     if shown := tuple(each for each in tables if each.rows):
-        yield Row(shown)
+        yield RowBlock(shown)
 
 
-def _share_table(kind: str, shares: Sequence[Share], whole: int, words: Words, *, number: int = 0) -> Table:
+def _share_table(kind: str, shares: Sequence[Share], whole: int, words: Words, *, number: int = 0) -> TableBlock:
     name = words.country if kind == "country" else lambda text: shortened(text) or words("text.unknown_place")
     rows = tuple((name(each.name), count(each.messages), share(each.messages, whole)) for each in shares)
     title = words(f"section.{kind}", count=count(number))
-    return Table(title, _columns(words, kind, "messages", "share"), rows, numbers=(1, 2))
+    return TableBlock(title, _columns(words, kind, "messages", "share"), rows, numbers=(1, 2))
 
 
 def _columns(words: Words, *names: str) -> Sequence[str]:

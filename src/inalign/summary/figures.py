@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inalign.insight.period import Period
 from inalign.summary.numbers import Figures
-from inalign.summary.parts import Card, Cards, Table
+from inalign.summary.parts import Cards, FigureCard, TableBlock
 from inalign.summary.words import Words, count, rate, share, signed
 
 ROWS = ("messages", "own", "own_passed", "own_failed", "forwarded", "unwanted", "stopped", "delivered")
@@ -60,19 +60,21 @@ def cards(now: Figures, before: Figures, period: Period, words: Words, *, report
     delivered = words("card.delivered", delivered=count(now.delivered))
     return Cards(
         (
-            Card(words("card.own"), rate(now.own_percent), against(rate(before.own_percent))),
-            Card(
+            FigureCard(words("card.own"), rate(now.own_percent), against(rate(before.own_percent))),
+            FigureCard(
                 words("card.failing"),
                 count(now.own_failed),
                 (words("card.of_own", own=count(now.own)), *against(count(before.own_failed))),
             ),
-            Card(words("card.unwanted"), count(now.unwanted), (stopped, delivered, *against(count(before.unwanted)))),
-            Card(words("card.messages"), count(now.messages), (*heard, *against(count(before.messages)))),
+            FigureCard(
+                words("card.unwanted"), count(now.unwanted), (stopped, delivered, *against(count(before.unwanted)))
+            ),
+            FigureCard(words("card.messages"), count(now.messages), (*heard, *against(count(before.messages)))),
         )
     )
 
 
-def figures_table(now: Figures, before: Figures, period: Period, words: Words) -> Table:
+def figures_table(now: Figures, before: Figures, period: Period, words: Words) -> TableBlock:
     """All figures, and what became more or less."""
     rows = []
     for name in ROWS:
@@ -85,4 +87,4 @@ def figures_table(now: Figures, before: Figures, period: Period, words: Words) -
     columns = [words(f"column.{name}") for name in ("figure", "now", "share", "before", "change")]
     columns[1] = words.of_period(period, "period.this")
     columns[3] = words.of_period(period, "period.column_before")
-    return Table(words("section.figures"), tuple(columns), tuple(rows), numbers=(1, 2, 3, 4))
+    return TableBlock(words("section.figures"), tuple(columns), tuple(rows), numbers=(1, 2, 3, 4))

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from inalign.summary.chart import COLOURS, draw, widths
-from inalign.summary.document import Document
+from inalign.summary.document import SummaryDocument
 from inalign.summary.parts import Chart, Lead, Section, Tone
 
 BAR_PIXELS = 220
@@ -30,18 +30,18 @@ def _environment() -> Environment:
     return made
 
 
-def body(document: Document) -> Markup:
+def body(document: SummaryDocument) -> Markup:
     """What stands within a page."""
     return Markup(_environment().get_template("body.html").render(doc=document))  # noqa: S704 - a template escaped it
 
 
-def whole(document: Document) -> str:
+def whole(document: SummaryDocument) -> str:
     """A document that needs no other file, and prints well."""
     style = Markup(files(__package__).joinpath("templates/report.css").read_text("utf-8"))  # noqa: S704 - ours
     return _environment().get_template("report.html").render(doc=document, style=style)
 
 
-def for_mail(document: Document) -> str:
+def for_mail(document: SummaryDocument) -> str:
     """The same with styles on each element and bars of table cells: mail programs drop the rest."""
     return _environment().get_template("mail.html").render(doc=document)
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from inalign.errors import SettingsError
-from inalign.summary.document import Document
+from inalign.summary.document import SummaryDocument
 from inalign.summary.html import for_mail
 from inalign.summary.text import as_text, visible
 
@@ -20,7 +20,7 @@ _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 def make_mail(
-    document: Document, *, sender: str, recipient: str, now: datetime, period: str, pdf: bytes | None = None
+    document: SummaryDocument, *, sender: str, recipient: str, now: datetime, period: str, pdf: bytes | None = None
 ) -> bytes:
     """The message. The same report to the same person has the same Message-ID: sent again after an interruption, it is
     the same mail. Raises `SettingsError` for what is no address."""
@@ -48,6 +48,6 @@ def _address(text: str, name: str = "") -> Address:
         raise SettingsError(f"{text[:100]!r} is no address of mail") from None
 
 
-def _identity(document: Document, recipient: str, period: str) -> str:
+def _identity(document: SummaryDocument, recipient: str, period: str) -> str:
     told = "\n".join((period, document.language, document.subject, recipient))
     return f"summary-{period.lower()}-{hashlib.sha256(told.encode()).hexdigest()[:24]}"

@@ -24,7 +24,7 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class FigureCard:
     """A figure that stands out."""
 
     label: str
@@ -36,7 +36,7 @@ class Card:
 class Cards:
     """Some of them side by side."""
 
-    cards: tuple[Card, ...]
+    cards: tuple[FigureCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """Rows of texts; `numbers` are the places of columns that are numbers."""
 
     title: str
@@ -63,14 +63,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RowBlock:
     """Narrow tables side by side, where there is room."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[TableBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListLine:
     """An entry of a list."""
 
     text: str
@@ -79,16 +79,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class ListBlock:
     """A list."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ListLine, ...]
     numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordBlock:
     """A DNS record to publish."""
 
     name: str
@@ -104,7 +104,7 @@ class Notes:
     title: str = ""
 
 
-Block = Lead | Cards | Chart | Table | Row | Lines | Record | Notes
+Block = Lead | Cards | Chart | TableBlock | RowBlock | ListBlock | RecordBlock | Notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from inalign.errors import Error
 from inalign.summary import pdf_process
-from inalign.summary.document import Document
+from inalign.summary.document import SummaryDocument
 from inalign.summary.html import whole
 from inalign.summary.pdf_process import FONTS, LIBRARIES, WEASYPRINT
 from inalign.summary.words import words_of
@@ -38,7 +38,7 @@ class _Told(msgspec.Struct):
     letters: str = ""
 
 
-def make_pdf(document: Document) -> bytes:
+def make_pdf(document: SummaryDocument) -> bytes:
     """All of it. Raises `PdfError`."""
     page = whole(document).encode()
     with _ONE_AT_A_TIME:

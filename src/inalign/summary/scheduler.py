@@ -21,7 +21,7 @@ from inalign.insight.period import Period, PeriodKind, last_whole, parse_period
 from inalign.net.smtp import MailError
 from inalign.store.state.control import Control
 from inalign.store.state.summaries import SentSummary, read_sent, write_sent
-from inalign.summary.document import Document
+from inalign.summary.document import SummaryDocument
 from inalign.summary.mail import make_mail
 from inalign.summary.pdf import PdfError, make_pdf
 
@@ -43,7 +43,7 @@ RETRY_SECONDS = (300.0, 21_600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Subscription:
     """A report that somebody wants."""
 
     to: tuple[str, ...]
@@ -58,7 +58,7 @@ class Wanted:
         return " ".join((str(self.kind), self.language, *sorted(self.domains)))
 
 
-Make = Callable[[Wanted, Period, date], Document]
+Make = Callable[[Subscription, Period, date], SummaryDocument]
 """Makes the report; the day is today. Blocks, and raises what questions raise."""
 Send = Callable[[bytes, str], Awaitable[None]]
 """Hands a message for somebody to the relay. Raises `TransportError`, `SettingsError`."""
@@ -68,7 +68,7 @@ Send = Callable[[bytes, str], Awaitable[None]]
 class Summaries:
     """Sends them."""
 
-    wanted: Sequence[Wanted]
+    wanted: Sequence[Subscription]
     make: Make
     send: Send
     sender: str
@@ -94,7 +94,7 @@ class Summaries:
                     log.error("reports for %s wait: %s", recipient, problem)
         return sent
 
-    async def _send_to(self, wanted: Wanted, recipient: str) -> int:
+    async def _send_to(self, wanted: Subscription, recipient: str) -> int:
         now = self.clock()
         record = await asyncio.to_thread(read_sent, self.control, recipient, wanted.subject)
         if now < record.due_at:
@@ -122,7 +122,7 @@ class Summaries:
             sent += 1
         return sent
 
-    async def _send(self, wanted: Wanted, document: Document, period: Period, recipient: str) -> str:
+    async def _send(self, wanted: Subscription, document: SummaryDocument, period: Period, recipient: str) -> str:
         """Returns what was left out."""
         pdf, told = None, ""
         if wanted.pdf:

@@ -7,15 +7,26 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from inalign.summary.document import Document
-from inalign.summary.parts import Block, Cards, Chart, Lead, Lines, Notes, Record, Row, Section, Table
+from inalign.summary.document import SummaryDocument
+from inalign.summary.parts import (
+    Block,
+    Cards,
+    Chart,
+    Lead,
+    ListBlock,
+    Notes,
+    RecordBlock,
+    RowBlock,
+    Section,
+    TableBlock,
+)
 
 WIDTH = 76
 """Columns of a terminal or of quoted mail; letters of East Asia take two."""
 GAP = 2
 
 
-def as_text(document: Document) -> str:
+def as_text(document: SummaryDocument) -> str:
     """All of it; control characters of others are shown, not obeyed."""
     lines = [document.title, document.period, document.domains, document.made, ""]
     for section in document.sections:
@@ -46,20 +57,20 @@ def _block(block: Block) -> Iterator[str]:
                 yield from wrapped(sentence)
         case Cards() | Chart():
             return  # the table of figures has the same; columns of days want a picture
-        case Table():
+        case TableBlock():
             yield from _title(block.title) if block.title else [""]
             yield from _table(block)
-        case Row():
+        case RowBlock():
             for table in block.tables:
                 yield from _block(table)
-        case Lines():
+        case ListBlock():
             yield from _title(block.title)
             for place, line in enumerate(block.lines, 1):
                 mark = f"{place}. " if block.numbered else "- "
                 yield from wrapped(mark + line.text, hanging=len(mark))
                 if line.page:
                     yield " " * len(mark) + line.page
-        case Record():
+        case RecordBlock():
             yield f"    {block.name} {block.type} {block.value}"
         case Notes():
             yield from _title(block.title) if block.title else []
@@ -71,7 +82,7 @@ def _title(text: str) -> list[str]:
     return ["", text, "-" * min(width_of(text), WIDTH)]
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: TableBlock) -> Iterator[str]:
     """In columns where they fit, else each row as a short list."""
     lines = [tuple(table.columns), *table.rows]
     widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inalign.insight.result import Remedy, SourceClass, Step
+from inalign.insight.result import PlanStep, Remedy, SourceClass
 from inalign.summary.numbers import DomainSummary
-from inalign.summary.parts import Line
+from inalign.summary.parts import ListLine
 from inalign.summary.words import Words, count
 
 MAX_LINES = 8
 """What one may be expected to do until the next report."""
-_STEPS_OF_OTHERS = (Step.FIX, Step.CONFIRM, Step.COLLECT, Step.HOLD)
+_STEPS_OF_OTHERS = (PlanStep.FIX, PlanStep.CONFIRM, PlanStep.COLLECT, PlanStep.HOLD)
 """Steps that are no record to publish: the lines about senders say what to do."""
 
 
-def to_do(found: DomainSummary, words: Words) -> tuple[Line, ...]:
+def to_do(found: DomainSummary, words: Words) -> tuple[ListLine, ...]:
     """At least one line."""
     if not found.now.messages:
-        return (Line(words("text.no_reports")),)
+        return (ListLine(words("text.no_reports")),)
     lines = [*_senders(found, words), *_step(found, words), *_watch(found, words)]
     if len(lines) > MAX_LINES:
-        rest = Line(words("text.more", count=count(len(lines) - MAX_LINES + 1)))
+        rest = ListLine(words("text.more", count=count(len(lines) - MAX_LINES + 1)))
         lines = [*lines[: MAX_LINES - 1], rest]
-    return tuple(lines) or (Line(words("text.nothing")),)
+    return tuple(lines) or (ListLine(words("text.nothing")),)
 
 
-def _senders(found: DomainSummary, words: Words) -> Iterator[Line]:
+def _senders(found: DomainSummary, words: Words) -> Iterator[ListLine]:
     for each in sorted(found.blocking, key=lambda each: (-each.failing, each.source)):
         remedy = words.insight.say("remedy", each.remedy, {"selectors": ", ".join(each.selectors)})
         text = words(
@@ -37,24 +37,24 @@ def _senders(found: DomainSummary, words: Words) -> Iterator[Line]:
             messages=count(each.messages),
         )
         page = each.page or ""
-        yield Line(text, page if page.startswith("https://") else "")
+        yield ListLine(text, page if page.startswith("https://") else "")
 
 
-def _step(found: DomainSummary, words: Words) -> Iterator[Line]:
+def _step(found: DomainSummary, words: Words) -> Iterator[ListLine]:
     if found.next is None:
         return
     step, say = found.next.step, words.insight
     if step not in _STEPS_OF_OTHERS:
-        yield Line(words("text.take_step", step=say.say("step", step)))
-    elif step == Step.COLLECT or (step == Step.HOLD and found.state != "safe"):
-        yield Line(words("text.wait", why=say.say_all("why", found.next.why)))
+        yield ListLine(words("text.take_step", step=say.say("step", step)))
+    elif step == PlanStep.COLLECT or (step == PlanStep.HOLD and found.state != "safe"):
+        yield ListLine(words("text.wait", why=say.say_all("why", found.next.why)))
 
 
-def _watch(found: DomainSummary, words: Words) -> Iterator[Line]:
+def _watch(found: DomainSummary, words: Words) -> Iterator[ListLine]:
     told = {each.source for each in found.blocking if each.remedy == Remedy.ASK_OWNER}
     for sender in found.new_senders:
         if sender.source_class == SourceClass.UNKNOWN and sender.sender not in told:
-            yield Line(
+            yield ListLine(
                 words(
                     "text.confirm_new",
                     source=words.sender(sender.sender),
@@ -63,4 +63,4 @@ def _watch(found: DomainSummary, words: Words) -> Iterator[Line]:
                 )
             )
     for quiet in found.quiet:
-        yield Line(words("text.quiet", source=words.sender(quiet.source), days=quiet.quiet_days))
+        yield ListLine(words("text.quiet", source=words.sender(quiet.source), days=quiet.quiet_days))

@@ -17,13 +17,13 @@ from starlette.routing import Route
 from inalign.errors import Error, ParseError
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import GIVEN, Filters
-from inalign.store.queries.view import AFTER, Answer, View
+from inalign.store.queries.view import AFTER, View, ViewAnswer
 from inalign.web.openapi import openapi
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-Ask = Callable[[View, Filters], Answer[Struct]]
+Ask = Callable[[View, Filters], ViewAnswer[Struct]]
 """Blocks; it is called in a thread."""
 
 
@@ -49,7 +49,7 @@ def routes(ask: Ask, views: Mapping[str, View] = VIEWS) -> list[Route]:
     return [Route("/api/v1/openapi.json", description, methods=["GET"]), *map(view_route, views.values())]
 
 
-def rows_response(found: Answer[Struct]) -> Response:
+def rows_response(found: ViewAnswer[Struct]) -> Response:
     """The rows as one array."""
     fields = {AFTER: found.after} if found.after else {}
     return Response(msgspec.json.encode(found.rows), media_type="application/json", headers=fields)

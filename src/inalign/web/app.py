@@ -21,7 +21,7 @@ from inalign.web.access.forwarded import Forwarded
 from inalign.web.access.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.access.oidc import OidcOptions, OidcSignIn
 from inalign.web.access.sign_in import SignIn
-from inalign.web.access.visitor import Gate
+from inalign.web.access.visitor import Authenticator
 from inalign.web.api import Ask, problem_response
 from inalign.web.endpoint import Endpoints, is_for_programs
 from inalign.web.pages.account import OwnPages
@@ -34,7 +34,7 @@ from inalign.web.pages.lists import ToldPages
 from inalign.web.pages.report import ReportPage
 from inalign.web.pages.senders import SenderPages
 from inalign.web.pages.summary import SummaryPage
-from inalign.web.redaction import Veil
+from inalign.web.redaction import Redactor
 from inalign.web.rendering import Renderer
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def make_app(
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
     loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
-    ask = Veil(accounts.kept_secret("veil")).over(ask)
-    gate = Gate(accounts, loopback=loopback, https=https, clock=clock)
+    ask = Redactor(accounts.kept_secret("veil")).over(ask)
+    gate = Authenticator(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer)
     pages = ViewPages(gate, renderer, endpoints, ask, views)

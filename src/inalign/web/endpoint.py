@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from inalign.errors import Error, ParseError
 from inalign.store.state.accounts import Role
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.rendering import Form, Renderer, go, here
 
 MAX_FIELDS = 100
@@ -25,7 +25,7 @@ Work = Callable[[Request, Visitor, Form], Response]
 class Endpoints:
     """Makes routes of plain functions that may wait for files and the store."""
 
-    def __init__(self, gate: Gate, renderer: Renderer) -> None:
+    def __init__(self, gate: Authenticator, renderer: Renderer) -> None:
         self._gate = gate
         self._renderer = renderer
 

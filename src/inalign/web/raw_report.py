@@ -19,7 +19,7 @@ MAX_OCTETS = 100_000
 _BETWEEN = re.compile(r">\s*<")
 
 
-class Document(NamedTuple):
+class RawDocument(NamedTuple):
     """One of them."""
 
     name: str
@@ -29,9 +29,9 @@ class Document(NamedTuple):
     is_cut: bool
 
 
-def documents(content: bytes, name: str) -> list[Document]:
+def documents(content: bytes, name: str) -> list[RawDocument]:
     """Those in a delivery; none where nothing can be unpacked."""
-    found: list[Document] = []
+    found: list[RawDocument] = []
     try:
         for item in payloads(iter([content]), name, Meter(CONTAINER_LIMITS)):
             if isinstance(item, Refusal) or item.kind == "none":
@@ -42,7 +42,7 @@ def documents(content: bytes, name: str) -> list[Document]:
                     octets += piece
             octets += item.sample or b""
             text = octets[:MAX_OCTETS].decode("utf-8", "replace")
-            found.append(Document(item.name, item.kind, _pretty(item.kind, text), len(octets) > MAX_OCTETS))
+            found.append(RawDocument(item.name, item.kind, _pretty(item.kind, text), len(octets) > MAX_OCTETS))
             if len(found) == MAX_DOCUMENTS:
                 break
     except RefusedError:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from inalign.store.queries.events import FailureGroupRow, FailureRow
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.reports import RawRow
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import View, ViewAnswer
 from inalign.web.api import Ask
 
 HASHED = frozenset({"subject", "display_name"})
@@ -31,7 +31,7 @@ HASH_OCTETS = 4
 _DOMAIN = re.compile(r"[\w.:\[\]-]{1,255}")
 
 
-class Veil:
+class Redactor:
     """Hides, with one key."""
 
     def __init__(self, key: bytes) -> None:
@@ -40,10 +40,12 @@ class Veil:
     def over(self, ask: Ask) -> Ask:
         """What asks the same, and hides what is not for whoever asks."""
 
-        def asked(view: View, filters: Filters) -> Answer[Struct]:
+        def asked(view: View, filters: Filters) -> ViewAnswer[Struct]:
             found = ask(view, filters)
             return (
-                found if filters.personal else Answer([self.row(row) for row in found.rows if _may(row)], found.after)
+                found
+                if filters.personal
+                else ViewAnswer([self.row(row) for row in found.rows if _may(row)], found.after)
             )
 
         return asked

@@ -33,7 +33,7 @@ class Form(dict[str, str]):
         return self.get(name, "").strip()
 
 
-class Place(NamedTuple):
+class MenuLink(NamedTuple):
     """An entry of the menu."""
 
     path: str
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 class Renderer:
     """Makes pages."""
 
-    def __init__(self, menu: tuple[Place, ...], *, zone: str, https: bool, oidc: str = "") -> None:
+    def __init__(self, menu: tuple[MenuLink, ...], *, zone: str, https: bool, oidc: str = "") -> None:
         """`oidc` is what the link to another way of signing in says, where there is one."""
         self._menu = menu
         self._zone = zone

@@ -19,7 +19,7 @@ DRAIN_SECONDS = 5
 """For requests under way when it is told to end."""
 
 
-class _Server(uvicorn.Server):
+class _WebServer(uvicorn.Server):
     """Signals are the keeper's."""
 
     @contextlib.contextmanager
@@ -32,7 +32,7 @@ class WebServer:
 
     def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         self._sockets = list(sockets)
-        self._server = _Server(
+        self._server = _WebServer(
             uvicorn.Config(
                 app,
                 log_config=None,

@@ -11,52 +11,52 @@ if TYPE_CHECKING:
     from inalign.web.words import Words
 
 
-class Table(NamedTuple):
+class PageTable(NamedTuple):
     """A table of a page."""
 
     view: str
     columns: tuple[str, ...]
 
 
-OVERVIEW = Table("overview", ())
-DOMAINS = Table("domains", ())
-CLASS_DAYS = Table(
+OVERVIEW = PageTable("overview", ())
+DOMAINS = PageTable("domains", ())
+CLASS_DAYS = PageTable(
     "classes",
     (
         "day", "messages", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none",
         "unwanted_quarantine", "unwanted_reject",
     ),
 )  # fmt: skip
-OUTCOME_DAYS = Table("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
-PUBLISHED = Table("published", ())
-LOOKED_UP = Table("records", ())
-FINDINGS = Table("findings", ())
-COUNTRIES = Table("countries", ())
-PLAN = Table("plan", ())
+OUTCOME_DAYS = PageTable("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
+PUBLISHED = PageTable("published", ())
+LOOKED_UP = PageTable("records", ())
+FINDINGS = PageTable("findings", ())
+COUNTRIES = PageTable("countries", ())
+PLAN = PageTable("plan", ())
 """Those without columns are shown in another form than a table of theirs."""
-SUBDOMAINS = Table(
+SUBDOMAINS = PageTable(
     "subdomains",
     (
         "header_from", "in_dns", "policy", "policy_from", "discovery_method", "messages", "passed_percent",
         "suggestion", "last_day",
     ),
 )  # fmt: skip
-REPORTERS = Table(
+REPORTERS = PageTable(
     "reporters",
     (
         "reporter", "reports", "messages", "passed_percent", "none", "none_percent", "quarantine", "quarantine_percent",
         "reject", "reject_percent", "flaws", "delay_hours", "last_day",
     ),
 )  # fmt: skip
-QUALITY = Table(
+QUALITY = PageTable(
     "reporter-quality",
     (
         "reporter", "flags", "reports", "messages", "none_share", "quarantine_share", "reject_share",
         "override_reasons", "delay_hours", "last_day",
     ),
 )  # fmt: skip
-OVERRIDES = Table("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
-REPORTS = Table(
+OVERRIDES = PageTable("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
+REPORTS = PageTable(
     "reports",
     (
         "day",
@@ -72,57 +72,59 @@ REPORTS = Table(
         "end_at",
     ),
 )
-RECORDS = Table(
+RECORDS = PageTable(
     "report",
     (
         "source_ip", "as_name", "country", "count", "disposition", "dkim_aligned", "spf_aligned", "header_from",
         "envelope_from", "dkim", "spf", "reasons",
     ),
 )  # fmt: skip
-FAILURE_GROUPS = Table(
+FAILURE_GROUPS = PageTable(
     "failures",
     ("domain", "source_ip", "as_name", "country", "auth_failure", "header_from", "incidents", "reporters", "last_day"),
 )
-FAILURES = Table(
+FAILURES = PageTable(
     "failure-reports",
     (
         "arrived_at", "domain", "source_ip", "host", "auth_failure", "display_name", "message_id", "reporter", "agent",
     ),
 )  # fmt: skip
-TLS = Table(
+TLS = PageTable(
     "tls", ("domain", "policy_type", "result_type", "sessions", "reports", "reporters", "first_day", "last_day")
 )
-TLS_DAYS = Table("tls-days", ("day", "successful", "failed", "reports"))
-TLS_FAILURES = Table(
+TLS_DAYS = PageTable("tls-days", ("day", "successful", "failed", "reports"))
+TLS_FAILURES = PageTable(
     "tls-failures",
     (
         "domain", "policy_type", "result_type", "receiving_mx", "sessions", "sending_addresses", "reporter",
         "reason_code", "first_day", "last_day",
     ),
 )  # fmt: skip
-HEALTH = Table(
+HEALTH = PageTable(
     "health", ("reporter", "kind", "reports", "rhythm_days", "last_day", "silent_days", "is_silent", "flaws")
 )
-CONFLICTS = Table("conflicts", ("report_key", "reporter", "domain", "report_id", "received_at", "messages", "source"))
-FORGED = Table("forged", ("day", "reporter", "domain", "report_key", "messages", "carrier_reason", "source"))
-EVALUATIONS = Table(
+CONFLICTS = PageTable(
+    "conflicts", ("report_key", "reporter", "domain", "report_id", "received_at", "messages", "source")
+)
+FORGED = PageTable("forged", ("day", "reporter", "domain", "report_key", "messages", "carrier_reason", "source"))
+EVALUATIONS = PageTable(
     "evaluations",
     (
         "seen_at", "action", "rule", "dmarc", "dmarc_reason", "header_from", "source_ip", "spf", "dkim", "arc",
         "held_ms", "queue_id",
     ),
 )  # fmt: skip
-MINUTES = Table(
+MINUTES = PageTable(
     "evaluation-minutes",
     ("minute", "messages", "passed", "failed", "without", "errors", "accepted", "marked", "refused"),
 )
-RULES = Table("evaluation-rules", ("action", "rule", "messages", "octets", "mean_held_us", "most_held_us"))
-SLOW = Table(
+RULES = PageTable("evaluation-rules", ("action", "rule", "messages", "octets", "mean_held_us", "most_held_us"))
+SLOW = PageTable(
     "evaluation-slow",
     ("held_us", "total_us", "seen_at", "source_ip", "header_from", "dmarc", "dmarc_reason", "action", "queue_id"),
 )
 
-PAGES: dict[str, tuple[Table, ...]] = {
+PAGES: dict[str, tuple[PageTable, ...]] = {
     "reports": (REPORTS,),
 }
 """Pages that are tables and nothing else."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from inalign.assessment.assess import Judge, Judging, NoLookUps
+from inalign.assessment.assess import Assessor, Judging, NoLookUps
 from inalign.assessment.dns_lookups import look_up
 from inalign.errors import ParseError, SettingsError
 from inalign.insight.data import texts
@@ -43,11 +43,11 @@ def make_judging(
     )
 
 
-def make_judge(settings: Settings, path: Path | None, control: Control, *, offline: bool = False) -> Judge:
+def make_judge(settings: Settings, path: Path | None, control: Control, *, offline: bool = False) -> Assessor:
     """All of it but the store. Raises `SettingsError`."""
     directory, digest = _directory(settings, path)
     look_ups = NoLookUps() if offline or not settings.insight.look_up else LiveLookUps(settings, control)
-    return Judge(control, directory, look_ups, digest, make_alerts(settings, path, control).on_judged)
+    return Assessor(control, directory, look_ups, digest, make_alerts(settings, path, control).on_judged)
 
 
 def host_of(settings: Settings) -> str:
@@ -111,6 +111,6 @@ class LiveLookUps:
         write_looked_up(self._control, facts.domain, asked, answers, now=good_from)
 
 
-def open_judge(settings: Settings, path: Path | None) -> Judge:
+def open_judge(settings: Settings, path: Path | None) -> Assessor:
     """A judge with a control state of its own. Raises `SettingsError`, `ControlError`."""
     return make_judge(settings, path, Control(Folders(base=store_folder(settings, path)).control))

@@ -10,11 +10,11 @@ from inalign.authenticity.evidence import Trust
 from inalign.errors import ParseError, SettingsError
 from inalign.intake.folder import Folder, FolderOptions
 from inalign.intake.gate import GateLimits
-from inalign.intake.imap import Mailbox
+from inalign.intake.imap import ImapSource
 from inalign.intake.imap_session import ImapOptions
 from inalign.intake.listener import Listener, ListenerOptions
 from inalign.intake.oauth import OAuthOptions, parse_token_url
-from inalign.intake.source import Source
+from inalign.intake.source import IntakeSource
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
 from inalign.settings.file import place
@@ -22,9 +22,9 @@ from inalign.settings.intake import ImapSettings
 from inalign.settings.tables import Settings
 
 
-def make_sources(settings: Settings, path: Path | None) -> list[Source]:
+def make_sources(settings: Settings, path: Path | None) -> list[IntakeSource]:
     """All sources; none of them does anything yet. Raises `SettingsError` with file, line and key."""
-    sources: list[Source] = []
+    sources: list[IntakeSource] = []
     if settings.intake.listener.lmtp or settings.intake.listener.smtp:
         sources.append(_listener(settings, path))
     sources += [_mailbox(settings, number, path) for number in range(len(settings.intake.imap))]
@@ -85,14 +85,14 @@ def _listener(settings: Settings, path: Path | None) -> Listener:
         raise SettingsError(f"{place(path, 'intake.listener')}: intake.listener: {problem}") from None
 
 
-def _mailbox(settings: Settings, number: int, path: Path | None) -> Mailbox:
+def _mailbox(settings: Settings, number: int, path: Path | None) -> ImapSource:
     told = settings.intake.imap[number]
     key = f"intake.imap[{number}]"
     _require(path, key, name=told.name, host=told.host, user=told.user)
     if bool(told.password) == bool(told.token_url):
         raise SettingsError(f"{place(path, key)}: {key}: it needs either password or token_url")
     try:
-        return Mailbox(
+        return ImapSource(
             ImapOptions(
                 name=told.name,
                 host=told.host,

@@ -19,31 +19,30 @@ from typing import NamedTuple
 import msgspec
 
 from inalign.dkim.result import DkimStatus
-from inalign.dkim.verify import Limits as DkimLimits
+from inalign.dkim.verify import DkimLimits
 from inalign.errors import Error, SettingsError
 from inalign.flow.decide import LocalPolicy
-from inalign.flow.decision import Handling
+from inalign.flow.decision import Disposition
 from inalign.flow.key_finder import KeyFinder
 from inalign.flow.origin import Gateway, Hosts
 from inalign.flow.own_mail import ALWAYS_SENT, MacroCondition, parse_conditions
-from inalign.flow.receive import Options
+from inalign.flow.receive import VerificationOptions
 from inalign.keys.options import make_key_finder
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
-from inalign.milter.limits import Limits
+from inalign.milter.limits import MilterLimits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.acceptor import SharingServer
 from inalign.milterd.filter import WANTED, MailFilter
 from inalign.milterd.metrics import DnsCounts, count_message, count_origin, count_own_domain, count_seal, count_sent
 from inalign.milterd.recorder import Recorder
-from inalign.milterd.server import PROGRESS_SECONDS, run
-from inalign.milterd.server import Options as ServerOptions
-from inalign.milterd.service import Service
-from inalign.milterd.signing import Sealer, Signer
+from inalign.milterd.server import PROGRESS_SECONDS, ServerOptions, run
+from inalign.milterd.service import FilterContext
+from inalign.milterd.signing import OutboundSigner, Sealer
 from inalign.milterd.worker import Worker
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import Address, UnixAddress, forget, listen, parse_address
-from inalign.process.generation import Place, Plan
+from inalign.process.generation import ProcessPlan, WorkerSlot
 from inalign.process.privileges import become, find_account, find_group, find_user
 from inalign.process.supervisor import Supervisor
 from inalign.resolver.cache import CacheLimits
@@ -96,9 +95,9 @@ def make_resolver(settings: Settings) -> LiveResolver:
         raise SettingsError(f"dns.servers: {problem}") from None
 
 
-def make_options(settings: Settings) -> Options:
+def make_options(settings: Settings) -> VerificationOptions:
     """What the verdict on a message depends on."""
-    return Options(
+    return VerificationOptions(
         authserv_id=authserv_id(settings),
         partial_body=DkimStatus(settings.dkim.partial_body),
         iprev=settings.milter.iprev,
@@ -112,11 +111,11 @@ def make_policy(settings: Settings) -> LocalPolicy:
     policy = settings.policy
     return LocalPolicy(
         is_enforced=policy.mode == "enforce",
-        dmarc_reject=Handling(policy.dmarc_reject),
-        dmarc_quarantine=Handling(policy.dmarc_quarantine),
-        dmarc_temperror=Handling(policy.dmarc_temperror),
-        author_problem=Handling(policy.author_problem),
-        spf_fail=Handling(policy.spf_fail),
+        dmarc_reject=Disposition(policy.dmarc_reject),
+        dmarc_quarantine=Disposition(policy.dmarc_quarantine),
+        dmarc_temperror=Disposition(policy.dmarc_temperror),
+        author_problem=Disposition(policy.author_problem),
+        spf_fail=Disposition(policy.spf_fail),
         refuse_lists=policy.refuse_lists,
         except_domains=parse_domain_list(policy.except_domains),
         trusted_sealers=parse_domain_list(policy.trusted_sealers),
@@ -198,11 +197,11 @@ def make_service(
     counters: Counters,
     keys: Keys | None = None,
     recorder: Recorder | None = None,
-) -> Service:
+) -> FilterContext:
     """What the milter's connections share; without keys nothing is signed, without a recorder no record is kept."""
     keys = keys or Keys(None, None)
     milter = settings.milter
-    return Service(
+    return FilterContext(
         resolver=resolver,
         # The result of HELO decides nothing, so it costs nothing where nobody sees it.
         options=replace(make_options(settings), helo_check=milter.helo_result),
@@ -230,9 +229,9 @@ def make_own_macros(settings: Settings) -> tuple[MacroCondition, ...]:
     return conditions
 
 
-def make_signer(settings: Settings, finder: KeyFinder, counters: Counters) -> Signer:
+def make_signer(settings: Settings, finder: KeyFinder, counters: Counters) -> OutboundSigner:
     """What signs our own mail."""
-    return Signer(
+    return OutboundSigner(
         finder,
         make_sending_options(settings),
         except_recipients=make_except_recipients(settings),
@@ -308,7 +307,7 @@ def run_service(settings: Settings, path: Path | None, ready: Callable[[], None]
     for problem in warnings(settings):
         log.warning("%s", problem)
 
-    def next_plan(held: Mapping[Address, socket.socket]) -> Plan:
+    def next_plan(held: Mapping[Address, socket.socket]) -> ProcessPlan:
         new = read_settings(path) if path is not None else settings
         if (new.user, new.group) != (settings.user, settings.group):
             raise SettingsError(f"{place(path, 'user')}: user, group: a change of these needs a restart")
@@ -349,8 +348,10 @@ def warnings(settings: Settings, main_cf: Path = MAIN_CF) -> list[str]:
             f"milter.mta_timeout_seconds = {milter.mta_timeout_seconds:g}, but Postfix on this host waits only "
             f"{postfix:g} s (milter_content_timeout in {main_cf})"
         )
-    policy, mildest_first = settings.policy, list(Handling)
-    if mildest_first.index(Handling(policy.dmarc_reject)) < mildest_first.index(Handling(policy.dmarc_quarantine)):
+    policy, mildest_first = settings.policy, list(Disposition)
+    if mildest_first.index(Disposition(policy.dmarc_reject)) < mildest_first.index(
+        Disposition(policy.dmarc_quarantine)
+    ):
         found.append(
             f"policy.dmarc_reject = {policy.dmarc_reject} is milder than policy.dmarc_quarantine = "
             f"{policy.dmarc_quarantine}, though p=reject asks for more than p=quarantine"
@@ -378,7 +379,9 @@ def with_store(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, store=msgspec.structs.replace(store, folder=folder))
 
 
-def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.socket], *, with_keeper: bool) -> Plan:
+def _plan(
+    settings: Settings, path: Path | None, held: Mapping[Address, socket.socket], *, with_keeper: bool
+) -> ProcessPlan:
     """These settings as a plan: sockets that listen already are taken over, the others are bound now."""
     monitor = monitor_address(settings)
     keys = make_keys(settings, path)  # the tables are read once, and shared by the workers
@@ -396,7 +399,7 @@ def _plan(settings: Settings, path: Path | None, held: Mapping[Address, socket.s
                 forget(address)
                 listener.close()
         raise
-    return Plan(
+    return ProcessPlan(
         workers=workers(settings),
         sockets=sockets,
         monitor=monitor,
@@ -457,7 +460,9 @@ def _keep(settings: Settings, path: Path | None) -> None:
     run_keeper(settings, path)
 
 
-def _work(settings: Settings, keys: Keys, folder: Path | None, listeners: list[socket.socket], where: Place) -> None:
+def _work(
+    settings: Settings, keys: Keys, folder: Path | None, listeners: list[socket.socket], where: WorkerSlot
+) -> None:
     """A worker, from its first to its last moment."""
     configure_logging(settings.log.level, settings.log.format)
     gc.set_threshold(*GC_THRESHOLDS)
@@ -465,7 +470,7 @@ def _work(settings: Settings, keys: Keys, folder: Path | None, listeners: list[s
 
 
 async def _serve(
-    settings: Settings, keys: Keys, recorder: Recorder | None, listeners: list[socket.socket], where: Place
+    settings: Settings, keys: Keys, recorder: Recorder | None, listeners: list[socket.socket], where: WorkerSlot
 ) -> None:
     milter = settings.milter
     counters = Counters()
@@ -481,7 +486,7 @@ async def _serve(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
                 progress_seconds=min(PROGRESS_SECONDS, milter.mta_timeout_seconds / 3),
                 decision_seconds=milter.decision_seconds,
-                limits=Limits(header_bytes=milter.max_header_bytes, header_fields=milter.max_header_fields),
+                limits=MilterLimits(header_bytes=milter.max_header_bytes, header_fields=milter.max_header_fields),
             ),
             counters,
             shares=where.shares,

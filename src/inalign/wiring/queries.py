@@ -19,7 +19,7 @@ from inalign.settings.tables import Settings
 from inalign.store.engine.interface import Engine, StoreBusy, StoreError
 from inalign.store.folders import Folders, become_owner
 from inalign.store.queries.filters import SPELLED, Filters
-from inalign.store.queries.view import AFTER, Answer, View
+from inalign.store.queries.view import AFTER, View, ViewAnswer
 from inalign.store.state.control import Control
 from inalign.wiring.assessment import make_judging
 from inalign.wiring.store import open_store, store_folder
@@ -32,7 +32,7 @@ class _Problem(msgspec.Struct):
     detail: str = ""
 
 
-Ask = Callable[[View, Filters], Answer[msgspec.Struct]]
+Ask = Callable[[View, Filters], ViewAnswer[msgspec.Struct]]
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def open_questions(settings: Settings, path: Path | None, *, offline: bool = Fal
         yield lambda view, filters: views[view.name].ask(engine, filters)
 
 
-def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Struct]:
+def ask_keeper(where: Path, view: View, filters: Filters) -> ViewAnswer[msgspec.Struct]:
     """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {
@@ -86,7 +86,7 @@ def ask_keeper(where: Path, view: View, filters: Filters) -> Answer[msgspec.Stru
         connection.close()
     if response.status == http.HTTPStatus.OK:
         rows = msgspec.json.decode(body, type=list[view.row])  # type: ignore[name-defined]  # known when it runs
-        return Answer(rows, response.headers.get(AFTER, ""))
+        return ViewAnswer(rows, response.headers.get(AFTER, ""))
     detail = _detail(body)
     raise (ParseError if response.status == http.HTTPStatus.BAD_REQUEST else StoreError)(detail)
 

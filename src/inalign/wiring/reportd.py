@@ -17,14 +17,14 @@ from zoneinfo import available_timezones
 
 from inalign.assessment.assess import Judging
 from inalign.assessment.cache import Tending
-from inalign.assessment.process import JudgingApart
+from inalign.assessment.process import AssessmentProcess
 from inalign.assessment.views import all_views
 from inalign.errors import Error, SettingsError, TransportError
 from inalign.ingest.loader import Loader, ReaderOptions
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import Address, InetAddress, listen, parse_address
 from inalign.reportd.dnsbl import Blocklists
-from inalign.reportd.reportd import Keeper, bind_local, run_until_told
+from inalign.reportd.reportd import ReportDaemon, bind_local, run_until_told
 from inalign.settings.file import place
 from inalign.settings.secret import FORM, read_secret
 from inalign.settings.tables import Settings
@@ -109,8 +109,8 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
         loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
         ending = threading.Event()
         judging = replace(make_judging(settings, path, engine, control), is_tended=settings.insight.background)
-        apart = JudgingApart(partial(open_judge, settings, path), ending.is_set)
-        keeper = Keeper(
+        apart = AssessmentProcess(partial(open_judge, settings, path), ending.is_set)
+        keeper = ReportDaemon(
             folders=folders,
             engine=engine,
             control=control,
@@ -135,7 +135,7 @@ def run_keeper(settings: Settings, path: Path | None) -> None:
         engine.close()
 
 
-async def _run(keeper: Keeper, settings: Settings) -> None:
+async def _run(keeper: ReportDaemon, settings: Settings) -> None:
     keeper.has_names, keeper.blocklists = settings.store.reverse_names, Blocklists(settings.insight.blocklists)
     if not keeper.has_names and not keeper.blocklists.names:
         await run_until_told(keeper)
@@ -144,7 +144,7 @@ async def _run(keeper: Keeper, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Keeper) -> list[Awaitable[None]]:
+def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: ReportDaemon) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -169,7 +169,7 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Ke
     return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
-def _pages(settings: Settings, path: Path | None, keeper: Keeper, views: Mapping[str, View]) -> list[WebServer]:
+def _pages(settings: Settings, path: Path | None, keeper: ReportDaemon, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
     from inalign.web.app import make_app  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415

@@ -11,13 +11,13 @@ from pathlib import Path
 from inalign.dkim.canonical import Canonicalization
 from inalign.dkim.sign import FieldSelection, SigningOptions
 from inalign.errors import ParseError, SettingsError
-from inalign.flow.send import Agreement, DnsCheck, SendingOptions
+from inalign.flow.send import AuthorAgreement, DnsCheck, SendingOptions
 from inalign.keys.fault import Fault
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeySource
 from inalign.keys.opendkim.data_set import data_set_from
 from inalign.keys.options import KeyOptions, key_faults
-from inalign.keys.rules import Rule
+from inalign.keys.rules import KeyRule
 from inalign.keys.search import parse_name
 from inalign.keys.sql.database import POSTGRESQL
 from inalign.mail.domain import parse_domain
@@ -80,7 +80,7 @@ def make_sending_options(settings: Settings) -> SendingOptions:
             body_canonicalization=Canonicalization(body),
             expires_after=timedelta(days=sign.expire_days) if sign.expire_days else None,
         ),
-        agreements=frozenset(map(Agreement, sign.must_agree)),
+        agreements=frozenset(map(AuthorAgreement, sign.must_agree)),
         dns_check=DnsCheck(sign.check_dns),
         is_deferred=sign.on_failure == "tempfail",
     )
@@ -122,7 +122,7 @@ def _database(place: str, base: Path) -> str:
     return place if not place or place.startswith(POSTGRESQL) else str(base / place)
 
 
-def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> Rule:
+def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> KeyRule:
     """One `[[sign.key]]`."""
     for part, value in (("domain", key.domain), ("selector", key.selector), ("file", key.file)):
         if not value:
@@ -137,7 +137,7 @@ def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> 
         names = tuple(parse_name(author) for author in key.authors) or (domain,)
     except ParseError as problem:
         raise SettingsError(f"{name}{part}: {problem}") from None
-    return Rule(place=place(path, name), source=source, names=names, also=key.also, identity=key.identity)
+    return KeyRule(place=place(path, name), source=source, names=names, also=key.also, identity=key.identity)
 
 
 def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:

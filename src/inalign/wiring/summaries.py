@@ -21,8 +21,8 @@ from inalign.summary.collect import summarize
 from inalign.wiring.relay import make_relay
 
 if TYPE_CHECKING:
-    from inalign.summary.document import Document
-    from inalign.summary.scheduler import Summaries, Wanted
+    from inalign.summary.document import SummaryDocument
+    from inalign.summary.scheduler import Subscription, Summaries
 
 _ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
 """Enough to notice a slip; whether it exists, the relay says."""
@@ -51,12 +51,12 @@ def make_summaries(
     if not settings.summaries:
         return None
     from inalign.summary.document import make_document  # noqa: PLC0415
-    from inalign.summary.scheduler import Summaries, Wanted  # noqa: PLC0415 - with the templates, where they are wanted
+    from inalign.summary.scheduler import Subscription, Summaries  # noqa: PLC0415 - with the templates, where they are wanted
     from inalign.summary.words import words_of  # noqa: PLC0415
 
     zone = settings.web.zone
 
-    def make(wanted: Wanted, period: Period, today: date) -> Document:
+    def make(wanted: Subscription, period: Period, today: date) -> SummaryDocument:
         summary = summarize(
             lambda name, filters: views[name].ask(engine, filters), wanted.domains, period, zone=zone, today=today
         )
@@ -69,7 +69,7 @@ def make_summaries(
 
     return Summaries(
         wanted=[
-            Wanted(
+            Subscription(
                 to=tuple(dict.fromkeys(each.to)),
                 domains=tuple(each.domains),
                 kind=_KINDS[each.period],

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from inalign.errors import TransportError
-from inalign.keys.lifecycle.publication import Publication, View
+from inalign.keys.lifecycle.publication import Publication, ServerAnswer
 from inalign.keys.lifecycle.tsig import TsigKey
-from inalign.keys.lifecycle.zone_text import Change
+from inalign.keys.lifecycle.zone_text import KeyRecordChange
 from inalign.mail.domain import DomainName
 from inalign.resolver.interface import Answer, Outcome
 
@@ -21,14 +21,14 @@ TSIG = 'key "inalign." { algorithm hmac-sha256; secret "c2VjcmV0"; };\n'
 def answer(*records: str, ttl: int = 3600) -> Answer[bytes]:
     """What a server says that holds these records."""
     if not records:
-        return Answer(Outcome.NO_NAME, ttl=NEGATIVE_TTL)
+        return Answer(Outcome.NXDOMAIN, ttl=NEGATIVE_TTL)
     return Answer(Outcome.FOUND, tuple(record.encode() for record in records), ttl=ttl)
 
 
 def publication(*answers: Answer[bytes], problem: str = "") -> Publication:
     """What so many servers say."""
     views = tuple(
-        View(server=f"ns{number}.example.org", address=f"192.0.2.{number}", answer=each, serial=number)
+        ServerAnswer(server=f"ns{number}.example.org", address=f"192.0.2.{number}", answer=each, serial=number)
         for number, each in enumerate(answers, 1)
     )
     return Publication(name="x", zone="example.org", views=views, negative_ttl=NEGATIVE_TTL, problem=problem)
@@ -45,7 +45,7 @@ class TwoServers:
     """Whether the secondary gives no answer."""
     refuses: bool = False
     asked: list[str] = field(default_factory=list)
-    sent: list[Change] = field(default_factory=list)
+    sent: list[KeyRecordChange] = field(default_factory=list)
 
     def follow(self) -> None:
         """Let the secondary have what the primary has."""
@@ -59,7 +59,7 @@ class TwoServers:
             answers[1] = Answer(Outcome.FAILED, detail="timed out")
         return publication(*answers)
 
-    async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+    async def update(self, change: KeyRecordChange, server: str, tsig: TsigKey, *, is_new: bool) -> None:
         if self.refuses:
             raise TransportError(f"{server}: the update of {change.name} was refused: REFUSED")
         there = self.primary.get(change.name)
@@ -68,7 +68,7 @@ class TwoServers:
         self.sent.append(change)
         self.publish(change)
 
-    def publish(self, change: Change) -> None:
+    def publish(self, change: KeyRecordChange) -> None:
         """As a person does it."""
         if change.record is None:
             self.primary.pop(change.name, None)

@@ -11,7 +11,7 @@ from inalign.dkim.crypto import PrivateKey, generate_private_key
 from inalign.errors import ParseError
 from inalign.keys.lifecycle.check import Checked, Subject, check_keys, check_zone_file
 from inalign.keys.lifecycle.publication import KeyFinding
-from inalign.keys.lifecycle.state import Life, State
+from inalign.keys.lifecycle.state import KeyState, ManagedKey
 from inalign.keys.lifecycle.zone_text import empty_record
 from inalign.mail.domain import DomainName
 from tests.keys.lifecycle.material import DOMAIN, START, TwoServers
@@ -25,10 +25,10 @@ def record(key: PrivateKey) -> str:
     return f"v=DKIM1; k={key.key_type}; p={key.public_text()}"
 
 
-def subject(key: PrivateKey = KEY, selector: str = "selector25", state: State | None = None) -> Subject:
+def subject(key: PrivateKey = KEY, selector: str = "selector25", state: KeyState | None = None) -> Subject:
     life = None
     if state is not None:
-        life = Life(
+        life = ManagedKey(
             domain=DOMAIN,
             selector=DomainName(selector),
             key_type=key.key_type,
@@ -84,17 +84,17 @@ def test_records_that_changed_places_are_known() -> None:
 @pytest.mark.parametrize(
     ("state", "text", "expected"),
     [
-        (State.PENDING, None, [KeyFinding.NOT_PUBLISHED]),
-        (State.ACTIVE, empty_record("rsa"), [KeyFinding.REVOKED]),
-        (State.RETIRING, record(KEY), []),
-        (State.REVOKED, record(KEY), [KeyFinding.STILL_PUBLISHED]),
-        (State.REVOKED, empty_record("rsa"), []),
-        (State.REVOKED, None, []),
-        (State.REMOVED, empty_record("rsa"), [KeyFinding.STILL_PUBLISHED]),
-        (State.REMOVED, None, []),
+        (KeyState.PENDING, None, [KeyFinding.NOT_PUBLISHED]),
+        (KeyState.ACTIVE, empty_record("rsa"), [KeyFinding.REVOKED]),
+        (KeyState.RETIRING, record(KEY), []),
+        (KeyState.REVOKED, record(KEY), [KeyFinding.STILL_PUBLISHED]),
+        (KeyState.REVOKED, empty_record("rsa"), []),
+        (KeyState.REVOKED, None, []),
+        (KeyState.REMOVED, empty_record("rsa"), [KeyFinding.STILL_PUBLISHED]),
+        (KeyState.REMOVED, None, []),
     ],
 )
-def test_each_state_wants_its_own_record(state: State, text: str | None, expected: list[KeyFinding]) -> None:
+def test_each_state_wants_its_own_record(state: KeyState, text: str | None, expected: list[KeyFinding]) -> None:
     (checked,) = check({NAME: text} if text is not None else {}, subject(state=state))
     assert findings(checked) == expected
 

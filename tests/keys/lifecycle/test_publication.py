@@ -8,7 +8,15 @@ import pytest
 
 from inalign.dkim.algorithm import KeyType
 from inalign.dkim.crypto import PrivateKey, generate_private_key
-from inalign.keys.lifecycle.publication import Flaw, Holds, KeyFinding, Publication, compare, compare_ended, standing
+from inalign.keys.lifecycle.publication import (
+    KeyFinding,
+    Publication,
+    PublicationFlaw,
+    PublishedState,
+    compare,
+    compare_ended,
+    standing,
+)
 from inalign.keys.lifecycle.zone_text import empty_record
 from inalign.resolver.interface import Answer, Outcome
 from tests.keys.lifecycle.material import answer, publication
@@ -109,13 +117,13 @@ def test_a_silent_server_is_a_failure_and_a_silent_address_is_not() -> None:
     seen = publication(good, silence)
     twofold = replace(seen, views=tuple(replace(view, server="ns1.example.org") for view in seen.views))
     assert [flaw.finding for flaw in compare(rsa(), twofold)] == [KeyFinding.UNREACHABLE]
-    assert standing(rsa(), twofold).everywhere is Holds.RECORD
+    assert standing(rsa(), twofold).everywhere is PublishedState.RECORD
 
 
 def test_a_zone_without_servers_is_a_failure() -> None:
     for seen in (Publication(name="x"), Publication(name="x", problem="no such zone")):
         assert [flaw.finding for flaw in compare(rsa(), seen)] == [KeyFinding.DNS_FAILED]
-        assert [flaw.finding for flaw in compare_ended(rsa(), seen, Holds.EMPTY)] == [KeyFinding.DNS_FAILED]
+        assert [flaw.finding for flaw in compare_ended(rsa(), seen, PublishedState.EMPTY)] == [KeyFinding.DNS_FAILED]
         assert standing(rsa(), seen).everywhere is None
         assert not standing(rsa(), seen).somewhere
 
@@ -123,41 +131,43 @@ def test_a_zone_without_servers_is_a_failure() -> None:
 @pytest.mark.parametrize(
     ("records", "holds"),
     [
-        ([], Holds.NOTHING),
-        ([record(rsa())], Holds.RECORD),
-        ([record(rsa(), "t=y; ")], Holds.RECORD),
-        ([record(rsa(), "h=sha1; ")], Holds.OTHER),
-        ([record(rsa(1))], Holds.OTHER),
-        ([record(rsa())[:-100]], Holds.OTHER),
-        ([empty_record("rsa")], Holds.EMPTY),
-        (["v=spf1 -all"], Holds.NOTHING),
-        (["a wildcard"], Holds.NOTHING),
-        ([record(rsa()), record(rsa(1))], Holds.OTHER),
-        ([empty_record("rsa"), record(rsa(1))], Holds.OTHER),
+        ([], PublishedState.NOTHING),
+        ([record(rsa())], PublishedState.RECORD),
+        ([record(rsa(), "t=y; ")], PublishedState.RECORD),
+        ([record(rsa(), "h=sha1; ")], PublishedState.OTHER),
+        ([record(rsa(1))], PublishedState.OTHER),
+        ([record(rsa())[:-100]], PublishedState.OTHER),
+        ([empty_record("rsa")], PublishedState.EMPTY),
+        (["v=spf1 -all"], PublishedState.NOTHING),
+        (["a wildcard"], PublishedState.NOTHING),
+        ([record(rsa()), record(rsa(1))], PublishedState.OTHER),
+        ([empty_record("rsa"), record(rsa(1))], PublishedState.OTHER),
     ],
 )
-def test_what_a_server_holds(records: list[str], holds: Holds) -> None:
+def test_what_a_server_holds(records: list[str], holds: PublishedState) -> None:
     stands = standing(rsa(), publication(answer(*records), answer(*records)))
     assert (stands.everywhere, stands.somewhere) == (holds, frozenset({holds}))
 
 
 def test_without_the_key_no_record_is_known_for_its_own() -> None:
-    assert standing(None, publication(answer(record(rsa())))).everywhere is Holds.OTHER
-    assert standing(None, publication(answer(empty_record("rsa")))).everywhere is Holds.EMPTY
+    assert standing(None, publication(answer(record(rsa())))).everywhere is PublishedState.OTHER
+    assert standing(None, publication(answer(empty_record("rsa")))).everywhere is PublishedState.EMPTY
 
 
 def test_how_long_caches_believe() -> None:
     stands = standing(rsa(), publication(answer(), answer(record(rsa(1)), ttl=7200)))
-    assert (stands.everywhere, stands.ttls) == (None, {Holds.NOTHING: 900, Holds.OTHER: 7200})
-    assert (stands.longest_ttl_but(Holds.RECORD), stands.longest_ttl_but(Holds.OTHER)) == (7200, 900)
+    assert (stands.everywhere, stands.ttls) == (None, {PublishedState.NOTHING: 900, PublishedState.OTHER: 7200})
+    assert (stands.longest_ttl_but(PublishedState.RECORD), stands.longest_ttl_but(PublishedState.OTHER)) == (7200, 900)
     assert stands.negative_ttl == 900
 
 
 def test_a_record_that_should_be_gone() -> None:
     seen = publication(answer(record(rsa())), answer(empty_record("rsa")), answer())
-    assert compare_ended(rsa(), seen, Holds.EMPTY) == (
-        Flaw(KeyFinding.STILL_PUBLISHED, "the record is still there, and should be empty", ("ns1.example.org",)),
+    assert compare_ended(rsa(), seen, PublishedState.EMPTY) == (
+        PublicationFlaw(
+            KeyFinding.STILL_PUBLISHED, "the record is still there, and should be empty", ("ns1.example.org",)
+        ),
     )
-    (left,) = compare_ended(rsa(), seen, Holds.NOTHING)
+    (left,) = compare_ended(rsa(), seen, PublishedState.NOTHING)
     assert (left.servers, "gone" in left.detail) == (("ns1.example.org", "ns2.example.org"), True)
-    assert not compare_ended(None, publication(answer()), Holds.NOTHING)
+    assert not compare_ended(None, publication(answer()), PublishedState.NOTHING)

@@ -17,10 +17,10 @@ from inalign.errors import Error
 from inalign.keys.folder import FolderFinder
 from inalign.keys.key_store import KeyStore
 from inalign.keys.lifecycle.folder import KeyFolder, StateError
-from inalign.keys.lifecycle.publication import Holds, KeyFinding, standing
+from inalign.keys.lifecycle.publication import KeyFinding, PublishedState, standing
 from inalign.keys.lifecycle.rotate import KeyExistsError, Progress, Rotation, UpdateWay, Wish, make_key
-from inalign.keys.lifecycle.state import Life, State, Terms
-from inalign.keys.lifecycle.zone_text import Change
+from inalign.keys.lifecycle.state import KeyState, ManagedKey, Terms
+from inalign.keys.lifecycle.zone_text import KeyRecordChange
 from inalign.mail.domain import DomainName
 from tests.keys.lifecycle.material import DOMAIN, NEGATIVE_TTL, START, TSIG, TwoServers
 
@@ -70,11 +70,11 @@ def test_a_key_from_pending_to_active(folder: KeyFolder) -> None:
     assert progress.by_hand.name == "e20261124._domainkey.example.org"
     zones.publish(progress.by_hand)
     (progress,) = run(folder, zones, 1)
-    assert (progress.life.state, progress.by_hand) == (State.PENDING, None)
+    assert (progress.life.state, progress.by_hand) == (KeyState.PENDING, None)
     assert KeyFinding.LAGGING in {flaw.finding for flaw in progress.flaws}
     zones.follow()
     (progress,) = run(folder, zones, 2)
-    assert progress.life.state is State.PUBLISHED
+    assert progress.life.state is KeyState.PUBLISHED
     run(folder, zones, 2 * DAY + WAIT - timedelta(seconds=1))
     assert signers(folder) == []
     run(folder, zones, 2 * DAY + WAIT)
@@ -132,7 +132,7 @@ def test_a_key_laid_there_by_hand_is_followed(folder: KeyFolder) -> None:
     os.utime(path, (START.timestamp(), START.timestamp()))  # from which its age counts
     zones = TwoServers()
     old, new = run(folder, zones, every=timedelta(0))
-    assert (old.life.selector, old.life.state, new.life.bits) == ("old", State.ACTIVE, 2048)
+    assert (old.life.selector, old.life.state, new.life.bits) == ("old", KeyState.ACTIVE, 2048)
     assert new.by_hand is not None
     zones.publish(new.by_hand)
     run(folder, zones, every=timedelta(0))
@@ -172,19 +172,19 @@ def test_a_silent_server_keeps_a_key_from_signing(folder: KeyFolder, way: Update
     zones = TwoServers(silent=True)
     make_key(folder, DOMAIN, ED25519, START, way)
     (progress,) = run(folder, zones)
-    assert progress.life.state is State.PENDING
+    assert progress.life.state is KeyState.PENDING
     assert [flaw.finding for flaw in progress.flaws] == [KeyFinding.DNS_FAILED]
     zones.silent = False
     run(folder, zones, 1)
     zones.silent = True
     (progress,) = run(folder, zones, 9)
-    assert progress.life.state is State.PUBLISHED
+    assert progress.life.state is KeyState.PUBLISHED
     assert [flaw.finding for flaw in progress.flaws] == [KeyFinding.DNS_FAILED]
 
 
 def test_a_record_that_is_not_ours_is_not_written_over(folder: KeyFolder, way: UpdateWay) -> None:
     zones = TwoServers()
-    zones.publish(Change("e20261124._domainkey.example.org", "v=DKIM1; k=ed25519; p=" + "A" * 43 + "="))
+    zones.publish(KeyRecordChange("e20261124._domainkey.example.org", "v=DKIM1; k=ed25519; p=" + "A" * 43 + "="))
     make_key(folder, DOMAIN, ED25519, START, way)
     (progress,) = run(folder, zones)
     assert zones.sent == []
@@ -198,7 +198,7 @@ def test_an_update_that_is_refused_is_told_and_tried_again(folder: KeyFolder, wa
     assert progress.problem.endswith("REFUSED")
     zones.refuses = False
     (progress,) = run(folder, zones, 1)
-    assert (progress.life.state, progress.problem) == (State.PUBLISHED, "")
+    assert (progress.life.state, progress.problem) == (KeyState.PUBLISHED, "")
 
 
 def test_a_tsig_file_that_is_gone_is_told(folder: KeyFolder, way: UpdateWay) -> None:
@@ -321,13 +321,13 @@ def check_safe(folder: KeyFolder, zones: TwoServers) -> None:
     for path in (folder.path / DOMAIN).glob("*.pem"):
         key = load_private_key(path.read_bytes())
         seen = asyncio.run(TwoServers.publication(zones, f"{path.stem}._domainkey.{DOMAIN}"))
-        assert standing(key, seen).everywhere is Holds.RECORD, path
+        assert standing(key, seen).everywhere is PublishedState.RECORD, path
         assert (folder.path / DOMAIN / f"{path.stem}.json").exists()
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder.path / DOMAIN).iterdir())
 
 
 def ends(folder: KeyFolder, zones: TwoServers) -> tuple[object, ...]:
-    lives: tuple[Life, ...] = folder.lives(DOMAIN)
+    lives: tuple[ManagedKey, ...] = folder.lives(DOMAIN)
     names = sorted(path.suffix for path in (folder.path / DOMAIN).iterdir() if path.name != ".lock")
     return [life.state for life in lives], [life.is_over for life in lives], names, len(zones.secondary)
 
@@ -346,7 +346,7 @@ def test_a_crash_at_every_step_changes_nothing_in_the_end(tmp_path: Path, way: U
             if at == 0:
                 steps = saboteur.count
         assert ends(folder, zones) == (
-            [State.REMOVED, State.ACTIVE],
+            [KeyState.REMOVED, KeyState.ACTIVE],
             [True, False],
             [".json", ".json", ".pem"],
             1,

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from inalign.dkim.algorithm import KeyType
-from inalign.keys.lifecycle.publication import Holds, Standing
+from inalign.keys.lifecycle.publication import PublicationState, PublishedState
 from inalign.keys.lifecycle.state import (
     WANTED,
-    Life,
-    State,
+    KeyState,
+    ManagedKey,
     Terms,
     advance,
     due,
@@ -27,8 +27,8 @@ HOUR = timedelta(hours=1)
 LONG = timedelta(days=400)
 
 
-def life(state: State = State.PENDING, **changes: object) -> Life:
-    made = Life(
+def life(state: KeyState = KeyState.PENDING, **changes: object) -> ManagedKey:
+    made = ManagedKey(
         domain=DOMAIN,
         selector=DomainName("s1"),
         key_type=KeyType.RSA,
@@ -41,52 +41,54 @@ def life(state: State = State.PENDING, **changes: object) -> Life:
     return replace(made, **changes)  # type: ignore[arg-type]  # the names of fields
 
 
-def everywhere(holds: Holds) -> Standing:
-    return Standing(holds, frozenset({holds}), {holds: 900 if holds is Holds.NOTHING else 3600}, negative_ttl=900)
+def everywhere(holds: PublishedState) -> PublicationState:
+    return PublicationState(
+        holds, frozenset({holds}), {holds: 900 if holds is PublishedState.NOTHING else 3600}, negative_ttl=900
+    )
 
 
-def differing(*holds: Holds) -> Standing:
-    return Standing(None, frozenset(holds), dict.fromkeys(holds, 3600), negative_ttl=900)
+def differing(*holds: PublishedState) -> PublicationState:
+    return PublicationState(None, frozenset(holds), dict.fromkeys(holds, 3600), negative_ttl=900)
 
 
-SILENCE = Standing(None)
+SILENCE = PublicationState(None)
 SEEN = {"seen": START}
 
 STEPS = [
     # state, what is seen, later, changes, the state after
-    (State.PENDING, everywhere(Holds.RECORD), 0 * HOUR, {}, State.PUBLISHED),
-    (State.PENDING, everywhere(Holds.NOTHING), LONG, {}, State.PENDING),
-    (State.PENDING, everywhere(Holds.OTHER), LONG, {}, State.PENDING),
-    (State.PENDING, differing(Holds.RECORD, Holds.NOTHING), LONG, {}, State.PENDING),
-    (State.PENDING, differing(Holds.RECORD), LONG, {}, State.PENDING),
-    (State.PENDING, SILENCE, LONG, {}, State.PENDING),
-    (State.PUBLISHED, everywhere(Holds.RECORD), timedelta(seconds=899), {}, State.PUBLISHED),
-    (State.PUBLISHED, everywhere(Holds.RECORD), timedelta(seconds=900), {}, State.ACTIVE),
-    (State.PUBLISHED, differing(Holds.RECORD), LONG, {}, State.PUBLISHED),
-    (State.PUBLISHED, SILENCE, LONG, {}, State.PUBLISHED),
-    (State.PUBLISHED, differing(Holds.RECORD, Holds.NOTHING), LONG, {}, State.PENDING),
-    (State.PUBLISHED, everywhere(Holds.EMPTY), 0 * HOUR, {}, State.PENDING),
-    (State.ACTIVE, SILENCE, LONG, {}, State.ACTIVE),
-    (State.RETIRING, SILENCE, timedelta(days=13.9), {}, State.RETIRING),
-    (State.RETIRING, SILENCE, timedelta(days=14), {}, State.REVOKED),
-    (State.REVOKED, everywhere(Holds.EMPTY), timedelta(days=13.9), SEEN, State.REVOKED),
-    (State.REVOKED, SILENCE, timedelta(days=14), SEEN, State.REMOVED),
-    (State.REVOKED, SILENCE, LONG, {}, State.REVOKED),
-    (State.REMOVED, SILENCE, LONG, SEEN, State.REMOVED),
+    (KeyState.PENDING, everywhere(PublishedState.RECORD), 0 * HOUR, {}, KeyState.PUBLISHED),
+    (KeyState.PENDING, everywhere(PublishedState.NOTHING), LONG, {}, KeyState.PENDING),
+    (KeyState.PENDING, everywhere(PublishedState.OTHER), LONG, {}, KeyState.PENDING),
+    (KeyState.PENDING, differing(PublishedState.RECORD, PublishedState.NOTHING), LONG, {}, KeyState.PENDING),
+    (KeyState.PENDING, differing(PublishedState.RECORD), LONG, {}, KeyState.PENDING),
+    (KeyState.PENDING, SILENCE, LONG, {}, KeyState.PENDING),
+    (KeyState.PUBLISHED, everywhere(PublishedState.RECORD), timedelta(seconds=899), {}, KeyState.PUBLISHED),
+    (KeyState.PUBLISHED, everywhere(PublishedState.RECORD), timedelta(seconds=900), {}, KeyState.ACTIVE),
+    (KeyState.PUBLISHED, differing(PublishedState.RECORD), LONG, {}, KeyState.PUBLISHED),
+    (KeyState.PUBLISHED, SILENCE, LONG, {}, KeyState.PUBLISHED),
+    (KeyState.PUBLISHED, differing(PublishedState.RECORD, PublishedState.NOTHING), LONG, {}, KeyState.PENDING),
+    (KeyState.PUBLISHED, everywhere(PublishedState.EMPTY), 0 * HOUR, {}, KeyState.PENDING),
+    (KeyState.ACTIVE, SILENCE, LONG, {}, KeyState.ACTIVE),
+    (KeyState.RETIRING, SILENCE, timedelta(days=13.9), {}, KeyState.RETIRING),
+    (KeyState.RETIRING, SILENCE, timedelta(days=14), {}, KeyState.REVOKED),
+    (KeyState.REVOKED, everywhere(PublishedState.EMPTY), timedelta(days=13.9), SEEN, KeyState.REVOKED),
+    (KeyState.REVOKED, SILENCE, timedelta(days=14), SEEN, KeyState.REMOVED),
+    (KeyState.REVOKED, SILENCE, LONG, {}, KeyState.REVOKED),
+    (KeyState.REMOVED, SILENCE, LONG, SEEN, KeyState.REMOVED),
 ]
 
 
 @pytest.mark.parametrize(("state", "standing", "later", "changes", "after"), STEPS)
 def test_every_step(
-    state: State, standing: Standing, later: timedelta, changes: dict[str, object], after: State
+    state: KeyState, standing: PublicationState, later: timedelta, changes: dict[str, object], after: KeyState
 ) -> None:
     assert advance(life(state, **changes), standing, START + later, TERMS).state is after
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_a_step_sets_the_time_and_a_second_one_at_that_time_is_none(state: State) -> None:
+@pytest.mark.parametrize("state", list(KeyState))
+def test_a_step_sets_the_time_and_a_second_one_at_that_time_is_none(state: KeyState) -> None:
     now = START + LONG
-    for holds in Holds:
+    for holds in PublishedState:
         after = advance(life(state, seen=START), everywhere(holds), now, TERMS, is_superseded=True)
         if after.state is not state:
             assert after.since == now
@@ -95,57 +97,57 @@ def test_a_step_sets_the_time_and_a_second_one_at_that_time_is_none(state: State
 
 
 def test_only_a_superseded_key_retires() -> None:
-    assert advance(life(State.ACTIVE), SILENCE, START, TERMS, is_superseded=True).state is State.RETIRING
+    assert advance(life(KeyState.ACTIVE), SILENCE, START, TERMS, is_superseded=True).state is KeyState.RETIRING
 
 
 def test_what_caches_were_told_before_is_kept() -> None:
     before = life(wait_seconds=0)
-    waiting = advance(before, differing(Holds.OTHER, Holds.NOTHING), START, TERMS)
-    assert (waiting.state, waiting.wait_seconds) == (State.PENDING, 3600)
-    assert advance(waiting, everywhere(Holds.NOTHING), START, TERMS).wait_seconds == 3600
-    published = advance(waiting, everywhere(Holds.RECORD), START, TERMS)
+    waiting = advance(before, differing(PublishedState.OTHER, PublishedState.NOTHING), START, TERMS)
+    assert (waiting.state, waiting.wait_seconds) == (KeyState.PENDING, 3600)
+    assert advance(waiting, everywhere(PublishedState.NOTHING), START, TERMS).wait_seconds == 3600
+    published = advance(waiting, everywhere(PublishedState.RECORD), START, TERMS)
     assert due(published, TERMS) == START + HOUR
 
 
 def test_a_record_that_was_there_first_waits_for_the_negative_ttl_alone() -> None:
-    published = advance(life(wait_seconds=0), everywhere(Holds.RECORD), START, TERMS)
+    published = advance(life(wait_seconds=0), everywhere(PublishedState.RECORD), START, TERMS)
     assert due(published, TERMS) == START + timedelta(seconds=900)
 
 
-@pytest.mark.parametrize("holds", [Holds.EMPTY, Holds.NOTHING])
-def test_revoked_counts_from_when_every_server_says_so(holds: Holds) -> None:
+@pytest.mark.parametrize("holds", [PublishedState.EMPTY, PublishedState.NOTHING])
+def test_revoked_counts_from_when_every_server_says_so(holds: PublishedState) -> None:
     now = START + LONG
-    revoked = life(State.REVOKED)
+    revoked = life(KeyState.REVOKED)
     assert due(revoked, TERMS) is None
     assert advance(revoked, everywhere(holds), now, TERMS).seen == now
-    assert advance(revoked, differing(Holds.EMPTY, Holds.RECORD), now, TERMS).seen is None
+    assert advance(revoked, differing(PublishedState.EMPTY, PublishedState.RECORD), now, TERMS).seen is None
 
 
 def test_a_removed_key_is_over_when_no_server_has_the_record() -> None:
-    removed = life(State.REMOVED)
-    assert not advance(removed, everywhere(Holds.EMPTY), START, TERMS).is_over
-    assert advance(removed, everywhere(Holds.NOTHING), START, TERMS).is_over
+    removed = life(KeyState.REMOVED)
+    assert not advance(removed, everywhere(PublishedState.EMPTY), START, TERMS).is_over
+    assert advance(removed, everywhere(PublishedState.NOTHING), START, TERMS).is_over
 
 
 def test_a_key_at_once_revoked_still_waits_for_caches_before_its_removal() -> None:
     terms = Terms(timedelta(0))
-    revoked = advance(life(State.RETIRING), SILENCE, START, terms)
-    waiting = advance(revoked, everywhere(Holds.RECORD), START, terms)
+    revoked = advance(life(KeyState.RETIRING), SILENCE, START, terms)
+    waiting = advance(revoked, everywhere(PublishedState.RECORD), START, terms)
     assert due(replace(waiting, seen=START), terms) == START + HOUR
 
 
 def test_younger_keys_of_the_same_type_supersede() -> None:
-    old = life(State.ACTIVE)
-    young = life(State.ACTIVE, selector=DomainName("s2"), since=START + HOUR)
+    old = life(KeyState.ACTIVE)
+    young = life(KeyState.ACTIVE, selector=DomainName("s2"), since=START + HOUR)
     assert superseded(old, (old, young))
     assert not superseded(young, (old, young))
     assert [is_under_way(one, (old, young)) for one in (old, young)] == [True, False]
-    assert not superseded(old, (old, replace(young, state=State.PUBLISHED)))
+    assert not superseded(old, (old, replace(young, state=KeyState.PUBLISHED)))
     assert not superseded(old, (old, replace(young, key_type=KeyType.ED25519)))
 
 
 def test_of_two_made_at_the_same_time_one_supersedes() -> None:
-    pair = life(State.ACTIVE), life(State.ACTIVE, selector=DomainName("s2"))
+    pair = life(KeyState.ACTIVE), life(KeyState.ACTIVE, selector=DomainName("s2"))
     assert [superseded(one, pair) for one in pair] == [True, False]
 
 
@@ -154,11 +156,11 @@ def test_a_selector_is_never_used_twice() -> None:
     assert free_selector(KeyType.ED25519, START, frozenset({"e20261124"})) == "e20261124b"
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(KeyState))
 @pytest.mark.parametrize("seen", [None, START])
-def test_every_state_says_what_is_next(state: State, seen: object) -> None:
+def test_every_state_says_what_is_next(state: KeyState, seen: object) -> None:
     one = life(state, seen=seen)
     when = due(one, TERMS)
     assert next_step(one, TERMS)
     assert when is None or f"{when:%Y-%m-%d %H:%M}" in next_step(one, TERMS)
-    assert is_under_way(one, (one,)) is (state is not State.ACTIVE and not one.is_over)
+    assert is_under_way(one, (one,)) is (state is not KeyState.ACTIVE and not one.is_over)

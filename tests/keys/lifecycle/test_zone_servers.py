@@ -15,7 +15,7 @@ from inalign.errors import SettingsError, TransportError
 from inalign.keys.lifecycle.publication import Publication
 from inalign.keys.lifecycle.tsig import TsigKey, read_tsig_file
 from inalign.keys.lifecycle.zone_servers import ZoneServers
-from inalign.keys.lifecycle.zone_text import Change
+from inalign.keys.lifecycle.zone_text import KeyRecordChange
 from inalign.resolver.interface import Outcome
 from tests.nameserver import NameServer, Question, Step, records, refuse, say, silence
 
@@ -65,7 +65,7 @@ def test_a_long_record_comes_over_tcp(server: NameServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "outcome"), [("no._domainkey.example.org", Outcome.NO_NAME), ("ns.example.org", Outcome.NO_DATA)]
+    ("name", "outcome"), [("no._domainkey.example.org", Outcome.NXDOMAIN), ("ns.example.org", Outcome.NODATA)]
 )
 def test_a_denial_lasts_as_long_as_the_zone_says(server: NameServer, name: str, outcome: Outcome) -> None:
     (view,) = look(server, name).views
@@ -89,7 +89,7 @@ def test_an_alias_of_another_server_is_followed(server: NameServer) -> None:
 
 def test_an_alias_to_nothing_holds_nothing(server: NameServer) -> None:
     seen = look(server, "dangling._domainkey.example.org")
-    assert [view.answer.outcome for view in seen.views] == [Outcome.NO_NAME]
+    assert [view.answer.outcome for view in seen.views] == [Outcome.NXDOMAIN]
 
 
 def test_aliases_in_a_ring_end(server: NameServer) -> None:
@@ -171,7 +171,7 @@ def test_all_of_it_is_bounded(server: NameServer) -> None:
 
 def update(server: NameServer, *, is_new: bool = True, where: str = "", tsig: TsigKey = TSIG) -> None:
     servers = ZoneServers([server.address], port=server.port, timeout=1)
-    change = Change(NAME, "v=DKIM1; p=x")
+    change = KeyRecordChange(NAME, "v=DKIM1; p=x")
     asyncio.run(servers.update(change, where or server.address, tsig, is_new=is_new))
 
 

@@ -12,7 +12,7 @@ import pytest
 from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.key_file import KeyAccess
 from inalign.keys.key_store import KeyStore
-from inalign.keys.sql.database import Rows
+from inalign.keys.sql.database import QueryRows
 from inalign.keys.sql.finder import SqlFinder, database_faults
 from inalign.keys.sql.sqlite import SqliteDatabase
 from tests.keys.material import RSA_KEY, Clock, find, told, write_key
@@ -104,7 +104,7 @@ def test_many_messages_ask_once(tmp_path: Path) -> None:
     asked = []
     ask = keys._database.ask
 
-    def count(query: str, parameters: dict[str, str]) -> Rows:
+    def count(query: str, parameters: dict[str, str]) -> QueryRows:
         asked.append(parameters["domain"])
         return ask(query, parameters)
 

@@ -10,7 +10,15 @@ import pytest
 from inalign.reports.aggregate.read import AggregateReader, read_aggregate
 from inalign.reports.flaw import Flaw
 from inalign.reports.limits import XML_LIMITS
-from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, Extension, Reason, Refusal, SpfAuth
+from inalign.reports.report import (
+    AggregateRecord,
+    AggregateReport,
+    DkimAuth,
+    Extension,
+    OverrideReason,
+    Refusal,
+    SpfAuth,
+)
 from inalign.reports.values import address, count, instant
 from tests.helpers import VECTORS
 from tests.reports.aggregate.test_vectors import read
@@ -63,16 +71,16 @@ def test_several_spf_results() -> None:
 @pytest.mark.parametrize(
     ("name", "reasons"),
     [
-        ("reason", (Reason("mailing_list", "known list"), Reason("policy_test_mode"))),
+        ("reason", (OverrideReason("mailing_list", "known list"), OverrideReason("policy_test_mode"))),
         ("reason-empty", ()),
         ("reason-with-empty-type", ()),
-        ("reason-text-only", (Reason("", "looks forwarded"),)),
-        ("reason-word-only", (Reason("forwarded"),)),
-        ("reason-odd-type", (Reason("arc"),)),
-        ("reason-without-type", (Reason("", "arc=pass"),)),
+        ("reason-text-only", (OverrideReason("", "looks forwarded"),)),
+        ("reason-word-only", (OverrideReason("forwarded"),)),
+        ("reason-odd-type", (OverrideReason("arc"),)),
+        ("reason-without-type", (OverrideReason("", "arc=pass"),)),
     ],
 )
-def test_reasons(name: str, reasons: tuple[Reason, ...]) -> None:
+def test_reasons(name: str, reasons: tuple[OverrideReason, ...]) -> None:
     assert read(name).records[0].reasons == reasons
 
 

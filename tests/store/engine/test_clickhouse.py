@@ -19,7 +19,7 @@ from inalign.errors import SettingsError
 from inalign.store.engine import clickhouse
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.interface import StoreError, count
-from inalign.store.load.reports import Outcome
+from inalign.store.load.reports import LoadOutcome
 from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, record, store
@@ -172,13 +172,13 @@ def test_several_store_the_same_report_once(clickhouse_url: str, tmp_path: Path)
     url = f"{clickhouse_url}/t{uuid.uuid4().hex}"
     ClickHouseEngine(url).migrate()
 
-    def write(_: int) -> list[Outcome]:
+    def write(_: int) -> list[LoadOutcome]:
         reports = [aggregate(record(count=2), record("192.0.2.2", 3), report_id=str(number)) for number in range(5)]
         return store(ClickHouseEngine(url), tmp_path, *reports, raws=[b"raw"])
 
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(write, range(4)))
-    assert [Outcome.STORED] * 5 in outcomes
+    assert [LoadOutcome.STORED] * 5 in outcomes
     engine = ClickHouseEngine(url)
     for sums in ("sum(count) FROM records", f"{SUM} FROM rollups", "sum(messages) FROM reports"):
         assert count(engine, f"SELECT {sums}") == 25

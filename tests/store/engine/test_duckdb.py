@@ -18,7 +18,7 @@ from inalign.store.engine import duckdb
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import StoreBusy, StoreError, count
 from inalign.store.engine.lock import StoreLock
-from inalign.store.load.reports import Outcome
+from inalign.store.load.reports import LoadOutcome
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import NOW, aggregate, record, store
@@ -143,7 +143,7 @@ def test_full_disk_is_told_and_got_over(duck: DuckDbEngine, tmp_path: Path) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert store(duck, tmp_path, many) == [Outcome.STORED]
+    assert store(duck, tmp_path, many) == [LoadOutcome.STORED]
     assert count(duck, "SELECT sum(count) FROM records") == 20_003
 
 
@@ -160,8 +160,8 @@ def test_compact_gives_room_back_and_keeps_all(duck: DuckDbEngine, tmp_path: Pat
     duck.compact()
     assert duck.size() < before
     assert count(duck, "SELECT sum(count) FROM records") == 5
-    assert store(duck, tmp_path, aggregate(record(count=5))) == [Outcome.DUPLICATE]
-    assert store(duck, tmp_path, aggregate(report_id="new")) == [Outcome.STORED]
+    assert store(duck, tmp_path, aggregate(record(count=5))) == [LoadOutcome.DUPLICATE]
+    assert store(duck, tmp_path, aggregate(report_id="new")) == [LoadOutcome.STORED]
     duck.close()
     again = DuckDbEngine(tmp_path / "store.duckdb")
     again.migrate()

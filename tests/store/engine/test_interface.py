@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from inalign.reports.report import FailureReport, Reason
+from inalign.reports.report import FailureReport, OverrideReason
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, Parameter, RowsRefused, StoreError, count
-from inalign.store.load.reports import Outcome
+from inalign.store.load.reports import LoadOutcome
 from inalign.store.load.rows import DAYS_AHEAD, middle
 from inalign.store.schema.migrations import FORM
 from inalign.store.schema.tables import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
@@ -62,8 +62,8 @@ def test_parameter_that_no_engine_holds_is_an_answer_none_the_less(engine: Engin
 
 
 def test_half_a_surrogate_pair_is_replaced_and_the_report_stored(engine: Engine, tmp_path: Path) -> None:
-    report = aggregate(record(header_from="\ud800", reasons=(Reason("other", "\udfff"),)), report_id="\udc80")
-    assert store(engine, tmp_path, report, failure(subject="\ud83d")) == [Outcome.STORED] * 2
+    report = aggregate(record(header_from="\ud800", reasons=(OverrideReason("other", "\udfff"),)), report_id="\udc80")
+    assert store(engine, tmp_path, report, failure(subject="\ud83d")) == [LoadOutcome.STORED] * 2
     assert engine.query("SELECT header_from FROM records") == [("?",)]
 
 
@@ -71,7 +71,7 @@ def test_numbers_over_64_bits_are_cut_and_the_report_stored(engine: Engine, tmp_
     report = tls()
     policy = replace(report.policies[0], successful=1 << 80, failed=-5)
     huge = replace(report, policies=(policy,))
-    assert store(engine, tmp_path, huge, failure(incidents=1 << 99)) == [Outcome.STORED] * 2
+    assert store(engine, tmp_path, huge, failure(incidents=1 << 99)) == [LoadOutcome.STORED] * 2
     assert count(engine, "SELECT sum(successful) FROM tls_policies") == 10**15
 
 
@@ -86,7 +86,7 @@ def test_numbers_over_64_bits_are_cut_and_the_report_stored(engine: Engine, tmp_
 )
 def test_report_of_an_impossible_day_counts_on_the_day_it_came(engine: Engine, tmp_path: Path, when: datetime) -> None:
     report = replace(aggregate(), begin=when, end=when)
-    assert store(engine, tmp_path, report, failure(arrival_date=when)) == [Outcome.STORED] * 2
+    assert store(engine, tmp_path, report, failure(arrival_date=when)) == [LoadOutcome.STORED] * 2
     for table in ("records", "rollups", "failures", "reports"):
         assert engine.query(f"SELECT DISTINCT day FROM {table}") == [(NOW.date(),)]  # noqa: S608
 
@@ -100,7 +100,7 @@ def test_day_a_little_ahead_is_believed() -> None:
 def test_very_long_fields_are_stored(engine: Engine, tmp_path: Path) -> None:
     long = "x" * 2_000_000
     found: FailureReport = failure(subject=long, sample_header=long)
-    assert store(engine, tmp_path, found, aggregate(record(header_from=long))) == [Outcome.STORED] * 2
+    assert store(engine, tmp_path, found, aggregate(record(header_from=long))) == [LoadOutcome.STORED] * 2
     assert count(engine, "SELECT max(length(sample)) FROM failures") == len(long)
     assert count(engine, "SELECT max(length(header_from)) FROM records") == 1000
 
@@ -172,7 +172,7 @@ def test_migration_that_was_interrupted_is_finished(engine: Engine, tmp_path: Pa
             _execute(engine, f"DROP TABLE {table.name}")
     _execute(engine, "DROP TABLE form")
     assert engine.migrate() == FORM
-    assert store(engine, tmp_path, aggregate()) == [Outcome.STORED]
+    assert store(engine, tmp_path, aggregate()) == [LoadOutcome.STORED]
 
 
 def _execute(engine: Engine, sql: str) -> None:
@@ -200,11 +200,11 @@ def test_readers_see_whole_changes_while_one_writes(engine: Engine, tmp_path: Pa
 
 def test_same_rows_from_a_retry_count_once(engine: Engine, tmp_path: Path) -> None:
     """ClickHouse: the insert was done, and the answer was lost."""
-    assert store(engine, tmp_path, aggregate(record(count=3))) == [Outcome.STORED]
+    assert store(engine, tmp_path, aggregate(record(count=3))) == [LoadOutcome.STORED]
     if not engine.is_atomic:
         with engine.change() as change:
             change.delete(TABLES[0], "report_key <> ''")  # the row that says "whole" was not written
-        assert store(engine, tmp_path, aggregate(record(count=3))) == [Outcome.STORED]
+        assert store(engine, tmp_path, aggregate(record(count=3))) == [LoadOutcome.STORED]
     assert arrival(aggregate()).counts
     assert count(engine, "SELECT sum(count) FROM records") == 3
     assert count(engine, "SELECT count(*) FROM rollups") == 1

@@ -9,16 +9,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inalign.spool.evaluation_record import ArcSet, DkimCheck, Evaluation, SpfCheck, Step, decode, encode
+from inalign.spool.evaluation_record import (
+    ArcSetRecord,
+    DecisionStep,
+    DkimCheck,
+    EvaluationRecord,
+    SpfCheck,
+    decode,
+    encode,
+)
 from inalign.spool.evaluations import Segment, SegmentLimits, SegmentWriter, take_closed
 from inalign.store.engine.interface import Engine
 from inalign.store.load import evaluations
-from inalign.store.load.evaluations import EvaluationRow, load_evaluations, read_evaluations, take_evaluations
+from inalign.store.load.evaluations import StoredEvaluation, load_evaluations, read_evaluations, take_evaluations
 from inalign.store.maintenance import purge
 from inalign.store.schema.tables import EVALUATIONS
 from tests.store.material import PLACES
 
-RECORD = Evaluation(
+RECORD = EvaluationRecord(
     seen_at=datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC),
     host="mx1",
     queue_id="4XyZ",
@@ -29,7 +37,7 @@ RECORD = Evaluation(
     spf=(SpfCheck("mfrom", "pass", "matched", "bounce.example.org"),),
     dkim=(DkimCheck("fail", "expired", "example.org", "s1"),),
     arc="pass",
-    arc_sets=(ArcSet("list.example"),),
+    arc_sets=(ArcSetRecord("list.example"),),
     dmarc="fail",
     header_from="a.example.org",
     organizational_domain="example.org",
@@ -39,7 +47,7 @@ RECORD = Evaluation(
     action="accept",
     rule="observe",
     total_us=1500,
-    instead_of=(Step("quarantine", "dmarc_quarantine"),),
+    instead_of=(DecisionStep("quarantine", "dmarc_quarantine"),),
 )
 
 
@@ -47,11 +55,11 @@ class Store:
     """Keeps one of those with the same id; fails when it is told to."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Evaluation] = {}
+        self.rows: dict[str, EvaluationRecord] = {}
         self.fails_at: int | None = None
         self.batches: list[int] = []
 
-    def load(self, records: Sequence[Evaluation]) -> None:
+    def load(self, records: Sequence[EvaluationRecord]) -> None:
         if len(self.batches) == self.fails_at:
             self.fails_at = None
             raise OSError("the store is down")
@@ -148,7 +156,7 @@ def test_a_line_of_another_version_is_read(tmp_path: Path) -> None:
         assert [record.dmarc for record in read_evaluations(segment)] == ["pass", "pass"]
 
 
-def stored(engine: Engine, folder: Path, *records: Evaluation) -> None:
+def stored(engine: Engine, folder: Path, *records: EvaluationRecord) -> None:
     load_evaluations(engine, records, places=PLACES, folder=folder)
 
 
@@ -181,7 +189,7 @@ def test_taking_twice_stores_once(engine: Engine, tmp_path: Path) -> None:
     names = write(tmp_path, 20)
     before = [(path, path.read_bytes()) for path in tmp_path.glob("*.ndjson")]
 
-    def load(records: Sequence[Evaluation]) -> None:
+    def load(records: Sequence[EvaluationRecord]) -> None:
         stored(engine, tmp_path, *records)
 
     take_evaluations(tmp_path, load, batch=7)
@@ -192,13 +200,13 @@ def test_taking_twice_stores_once(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_without_a_policy_the_domain_is_the_author(engine: Engine, tmp_path: Path) -> None:
-    stored(engine, tmp_path, Evaluation(seen_at=RECORD.seen_at, host="mx1", header_from="a.example.org"))
+    stored(engine, tmp_path, EvaluationRecord(seen_at=RECORD.seen_at, host="mx1", header_from="a.example.org"))
     sql = "SELECT domain, org_domain, source_key, country FROM evaluations"
     assert engine.query(sql) == [("a.example.org", "a.example.org", "", "")]
 
 
 def test_rows_name_every_column() -> None:
-    assert tuple(EVALUATIONS.columns) == EvaluationRow.__struct_fields__
+    assert tuple(EVALUATIONS.columns) == StoredEvaluation.__struct_fields__
 
 
 def test_a_domain_that_is_purged_leaves_no_evaluation(engine: Engine, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from inalign.reports.report import AggregateReport, Report
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, count
 from inalign.store.load.monthly import sum_months
-from inalign.store.load.reports import Outcome, exchange
+from inalign.store.load.reports import LoadOutcome, exchange
 from inalign.store.maintenance import Retention, forget, purge
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
@@ -122,7 +122,7 @@ def test_late_report_counts_at_once_and_its_month_is_summed_again(filled: DuckDb
     late = aggregate(record("203.0.113.5", 1_000_000), report_id="late", org="late.example")
     begin = datetime(2026, 9, 3, tzinfo=UTC)
     late = replace(late, begin=begin, end=begin + timedelta(days=1))
-    assert store(filled, tmp_path, late) == [Outcome.STORED]
+    assert store(filled, tmp_path, late) == [LoadOutcome.STORED]
     assert summed(filled) == [month for month in OVER if month.month != 9]
     (first, *_) = VIEWS["sources"].ask(filled, Filters(limit=1)).rows
     assert (first.source_ip, first.messages) == ("203.0.113.5", 1_000_000)  # type: ignore[attr-defined]
@@ -147,7 +147,7 @@ def test_end_of_the_process_waits_for_one_month_at_most(filled: DuckDbEngine) ->
 def test_forged_report_leaves_the_sums_alone(filled: DuckDbEngine, tmp_path: Path) -> None:
     sum_months(filled, TODAY)
     forged = arrival(aggregate(report_id="forged", day=60), carrier="forged")
-    assert store(filled, tmp_path, forged) == [Outcome.FORGED]
+    assert store(filled, tmp_path, forged) == [LoadOutcome.FORGED]
     assert summed(filled) == OVER
 
 
@@ -163,7 +163,7 @@ def _exchange(engine: Engine, folder: Path) -> None:
     first = REPORTS[-1]
     assert isinstance(first, AggregateReport)
     other = arrival(replace(first, records=(record("203.0.113.77", 5),)))
-    assert store(engine, folder, other) == [Outcome.CONFLICT]
+    assert store(engine, folder, other) == [LoadOutcome.CONFLICT]
     exchange(engine, other, now=NOW, folder=folder)
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inalign.reports.report import AggregateRecord, Reason
+from inalign.reports.report import AggregateRecord, OverrideReason
 from inalign.store.engine.interface import Engine, count
-from inalign.store.load.reports import Arrival, Outcome, raw_content
+from inalign.store.load.reports import Arrival, LoadOutcome, raw_content
 from inalign.store.schema.tables import COUNTERS
 from tests.store.material import aggregate, arrival, digest_of, failure, record, store, tls
 
@@ -22,10 +22,12 @@ SUMS = " + ".join(COUNTERS)
 def test_report_is_there_with_its_records_and_sums(engine: Engine, tmp_path: Path) -> None:
     report = aggregate(
         record("192.0.2.1", 5),
-        record("2001:db8::1", 7, dkim=False, disposition="quarantine", reasons=(Reason("mailing_list", "=1+1"),)),
+        record(
+            "2001:db8::1", 7, dkim=False, disposition="quarantine", reasons=(OverrideReason("mailing_list", "=1+1"),)
+        ),
         record(None, 2, dkim=None, spf=None, disposition=""),
     )
-    assert store(engine, tmp_path, report) == [Outcome.STORED]
+    assert store(engine, tmp_path, report) == [LoadOutcome.STORED]
     assert engine.query(
         "SELECT reporter, domain, records, messages, passed, none, quarantine, reject, is_counted FROM reports"
     ) == [("reporter.example", "example.com", 3, 14, 5, 7, 7, 0, True)]
@@ -40,26 +42,26 @@ def test_report_is_there_with_its_records_and_sums(engine: Engine, tmp_path: Pat
 
 
 def test_same_content_again_is_a_duplicate_in_a_batch_and_later(engine: Engine, tmp_path: Path) -> None:
-    assert store(engine, tmp_path, aggregate(), aggregate()) == [Outcome.STORED, Outcome.DUPLICATE]
-    assert store(engine, tmp_path, aggregate()) == [Outcome.DUPLICATE]
+    assert store(engine, tmp_path, aggregate(), aggregate()) == [LoadOutcome.STORED, LoadOutcome.DUPLICATE]
+    assert store(engine, tmp_path, aggregate()) == [LoadOutcome.DUPLICATE]
     assert count(engine, "SELECT sum(count) FROM records") == 1
 
 
 def test_other_content_under_the_same_key_is_kept_and_not_counted(engine: Engine, tmp_path: Path) -> None:
-    assert store(engine, tmp_path, aggregate(record(count=3))) == [Outcome.STORED]
+    assert store(engine, tmp_path, aggregate(record(count=3))) == [LoadOutcome.STORED]
     other = aggregate(record(count=500))
-    assert store(engine, tmp_path, other, other) == [Outcome.CONFLICT, Outcome.CONFLICT]
+    assert store(engine, tmp_path, other, other) == [LoadOutcome.CONFLICT, LoadOutcome.CONFLICT]
     assert count(engine, "SELECT sum(count) FROM records") == 3
     assert engine.query("SELECT DISTINCT messages FROM conflicts") == [(500,)]
 
 
 def test_same_id_of_another_reporter_or_span_is_another_report(engine: Engine, tmp_path: Path) -> None:
     others = [aggregate(), aggregate(org="other.example"), aggregate(day=1), aggregate(domain="sub.example.com")]
-    assert set(store(engine, tmp_path, *others)) == {Outcome.STORED}
+    assert set(store(engine, tmp_path, *others)) == {LoadOutcome.STORED}
 
 
 def test_forged_report_is_shown_and_never_counted(engine: Engine, tmp_path: Path) -> None:
-    assert store(engine, tmp_path, arrival(aggregate(record(count=900)), carrier="forged")) == [Outcome.FORGED]
+    assert store(engine, tmp_path, arrival(aggregate(record(count=900)), carrier="forged")) == [LoadOutcome.FORGED]
     assert engine.query("SELECT messages, is_counted, carrier FROM reports") == [(900, False, "forged")]
     assert count(engine, "SELECT count(*) FROM records") == 0
     assert count(engine, "SELECT count(*) FROM rollups") == 0
@@ -75,14 +77,14 @@ def test_true_report_takes_the_place_of_a_forged_one(engine: Engine, tmp_path: P
         outcomes = store(engine, tmp_path, forged(), true)
     else:
         outcomes = [*store(engine, tmp_path, forged()), *store(engine, tmp_path, true)]
-    assert outcomes == [Outcome.FORGED, Outcome.STORED]
+    assert outcomes == [LoadOutcome.FORGED, LoadOutcome.STORED]
     assert engine.query("SELECT messages, is_counted FROM reports") == [(2, True)]
-    assert store(engine, tmp_path, forged()) == [Outcome.CONFLICT]
+    assert store(engine, tmp_path, forged()) == [LoadOutcome.CONFLICT]
 
 
 def test_failure_and_tls_reports(engine: Engine, tmp_path: Path) -> None:
     assert store(engine, tmp_path, failure(), failure(), failure(subject="x"), tls(), tls()) == [
-        Outcome.STORED, Outcome.DUPLICATE, Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE,
+        LoadOutcome.STORED, LoadOutcome.DUPLICATE, LoadOutcome.STORED, LoadOutcome.STORED, LoadOutcome.DUPLICATE,
     ]  # fmt: skip
     assert engine.query("SELECT domain, source_ip, auth_failure, subject FROM failures ORDER BY subject") == [
         ("example.com", "192.0.2.9", "dmarc", "x"),
@@ -126,7 +128,7 @@ records = st.builds(
     header_from=texts,
     envelope_from=st.none() | texts,
     envelope_to=st.none() | texts,
-    reasons=st.lists(st.builds(Reason, texts, texts), max_size=2).map(tuple),
+    reasons=st.lists(st.builds(OverrideReason, texts, texts), max_size=2).map(tuple),
 )
 
 
@@ -139,7 +141,7 @@ def test_sums_are_the_same_in_reports_rows_and_rollups(
     reports = [
         aggregate(*some, report_id=f"{salt}/{number}", domain=f"d{salt}.example") for number, some in enumerate(each)
     ]
-    assert set(store(engine, tmp_path, *reports)) == {Outcome.STORED}
+    assert set(store(engine, tmp_path, *reports)) == {LoadOutcome.STORED}
     of_this = {"domain": f"d{salt}.example"}
     expected = sum(one.count for some in each for one in some)
     for sums in ("sum(messages) FROM reports", "sum(count) FROM records", f"sum({SUMS}) FROM rollups"):

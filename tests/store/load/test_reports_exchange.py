@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign.store.engine.interface import Engine, StoreError, count
-from inalign.store.load.reports import Outcome, exchange
+from inalign.store.load.reports import LoadOutcome, exchange
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema.tables import COUNTERS, OF_A_REPORT
 from tests.store.material import NOW, aggregate, arrival, record, store
@@ -34,7 +34,7 @@ def test_exchange_is_taken_back_by_an_exchange(engine: Engine, tmp_path: Path) -
         exchange(engine, arrival(report), now=NOW, folder=tmp_path)
     assert count(engine, "SELECT sum(count) FROM records") == count(engine, SUMS) == 5
     assert engine.query("SELECT messages FROM conflicts") == [(15,)]
-    assert store(engine, tmp_path, FIRST, OTHER) == [Outcome.DUPLICATE, Outcome.CONFLICT]
+    assert store(engine, tmp_path, FIRST, OTHER) == [LoadOutcome.DUPLICATE, LoadOutcome.CONFLICT]
 
 
 def test_exchange_that_ended_between_is_finished_by_another(engine: Engine, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from inalign.reports.report import AggregateRecord
 from inalign.store.engine.interface import Engine, count
-from inalign.store.load.geoip import Place, Places
-from inalign.store.load.reports import Outcome
+from inalign.store.load.geoip import GeoLocation, Places
+from inalign.store.load.reports import LoadOutcome
 from inalign.store.load.rows import AggregateRows
 from tests.store import material
 from tests.store.material import PLACES, aggregate, arrival, record, store
@@ -18,8 +18,8 @@ from tests.store.material import PLACES, aggregate, arrival, record, store
 class Elsewhere(Places):
     """A database that knows another network for each address."""
 
-    def _find(self, address: str | None) -> Place:
-        return Place("", "", "JP", 64500, "Example", "AS64500")
+    def _find(self, address: str | None) -> GeoLocation:
+        return GeoLocation("", "", "JP", 64500, "Example", "AS64500")
 
 
 def digest(*portions: list[AggregateRecord], places: Places = PLACES) -> str:
@@ -51,9 +51,9 @@ def test_other_cut_between_records_is_other_content() -> None:
 def test_report_is_a_duplicate_when_its_networks_have_other_names(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert store(engine, tmp_path, aggregate(*SOME)) == [Outcome.STORED]
+    assert store(engine, tmp_path, aggregate(*SOME)) == [LoadOutcome.STORED]
     monkeypatch.setattr(material, "PLACES", Elsewhere())
-    assert store(engine, tmp_path, aggregate(*SOME)) == [Outcome.DUPLICATE]
+    assert store(engine, tmp_path, aggregate(*SOME)) == [LoadOutcome.DUPLICATE]
 
 
 def test_names_beyond_the_limit_are_summed_together(

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from inalign.errors import ParseError
-from inalign.reports.report import AggregateRecord, AggregateReport, Reason
+from inalign.reports.report import AggregateRecord, AggregateReport, OverrideReason
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from tests.store.material import NOW, aggregate, arrival, digest_of, failure, record, store, tls
 
 Fact = tuple[AggregateReport, AggregateRecord]
@@ -36,7 +36,9 @@ def made_reports() -> list[AggregateReport]:
     numbers = itertools.count(1)
     alignments = itertools.cycle([(True, True), (True, False), (False, True), (False, False), (None, None)])
     dispositions = itertools.cycle(["none", "quarantine", "reject", "pass"])
-    reasons = itertools.cycle([(), (Reason("mailing_list", "=1+1"),), (Reason("forwarded", ""), Reason("other", "x"))])
+    reasons = itertools.cycle(
+        [(), (OverrideReason("mailing_list", "=1+1"),), (OverrideReason("forwarded", ""), OverrideReason("other", "x"))]
+    )
     return [
         aggregate(
             *[
@@ -81,7 +83,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     engine.close()
 
 
-def ask(engine: Engine, view: str, **filters: object) -> Answer[Struct]:
+def ask(engine: Engine, view: str, **filters: object) -> ViewAnswer[Struct]:
     return VIEWS[view].ask(engine, Filters(**filters))  # type: ignore[arg-type] # the tests know them
 
 

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.reports.report import Report
-from inalign.spool.evaluation_record import Evaluation
+from inalign.spool.evaluation_record import EvaluationRecord
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, count
@@ -71,7 +71,7 @@ def _copy(old: Engine, new: Engine, folder: Path) -> None:
 
 def test_slots_are_those_that_the_same_reports_would_get_now(engine: Engine, old: Engine, tmp_path: Path) -> None:
     store(engine, tmp_path, *_reports())
-    seen = Evaluation(id="1", host="mx", seen_at=NOW + timedelta(seconds=1), header_from="example.com")
+    seen = EvaluationRecord(id="1", host="mx", seen_at=NOW + timedelta(seconds=1), header_from="example.com")
     load_evaluations(engine, [seen], places=PLACES, folder=tmp_path)
     _copy(old, engine, tmp_path)
     assert old.migrate() == old.migrate() == migrations.FORM

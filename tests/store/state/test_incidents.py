@@ -8,14 +8,14 @@ import pytest
 
 from inalign.alerts.rules import Known
 from inalign.errors import ParseError
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.detection import AlertCode, Detection
 from inalign.store.state.control import Control
 from inalign.store.state.incidents import (
     CALM_SECONDS,
     DAY,
     REOPEN_SECONDS,
-    Changed,
     Event,
+    IncidentChange,
     acknowledge,
     close_calm,
     incidents,
@@ -42,9 +42,11 @@ from inalign.store.state.outbox import (
 )
 
 T0 = 20_718 * 86_400.0
-WAVE = Finding(WatchCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
-EBBING = Finding(WatchCode.SPOOF_WAVE, "", firm=False, values={"messages": 80, "usual": 30})
-SELECTOR = Finding(WatchCode.NEW_SELECTOR, "s2._domainkey.example.org", firm=True, values={"name": "s2", "messages": 9})
+WAVE = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
+EBBING = Detection(AlertCode.SPOOF_WAVE, "", firm=False, values={"messages": 80, "usual": 30})
+SELECTOR = Detection(
+    AlertCode.NEW_SELECTOR, "s2._domainkey.example.org", firm=True, values={"name": "s2", "messages": 9}
+)
 ALL = Reach("all", None)
 
 
@@ -53,7 +55,7 @@ def control(tmp_path: Path) -> Control:
     return Control(tmp_path / "control.sqlite")
 
 
-def events(changed: list[Changed]) -> list[Event]:
+def events(changed: list[IncidentChange]) -> list[Event]:
     return [each.event for each in changed]
 
 
@@ -151,7 +153,7 @@ def test_a_channel_hears_of_its_domains_alone(control: Control) -> None:
 
 
 def test_what_ends_before_it_was_told_is_not_told(control: Control) -> None:
-    queue(control, [ALL], note_findings(control, "", [Finding(WatchCode.STORE_FAILS, "", firm=True)], T0), T0)
+    queue(control, [ALL], note_findings(control, "", [Detection(AlertCode.STORE_FAILS, "", firm=True)], T0), T0)
     note_findings(control, "", [], T0 + 1)
     ended = close_calm(control, T0 + DAY)
     assert events(ended) == [Event.CLOSED]
@@ -165,7 +167,7 @@ def test_end_of_a_condition_is_told_that_of_an_event_is_not(control: Control) ->
     note_findings(control, "example.org", [], T0 + DAY)
     ended = close_calm(control, T0 + 3 * DAY)
     queue(control, [ALL], ended, T0 + 3 * DAY)
-    assert [each.incident.code for each in take(control, "all", T0 + 4 * DAY)] == [WatchCode.SPOOF_WAVE]
+    assert [each.incident.code for each in take(control, "all", T0 + 4 * DAY)] == [AlertCode.SPOOF_WAVE]
 
 
 def test_muted_ones_are_told_to_nobody(control: Control) -> None:
@@ -188,7 +190,7 @@ def test_one_reminder_in_a_long_while_and_none_where_somebody_knows(control: Con
     acknowledge(control, 1, "alice")
     assert due_reminders(control, T0 + REMIND_SECONDS - 1) == []
     (reminder,) = due_reminders(control, T0 + REMIND_SECONDS)
-    assert (reminder.incident.domain, reminder.incident.code) == ("b.example", WatchCode.SPOOF_WAVE)
+    assert (reminder.incident.domain, reminder.incident.code) == ("b.example", AlertCode.SPOOF_WAVE)
     note_told(control, [reminder.incident.number], T0 + REMIND_SECONDS)
     assert due_reminders(control, T0 + REMIND_SECONDS + DAY) == []
 

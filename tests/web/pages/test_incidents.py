@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.insight.detection import Finding, WatchCode
+from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.texts import catalogue
 from inalign.store.state.accounts import Role
 from inalign.store.state.incidents import DAY, incidents, note_findings
@@ -25,14 +25,14 @@ def full(site: Site) -> Site:
     site.user("editor", Role.EDITOR)
     site.user("narrow", Role.EDITOR, ("example.net",))
     site.user("reader", Role.READER)
-    wave = Finding(WatchCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
-    source = Finding(
-        WatchCode.NEW_SOURCE,
+    wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
+    source = Detection(
+        AlertCode.NEW_SOURCE,
         HOSTILE,
         firm=True,
         values={"sender": HOSTILE, "class": "unknown", "messages": 90, "failing": 3, "percent": 12},
     )
-    nothing = Finding(WatchCode.NOTHING_ARRIVES, "", firm=True, values={"days": 4})
+    nothing = Detection(AlertCode.NOTHING_ARRIVES, "", firm=True, values={"days": 4})
     changed = note_findings(site.control, "example.com", [wave, source], T0)
     changed += note_findings(site.control, "example.net", [wave], T0)
     changed += note_findings(site.control, "", [nothing], T0)
@@ -140,7 +140,7 @@ def test_api_tells_codes_and_values(full: Site) -> None:
 
 
 def test_csv_of_hostile_words_runs_no_formula(full: Site) -> None:
-    note_findings(full.control, "example.com", [Finding(WatchCode.NEW_NAME, "=cmd()", firm=True, values={})], T0)
+    note_findings(full.control, "example.com", [Detection(AlertCode.NEW_NAME, "=cmd()", firm=True, values={})], T0)
     text = browser(full, "reader").get("/csv/incidents.csv").text
     assert "'=cmd()" in text
     assert ",=cmd" not in text

@@ -14,7 +14,7 @@ import pytest
 
 from inalign.reports.read import read_reports
 from inalign.reports.report import Report
-from inalign.spool.evaluation_record import DkimCheck, Evaluation, SpfCheck
+from inalign.spool.evaluation_record import DkimCheck, EvaluationRecord, SpfCheck
 from inalign.store.load.evaluations import load_evaluations
 from inalign.store.load.reports import Arrival
 from inalign.store.state.accounts import Role
@@ -32,9 +32,9 @@ XML = f"""<?xml version="1.0"?><feedback><report_metadata><org_name>raw.example<
 </spf></auth_results></record></feedback>""".encode()
 
 
-def evaluation(number: int) -> Evaluation:
+def evaluation(number: int) -> EvaluationRecord:
     verdict = ("pass", "fail", "none", "temperror")[number % 4]
-    return Evaluation(
+    return EvaluationRecord(
         id=f"1-{number}",
         seen_at=NOW - timedelta(seconds=25 * number),
         host="mx1",

@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inalign.insight.context import Look, Site, is_of_host
-from inalign.insight.directory import Directory, Kind
+from inalign.insight.directory import Directory, ServiceKind
 from inalign.insight.result import Evidence, SourceClass
 from inalign.mail.organization import is_same_organization
 
-INDIRECT = (Kind.FREE_MAIL, Kind.FORWARDER, Kind.LISTS, Kind.ACCESS)
+INDIRECT = (ServiceKind.FREE_MAIL, ServiceKind.FORWARDER, ServiceKind.LISTS, ServiceKind.ACCESS)
 """Kinds that pass on what others received."""
-RENTED = (Kind.HOSTING, Kind.DYNAMIC)
+RENTED = (ServiceKind.HOSTING, ServiceKind.DYNAMIC)
 """Kinds that say where a machine stands, not whose it is."""
-HOUSES = (Kind.MAILBOX, Kind.GATEWAY)
+HOUSES = (ServiceKind.MAILBOX, ServiceKind.GATEWAY)
 """Kinds where many owners' mail leaves from the same addresses."""
 
 
-class Ruling(NamedTuple):
+class Classification(NamedTuple):
     """A class and its evidence."""
 
     source_class: SourceClass
     evidence: tuple[Evidence, ...]
 
 
-def ruling(source_class: SourceClass, *evidence: Evidence | None) -> Ruling:
+def ruling(source_class: SourceClass, *evidence: Evidence | None) -> Classification:
     """A class with what spoke for it, where there is something."""
-    return Ruling(source_class, tuple(each for each in evidence if each is not None))
+    return Classification(source_class, tuple(each for each in evidence if each is not None))
 
 
 def is_shared_pool(site: Site) -> bool:
     """Whether everybody's mail comes from these addresses: being named in SPF says little then."""
-    return site.include_service is not None and site.include_service.kind in (*HOUSES, Kind.HOSTING)
+    return site.include_service is not None and site.include_service.kind in (*HOUSES, ServiceKind.HOSTING)
 
 
 def fits(site: Site, look: Look) -> bool:

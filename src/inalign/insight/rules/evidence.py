@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from inalign.insight.context import Look, Site
-from inalign.insight.directory import Service
+from inalign.insight.directory import KnownService
 from inalign.insight.domain_profile import Selector
-from inalign.insight.facts import Mail
+from inalign.insight.facts import SourceMail
 from inalign.insight.result import Evidence, EvidenceCode
 
 
@@ -62,12 +62,12 @@ def spf_not_pass(look: Look) -> Evidence | None:
     return Evidence(EvidenceCode.SPF_NOT_PASS, {"name": look.spf_name, "result": look.spf_result})
 
 
-def known_sender(service: Service | None, site: Site, look: Look) -> Evidence | None:
+def known_sender(service: KnownService | None, site: Site, look: Look) -> Evidence | None:
     if service is None:
         return None
     name = site.host if service == site.host_service and site.host else (look.foreign_names or (site.address,))[0]
     return Evidence(EvidenceCode.KNOWN_SENDER, {"service": service.name, "kind": str(service.kind), "name": name})
 
 
-def override_reason(mail: Mail) -> Evidence | None:
+def override_reason(mail: SourceMail) -> Evidence | None:
     return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": mail.reasons[0]}) if mail.reasons else None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inalign.insight.context import Look, Site, sender_of
-from inalign.insight.directory import Directory, Kind, Service
+from inalign.insight.directory import Directory, KnownService, ServiceKind
 from inalign.insight.domain_profile import MIN_AT_HOME, Selector, Streams
-from inalign.insight.facts import Mail
+from inalign.insight.facts import SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
 from inalign.insight.rules import evidence
@@ -19,13 +19,13 @@ from inalign.insight.rules.classification import (
     HOUSES,
     INDIRECT,
     RENTED,
-    Ruling,
+    Classification,
     fits,
     is_name_of_host,
     is_shared_pool,
     ruling,
 )
-from inalign.insight.rules.third_party import Strangers
+from inalign.insight.rules.third_party import ThirdPartyRules
 
 HOME_SHARE = 0.2  # of what a selector signs: above it the selector belongs to that sender, below it mail was passed on
 SOLE_SHARE = 0.9  # nearly all that it signs
@@ -41,7 +41,7 @@ class Rules:
     directory: Directory
     streams: Streams
 
-    def judge(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def judge(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         """The class of mail that looks like this, from this address."""
         if look.has_own_spf:
             return self._authorized(site, mail, look)
@@ -52,17 +52,17 @@ class Rules:
         return self._strangers.judge(site, mail, look)
 
     @property
-    def _strangers(self) -> Strangers:
-        return Strangers(self.lookups, self.directory, self.streams)
+    def _strangers(self) -> ThirdPartyRules:
+        return ThirdPartyRules(self.lookups, self.directory, self.streams)
 
     # SPF passes for the domain: the owner named this address
 
-    def _authorized(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def _authorized(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         _, service = sender_of(site, look)
         kind = service.kind if service else None
         aligned = Evidence(EvidenceCode.SPF_ALIGNED, {"name": look.spf_name})
         named = evidence.named(site)
-        if kind is Kind.SENDING:
+        if kind is ServiceKind.SENDING:
             return ruling(SourceClass.APPROVED, aligned, named, evidence.known_sender(service, site, look))
         if site.is_direct or site.has_own_name or site.is_exchange or site.is_of_exchange:
             return ruling(SourceClass.OWN, aligned, named, evidence.own_host_name(site), evidence.exchange(site))
@@ -86,7 +86,7 @@ class Rules:
 
     # A signature of the domain without its SPF: its own sender, or mail passed on
 
-    def _signed(self, site: Site, look: Look) -> Ruling | None:
+    def _signed(self, site: Site, look: Look) -> Classification | None:
         selector = self.streams.selector_of(site.address, look.own[0])
         sender, service = sender_of(site, look)
         share = self.streams.share(selector, sender)
@@ -112,7 +112,7 @@ class Rules:
             return ruling(SourceClass.APPROVED, missing, evidence.named(site), known)
         if look.foreign_spf and site.looks_hosted and self._strangers.is_service_on_rent(site, look):
             return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), evidence.host_name(site))
-        is_service = service is not None and service.kind is Kind.SENDING
+        is_service = service is not None and service.kind is ServiceKind.SENDING
         if look.foreign_spf and not site.looks_hosted and (is_service or fits(site, look)):
             return ruling(SourceClass.APPROVED, missing, evidence.foreign_spf(look), known, evidence.host_name(site))
         if look.foreign_spf and not site.host and site.rhythm.is_steady:
@@ -129,18 +129,20 @@ class Rules:
         in_bursts = site.rhythm.is_burst or self.streams.comes_in_bursts(site.address)
         return site.kind is None and (in_bursts or is_nameless)
 
-    def _is_elsewhere(self, site: Site, look: Look, service: Service | None, sender: str, selector: Selector) -> bool:
+    def _is_elsewhere(
+        self, site: Site, look: Look, service: KnownService | None, sender: str, selector: Selector
+    ) -> bool:
         """Whether a selector is at home with servers that the owner's SPF record names, and this is a stranger's."""
         if site.is_direct or site.include is not None or site.has_own_name or site.is_own_address:
             return False
-        if service is not None and service.kind is Kind.SENDING:
+        if service is not None and service.kind is ServiceKind.SENDING:
             return False
         if look.foreign_spf and self.streams.passes_on(site.address, sender):
             return True
         is_at_home = self.streams.is_elsewhere(selector, site.address, sender)
         return is_at_home and (bool(look.foreign_spf) or site.rhythm.is_burst)
 
-    def _is_home(self, site: Site, look: Look, service: Service | None, share: float, *, is_told: bool) -> bool:
+    def _is_home(self, site: Site, look: Look, service: KnownService | None, share: float, *, is_told: bool) -> bool:
         kind = service.kind if service else None
         if site.is_direct:
             return True
@@ -148,9 +150,9 @@ class Rules:
             identity = self.directory.by_identity(look.foreign_spf)
             if identity is not None and identity.kind in INDIRECT:
                 return False
-        if kind is Kind.SENDING:
+        if kind is ServiceKind.SENDING:
             return share >= KNOWN_SERVICE_SHARE or not is_told
-        if kind is Kind.ACCESS and look.spf_is_ours:
+        if kind is ServiceKind.ACCESS and look.spf_is_ours:
             # a branch office on a line of its provider, with a key of its own
             return share >= SOLE_SHARE and is_told
         if kind in INDIRECT:
@@ -164,13 +166,13 @@ class Rules:
             return share >= KNOWN_SERVICE_SHARE  # all selectors look like one then, and each service has a small part
         return share >= (HOME_SHARE if look.foreign_spf else HOME_SHARE_WITHOUT_SPF)
 
-    def _home(self, site: Site, look: Look, service: Service | None, share: Evidence) -> Ruling:
+    def _home(self, site: Site, look: Look, service: KnownService | None, share: Evidence) -> Classification:
         if look.has_own_pass:
             signature = Evidence(EvidenceCode.OWN_SIGNATURE, {"selector": look.own[0].selector})
         else:
             signature = Evidence(EvidenceCode.OWN_SIGNATURE_BROKEN, {"selector": look.own[0].selector})
         kind = service.kind if service else None
-        if kind is Kind.SENDING:
+        if kind is ServiceKind.SENDING:
             return ruling(SourceClass.APPROVED, signature, share, evidence.known_sender(service, site, look))
         own_place = site.is_direct or site.is_of_exchange or site.has_own_name or kind in HOUSES
         if own_place or not (look.foreign_names or site.looks_like_relay):

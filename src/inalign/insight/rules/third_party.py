@@ -6,13 +6,21 @@ import re
 from dataclasses import dataclass
 
 from inalign.insight.context import Look, Site, is_of_host, sender_of
-from inalign.insight.directory import Directory, Kind, Service
+from inalign.insight.directory import Directory, KnownService, ServiceKind
 from inalign.insight.domain_profile import MANY_NAMES, Streams, is_tenant_name
-from inalign.insight.facts import Mail
+from inalign.insight.facts import SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Evidence, EvidenceCode, SourceClass
 from inalign.insight.rules import evidence
-from inalign.insight.rules.classification import HOUSES, INDIRECT, Ruling, fits, is_name_of_host, is_shared_pool, ruling
+from inalign.insight.rules.classification import (
+    HOUSES,
+    INDIRECT,
+    Classification,
+    fits,
+    is_name_of_host,
+    is_shared_pool,
+    ruling,
+)
 from inalign.insight.sending_pattern import MAX_SMALL, MAX_TRICKLE, MIN_DAYS
 from inalign.mail.organization import is_same_organization, registrable_domain
 
@@ -25,14 +33,14 @@ INDIRECT_SHARE = 0.1  # of failing messages for which a receiver gave forwarding
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class ThirdPartyRules:
     """The rules for one domain."""
 
     lookups: DomainLookups
     directory: Directory
     streams: Streams
 
-    def judge(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def judge(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         """The class of mail without a passing SPF or a telling signature of the domain."""
         if look.foreign_names:
             return self._in_the_name_of_others(site, mail, look)
@@ -40,13 +48,13 @@ class Strangers:
 
     # Somebody else's identity passes
 
-    def _in_the_name_of_others(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def _in_the_name_of_others(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         _, service = sender_of(site, look)
         kind = service.kind if service else None
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         known = evidence.known_sender(service, site, look)
-        is_neighbour = site.kind is Kind.HOSTING and not fits(site, look)
-        if site.is_direct and kind is not Kind.SENDING and not is_neighbour:
+        is_neighbour = site.kind is ServiceKind.HOSTING and not fits(site, look)
+        if site.is_direct and kind is not ServiceKind.SENDING and not is_neighbour:
             return ruling(SourceClass.OWN, evidence.named(site), *names)
         if (site.is_direct and not is_neighbour) or (site.include is not None and not is_shared_pool(site)):
             return ruling(SourceClass.APPROVED, evidence.named(site), *names, known)
@@ -61,12 +69,15 @@ class Strangers:
         identity = self.directory.by_identity(look.foreign_spf) if look.foreign_spf else None
         if identity is not None and identity.kind in INDIRECT and site.reputation != "dynamic":
             # a free mailbox that signs was used to write, not to forward
-            if identity.kind is Kind.FREE_MAIL and look.foreign:
+            if identity.kind is ServiceKind.FREE_MAIL and look.foreign:
                 return ruling(SourceClass.UNKNOWN, *names, evidence.known_sender(identity, site, look))
             return ruling(SourceClass.FORWARDER, *names, evidence.known_sender(identity, site, look))
-        if kind in (Kind.LISTS, Kind.FORWARDER, Kind.ACCESS, Kind.GATEWAY) and not site.looks_dynamic:
+        if (
+            kind in (ServiceKind.LISTS, ServiceKind.FORWARDER, ServiceKind.ACCESS, ServiceKind.GATEWAY)
+            and not site.looks_dynamic
+        ):
             return ruling(SourceClass.FORWARDER, known, *names)
-        if kind is Kind.SENDING:
+        if kind is ServiceKind.SENDING:
             return ruling(SourceClass.UNKNOWN, known, *names)
         if site.include is not None and is_name_of_host(site, look, self.directory):
             return ruling(SourceClass.OWN, evidence.named(site), *names)
@@ -78,22 +89,22 @@ class Strangers:
             is_tenant_name(name) and any(target.endswith("." + name) for target in self.lookups.key_targets)
         )
 
-    def _include_of(self, look: Look, service: Service | None) -> Evidence | None:
+    def _include_of(self, look: Look, service: KnownService | None) -> Evidence | None:
         """What the owner's DNS has for the service whose identity passes: an include, though it lists other addresses,
         or a key that leads to it."""
         for include in self.lookups.included:
             known = self.directory.by_identity(include.name)
-            of_service = known is not None and known.kind is Kind.SENDING and known == service
+            of_service = known is not None and known.kind is ServiceKind.SENDING and known == service
             if of_service or (known is None and is_same_organization(include.name, look.foreign_spf)):
                 return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": include.name})
         for target in sorted(self.lookups.key_targets):
             known = self.directory.by_identity(target)
-            of_service = known is not None and known.kind is Kind.SENDING and known == service
+            of_service = known is not None and known.kind is ServiceKind.SENDING and known == service
             if of_service or (known is None and any(is_same_organization(target, name) for name in look.foreign_names)):
                 return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target})
         return None
 
-    def _strange_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def _strange_host(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         names = evidence.foreign_spf(look), evidence.foreign_signature(look)
         steady, host = evidence.rhythm(site), evidence.host_name(site)
         is_old = site.rhythm.is_daily or (site.rhythm.is_steady and site.rhythm.span >= MIN_OLD)
@@ -153,7 +164,7 @@ class Strangers:
         if not look.foreign_spf:
             return False
         identity = self.directory.by_identity(look.foreign_spf)
-        return site.is_hosted_name(look.foreign_spf) if identity is None else identity.kind is Kind.HOSTING
+        return site.is_hosted_name(look.foreign_spf) if identity is None else identity.kind is ServiceKind.HOSTING
 
     def _imitation(self, look: Look) -> Evidence | None:
         """A name that has the domain's first word and more in it. The very label elsewhere may be the owner's."""
@@ -167,13 +178,13 @@ class Strangers:
 
     # Nothing passes
 
-    def _unauthenticated(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def _unauthenticated(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         service = site.host_service
         kind = service.kind if service else None
         failed, host = evidence.spf_not_pass(look), evidence.host_name(site)
         known = evidence.known_sender(service, site, look)
         if site.is_direct or site.is_own_address or site.is_exchange or self._is_unnamed_house(site):
-            verdict = SourceClass.APPROVED if kind is Kind.SENDING else SourceClass.OWN
+            verdict = SourceClass.APPROVED if kind is ServiceKind.SENDING else SourceClass.OWN
             return ruling(verdict, evidence.named(site), evidence.own_address(site), evidence.exchange(site), failed)
         if site.include is not None:
             verdict = SourceClass.OWN if is_shared_pool(site) else SourceClass.APPROVED
@@ -183,7 +194,7 @@ class Strangers:
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, failed)
         if kind in (*INDIRECT, *HOUSES):
             return ruling(SourceClass.FORWARDER, known, failed)
-        if kind is Kind.SENDING:
+        if kind is ServiceKind.SENDING:
             return ruling(SourceClass.UNKNOWN, known, failed)
         return self._unknown_host(site, mail, look)
 
@@ -192,7 +203,7 @@ class Strangers:
 
         Where it does know, own mail would pass, and what does not was passed on by others of that house.
         """
-        if not site.is_of_exchange or site.kind is Kind.HOSTING:
+        if not site.is_of_exchange or site.kind is ServiceKind.HOSTING:
             return False
         return not any(
             is_same_organization(include.name, site.host)
@@ -200,7 +211,7 @@ class Strangers:
             for include in self.lookups.included
         )
 
-    def _unknown_host(self, site: Site, mail: Mail, look: Look) -> Ruling:
+    def _unknown_host(self, site: Site, mail: SourceMail, look: Look) -> Classification:
         failed, host, steady = evidence.spf_not_pass(look), evidence.host_name(site), evidence.rhythm(site)
         if site.reputation is not None and not site.rhythm.is_steady:
             return ruling(SourceClass.LOW_REPUTATION, evidence.reputation(site), host, failed)

@@ -11,19 +11,19 @@ from typing import Protocol
 from inalign.dkim.crypto import PrivateKey
 from inalign.dkim.signature import key_name
 from inalign.keys.lifecycle.publication import (
-    Flaw,
-    Holds,
     KeyFinding,
     Publication,
+    PublicationFlaw,
+    PublishedState,
     compare,
     compare_ended,
     examine,
     standing,
 )
-from inalign.keys.lifecycle.state import WANTED, Life
+from inalign.keys.lifecycle.state import WANTED, ManagedKey
 from inalign.mail.domain import DomainName
 from inalign.resolver.interface import Answer, Outcome
-from inalign.resolver.master_file import Record, parse_master_file
+from inalign.resolver.master_file import MasterFileRecord, parse_master_file
 
 COMMON_SELECTORS = ("default", "mail", "dkim", "selector1")  # what generators of keys print when nobody says
 MAX_OTHER_NAMES = 24  # where else a record is looked for
@@ -50,7 +50,7 @@ class Subject:
     selector: DomainName
     key: PrivateKey | None = field(repr=False)
     """None for a key that is deleted already."""
-    life: Life | None = None
+    life: ManagedKey | None = None
     """None for a key that nobody leads through a life."""
 
     @property
@@ -59,9 +59,9 @@ class Subject:
         return key_name(self.selector, self.domain)
 
     @property
-    def wanted(self) -> Holds:
+    def wanted(self) -> PublishedState:
         """What shall be there."""
-        return WANTED[self.life.state] if self.life else Holds.RECORD
+        return WANTED[self.life.state] if self.life else PublishedState.RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Checked:
     """What was found of one key."""
 
     subject: Subject
-    flaws: tuple[Flaw, ...]
+    flaws: tuple[PublicationFlaw, ...]
     publication: Publication | None = None
     """What the servers say; None where a file was read."""
 
@@ -97,11 +97,11 @@ async def check_keys(subjects: Sequence[Subject], zones: Zones) -> list[Checked]
 
 async def _check(subject: Subject, others: Sequence[Subject], zones: Zones) -> Checked:
     publication = await zones.publication(subject.name)
-    if subject.wanted is not Holds.RECORD or subject.key is None:
+    if subject.wanted is not PublishedState.RECORD or subject.key is None:
         return Checked(subject, compare_ended(subject.key, publication, subject.wanted), publication)
     flaws = compare(subject.key, publication)
     found = {flaw.finding for flaw in flaws}
-    extra: Sequence[Flaw] = ()
+    extra: Sequence[PublicationFlaw] = ()
     if KeyFinding.NOT_PUBLISHED in found:
         extra = await _elsewhere(subject, subject.key, others, zones)
     elif KeyFinding.DIFFERS in found or KeyFinding.WRONG_TYPE in found:
@@ -109,14 +109,16 @@ async def _check(subject: Subject, others: Sequence[Subject], zones: Zones) -> C
     return Checked(subject, (*flaws, *extra), publication)
 
 
-async def _elsewhere(subject: Subject, key: PrivateKey, others: Sequence[Subject], zones: Zones) -> tuple[Flaw, ...]:
+async def _elsewhere(
+    subject: Subject, key: PrivateKey, others: Sequence[Subject], zones: Zones
+) -> tuple[PublicationFlaw, ...]:
     """The names under which the record stands instead. They are asked of servers, never of a cache."""
     names = _other_names(subject, others)
     found = await asyncio.gather(*map(zones.publication, names))
     return tuple(
-        Flaw(KeyFinding.MISPLACED, f"the record of this key stands as {name}")
+        PublicationFlaw(KeyFinding.MISPLACED, f"the record of this key stands as {name}")
         for name, publication in zip(names, found, strict=True)
-        if Holds.RECORD in standing(key, publication).somewhere
+        if PublishedState.RECORD in standing(key, publication).somewhere
     )
 
 
@@ -133,11 +135,11 @@ def _other_names(subject: Subject, others: Sequence[Subject]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != subject.name and len(name) <= 253][:MAX_OTHER_NAMES]
 
 
-def _whose(others: Sequence[Subject], publication: Publication) -> Iterator[Flaw]:
+def _whose(others: Sequence[Subject], publication: Publication) -> Iterator[PublicationFlaw]:
     """Whether the record belongs to another key that we know."""
     for other in dict.fromkeys(others):
-        if Holds.RECORD in standing(other.key, publication).somewhere:
-            yield Flaw(KeyFinding.MISPLACED, f"the record there is that of {other.name} ({other.place})")
+        if PublishedState.RECORD in standing(other.key, publication).somewhere:
+            yield PublicationFlaw(KeyFinding.MISPLACED, f"the record there is that of {other.name} ({other.place})")
 
 
 def check_zone_file(subjects: Sequence[Subject], path: Path, text: bytes) -> list[Checked]:
@@ -145,7 +147,7 @@ def check_zone_file(subjects: Sequence[Subject], path: Path, text: bytes) -> lis
     return [Checked(subject, tuple(_in_file(subject, path, text))) for subject in subjects]
 
 
-def _in_file(subject: Subject, path: Path, text: bytes) -> Iterator[Flaw]:
+def _in_file(subject: Subject, path: Path, text: bytes) -> Iterator[PublicationFlaw]:
     if subject.key is None:
         return
     records = [record for record in parse_master_file(text, origin=subject.domain) if record.kind == "TXT"]
@@ -154,19 +156,21 @@ def _in_file(subject: Subject, path: Path, text: bytes) -> Iterator[Flaw]:
         yield from _placed(path, own, examine(subject.key, _answer(own)))
         return
     if not records:
-        yield Flaw(KeyFinding.NOT_PUBLISHED, f"{path}: there is no TXT record")
+        yield PublicationFlaw(KeyFinding.NOT_PUBLISHED, f"{path}: there is no TXT record")
     for record in records:
         flaws = examine(subject.key, _answer([record]))
         is_ours = not {flaw.finding for flaw in flaws} & {KeyFinding.DIFFERS, *OTHER_KEY}
         whose = "the record of this key" if is_ours else "a record"
-        misplaced = Flaw(KeyFinding.MISPLACED, f"{whose} stands as {record.owner}, not as {subject.name}")
+        misplaced = PublicationFlaw(KeyFinding.MISPLACED, f"{whose} stands as {record.owner}, not as {subject.name}")
         yield from _placed(path, [record], (misplaced, *flaws))
 
 
-def _placed(path: Path, records: Sequence[Record], flaws: Sequence[Flaw]) -> Iterator[Flaw]:
+def _placed(
+    path: Path, records: Sequence[MasterFileRecord], flaws: Sequence[PublicationFlaw]
+) -> Iterator[PublicationFlaw]:
     for flaw in flaws:
-        yield Flaw(flaw.finding, f"{path}:{records[0].line}: {flaw.detail}")
+        yield PublicationFlaw(flaw.finding, f"{path}:{records[0].line}: {flaw.detail}")
 
 
-def _answer(records: Sequence[Record]) -> Answer[bytes]:
+def _answer(records: Sequence[MasterFileRecord]) -> Answer[bytes]:
     return Answer(Outcome.FOUND, tuple(record.value for record in records if isinstance(record.value, bytes)))

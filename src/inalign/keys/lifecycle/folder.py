@@ -23,18 +23,18 @@ from inalign.dkim.crypto import PrivateKey
 from inalign.errors import Error
 from inalign.keys.folder import SUFFIX, keys_in
 from inalign.keys.key_file import KeyAccess, read_key_file
-from inalign.keys.lifecycle.state import Life, State
+from inalign.keys.lifecycle.state import KeyState, ManagedKey
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 
 STATE_SUFFIX = ".json"
 MAX_STATE_OCTETS = 65_536
 KEY_SUFFIXES = {
-    State.PENDING: ".pending",
-    State.PUBLISHED: ".pending",
-    State.ACTIVE: SUFFIX,
-    State.RETIRING: ".retired",
-    State.REVOKED: ".retired",
-    State.REMOVED: ".retired",
+    KeyState.PENDING: ".pending",
+    KeyState.PUBLISHED: ".pending",
+    KeyState.ACTIVE: SUFFIX,
+    KeyState.RETIRING: ".retired",
+    KeyState.REVOKED: ".retired",
+    KeyState.REMOVED: ".retired",
 }
 
 
@@ -59,7 +59,7 @@ class KeyFolder:
             raise StateError(f"{self.path}: {problem.strerror or problem}") from None
         return [DomainName(name) for name in names if _is_domain(name)]
 
-    def lives(self, domain: DomainName) -> tuple[Life, ...]:
+    def lives(self, domain: DomainName) -> tuple[ManagedKey, ...]:
         """All keys of a domain by selector, with those that were laid there by hand as active. Raises `StateError`."""
         folder = self.path / domain
         try:
@@ -74,11 +74,11 @@ class KeyFolder:
             raise StateError(f"{folder}: {problem.strerror or problem}") from None
         return tuple(sorted(found, key=lambda life: (life.created, life.selector)))
 
-    def _read(self, path: Path, domain: DomainName) -> Life:
+    def _read(self, path: Path, domain: DomainName) -> ManagedKey:
         with path.open("rb") as file:
             octets = file.read(MAX_STATE_OCTETS)
         try:
-            life = msgspec.json.decode(octets, type=Life)
+            life = msgspec.json.decode(octets, type=ManagedKey)
         except msgspec.DecodeError as problem:
             raise StateError(f"{path}: {problem}") from None
         if (life.domain, life.selector + STATE_SUFFIX) != (domain, path.name):
@@ -87,25 +87,25 @@ class KeyFolder:
             raise StateError(f"{path}: a time without its zone")
         return life
 
-    def _by_hand(self, domain: DomainName, selector: DomainName, path: Path) -> Life:
+    def _by_hand(self, domain: DomainName, selector: DomainName, path: Path) -> ManagedKey:
         key = read_key_file(path, self.access)
         made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return Life(
+        return ManagedKey(
             domain=domain,
             selector=selector,
             key_type=key.key_type,
             bits=key.bits,
-            state=State.ACTIVE,
+            state=KeyState.ACTIVE,
             since=made,
             created=made,
         )
 
-    def write(self, life: Life) -> None:
+    def write(self, life: ManagedKey) -> None:
         """Keep where a key is in its life. Raises `OSError`."""
         path = self.path / life.domain / f"{life.selector}{STATE_SUFFIX}"
         durable.write_over(path, msgspec.json.format(msgspec.json.encode(life), indent=2) + b"\n")
 
-    def settle(self, life: Life) -> None:
+    def settle(self, life: ManagedKey) -> None:
         """Give the private key the name that its state wants. Raises `OSError`."""
         if life.is_over:
             for path in self._key_paths(life):
@@ -116,26 +116,26 @@ class KeyFolder:
             if path != wanted and not wanted.exists():
                 durable.rename(path, wanted)
 
-    def key_path(self, life: Life) -> Path:
+    def key_path(self, life: ManagedKey) -> Path:
         """Where the private key belongs."""
         return self.path / life.domain / f"{life.selector}{KEY_SUFFIXES[life.state]}"
 
-    def _key_paths(self, life: Life) -> Iterator[Path]:
+    def _key_paths(self, life: ManagedKey) -> Iterator[Path]:
         for suffix in dict.fromkeys(KEY_SUFFIXES.values()):
             path = self.path / life.domain / f"{life.selector}{suffix}"
             if path.exists():
                 yield path
 
-    def has_key(self, life: Life) -> bool:
+    def has_key(self, life: ManagedKey) -> bool:
         """Whether the private key is there, under whatever name."""
         return next(self._key_paths(life), None) is not None
 
-    def key(self, life: Life) -> PrivateKey | None:
+    def key(self, life: ManagedKey) -> PrivateKey | None:
         """The private key, None where there is none any more. Raises `KeyFileError`."""
         path = next(self._key_paths(life), None)
         return read_key_file(path, self.access) if path is not None else None
 
-    def write_key(self, life: Life, key: PrivateKey) -> None:
+    def write_key(self, life: ManagedKey, key: PrivateKey) -> None:
         """Keep a private key that is new. Raises `OSError`."""
         durable.write_new(self.key_path(life), key.to_pem(self.access.passphrase))
 

@@ -62,7 +62,7 @@ HARMLESS = frozenset({KeyFinding.TESTING, KeyFinding.TOO_SHORT, KeyFinding.UNREA
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class PublicationFlaw:
     """One finding."""
 
     finding: KeyFinding
@@ -76,7 +76,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ServerAnswer:
     """What one address of one authoritative server says."""
 
     server: str
@@ -99,7 +99,7 @@ class Publication:
 
     name: str
     zone: str = ""
-    views: tuple[View, ...] = ()
+    views: tuple[ServerAnswer, ...] = ()
     negative_ttl: int = 0
     """How long the zone lets anybody believe that a name does not exist (RFC 2308 section 5)."""
     problem: str = ""
@@ -110,12 +110,12 @@ class Publication:
         """The servers none of whose addresses answers."""
         return tuple(sorted({view.server for view in self.views} - {view.server for view in self.usable()}))
 
-    def usable(self) -> tuple[View, ...]:
+    def usable(self) -> tuple[ServerAnswer, ...]:
         """The views with an answer."""
         return tuple(view for view in self.views if view.is_usable)
 
 
-class Holds(StrEnum):
+class PublishedState(StrEnum):
     """What a server holds at the name of a key."""
 
     RECORD = "record"
@@ -129,32 +129,32 @@ class Holds(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PublicationState:
     """What a publication amounts to."""
 
-    everywhere: Holds | None
+    everywhere: PublishedState | None
     """What every server of the zone holds; None where they differ, or not all can be asked."""
-    somewhere: frozenset[Holds] = frozenset()
+    somewhere: frozenset[PublishedState] = frozenset()
     """What the servers that answer hold."""
-    ttls: Mapping[Holds, int] = field(default_factory=dict)
+    ttls: Mapping[PublishedState, int] = field(default_factory=dict)
     """How long a cache may keep what it was told by a server that holds this."""
     negative_ttl: int = 0
     """How long it may keep that there was nothing."""
 
-    def longest_ttl_but(self, wanted: Holds) -> int:
+    def longest_ttl_but(self, wanted: PublishedState) -> int:
         """How long a cache may keep anything else."""
         return max((ttl for holds, ttl in self.ttls.items() if holds is not wanted), default=0)
 
 
-def standing(key: PrivateKey | None, publication: Publication) -> Standing:
+def standing(key: PrivateKey | None, publication: Publication) -> PublicationState:
     """What every server holds. Without the key, no record is known for its own."""
-    ttls: dict[Holds, int] = {}
+    ttls: dict[PublishedState, int] = {}
     for view in publication.usable():
         holds = _holds(key, view.answer)
         ttls[holds] = max(ttls.get(holds, 0), view.answer.ttl)
     found = frozenset(ttls)
     is_whole = bool(found) and not publication.problem and not publication.silent_servers
-    return Standing(
+    return PublicationState(
         everywhere=next(iter(found)) if is_whole and len(found) == 1 else None,
         somewhere=found,
         ttls=ttls,
@@ -162,29 +162,31 @@ def standing(key: PrivateKey | None, publication: Publication) -> Standing:
     )
 
 
-def _holds(key: PrivateKey | None, answer: Answer[bytes]) -> Holds:
+def _holds(key: PrivateKey | None, answer: Answer[bytes]) -> PublishedState:
     records = []
     for octets in answer.records:
         try:
             records.append(parse_key(octets))
         except KeyRecordError as problem:
             if key is not None and _is_cut(key, octets):
-                return Holds.OTHER
+                return PublishedState.OTHER
             if problem.reason is not DkimReason.NO_KEY and b"p=" in octets:
-                return Holds.OTHER
+                return PublishedState.OTHER
     if not records:
-        return Holds.NOTHING
+        return PublishedState.NOTHING
     if all(record.is_revoked for record in records):
-        return Holds.EMPTY
+        return PublishedState.EMPTY
     if key is not None and all(flaw.finding in HARMLESS for flaw in examine(key, answer)):
-        return Holds.RECORD
-    return Holds.OTHER
+        return PublishedState.RECORD
+    return PublishedState.OTHER
 
 
-def compare(key: PrivateKey, publication: Publication, *, min_rsa_bits: int = ADVISED_RSA_BITS) -> tuple[Flaw, ...]:
+def compare(
+    key: PrivateKey, publication: Publication, *, min_rsa_bits: int = ADVISED_RSA_BITS
+) -> tuple[PublicationFlaw, ...]:
     """All that is wrong with what is published for the key, the worst first."""
     if publication.problem:
-        return (Flaw(KeyFinding.DNS_FAILED, publication.problem),)
+        return (PublicationFlaw(KeyFinding.DNS_FAILED, publication.problem),)
     usable = publication.usable()
     seen: dict[tuple[KeyFinding, str], list[str]] = {}
     for view in usable:
@@ -192,67 +194,74 @@ def compare(key: PrivateKey, publication: Publication, *, min_rsa_bits: int = AD
             seen.setdefault((flaw.finding, flaw.detail), []).append(view.server)
     everyone = {view.server for view in usable}
     flaws = [
-        Flaw(finding, detail, () if set(servers) == everyone else tuple(sorted(set(servers))))
+        PublicationFlaw(finding, detail, () if set(servers) == everyone else tuple(sorted(set(servers))))
         for (finding, detail), servers in seen.items()
     ]
     return tuple(sorted([*flaws, *_disagreement(key, usable), *_silence(publication)], key=_rank))
 
 
-def compare_ended(key: PrivateKey | None, publication: Publication, wanted: Holds) -> tuple[Flaw, ...]:
+def compare_ended(
+    key: PrivateKey | None, publication: Publication, wanted: PublishedState
+) -> tuple[PublicationFlaw, ...]:
     """What is wrong where the record shall be empty (`wanted` is EMPTY; gone is as good), or gone (NOTHING)."""
     if publication.problem:
-        return (Flaw(KeyFinding.DNS_FAILED, publication.problem),)
-    enough = {wanted, Holds.NOTHING}
+        return (PublicationFlaw(KeyFinding.DNS_FAILED, publication.problem),)
+    enough = {wanted, PublishedState.NOTHING}
     left = sorted({view.server for view in publication.usable() if _holds(key, view.answer) not in enough})
     all_of_them = len(left) == len({view.server for view in publication.usable()})
-    detail = f"the record is still there, and should be {'empty' if wanted is Holds.EMPTY else 'gone'}"
-    flaws = [Flaw(KeyFinding.STILL_PUBLISHED, detail, () if all_of_them else tuple(left))] if left else []
+    detail = f"the record is still there, and should be {'empty' if wanted is PublishedState.EMPTY else 'gone'}"
+    flaws = [PublicationFlaw(KeyFinding.STILL_PUBLISHED, detail, () if all_of_them else tuple(left))] if left else []
     return (*flaws, *_silence(publication))
 
 
-def _rank(flaw: Flaw) -> tuple[bool, int]:
+def _rank(flaw: PublicationFlaw) -> tuple[bool, int]:
     return flaw.finding in HARMLESS, list(KeyFinding).index(flaw.finding)
 
 
-def _disagreement(key: PrivateKey, views: Sequence[View]) -> Iterator[Flaw]:
+def _disagreement(key: PrivateKey, views: Sequence[ServerAnswer]) -> Iterator[PublicationFlaw]:
     if len({(view.answer.outcome, frozenset(view.answer.records)) for view in views}) <= 1:
         return
     newest = max((view.serial or 0 for view in views), default=0)
-    behind = [view for view in views if _holds(key, view.answer) is not Holds.RECORD]
+    behind = [view for view in views if _holds(key, view.answer) is not PublishedState.RECORD]
     if not behind or len(behind) == len(views):
         behind = [view for view in views if (view.serial or 0) < newest] or list(views)
     shown = ", ".join(
         sorted({view.server + (f" with serial {view.serial}" if view.serial is not None else "") for view in behind})
     )
-    yield Flaw(KeyFinding.LAGGING, f"the servers of the zone differ: {shown}; the newest serial is {newest}")
+    yield PublicationFlaw(KeyFinding.LAGGING, f"the servers of the zone differ: {shown}; the newest serial is {newest}")
 
 
-def _silence(publication: Publication) -> Iterator[Flaw]:
+def _silence(publication: Publication) -> Iterator[PublicationFlaw]:
     if not publication.views:
-        yield Flaw(KeyFinding.DNS_FAILED, "the zone has no server that could be asked")
+        yield PublicationFlaw(KeyFinding.DNS_FAILED, "the zone has no server that could be asked")
     for view in publication.views:
         if view.is_usable:
             continue
         is_silent = view.server in publication.silent_servers
-        yield Flaw(
+        yield PublicationFlaw(
             KeyFinding.DNS_FAILED if is_silent else KeyFinding.UNREACHABLE,
             f"{view.server} gives no answer at {view.address}: {view.answer.detail or 'no detail'}",
         )
 
 
-def examine(key: PrivateKey, answer: Answer[bytes], *, min_rsa_bits: int = ADVISED_RSA_BITS) -> tuple[Flaw, ...]:
+def examine(
+    key: PrivateKey, answer: Answer[bytes], *, min_rsa_bits: int = ADVISED_RSA_BITS
+) -> tuple[PublicationFlaw, ...]:
     """What is wrong with one server's answer."""
     if not answer.records:
-        return (Flaw(KeyFinding.NOT_PUBLISHED, "there is no TXT record"),)
+        return (PublicationFlaw(KeyFinding.NOT_PUBLISHED, "there is no TXT record"),)
     judged = [tuple(_examine_record(key, octets, min_rsa_bits)) for octets in answer.records]
     best = min(judged, key=lambda flaws: (sum(flaw.finding not in HARMLESS for flaw in flaws), len(flaws)))
     if len(answer.records) == 1:
         return best
     # RFC 6376 section 3.6.2.2: the result is undefined
-    return (*best, Flaw(KeyFinding.SEVERAL_RECORDS, f"there are {len(answer.records)} TXT records instead of one"))
+    return (
+        *best,
+        PublicationFlaw(KeyFinding.SEVERAL_RECORDS, f"there are {len(answer.records)} TXT records instead of one"),
+    )
 
 
-def _examine_record(key: PrivateKey, octets: bytes, min_rsa_bits: int) -> Iterator[Flaw]:
+def _examine_record(key: PrivateKey, octets: bytes, min_rsa_bits: int) -> Iterator[PublicationFlaw]:
     try:
         record = parse_key(octets)
     except KeyRecordError as problem:
@@ -260,39 +269,47 @@ def _examine_record(key: PrivateKey, octets: bytes, min_rsa_bits: int) -> Iterat
         return
     yield from _examine_tags(record)
     if record.is_revoked:
-        yield Flaw(KeyFinding.REVOKED, "the record says that the key is revoked: its p= is empty")
+        yield PublicationFlaw(KeyFinding.REVOKED, "the record says that the key is revoked: its p= is empty")
         return
     if record.key_type != key.key_type:
-        yield Flaw(KeyFinding.WRONG_TYPE, f"k= is {record.key_type[:40]}, and the key is of type {key.key_type}")
+        yield PublicationFlaw(
+            KeyFinding.WRONG_TYPE, f"k= is {record.key_type[:40]}, and the key is of type {key.key_type}"
+        )
         return
     public = record.public_key
     if public is None or not public.verifies(key.sign(_PROOF), _PROOF, HashAlgorithm.SHA256):
         size = f" of {public.bits} bits" if public and key.key_type is KeyType.RSA else ""
-        yield Flaw(KeyFinding.DIFFERS, f"p= holds another key{size}, not the public half of this one")
+        yield PublicationFlaw(KeyFinding.DIFFERS, f"p= holds another key{size}, not the public half of this one")
     if public and key.key_type is KeyType.RSA and public.bits < min_rsa_bits:
         # RFC 8301 section 3.2
         hard = "; nobody accepts it" if public.bits < MIN_RSA_BITS else ""
-        yield Flaw(KeyFinding.TOO_SHORT, f"p= is a key of {public.bits} bits where {min_rsa_bits} are asked for{hard}")
+        yield PublicationFlaw(
+            KeyFinding.TOO_SHORT, f"p= is a key of {public.bits} bits where {min_rsa_bits} are asked for{hard}"
+        )
 
 
-def _examine_tags(record: KeyRecord) -> Iterator[Flaw]:
+def _examine_tags(record: KeyRecord) -> Iterator[PublicationFlaw]:
     if record.hashes is not None and HashAlgorithm.SHA256 not in record.hashes:
-        yield Flaw(KeyFinding.WRONG_HASH, f"h= allows {_list(record.hashes)}, not sha256")
+        yield PublicationFlaw(KeyFinding.WRONG_HASH, f"h= allows {_list(record.hashes)}, not sha256")
     if record.services.isdisjoint({"*", "email"}):
-        yield Flaw(KeyFinding.WRONG_SERVICE, f"s= allows {_list(record.services)}, not email")
+        yield PublicationFlaw(KeyFinding.WRONG_SERVICE, f"s= allows {_list(record.services)}, not email")
     if record.is_testing:
-        yield Flaw(KeyFinding.TESTING, "t=y says that the domain is testing: its signatures may count for nothing")
+        yield PublicationFlaw(
+            KeyFinding.TESTING, "t=y says that the domain is testing: its signatures may count for nothing"
+        )
 
 
-def _unreadable(key: PrivateKey, octets: bytes, problem: KeyRecordError) -> Flaw:
+def _unreadable(key: PrivateKey, octets: bytes, problem: KeyRecordError) -> PublicationFlaw:
     cut = _cut_text(key, octets)
     if cut:
-        return Flaw(KeyFinding.DIFFERS, f"p= is this key cut off: {len(cut)} of {len(key.public_text())} characters")
+        return PublicationFlaw(
+            KeyFinding.DIFFERS, f"p= is this key cut off: {len(cut)} of {len(key.public_text())} characters"
+        )
     named = _tags(octets).get("k")
     if (named or KeyType.RSA).lower() != key.key_type:
         what = f"is {named[:40]}" if named else "is missing, which means rsa"
-        return Flaw(KeyFinding.WRONG_TYPE, f"k= {what}, and the key is of type {key.key_type}")
-    return Flaw(KeyFinding.NOT_A_KEY, str(problem))
+        return PublicationFlaw(KeyFinding.WRONG_TYPE, f"k= {what}, and the key is of type {key.key_type}")
+    return PublicationFlaw(KeyFinding.NOT_A_KEY, str(problem))
 
 
 def _is_cut(key: PrivateKey, octets: bytes) -> bool:

@@ -21,18 +21,27 @@ from inalign.dkim.signature import key_name
 from inalign.errors import Error
 from inalign.keys.lifecycle.folder import KeyFolder
 from inalign.keys.lifecycle.publication import (
-    Flaw,
-    Holds,
     KeyFinding,
     Publication,
-    Standing,
+    PublicationFlaw,
+    PublicationState,
+    PublishedState,
     compare,
     compare_ended,
     standing,
 )
-from inalign.keys.lifecycle.state import WANTED, Life, State, Terms, advance, free_selector, is_under_way, superseded
+from inalign.keys.lifecycle.state import (
+    WANTED,
+    KeyState,
+    ManagedKey,
+    Terms,
+    advance,
+    free_selector,
+    is_under_way,
+    superseded,
+)
 from inalign.keys.lifecycle.tsig import TsigKey, read_tsig_file
-from inalign.keys.lifecycle.zone_text import Change, empty_record
+from inalign.keys.lifecycle.zone_text import KeyRecordChange, empty_record
 from inalign.mail.domain import DomainName
 
 MAX_AT_ONCE = 8  # domains whose servers are asked at a time
@@ -45,7 +54,7 @@ class Zones(Protocol):
         """What every server of the zone holds."""
         ...
 
-    async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+    async def update(self, change: KeyRecordChange, server: str, tsig: TsigKey, *, is_new: bool) -> None:
         """Send a dynamic update. Raises `TransportError`."""
         ...
 
@@ -75,11 +84,11 @@ class UpdateWay(NamedTuple):
 class Progress:
     """What a run did with one key."""
 
-    life: Life
+    life: ManagedKey
     did: list[str] = field(default_factory=list)
-    flaws: tuple[Flaw, ...] = ()
+    flaws: tuple[PublicationFlaw, ...] = ()
     """What keeps it from the next step."""
-    by_hand: Change | None = None
+    by_hand: KeyRecordChange | None = None
     """What a person must publish, for it to go on."""
     problem: str = ""
     """Why it could not be published."""
@@ -87,10 +96,10 @@ class Progress:
     @property
     def is_news(self) -> bool:
         """Whether there is more to say than that a key goes on to sign."""
-        return bool(self.did or self.flaws or self.problem) or self.life.state is not State.ACTIVE
+        return bool(self.did or self.flaws or self.problem) or self.life.state is not KeyState.ACTIVE
 
 
-def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, way: UpdateWay | None) -> Life:
+def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, way: UpdateWay | None) -> ManagedKey:
     """A new key, pending; the folder of the domain is there and locked. Raises `Error`, `OSError`.
 
     The state is written before the key: a private key without one would sign at once.
@@ -101,12 +110,12 @@ def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, w
     key_name(selector, domain)
     if selector in taken:
         raise KeyExistsError(f"{selector}._domainkey.{domain} has been used already; a selector is never used again")
-    life = Life(
+    life = ManagedKey(
         domain=domain,
         selector=selector,
         key_type=wish.key_type,
         bits=wish.bits if wish.key_type is KeyType.RSA else ED25519_BITS,
-        state=State.PENDING,
+        state=KeyState.PENDING,
         since=now,
         created=now,
         update_server=way.server if way else "",
@@ -117,16 +126,16 @@ def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, w
     return life
 
 
-def wanted_change(life: Life, key: PrivateKey | None) -> Change:
+def wanted_change(life: ManagedKey, key: PrivateKey | None) -> KeyRecordChange:
     """What the name of the key shall hold."""
     name = key_name(life.selector, life.domain)
     match WANTED[life.state]:
-        case Holds.RECORD if key is not None:
-            return Change(name, SigningKey(life.domain, life.selector, key).key_record())
-        case Holds.EMPTY:
-            return Change(name, empty_record(life.key_type))
+        case PublishedState.RECORD if key is not None:
+            return KeyRecordChange(name, SigningKey(life.domain, life.selector, key).key_record())
+        case PublishedState.EMPTY:
+            return KeyRecordChange(name, empty_record(life.key_type))
         case _:
-            return Change(name, None)
+            return KeyRecordChange(name, None)
 
 
 class Rotation:
@@ -189,7 +198,7 @@ class Rotation:
 
     def _mend(self, one: Progress) -> None:
         """Finish what a run before this one may have left half done."""
-        if one.life.state is State.PENDING and not self._folder.has_key(one.life):
+        if one.life.state is KeyState.PENDING and not self._folder.has_key(one.life):
             self._folder.write_key(one.life, generate_private_key(one.life.key_type, bits=one.life.bits))
             one.did.append("made the private key")
         self._folder.settle(one.life)
@@ -198,7 +207,7 @@ class Rotation:
         lives = tuple(one.life for one in found)
         for life in lives:
             is_quiet = not any(is_under_way(other, lives) and other.key_type is life.key_type for other in lives)
-            is_old = life.state is State.ACTIVE and self._now - life.since >= every
+            is_old = life.state is KeyState.ACTIVE and self._now - life.since >= every
             if is_quiet and is_old:
                 bits = max(life.bits, ADVISED_RSA_BITS)  # a key that was shorter is followed by a good one
                 way = UpdateWay(life.update_server, life.tsig_file) if life.update_server else None
@@ -216,7 +225,7 @@ class _Run:
         self._now = now
         self._found = found
         self._seen: dict[str, Publication] = {}
-        self._sent: set[tuple[str, State]] = set()
+        self._sent: set[tuple[str, KeyState]] = set()
 
     async def step(self, one: Progress) -> bool:
         """At most one step; whether there was one."""
@@ -244,13 +253,13 @@ class _Run:
         one.flaws = _obstacles(after, key, publication)
         return await self._publish(one, key, stands)
 
-    async def _publish(self, one: Progress, key: PrivateKey | None, stands: Standing) -> bool:
+    async def _publish(self, one: Progress, key: PrivateKey | None, stands: PublicationState) -> bool:
         """Send what the servers lack, or have a person publish it; whether it is worth looking again."""
         life, wanted = one.life, WANTED[one.life.state]
         if not stands.somewhere or wanted in stands.somewhere:
             return False  # nobody answers; or one has it, and the others will follow
         change = wanted_change(life, key)
-        if Holds.OTHER in stands.somewhere or not life.update_server:
+        if PublishedState.OTHER in stands.somewhere or not life.update_server:
             one.by_hand = change  # what we did not publish we do not write over
             return False
         if (life.selector, life.state) in self._sent:
@@ -258,7 +267,7 @@ class _Run:
         self._sent.add((life.selector, life.state))
         try:
             tsig = read_tsig_file(Path(life.tsig_file))
-            await self._zones.update(change, life.update_server, tsig, is_new=wanted is Holds.RECORD)
+            await self._zones.update(change, life.update_server, tsig, is_new=wanted is PublishedState.RECORD)
         except Error as problem:
             one.problem = str(problem)
             return False
@@ -267,9 +276,9 @@ class _Run:
         return True
 
 
-def _obstacles(life: Life, key: PrivateKey | None, publication: Publication) -> tuple[Flaw, ...]:
+def _obstacles(life: ManagedKey, key: PrivateKey | None, publication: Publication) -> tuple[PublicationFlaw, ...]:
     """What keeps a key from the next step, beyond that its record is not there yet."""
-    if WANTED[life.state] is not Holds.RECORD or key is None:
+    if WANTED[life.state] is not PublishedState.RECORD or key is None:
         flaws = compare_ended(key, publication, WANTED[life.state])
     else:
         flaws = compare(key, publication, min_rsa_bits=MIN_RSA_BITS)

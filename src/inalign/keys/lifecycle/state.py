@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from inalign.dkim.algorithm import KeyType
-from inalign.keys.lifecycle.publication import Holds, Standing
+from inalign.keys.lifecycle.publication import PublicationState, PublishedState
 from inalign.mail.domain import DomainName
 
 RETIRE_DAYS = 14
@@ -28,7 +28,7 @@ QUEUE_DAYS = 5
 """How long Postfix and Sendmail keep trying: a signature must outlive that."""
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """Where a key is in its life."""
 
     PENDING = "pending"
@@ -40,25 +40,25 @@ class State(StrEnum):
 
 
 WANTED = {
-    State.PENDING: Holds.RECORD,
-    State.PUBLISHED: Holds.RECORD,
-    State.ACTIVE: Holds.RECORD,
-    State.RETIRING: Holds.RECORD,
-    State.REVOKED: Holds.EMPTY,
-    State.REMOVED: Holds.NOTHING,
+    KeyState.PENDING: PublishedState.RECORD,
+    KeyState.PUBLISHED: PublishedState.RECORD,
+    KeyState.ACTIVE: PublishedState.RECORD,
+    KeyState.RETIRING: PublishedState.RECORD,
+    KeyState.REVOKED: PublishedState.EMPTY,
+    KeyState.REMOVED: PublishedState.NOTHING,
 }
 """What every server shall hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class ManagedKey:
     """One key, as its state file keeps it. Times are aware."""
 
     domain: DomainName
     selector: DomainName
     key_type: KeyType
     bits: int
-    state: State
+    state: KeyState
     since: datetime
     """When it came into its state."""
     created: datetime
@@ -73,13 +73,13 @@ class Life:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return self.state is State.REMOVED and self.seen is not None
+        return self.state is KeyState.REMOVED and self.seen is not None
 
     @property
     def needs_dns(self) -> bool:
         """Whether the next step depends on what the servers hold."""
-        return self.state in (State.PENDING, State.PUBLISHED) or (
-            self.seen is None and self.state in (State.REVOKED, State.REMOVED)
+        return self.state in (KeyState.PENDING, KeyState.PUBLISHED) or (
+            self.seen is None and self.state in (KeyState.REVOKED, KeyState.REMOVED)
         )
 
 
@@ -91,20 +91,22 @@ class Terms:
     """From the last signature to the revocation, and from there to the removal."""
 
 
-def due(life: Life, terms: Terms) -> datetime | None:
+def due(life: ManagedKey, terms: Terms) -> datetime | None:
     """When the next step may be made; None where that is not a matter of time."""
     match life.state:
-        case State.PUBLISHED:
+        case KeyState.PUBLISHED:
             return life.since + timedelta(seconds=life.wait_seconds)
-        case State.RETIRING:
+        case KeyState.RETIRING:
             return life.since + terms.retire_after
-        case State.REVOKED if life.seen is not None:
+        case KeyState.REVOKED if life.seen is not None:
             return life.seen + max(terms.retire_after, timedelta(seconds=life.wait_seconds))
         case _:
             return None
 
 
-def advance(life: Life, standing: Standing, now: datetime, terms: Terms, *, is_superseded: bool = False) -> Life:
+def advance(
+    life: ManagedKey, standing: PublicationState, now: datetime, terms: Terms, *, is_superseded: bool = False
+) -> ManagedKey:
     """The key after at most one step; the same key where there is none to make.
 
     `is_superseded`: a younger key of the domain and type is active.
@@ -113,46 +115,49 @@ def advance(life: Life, standing: Standing, now: datetime, terms: Terms, *, is_s
     is_due = when is not None and now >= when
     holds = standing.everywhere
     match life.state:
-        case State.PENDING if holds is Holds.RECORD:
+        case KeyState.PENDING if holds is PublishedState.RECORD:
             # Somebody may have asked before: that there is nothing is believed as long as the zone allows.
             wait = max(life.wait_seconds, standing.negative_ttl)
-            return replace(_enter(life, State.PUBLISHED, now, seen=now), wait_seconds=wait)
-        case State.REVOKED | State.REMOVED if life.seen is None and holds in (WANTED[life.state], Holds.NOTHING):
+            return replace(_enter(life, KeyState.PUBLISHED, now, seen=now), wait_seconds=wait)
+        case KeyState.REVOKED | KeyState.REMOVED if life.seen is None and holds in (
+            WANTED[life.state],
+            PublishedState.NOTHING,
+        ):
             return replace(life, seen=now)
-        case State.PENDING | State.REVOKED if life.seen is None:
+        case KeyState.PENDING | KeyState.REVOKED if life.seen is None:
             # What caches are told now runs out only after the record has changed.
             return replace(life, wait_seconds=max(life.wait_seconds, standing.longest_ttl_but(WANTED[life.state])))
-        case State.PUBLISHED if standing.somewhere - {Holds.RECORD}:
-            return _enter(life, State.PENDING, now)  # a server fell behind, or somebody took the record away
-        case State.PUBLISHED if is_due and holds is Holds.RECORD:
-            return _enter(life, State.ACTIVE, now, seen=life.seen)
-        case State.ACTIVE if is_superseded:
-            return _enter(life, State.RETIRING, now, seen=life.seen)
-        case State.RETIRING if is_due:
-            return replace(_enter(life, State.REVOKED, now), wait_seconds=0)
-        case State.REVOKED if is_due:
-            return _enter(life, State.REMOVED, now)
+        case KeyState.PUBLISHED if standing.somewhere - {PublishedState.RECORD}:
+            return _enter(life, KeyState.PENDING, now)  # a server fell behind, or somebody took the record away
+        case KeyState.PUBLISHED if is_due and holds is PublishedState.RECORD:
+            return _enter(life, KeyState.ACTIVE, now, seen=life.seen)
+        case KeyState.ACTIVE if is_superseded:
+            return _enter(life, KeyState.RETIRING, now, seen=life.seen)
+        case KeyState.RETIRING if is_due:
+            return replace(_enter(life, KeyState.REVOKED, now), wait_seconds=0)
+        case KeyState.REVOKED if is_due:
+            return _enter(life, KeyState.REMOVED, now)
         case _:
             return life
 
 
-def _enter(life: Life, state: State, now: datetime, *, seen: datetime | None = None) -> Life:
+def _enter(life: ManagedKey, state: KeyState, now: datetime, *, seen: datetime | None = None) -> ManagedKey:
     return replace(life, state=state, since=now, seen=seen)
 
 
-def superseded(life: Life, others: tuple[Life, ...]) -> bool:
+def superseded(life: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
     """Whether a younger key of the same domain and type signs."""
     return any(
-        other.state is State.ACTIVE
+        other.state is KeyState.ACTIVE
         and other.key_type is life.key_type
         and (other.since, other.created, other.selector) > (life.since, life.created, life.selector)
         for other in others
     )
 
 
-def is_under_way(life: Life, others: tuple[Life, ...]) -> bool:
+def is_under_way(life: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
     """Whether a rotation has begun that this key is part of."""
-    return not life.is_over and (life.state is not State.ACTIVE or superseded(life, others))
+    return not life.is_over and (life.state is not KeyState.ACTIVE or superseded(life, others))
 
 
 def free_selector(key_type: KeyType, now: datetime, taken: frozenset[str]) -> str:
@@ -162,24 +167,24 @@ def free_selector(key_type: KeyType, now: datetime, taken: frozenset[str]) -> st
     return next(f"{stem}{letter}" for letter in letters if f"{stem}{letter}" not in taken)
 
 
-def next_step(life: Life, terms: Terms) -> str:
+def next_step(life: ManagedKey, terms: Terms) -> str:
     """What comes next, in words."""
     when = due(life, terms)
     on = f"{when:%Y-%m-%d %H:%M} UTC" if when else ""
     match life.state:
-        case State.PENDING:
+        case KeyState.PENDING:
             return "published as soon as every server of the zone has the record"
-        case State.PUBLISHED:
+        case KeyState.PUBLISHED:
             return f"signs from {on} on, when caches have forgotten what was there before"
-        case State.ACTIVE:
+        case KeyState.ACTIVE:
             return "signs; `inalign key rotate` replaces it"
-        case State.RETIRING:
+        case KeyState.RETIRING:
             return f"revoked from {on} on; until then mail on its way needs the record"
-        case State.REVOKED if when:
+        case KeyState.REVOKED if when:
             return f"removed from {on} on"
-        case State.REVOKED:
+        case KeyState.REVOKED:
             return "waits until every server of the zone has the empty record"
-        case State.REMOVED if life.seen is None:
+        case KeyState.REMOVED if life.seen is None:
             return "waits until no server of the zone has the record"
-        case State.REMOVED:
+        case KeyState.REMOVED:
             return "over"

@@ -9,7 +9,7 @@ from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource, read_key
 from inalign.keys.lifecycle.check import Subject
 from inalign.keys.lifecycle.folder import KeyFolder
-from inalign.keys.lifecycle.publication import Holds
+from inalign.keys.lifecycle.publication import PublishedState
 from inalign.keys.lifecycle.state import WANTED
 from inalign.keys.options import KeyOptions, all_keys, database_keys
 from inalign.keys.search import POSTMASTER
@@ -32,7 +32,7 @@ def all_subjects(options: KeyOptions, folder: KeyFolder, authors: Sequence[str])
         try:
             for life in folder.lives(name):
                 key, path = folder.key(life), str(folder.key_path(life))
-                if key is None and WANTED[life.state] is Holds.RECORD:
+                if key is None and WANTED[life.state] is PublishedState.RECORD:
                     yield f"{path}: there is no private key"
                 elif not life.is_over:
                     yield Subject(path, name, life.selector, key, life)

@@ -33,9 +33,9 @@ from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.ANY.TXT import TXT
 
 from inalign.errors import SettingsError, TransportError
-from inalign.keys.lifecycle.publication import Publication, View
+from inalign.keys.lifecycle.publication import Publication, ServerAnswer
 from inalign.keys.lifecycle.tsig import TsigKey
-from inalign.keys.lifecycle.zone_text import RECORD_TTL, Change, strings
+from inalign.keys.lifecycle.zone_text import RECORD_TTL, KeyRecordChange, strings
 from inalign.net.dns_servers import DNS_PORT, parse_server, system_servers
 from inalign.resolver.interface import Answer, Outcome
 
@@ -49,7 +49,7 @@ _PROBLEMS = (dns.exception.DNSException, OSError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class _ZoneServer:
     name: str
     address: str
 
@@ -123,7 +123,7 @@ class ZoneServers:
             problem="; ".join(other.problem for other in others if other.problem),
         )
 
-    async def _addresses(self, names: Iterable[dns.name.Name]) -> list[_Server]:
+    async def _addresses(self, names: Iterable[dns.name.Name]) -> list[_ZoneServer]:
         """Every address of every server; a server without one has the empty address."""
 
         async def of(name: dns.name.Name, kind: str) -> list[str]:
@@ -136,12 +136,12 @@ class ZoneServers:
         found = await asyncio.gather(*(of(name, kind) for name in names for kind in ("A", "AAAA")))
         servers = []
         for name, v4, v6 in zip(names, found[::2], found[1::2], strict=True):
-            servers += [_Server(_text(name), address) for address in v4 + v6 or [""]]
+            servers += [_ZoneServer(_text(name), address) for address in v4 + v6 or [""]]
         return servers[:MAX_ADDRESSES]
 
     async def _ask_server(
-        self, server: _Server, name: dns.name.Name, zone: dns.name.Name
-    ) -> tuple[View | None, _Elsewhere | None, int]:
+        self, server: _ZoneServer, name: dns.name.Name, zone: dns.name.Name
+    ) -> tuple[ServerAnswer | None, _Elsewhere | None, int]:
         """What one address says: a view, or where else to ask; and how long the zone lets a denial be kept."""
         if not server.address:
             return _view(server, _failed("it has no address")), None, 0
@@ -155,7 +155,7 @@ class ZoneServers:
         result = _read(reply, name, zone)
         if isinstance(result, _Elsewhere):
             return None, result, negative_ttl
-        if result.outcome in (Outcome.NO_DATA, Outcome.NO_NAME):
+        if result.outcome in (Outcome.NODATA, Outcome.NXDOMAIN):
             result = replace(result, ttl=max(result.ttl, negative_ttl))
         return _view(server, result, serial), None, negative_ttl
 
@@ -179,7 +179,7 @@ class ZoneServers:
 
     # Dynamic updates
 
-    async def update(self, change: Change, server: str, tsig: TsigKey, *, is_new: bool) -> None:
+    async def update(self, change: KeyRecordChange, server: str, tsig: TsigKey, *, is_new: bool) -> None:
         """Let the name hold this record and no other TXT; `is_new`: only where nothing is there, or the record is.
 
         `server` is a host name or an address, with `:PORT` where it is not 53. Raises `TransportError`.
@@ -265,7 +265,7 @@ def _read(reply: dns.message.Message, name: dns.name.Name, zone: dns.name.Name) 
     if at != name:
         return _Elsewhere(alias=at)
     _, negative_ttl = _start_of_authority(reply)
-    outcome = Outcome.NO_NAME if reply.rcode() == dns.rcode.NXDOMAIN else Outcome.NO_DATA
+    outcome = Outcome.NXDOMAIN if reply.rcode() == dns.rcode.NXDOMAIN else Outcome.NODATA
     return Answer(outcome, ttl=negative_ttl)
 
 
@@ -282,8 +282,8 @@ def _start_of_authority(reply: dns.message.Message) -> tuple[int | None, int]:
     return None, 0
 
 
-def _view(server: _Server, answer: Answer[bytes], serial: int | None = None) -> View:
-    return View(server=server.name, address=server.address or "-", answer=answer, serial=serial)
+def _view(server: _ZoneServer, answer: Answer[bytes], serial: int | None = None) -> ServerAnswer:
+    return ServerAnswer(server=server.name, address=server.address or "-", answer=answer, serial=serial)
 
 
 def _failed(detail: str) -> Answer[bytes]:

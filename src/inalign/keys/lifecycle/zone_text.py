@@ -11,7 +11,7 @@ RECORD_TTL = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class KeyRecordChange:
     """What the name of a key shall hold from now on."""
 
     name: str
@@ -30,7 +30,7 @@ def strings(record: str) -> tuple[str, ...]:
     return tuple(record[at : at + MAX_STRING_OCTETS] for at in range(0, len(record), MAX_STRING_OCTETS)) or ("",)
 
 
-def zone_text(change: Change, ttl: int = RECORD_TTL) -> str:
+def zone_text(change: KeyRecordChange, ttl: int = RECORD_TTL) -> str:
     """The record as a master file holds it; a comment where there shall be none."""
     if change.record is None:
         return f"; take away: {change.name}. IN TXT"
@@ -40,7 +40,7 @@ def zone_text(change: Change, ttl: int = RECORD_TTL) -> str:
     return "\n".join([f"{change.name}. {ttl} IN TXT (", *(f"    {string}" for string in quoted), ")"])
 
 
-def nsupdate_script(changes: tuple[Change, ...], server: str | None = None, ttl: int = RECORD_TTL) -> str:
+def nsupdate_script(changes: tuple[KeyRecordChange, ...], server: str | None = None, ttl: int = RECORD_TTL) -> str:
     """The commands for nsupdate, which ends at the first that the server refuses."""
     lines = [f"server {server}"] if server else []
     for change in changes:

@@ -16,7 +16,7 @@ from inalign.errors import SettingsError
 KINDS = ("file", "refile", "csl")
 
 
-class Row(NamedTuple):
+class DataSetRow(NamedTuple):
     """One line, or one item of a list; they are counted from 1."""
 
     number: int
@@ -34,7 +34,7 @@ class DataSet:
 
     kind: str
     path: Path | None
-    rows: tuple[Row, ...]
+    rows: tuple[DataSetRow, ...]
 
     def place(self, number: int) -> str:
         """Where a row stands."""
@@ -70,12 +70,12 @@ def read_data_set(name: str) -> DataSet:
     for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].split(None, 1)
         if words:
-            rows.append(Row(number, words[0], words[1].rstrip() if len(words) > 1 else ""))
+            rows.append(DataSetRow(number, words[0], words[1].rstrip() if len(words) > 1 else ""))
     return DataSet(kind, path, tuple(rows))
 
 
-def _row(number: int, name: str, value: str) -> Row:
-    return Row(number, name.strip(), value.strip())
+def _row(number: int, name: str, value: str) -> DataSetRow:
+    return DataSetRow(number, name.strip(), value.strip())
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
-from inalign.keys.key_store import KeyStore, Signer
+from inalign.keys.key_store import KeyStore, RequestedKey
 from inalign.keys.opendkim.data_set import data_set_path, read_data_set
 from inalign.keys.opendkim.key_table import KeyTable
 from inalign.keys.opendkim.signing_table import SigningTable
 from inalign.keys.search import split_author
-from inalign.keys.watched import Watched
+from inalign.keys.watched import WatchedFiles
 
 
 class Tables:
@@ -24,7 +24,7 @@ class Tables:
         self.keys = KeyTable(read_data_set(key_table))
         self.rules = SigningTable(read_data_set(signing_table))
 
-    def signers(self, author: str, *, multiple: bool) -> list[Signer]:
+    def signers(self, author: str, *, multiple: bool) -> list[RequestedKey]:
         """What the first rule that fits asks for, or all of them with `multiple`. Raises `KeyLookupError`."""
         split = split_author(author)
         if split is None:
@@ -40,7 +40,7 @@ class Tables:
                 source = self.keys.source(row, domain)
             except ParseError as problem:
                 raise KeyLookupError(f"{self.keys.data.place(row.number)}: {problem}") from None
-            found.append(Signer(place, source, entry.identity))
+            found.append(RequestedKey(place, source, entry.identity))
             if not multiple:
                 break
         return found
@@ -72,7 +72,7 @@ class TableFinder:
     ) -> None:
         """Reads the tables; raises `SettingsError`."""
         paths = [path for name in (key_table, signing_table) if (path := data_set_path(name)) is not None]
-        self._tables = Watched(paths, lambda: Tables(key_table, signing_table).refuse_faults(), clock=clock)
+        self._tables = WatchedFiles(paths, lambda: Tables(key_table, signing_table).refuse_faults(), clock=clock)
         self._store = store
         self._multiple = multiple
 

@@ -10,7 +10,7 @@ from inalign.dkim.signature import key_name
 from inalign.errors import ParseError
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource
-from inalign.keys.opendkim.data_set import DataSet, Row
+from inalign.keys.opendkim.data_set import DataSet, DataSetRow
 from inalign.keys.opendkim.patterns import Patterns
 from inalign.mail.domain import DomainName, parse_domain
 
@@ -30,7 +30,7 @@ class KeyEntry(NamedTuple):
         return f"KeyEntry({self.domain!r}, {self.selector!r})"
 
     @classmethod
-    def of(cls, row: Row) -> KeyEntry:
+    def of(cls, row: DataSetRow) -> KeyEntry:
         """From a row; fields that are not there are empty. Blanks around a field say nothing."""
         domain, _, rest = row.value.partition(":")
         selector, _, key = rest.partition(":")
@@ -62,13 +62,13 @@ class KeyTable:
         """All names."""
         return list(self._rows)
 
-    def row(self, name: str) -> Row | None:
+    def row(self, name: str) -> DataSetRow | None:
         """The row of this name; case counts."""
         if self._patterns is not None:
             return next(self._patterns.matches(name), None)
         return self._rows.get(name)
 
-    def source(self, row: Row, sender: DomainName) -> KeySource:
+    def source(self, row: DataSetRow, sender: DomainName) -> KeySource:
         """Where the key is, for mail of this domain. Raises `ParseError`."""
         entry = KeyEntry.of(row)
         domain, selector = entry.names(row.name, sender)

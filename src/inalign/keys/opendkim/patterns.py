@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from inalign.keys.opendkim.data_set import Row
+from inalign.keys.opendkim.data_set import DataSetRow
 from inalign.mail.domain import DomainError, parse_domain
 
 
 class Patterns:
     """The rows of a `refile:`, ready to be asked."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._by_end: dict[str, list[tuple[Row, str]]] = {}
+    def __init__(self, rows: Iterable[DataSetRow]) -> None:
+        self._by_end: dict[str, list[tuple[DataSetRow, str]]] = {}
         for row in rows:
             pattern = _in_one_form(row.name)
             self._by_end.setdefault(_end(pattern), []).append((row, pattern))
 
-    def matches(self, text: str) -> Iterator[Row]:
+    def matches(self, text: str) -> Iterator[DataSetRow]:
         """The rows that match, in the order of the file."""
         text = text.lower()
         found = [held for end in _ends_of(text) for held in self._by_end.get(end, ())]

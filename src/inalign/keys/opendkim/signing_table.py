@@ -9,7 +9,7 @@ from typing import NamedTuple
 from inalign.errors import ParseError
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import fitting_identity
-from inalign.keys.opendkim.data_set import DataSet, Row
+from inalign.keys.opendkim.data_set import DataSet, DataSetRow
 from inalign.keys.opendkim.key_table import SENDER, KeyTable
 from inalign.keys.opendkim.patterns import Patterns
 from inalign.keys.search import names_of, parse_name
@@ -26,7 +26,7 @@ class SigningEntry(NamedTuple):
     identity: str
 
     @classmethod
-    def of(cls, row: Row, domain: str) -> SigningEntry:
+    def of(cls, row: DataSetRow, domain: str) -> SigningEntry:
         """With the domain of the author filled in: for a key that is only `%`, and anywhere in the identity."""
         key, _, identity = row.value.partition(":")
         key = key.strip()
@@ -39,7 +39,7 @@ class SigningTable:
     def __init__(self, data: DataSet) -> None:
         self.data = data
         self._patterns = Patterns(data.rows) if data.kind == "refile" else None
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, DataSetRow] = {}
         if self._patterns is None:
             for row in data.rows:
                 self._rows.setdefault(_plain(row.name), row)
@@ -86,7 +86,7 @@ class SigningTable:
         return ""
 
 
-def _identity_faults(place: str, row: Row, keys: KeyTable) -> Iterator[Fault]:
+def _identity_faults(place: str, row: DataSetRow, keys: KeyTable) -> Iterator[Fault]:
     """An identity outside d= is left out, as there."""
     sender = DomainName("example.org")
     entry = SigningEntry.of(row, sender)

@@ -17,7 +17,7 @@ class DatabaseError(Error):
     """The database does not answer, or does not like the query. The text holds no password."""
 
 
-class Rows(NamedTuple):
+class QueryRows(NamedTuple):
     """An answer, MAX_ROWS and one more at most."""
 
     columns: int
@@ -30,7 +30,7 @@ class Database(Protocol):
     name: str
     """For people."""
 
-    def ask(self, query: str, parameters: Parameters) -> Rows:
+    def ask(self, query: str, parameters: Parameters) -> QueryRows:
         """The answer to a query with :domain, :local and :address in it. Raises `DatabaseError`."""
         ...
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from inalign.errors import Error, ParseError
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
-from inalign.keys.key_store import KeySource, KeyStore, Signer
+from inalign.keys.key_store import KeySource, KeyStore, RequestedKey
 from inalign.keys.recent import Recent
 from inalign.keys.search import POSTMASTER, split_author
-from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, Rows
+from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, Database, DatabaseError, Parameters, QueryRows
 from inalign.keys.sql.open_database import open_database
 from inalign.mail.domain import DomainName, parse_domain
 
 MAX_ANSWERS = 10_000  # kept in memory
 
-Answer = tuple[Signer, ...]
+Answer = tuple[RequestedKey, ...]
 
 
 class SqlFinder:
@@ -103,14 +103,14 @@ def parameters_of(local: str, domain: DomainName) -> Parameters:
     return {"domain": str(domain), "local": local, "address": f"{local}@{domain}"}
 
 
-def signers_of(answer: Rows, database: str) -> Answer:
+def signers_of(answer: QueryRows, database: str) -> Answer:
     """What an answer asks for. Raises `KeyLookupError`."""
     if len(answer.rows) > MAX_ROWS:
         raise KeyLookupError(f"{database}: more than {MAX_ROWS} rows for one author, and each would sign")
     return tuple(signer_of(row, database) for row in answer.rows)
 
 
-def signer_of(row: tuple[object, ...], database: str) -> Signer:
+def signer_of(row: tuple[object, ...], database: str) -> RequestedKey:
     """What a row asks for. Raises `KeyLookupError`."""
     if not 3 <= len(row) <= 4 or not all(isinstance(value, str) for value in row[:3]):
         raise KeyLookupError(f"{database}: sign.query must give rows of domain, selector, key and perhaps identity")
@@ -121,7 +121,7 @@ def signer_of(row: tuple[object, ...], database: str) -> Signer:
         raise KeyLookupError(f"{database}: {problem}") from None
     source = KeySource(*names, Path(key)) if key.startswith("/") else KeySource(*names, text=key)
     identity = row[3] if len(row) == 4 else None
-    return Signer(f"{database}: {source.name}", source, identity if isinstance(identity, str) else None)
+    return RequestedKey(f"{database}: {source.name}", source, identity if isinstance(identity, str) else None)
 
 
 def database_signers(place: str, query: str, author: str) -> Answer:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from inalign.errors import SettingsError
-from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, POSTGRESQL, DatabaseError, Parameters, Rows
+from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, POSTGRESQL, DatabaseError, Parameters, QueryRows
 
 try:
     import psycopg
@@ -33,7 +33,7 @@ class PostgresqlDatabase:
         self._url = url
         self._connection: psycopg.Connection | None = None
 
-    def ask(self, query: str, parameters: Parameters) -> Rows:
+    def ask(self, query: str, parameters: Parameters) -> QueryRows:
         """As `Database.ask`."""
         is_new = self._connection is None
         try:
@@ -48,7 +48,7 @@ class PostgresqlDatabase:
             raise self._error(problem) from None
         return self.ask(query, parameters)  # the server had ended the connection of before
 
-    def _ask(self, query: str, parameters: Parameters) -> Rows:
+    def _ask(self, query: str, parameters: Parameters) -> QueryRows:
         if self._connection is None:
             self._connection = psycopg.connect(
                 self._url, connect_timeout=int(ANSWER_SECONDS / 2), application_name="inalign", prepare_threshold=None
@@ -56,7 +56,9 @@ class PostgresqlDatabase:
             self._connection.read_only = True
         try:
             cursor = self._connection.execute(query.encode(), parameters)
-            return Rows(len(cursor.description or ()), cursor.fetchmany(MAX_ROWS + 1) if cursor.description else [])
+            return QueryRows(
+                len(cursor.description or ()), cursor.fetchmany(MAX_ROWS + 1) if cursor.description else []
+            )
         finally:
             with suppress(psycopg.Error):  # what went wrong before is what is told
                 self._connection.rollback()

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, DatabaseError, Parameters, Rows
+from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, DatabaseError, Parameters, QueryRows
 from inalign.keys.watched import Stamp, stamp
 
 
@@ -19,12 +19,12 @@ class SqliteDatabase:
         self._connection: sqlite3.Connection | None = None
         self._inode: Stamp = None
 
-    def ask(self, query: str, parameters: Parameters) -> Rows:
+    def ask(self, query: str, parameters: Parameters) -> QueryRows:
         """As `Database.ask`."""
         try:
             cursor = self._current().execute(query, parameters)
             try:
-                return Rows(len(cursor.description or ()), cursor.fetchmany(MAX_ROWS + 1))
+                return QueryRows(len(cursor.description or ()), cursor.fetchmany(MAX_ROWS + 1))
             finally:
                 cursor.close()  # a reader that stays open would keep writers from a checkpoint
         except sqlite3.Error as problem:

@@ -21,7 +21,7 @@ _OF_POLICY = ("domain", "p")
 
 
 @dataclass
-class Head:
+class ReportHead:
     """The values by name, as written; what is not told is not there."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -35,9 +35,9 @@ class Head:
         return not (self.values or self.errors or self.containers)
 
 
-def read_head(feedback: Element, flaws: Flaws, most_extensions: int) -> Head:
+def read_head(feedback: Element, flaws: Flaws, most_extensions: int) -> ReportHead:
     """Gather the values of all children of the root but the records."""
-    head = Head()
+    head = ReportHead()
     _visit(feedback, "feedback", head, flaws, most_extensions)
     _require(head, "report_metadata", _OF_METADATA, flaws)
     if "report_metadata" in head.containers or head.containers & {"date_range"}:
@@ -46,7 +46,7 @@ def read_head(feedback: Element, flaws: Flaws, most_extensions: int) -> Head:
     return head
 
 
-def _visit(parent: Element, path: str, head: Head, flaws: Flaws, most: int) -> None:
+def _visit(parent: Element, path: str, head: ReportHead, flaws: Flaws, most: int) -> None:
     for child in parent.children:
         name = child.name
         if child.opaque or name == "extension":
@@ -81,7 +81,7 @@ def _extensions(element: Element, path: str) -> Iterator[Extension]:
         pending += [(child, f"{place}/{child.name}"[:1000]) for child in reversed(one.children)]
 
 
-def _require(head: Head, container: str, names: tuple[str, ...], flaws: Flaws) -> None:
+def _require(head: ReportHead, container: str, names: tuple[str, ...], flaws: Flaws) -> None:
     if container not in head.containers:
         flaws.tell(FlawCode.MISSING, container)
         if not any(name in head.values for name in names):
@@ -91,7 +91,7 @@ def _require(head: Head, container: str, names: tuple[str, ...], flaws: Flaws) -
             flaws.tell(FlawCode.MISSING, name)
 
 
-def policy(head: Head, flaws: Flaws) -> PublishedPolicy:
+def policy(head: ReportHead, flaws: Flaws) -> PublishedPolicy:
     """The policy as the reporter saw it."""
 
     def word(name: str, known: frozenset[str]) -> str:
@@ -118,7 +118,7 @@ def _percentage(text: str, flaws: Flaws) -> int | None:
     return None
 
 
-def span(head: Head, flaws: Flaws) -> tuple[datetime | None, datetime | None]:
+def span(head: ReportHead, flaws: Flaws) -> tuple[datetime | None, datetime | None]:
     """`begin` and `end`, kept as they are however odd the time between them is."""
     found: list[datetime | None] = []
     for name in _OF_DATES:

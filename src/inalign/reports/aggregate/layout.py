@@ -17,7 +17,7 @@ _AUTH = ("domain", "selector", "scope", "result", "human_result")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RowLayout:
     """The places of the values of one `row`."""
 
     source_ip: int
@@ -30,10 +30,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordLayout:
     """Where the values of a record stand. `flaws` are those of its shape."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[RowLayout, ...]
     header_from: int
     envelope_from: int
     envelope_to: int
@@ -43,7 +43,7 @@ class Plan:
     flaws: tuple[tuple[FlawCode, str], ...]
 
 
-def plan(record: Element, most_extensions: int) -> tuple[Plan, list[str]]:
+def plan(record: Element, most_extensions: int) -> tuple[RecordLayout, list[str]]:
     """Where the values of a record stand, and the values in their order."""
     planner = _Planner(most_extensions)
     planner.visit(record, "record")
@@ -82,10 +82,10 @@ class _Planner:
                 self._container(child, name)
                 self.visit(child, f"{path}/{name}")
 
-    def planned(self) -> Plan:
+    def planned(self) -> RecordLayout:
         self._require_all()
         rows = [
-            Row(
+            RowLayout(
                 source_ip=row.get("source_ip", ABSENT),
                 count=row.get("count", ABSENT),
                 disposition=row.get("disposition", ABSENT),
@@ -97,7 +97,7 @@ class _Planner:
         ]
         for name in self._names.keys() - _IDENTIFIERS:
             self._flaws.append((FlawCode.SHAPE, f"{name} belongs elsewhere and was left out"))
-        return Plan(
+        return RecordLayout(
             rows=tuple(rows),
             header_from=self._names.get("header_from", ABSENT),
             envelope_from=self._names.get("envelope_from", ABSENT),

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from inalign.reports.aggregate.elements import BLANKS, Element
 from inalign.reports.aggregate.head import policy, read_head, span
-from inalign.reports.aggregate.layout import Plan, plan
+from inalign.reports.aggregate.layout import RecordLayout, plan
 from inalign.reports.aggregate.record import build
-from inalign.reports.aggregate.scan import RefusedError, Scanner
+from inalign.reports.aggregate.scan import Scanner, XmlRefusedError
 from inalign.reports.aggregate.schema import NAMESPACE, ONLY_9990
 from inalign.reports.flaw import FlawCode, Flaws, RefusalCode
 from inalign.reports.limits import XML_LIMITS, XmlLimits
@@ -51,7 +51,7 @@ class AggregateReader:
             try:
                 for text in self._decoder.feed(chunk):
                     self._text(text)
-            except RefusedError as refused:
+            except XmlRefusedError as refused:
                 self._refusal = Refusal(refused.code.value, refused.detail)
 
     def close(self) -> AggregateReport | Refusal:
@@ -62,7 +62,7 @@ class AggregateReader:
                     self._text(text)
                 self._scanner.close()
                 return self._report()
-        except RefusedError as refused:
+        except XmlRefusedError as refused:
             self._refusal = Refusal(refused.code.value, refused.detail)
         return self._refusal
 
@@ -93,14 +93,14 @@ class AggregateReader:
     def _record(self, element: Element) -> None:
         self._build(*plan(element, self._limits.extensions))
 
-    def _build(self, planned: Plan, values: Sequence[str]) -> None:
+    def _build(self, planned: RecordLayout, values: Sequence[str]) -> None:
         records = build(planned, values, self._tell)
         self._records += records
         self._count += len(records)
         for record in records:
             self._messages += record.count
         if self._count > self._limits.records:
-            raise RefusedError(RefusalCode.TOO_MANY, f"more than {self._limits.records} records")
+            raise XmlRefusedError(RefusalCode.TOO_MANY, f"more than {self._limits.records} records")
         if self._sink is not None and len(self._records) >= self._size:
             batch, self._records = self._records, []
             self._sink(batch)
@@ -140,7 +140,7 @@ def read_aggregate(data: bytes, limits: XmlLimits = XML_LIMITS) -> AggregateRepo
 
 
 @lru_cache(maxsize=512)
-def _plan_of(shape: str, limits: XmlLimits) -> Plan | None:
+def _plan_of(shape: str, limits: XmlLimits) -> RecordLayout | None:
     """Where the values stand in a record of this shape; None: not to be known from the record alone.
 
     The shape is the record without its closing tag, its values and the `>` and `</` around them, joined by zeros.
@@ -151,12 +151,12 @@ def _plan_of(shape: str, limits: XmlLimits) -> Plan | None:
     marks = [f"\u00b6{number}\u00b6" for number in range(len(parts) - 1)]
     text = parts[0] + "".join(f">{mark}</{part}" for mark, part in zip(marks, parts[1:], strict=True))
     flaws = Flaws()
-    found: list[tuple[Plan, list[str]]] = []
+    found: list[tuple[RecordLayout, list[str]]] = []
     scanner = Scanner(limits, flaws, lambda element: found.append(plan(element, limits.extensions)))
     try:
         scanner.scan("<feedback>")
         scanner.scan(text + _END)
-    except RefusedError:
+    except XmlRefusedError:
         return None
     if flaws or len(found) != 1 or not scanner.between_records:
         return None

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 from inalign.reports import values as read
 from inalign.reports.aggregate import schema
-from inalign.reports.aggregate.layout import Plan, Row
+from inalign.reports.aggregate.layout import RecordLayout, RowLayout
 from inalign.reports.flaw import FlawCode
-from inalign.reports.report import AggregateRecord, DkimAuth, Extension, Reason, SpfAuth
+from inalign.reports.report import AggregateRecord, DkimAuth, Extension, OverrideReason, SpfAuth
 
 Tell = Callable[[FlawCode, str], None]
 _ALIGNED = {"pass": True, "fail": False}
 
 
-def build(plan: Plan, values: Sequence[str], tell: Tell) -> list[AggregateRecord]:
+def build(plan: RecordLayout, values: Sequence[str], tell: Tell) -> list[AggregateRecord]:
     """The records (one, but for odd ones with several rows) of values at the places of a plan."""
     at: list[str | None] = [*values, None, ""]
     for code, detail in plan.flaws:
@@ -96,7 +96,7 @@ def _aligned(text: str | None, name: str, tell: Tell) -> bool | None:
     return found
 
 
-def _reasons(row: Row, at: Sequence[str | None], tell: Tell) -> tuple[Reason, ...]:
+def _reasons(row: RowLayout, at: Sequence[str | None], tell: Tell) -> tuple[OverrideReason, ...]:
     found = []
     for kind, comment, text in row.reasons:
         word, words = at[kind] or "", at[comment] or at[text] or ""
@@ -104,5 +104,5 @@ def _reasons(row: Row, at: Sequence[str | None], tell: Tell) -> tuple[Reason, ..
             word, words = at[text] or "", at[comment] or ""
         if word or at[kind] is not None:
             word = _word(word, schema.REASONS, "type of a reason", tell)
-        found.append(Reason(word, words))
+        found.append(OverrideReason(word, words))
     return tuple(found)

@@ -28,7 +28,7 @@ _MOST_AFTER = 4096  # characters behind the report that are looked at
 _MOST_DOCTYPE = 16_384  # characters; real ones have a hundred
 
 
-class RefusedError(Exception):
+class XmlRefusedError(Exception):
     """It will not be read: code and detail."""
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
@@ -120,7 +120,7 @@ class Scanner:
                 break
             body, end = body + ">" + longer[0][:-1], longer.end()
         if len(self.elements.stack) >= self._limits.depth:
-            raise RefusedError(RefusalCode.TOO_DEEP, f"elements in more than {self._limits.depth} others")
+            raise XmlRefusedError(RefusalCode.TOO_DEEP, f"elements in more than {self._limits.depth} others")
         opened = self.elements.open_tag(name, (body or "")[: self._limits.tag], tag[0])
         if opened and body and body.endswith("/"):
             self.elements.close_tag(name, "")
@@ -149,7 +149,7 @@ class Scanner:
                 return end + 1
         self._bare += 1
         if self._bare > self._limits.bare:
-            raise RefusedError(RefusalCode.MALFORMED, f"more than {self._limits.bare} times a < without a tag")
+            raise XmlRefusedError(RefusalCode.MALFORMED, f"more than {self._limits.bare} times a < without a tag")
         if self.elements.feedback is not None:
             self._tell(f"a bare < was kept: {text[start : start + 60]!r}")
         self.elements.text("<")
@@ -162,9 +162,9 @@ class Scanner:
             end = subset.end() - 1 if subset else -1
         whole = end > 0 or last or len(text) - start >= _MOST_DOCTYPE
         if _DECLARED.search(text, start, end if end > 0 else start + _MOST_DOCTYPE):
-            raise RefusedError(RefusalCode.ENTITIES, "its document type declares entities or attributes")
+            raise XmlRefusedError(RefusalCode.ENTITIES, "its document type declares entities or attributes")
         if end < 0 and whole:
-            raise RefusedError(RefusalCode.MALFORMED, "a document type without an end")
+            raise XmlRefusedError(RefusalCode.MALFORMED, "a document type without an end")
         return end + 1 if end > 0 else -1
 
     def _skip(self, text: str, position: int) -> int:

@@ -116,7 +116,7 @@ class Meter:
             raise RefusedError(RefusalCode.TOO_LARGE, f"unpacks to more than {self.limits.total_bytes} octets in all")
 
 
-class Origin:
+class PackedSize:
     """The packed octets at the outermost level, which the ratio is measured by.
 
     A layer within a layer has the same origin. Where an archive was unpacked as a whole, `share` says how many

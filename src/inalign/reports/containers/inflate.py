@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from inalign.reports.containers.chunks import PIECE, Chunks, Meter, Origin, RefusedError
+from inalign.reports.containers.chunks import PIECE, Chunks, Meter, PackedSize, RefusedError
 from inalign.reports.flaw import FlawCode, RefusalCode
 
 _INPUT = 16_384  # packed octets at a time: a damaged place costs at most the octets behind it
@@ -19,7 +19,7 @@ _HEADER_LIMIT = 131_072  # of a gzip member: two names, and an extra field of up
 class Measure:
     """Counts and sums up what one stream unpacks to, and ends it where it is a bomb."""
 
-    def __init__(self, meter: Meter, origin: Origin, what: str) -> None:
+    def __init__(self, meter: Meter, origin: PackedSize, what: str) -> None:
         self._meter, self._origin, self._what = meter, origin, what
         self.crc = 0
         self.size = 0
@@ -40,7 +40,7 @@ class Measure:
 class Inflater:
     """One deflate stream from `source`; what it did not take stays there."""
 
-    def __init__(self, source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, what: str) -> None:
+    def __init__(self, source: Chunks, meter: Meter, origin: PackedSize, *, is_outermost: bool, what: str) -> None:
         self._source = source
         self._meter = meter
         self._origin = origin
@@ -85,7 +85,7 @@ def _salvage(stream: zlib._Decompress, packed: bytes) -> bytes:
     return bytes(found)
 
 
-def gunzip(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, what: str) -> Iterator[bytes]:
+def gunzip(source: Chunks, meter: Meter, origin: PackedSize, *, is_outermost: bool, what: str) -> Iterator[bytes]:
     """The octets of all members of a gzip file."""
     members = 0
     while source.peek(2)[:2] == b"\x1f\x8b":
@@ -111,7 +111,7 @@ def gunzip(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, 
         source.skip_zeros()
 
 
-def unzlib(source: Chunks, meter: Meter, origin: Origin, *, is_outermost: bool, what: str) -> Iterator[bytes]:
+def unzlib(source: Chunks, meter: Meter, origin: PackedSize, *, is_outermost: bool, what: str) -> Iterator[bytes]:
     """The octets of a zlib stream."""
     source.take(2)
     stream = Inflater(source, meter, origin, is_outermost=is_outermost, what=what)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from inalign.reports.containers.chunks import PIECE, Meter, RefusedError
 from inalign.reports.containers.mime_parameters import parameters
-from inalign.reports.containers.sniff import PEEK, Kind, kind_of
+from inalign.reports.containers.sniff import PEEK, ContentKind, kind_of
 from inalign.reports.fields import unfolded
 from inalign.reports.flaw import Flaws, RefusalCode
 
@@ -28,7 +28,7 @@ _BASE64_LETTERS = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MimePart:
     """A mail or a part of one."""
 
     data: bytes
@@ -97,7 +97,7 @@ class Part:
         for place in range(self.start, self.end, PIECE):
             yield self.data[place : min(place + PIECE, self.end)]
 
-    def children(self, limit: int) -> tuple[Part, ...]:
+    def children(self, limit: int) -> tuple[MimePart, ...]:
         """The parts of a multipart, at most `limit`; none where it is no multipart, or has no boundary line."""
         if not self.type.startswith("multipart/"):
             return ()
@@ -108,13 +108,13 @@ class Part:
             if guess is None or guess[1].rstrip() == b"":
                 return ()
             places = list(islice(self._boundaries(guess[1].rstrip()), limit + 1))
-        found: list[Part] = []
+        found: list[MimePart] = []
         for index, (_, start, is_last) in enumerate(places):
             if is_last:
                 break
             end = places[index + 1][0] if index + 1 < len(places) else self.end
             if len(found) < limit:
-                found.append(Part(self.data, (), start, max(start, end)))
+                found.append(MimePart(self.data, (), start, max(start, end)))
         return tuple(found)
 
     def _boundaries(self, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
@@ -144,10 +144,10 @@ def _is_bare(start: bytes) -> bool:
 
 
 def _is_packed(start: bytes) -> bool:
-    return kind_of(start) in (Kind.GZIP, Kind.ZIP, Kind.ZLIB, Kind.TAR)
+    return kind_of(start) in (ContentKind.GZIP, ContentKind.ZIP, ContentKind.ZLIB, ContentKind.TAR)
 
 
-def read_part(data: bytes, meter: Meter, start: int = 0, end: int | None = None) -> Part:
+def read_part(data: bytes, meter: Meter, start: int = 0, end: int | None = None) -> MimePart:
     """The mail or part that stands from `start` to `end`: its header, and where its body is."""
     meter.entry()
     end = len(data) if end is None else end
@@ -163,7 +163,7 @@ def read_part(data: bytes, meter: Meter, start: int = 0, end: int | None = None)
         if len(fields) > meter.limits.fields or place > most:
             raise RefusedError(RefusalCode.TOO_LARGE, "a header with more than the limits allow")
     empty = _EMPTY_LINE.match(data, place, end)
-    return Part(data, tuple(fields), empty.end() if empty else place, end, head_start)
+    return MimePart(data, tuple(fields), empty.end() if empty else place, end, head_start)
 
 
 def _from_base64(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ PEEK = 4096
 """How much is looked at: a report shows what it is in its first lines."""
 
 
-class Kind(Enum):
+class ContentKind(Enum):
     """What octets seem to be."""
 
     GZIP = auto()
@@ -58,48 +58,48 @@ _QUOTED_XML = re.compile(rb"\s*<\?xml version=3D", re.IGNORECASE)
 _UUENCODE = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{1,255}\r?\n[ -`]", re.MULTILINE)
 
 
-def kind_of(start: bytes) -> Kind:
+def kind_of(start: bytes) -> ContentKind:
     """What octets are that begin with `start` (`PEEK` octets of them, if there are as many)."""
     return _kind_of_packed(start) or _kind_of_text(_plain(start[:PEEK]))
 
 
-def _kind_of_packed(start: bytes) -> Kind | None:
+def _kind_of_packed(start: bytes) -> ContentKind | None:
     if start.startswith(b"\x1f\x8b"):
-        return Kind.GZIP
+        return ContentKind.GZIP
     if start.startswith((b"PK\x03\x04", b"PK00PK\x03\x04", b"PK\x07\x08PK", b"PK\x05\x06")):
-        return Kind.ZIP
+        return ContentKind.ZIP
     if start.startswith(tuple(OTHER_ARCHIVES)):
-        return Kind.OTHER_ARCHIVE
+        return ContentKind.OTHER_ARCHIVE
     if is_tar_header(start[:512]):
-        return Kind.TAR
+        return ContentKind.TAR
     # RFC 1950 section 2.2: deflate with a window of 32 kB, and a multiple of 31; text with such a start has no
     # control characters behind it.
     if start[:1] == b"\x78" and len(start) > 2 and int.from_bytes(start[:2], "big") % 31 == 0 and not start[1] & 32:
-        return Kind.ZLIB if _has_controls(start[2:66]) else None
+        return ContentKind.ZLIB if _has_controls(start[2:66]) else None
     return None
 
 
-def _kind_of_text(text: bytes) -> Kind:
+def _kind_of_text(text: bytes) -> ContentKind:
     stripped = text.lstrip()
     if stripped[:1] in (b"{", b"[") and (b'"' in stripped or len(stripped) < 3):
-        return Kind.JSON
+        return ContentKind.JSON
     if _QUOTED_XML.match(stripped):
-        return Kind.QUOTED_PRINTABLE
+        return ContentKind.QUOTED_PRINTABLE
     if stripped[:1] == b"<":
-        return Kind.XML if not _is_html(stripped) or _REPORT_TAG.search(stripped) else Kind.UNKNOWN
+        return ContentKind.XML if not _is_html(stripped) or _REPORT_TAG.search(stripped) else ContentKind.UNKNOWN
     if stripped.startswith(_ENCODED_STARTS):
-        return Kind.BASE64
+        return ContentKind.BASE64
     if _HEADER.match(text):
         mail, feedback = _MAIL_FIELD.search(text), _FEEDBACK_FIELD.search(text)
         if feedback is not None and (mail is None or feedback.start() < mail.start()):
-            return Kind.FEEDBACK
+            return ContentKind.FEEDBACK
         if mail is not None:
-            return Kind.MAIL
+            return ContentKind.MAIL
     if _REPORT_TAG.search(text):
-        return Kind.XML
+        return ContentKind.XML
     if _UUENCODE.search(text):
-        return Kind.UUENCODE
-    return Kind.ZIP if b"PK\x03\x04" in text else Kind.UNKNOWN  # with something in front
+        return ContentKind.UUENCODE
+    return ContentKind.ZIP if b"PK\x03\x04" in text else ContentKind.UNKNOWN  # with something in front
 
 
 def _is_html(text: bytes) -> bool:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Literal, NamedTuple
 
-from inalign.reports.containers.chunks import Chunks, Meter, Origin, RefusedError
+from inalign.reports.containers.chunks import Chunks, Meter, PackedSize, RefusedError
 from inalign.reports.containers.inflate import gunzip, unzlib
-from inalign.reports.containers.mime import Part, base64_octets, read_part
-from inalign.reports.containers.sniff import OTHER_ARCHIVES, PEEK, Kind, kind_of
+from inalign.reports.containers.mime import MimePart, base64_octets, read_part
+from inalign.reports.containers.sniff import OTHER_ARCHIVES, PEEK, ContentKind, kind_of
 from inalign.reports.containers.tar import untar
 from inalign.reports.containers.zip import unzip, zip_entries
 from inalign.reports.flaw import RefusalCode
@@ -38,7 +38,7 @@ class Payload(NamedTuple):
     name: str
     """Of the file, for people."""
     pieces: Iterator[bytes]
-    mail: Part | None = None
+    mail: MimePart | None = None
     """The innermost mail that it came in."""
     text: bytes = b""
     """Of a feedback report, what stands in front of it for people."""
@@ -48,14 +48,14 @@ class Payload(NamedTuple):
 
 def payloads(pieces: Iterator[bytes], name: str, meter: Meter) -> Iterator[Payload | Refusal]:
     """What seems to be a report in `pieces`, and what was refused."""
-    return _Walk(meter).walk(Chunks(pieces), _Place(name, Origin()))
+    return _ContainerWalk(meter).walk(Chunks(pieces), _Place(name, PackedSize()))
 
 
 @dataclass
 class _Words:
     """A mail, its texts for people, and the first message within."""
 
-    mail: Part
+    mail: MimePart
     texts: list[bytes] = field(default_factory=list)
     sample: bytes | None = None
 
@@ -64,7 +64,7 @@ class _Place(NamedTuple):
     """Where the walk stands."""
 
     name: str
-    origin: Origin
+    origin: PackedSize
     depth: int = 0
     is_packed: bool = False
     """Whether a compressed layer lies outside."""
@@ -72,14 +72,14 @@ class _Place(NamedTuple):
     """Of the innermost mail."""
 
     @property
-    def mail(self) -> Part | None:
+    def mail(self) -> MimePart | None:
         return self.words.mail if self.words else None
 
     def what(self, kind: str) -> str:
         return f"{kind} {self.name!r}" if self.name else kind
 
 
-class _Walk:
+class _ContainerWalk:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._held = 0
@@ -99,25 +99,25 @@ class _Walk:
         start = source.peek(PEEK)
         kind = kind_of(start)
         inner = place._replace(depth=place.depth + 1)
-        if kind is Kind.GZIP or kind is Kind.ZLIB:
+        if kind is ContentKind.GZIP or kind is ContentKind.ZLIB:
             yield from self._compressed(source, kind, inner)
-        elif kind is Kind.ZIP:
+        elif kind is ContentKind.ZIP:
             yield from self._zip(source, inner)
-        elif kind is Kind.TAR:
+        elif kind is ContentKind.TAR:
             yield from self._tar(source, inner)
-        elif kind is Kind.MAIL:
+        elif kind is ContentKind.MAIL:
             data = self._hold(source, place.what("mail"))
             yield from self._mail(read_part(data, self._meter), inner)
-        elif kind is Kind.XML:
+        elif kind is ContentKind.XML:
             yield Payload("xml", place.name, source.pieces(), place.mail)
-        elif kind is Kind.JSON:
+        elif kind is ContentKind.JSON:
             yield Payload("json", place.name, source.pieces(), place.mail)
-        elif kind is Kind.FEEDBACK:
+        elif kind is ContentKind.FEEDBACK:
             yield Payload("feedback", place.name, source.pieces(), place.mail)
-        elif kind in (Kind.BASE64, Kind.QUOTED_PRINTABLE, Kind.UUENCODE):
+        elif kind in (ContentKind.BASE64, ContentKind.QUOTED_PRINTABLE, ContentKind.UUENCODE):
             octets = self._hold(source, place.what("encoded text"))
             yield from self.walk(Chunks([_decoded(kind, octets)]), inner)
-        elif kind is Kind.OTHER_ARCHIVE:
+        elif kind is ContentKind.OTHER_ARCHIVE:
             label = next(label for magic, label in OTHER_ARCHIVES.items() if start.startswith(magic))
             raise RefusedError(RefusalCode.UNSUPPORTED, f"{place.what(label)} is not read")
         else:
@@ -135,8 +135,8 @@ class _Walk:
                 if limit < 0:
                     return
 
-    def _compressed(self, source: Chunks, kind: Kind, place: _Place) -> Iterator[Payload | Refusal]:
-        unpack = gunzip if kind is Kind.GZIP else unzlib
+    def _compressed(self, source: Chunks, kind: ContentKind, place: _Place) -> Iterator[Payload | Refusal]:
+        unpack = gunzip if kind is ContentKind.GZIP else unzlib
         what = place.what(kind.name.lower())
         octets = unpack(source, self._meter, place.origin, is_outermost=not place.is_packed, what=what)
         name = place.name[:-3] if place.name.lower().endswith(".gz") else place.name
@@ -152,7 +152,7 @@ class _Walk:
         share = place.origin.taken / max(1, len(data)) if place.is_packed else place.origin.share
         for entry in entries:
             self._meter.entry()
-            origin = Origin(share)
+            origin = PackedSize(share)
             octets = unzip(data, entry, self._meter, origin, is_outermost=True, what=f"{what}, {entry.name!r}")
             yield from self.walk(Chunks(octets), place._replace(name=entry.name, origin=origin, is_packed=True))
 
@@ -168,7 +168,7 @@ class _Walk:
             if not name.rsplit("/", 1)[-1].startswith("._"):
                 yield from self.walk(Chunks(octets), place._replace(name=name))
 
-    def _mail(self, mail: Part, place: _Place) -> Iterator[Payload | Refusal]:
+    def _mail(self, mail: MimePart, place: _Place) -> Iterator[Payload | Refusal]:
         if place.depth > self._meter.limits.depth:
             raise RefusedError(RefusalCode.TOO_DEEP, f"more than {place.depth - 1} containers in one another")
         words = _Words(mail)
@@ -179,7 +179,7 @@ class _Walk:
         if not has_report:
             yield Payload("words", place.name, iter(words.texts), mail, sample=words.sample)
 
-    def _part(self, part: Part, place: _Place, level: int) -> Iterator[Payload | Refusal]:
+    def _part(self, part: MimePart, place: _Place, level: int) -> Iterator[Payload | Refusal]:
         """The reports of a part that is no mail of its own."""
         if level > self._meter.limits.mime_depth:
             raise RefusedError(RefusalCode.TOO_DEEP, f"more than {level - 1} multiparts in one another")
@@ -200,7 +200,7 @@ class _Walk:
                 self._note(part, place.words)
             yield from self.walk(Chunks(part.content()), place._replace(name=part.name or place.name))
 
-    def _note(self, part: Part, words: _Words) -> None:
+    def _note(self, part: MimePart, words: _Words) -> None:
         """Keep what a mail says in words, and the message that it speaks of."""
         if part.type in ("", "text/plain", "text/html"):
             left = self._meter.limits.words - sum(len(text) for text in words.texts)
@@ -209,7 +209,7 @@ class _Walk:
         elif part.type in _SAMPLE_TYPES and words.sample is None:
             words.sample = part.text(self._meter.limits.archive_bytes)
 
-    def _children(self, children: list[Part], place: _Place, level: int) -> Iterator[Payload | Refusal]:
+    def _children(self, children: list[MimePart], place: _Place, level: int) -> Iterator[Payload | Refusal]:
         """Feedback reports, each with the texts in front and the message behind it; the rest one by one."""
         human = b""
         feedback = [_is_feedback(child) for child in children]
@@ -233,18 +233,18 @@ class _Walk:
                 yield refused.refusal
 
 
-def _is_feedback(part: Part) -> bool:
-    return part.type in _FEEDBACK_TYPES or kind_of(part.text(PEEK)[:PEEK]) is Kind.FEEDBACK
+def _is_feedback(part: MimePart) -> bool:
+    return part.type in _FEEDBACK_TYPES or kind_of(part.text(PEEK)[:PEEK]) is ContentKind.FEEDBACK
 
 
-def _is_sample(part: Part) -> bool:
-    return part.type in _SAMPLE_TYPES or kind_of(part.text(PEEK)[:PEEK]) is Kind.MAIL
+def _is_sample(part: MimePart) -> bool:
+    return part.type in _SAMPLE_TYPES or kind_of(part.text(PEEK)[:PEEK]) is ContentKind.MAIL
 
 
-def _decoded(kind: Kind, octets: bytes) -> bytes:
-    if kind is Kind.BASE64:
+def _decoded(kind: ContentKind, octets: bytes) -> bytes:
+    if kind is ContentKind.BASE64:
         return base64_octets(octets)
-    if kind is Kind.QUOTED_PRINTABLE:
+    if kind is ContentKind.QUOTED_PRINTABLE:
         return binascii.a2b_qp(octets)
     begin = _UUENCODED.search(octets)
     found = bytearray()

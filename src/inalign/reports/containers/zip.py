@@ -12,7 +12,7 @@ import lzma
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from inalign.reports.containers.chunks import PIECE, Chunks, Meter, Origin, RefusedError
+from inalign.reports.containers.chunks import PIECE, Chunks, Meter, PackedSize, RefusedError
 from inalign.reports.containers.inflate import Inflater, Measure
 from inalign.reports.flaw import FlawCode, RefusalCode
 
@@ -25,7 +25,7 @@ _METHODS = {1: "shrunk", 6: "imploded", 9: "deflate64", 93: "zstandard", 95: "xz
 _ALL_ONES = 0xFFFFFFFF
 
 
-class Entry(NamedTuple):
+class ZipEntry(NamedTuple):
     """One file of an archive."""
 
     name: str
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     """How many there are; None where only the data say so."""
 
 
-def zip_entries(data: bytes, meter: Meter, what: str) -> list[Entry]:
+def zip_entries(data: bytes, meter: Meter, what: str) -> list[ZipEntry]:
     """The files of an archive, without folders and what macOS adds."""
     entries = _by_directory(data, meter)
     if entries is None:
@@ -48,7 +48,9 @@ def zip_entries(data: bytes, meter: Meter, what: str) -> list[Entry]:
     return [entry for entry in entries if not _is_noise(entry.name)]
 
 
-def unzip(data: bytes, entry: Entry, meter: Meter, origin: Origin, *, is_outermost: bool, what: str) -> Iterator[bytes]:
+def unzip(
+    data: bytes, entry: ZipEntry, meter: Meter, origin: PackedSize, *, is_outermost: bool, what: str
+) -> Iterator[bytes]:
     """The unpacked octets of one file."""
     if entry.is_encrypted:
         raise RefusedError(RefusalCode.ENCRYPTED, f"{what}: a password is needed")
@@ -105,7 +107,7 @@ def _lzma(packed: Chunks, what: str) -> lzma.LZMADecompressor:
         raise RefusedError(RefusalCode.UNSUPPORTED, f"{what}: LZMA with odd properties") from None
 
 
-def _by_directory(data: bytes, meter: Meter) -> list[Entry] | None:
+def _by_directory(data: bytes, meter: Meter) -> list[ZipEntry] | None:
     """The entries that the central directory names, or None where it is not there or not right."""
     end = data.rfind(_END, max(0, len(data) - 65_557))  # behind it a comment of up to 65,535 octets
     if end < 0 or end + 22 > len(data):
@@ -114,7 +116,7 @@ def _by_directory(data: bytes, meter: Meter) -> list[Entry] | None:
     if _ALL_ONES in (place, size):
         place = data.rfind(b"PK\x06\x06", 0, end)
         place = _number(data, place + 48, 8) if place >= 0 else len(data)
-    entries: list[Entry] = []
+    entries: list[ZipEntry] = []
     while data.startswith(_CENTRAL, place):
         if len(entries) > meter.limits.entries:
             raise RefusedError(RefusalCode.TOO_MANY, f"an archive with more than {meter.limits.entries} files")
@@ -127,7 +129,7 @@ def _by_directory(data: bytes, meter: Meter) -> list[Entry] | None:
         if not data.startswith(_LOCAL, local) or local + 30 > len(data):
             return None
         entries.append(
-            Entry(
+            ZipEntry(
                 name=_name(name),
                 is_encrypted=bool(_number(data, place + 8, 2) & 1),
                 method=_number(data, place + 10, 2),
@@ -141,9 +143,9 @@ def _by_directory(data: bytes, meter: Meter) -> list[Entry] | None:
     return entries if is_whole and (entries or not data.startswith(_LOCAL)) else None
 
 
-def _by_search(data: bytes, meter: Meter) -> list[Entry]:
+def _by_search(data: bytes, meter: Meter) -> list[ZipEntry]:
     """The entries that local headers show, one behind the other."""
-    entries: list[Entry] = []
+    entries: list[ZipEntry] = []
     place = data.find(_LOCAL)
     while place >= 0 and place + 30 <= len(data):
         if len(entries) > meter.limits.entries:
@@ -156,7 +158,7 @@ def _by_search(data: bytes, meter: Meter) -> list[Entry]:
         is_told = not flags & 8 and size != _ALL_ONES
         end = start + size if is_told else _next_signature(data, start)
         entries.append(
-            Entry(
+            ZipEntry(
                 name=_name(data[place + 30 : place + 30 + name_size]),
                 is_encrypted=bool(flags & 1),
                 method=method,
@@ -190,7 +192,7 @@ def _zip64(extra: bytes, packed: int, unpacked: int, local: int) -> tuple[int, i
     return packed, local
 
 
-def _refuse_overlaps(entries: list[Entry], what: str) -> None:
+def _refuse_overlaps(entries: list[ZipEntry], what: str) -> None:
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.start):
         if entry.start < end:

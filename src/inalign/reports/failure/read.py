@@ -79,10 +79,10 @@ def read_feedback(
     if not fields.any_of(_KNOWN):
         return Refusal(RefusalCode.MALFORMED.value, "a feedback part without any field of RFC 5965")
     found = read_sample(sample, limits, flaws)
-    return _Reading(fields, found, flaws, reporter=reporter, text=text, subject=received_subject).report()
+    return _FailureReading(fields, found, flaws, reporter=reporter, text=text, subject=received_subject).report()
 
 
-class _Reading:
+class _FailureReading:
     """The values that both kinds of report have, then those of one kind."""
 
     def __init__(self, fields: Fields, sample: Sample, flaws: Flaws, *, reporter: str, text: str, subject: str) -> None:

@@ -76,7 +76,7 @@ def read_tls_reports(data: bytes, *, limits: TlsLimits = TLS_LIMITS) -> tuple[Tl
     if len(found) > MAX_REPORTS:
         return Refusal(RefusalCode.TOO_MANY.value, f"more than {MAX_REPORTS} reports")
     common = flaws.told()
-    return tuple(_Reading(each, limits, common).report() for each in found if isinstance(each, dict))
+    return tuple(_TlsReading(each, limits, common).report() for each in found if isinstance(each, dict))
 
 
 def _is_report(value: Json) -> bool:
@@ -84,7 +84,7 @@ def _is_report(value: Json) -> bool:
     return isinstance(value, dict) and sum(name in value for name in _MARKS) >= 2
 
 
-class _Reading:
+class _TlsReading:
     """One report. `common` are the flaws of the octets that it came in."""
 
     def __init__(self, value: dict[str, Json], limits: TlsLimits, common: tuple[Flaw, ...]) -> None:

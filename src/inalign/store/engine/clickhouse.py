@@ -24,10 +24,10 @@ from inalign.store.engine.interface import (
     MAX_ROWS,
     PARAMETER,
     AnswerTooLarge,
-    Change,
     Parameter,
     Row,
     RowsRefused,
+    StoreChange,
     StoreError,
     count,
     used,
@@ -62,7 +62,7 @@ _OF_THE_ROWS = re.compile(
 )
 
 
-class _Answer(msgspec.Struct):
+class _QueryResult(msgspec.Struct):
     meta: list[dict[str, str]]
     data: list[list[object]]
 
@@ -97,7 +97,7 @@ class ClickHouseEngine:
         """The rows, each value as Python has it."""
         text, values = _translate(sql, parameters)
         try:
-            answer = msgspec.json.decode(self._ask(f"{text} FORMAT JSONCompact", values), type=_Answer)
+            answer = msgspec.json.decode(self._ask(f"{text} FORMAT JSONCompact", values), type=_QueryResult)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise StoreError(f"{self}: what answers there is no ClickHouse: {problem}") from None
         if len(answer.data) > MAX_ROWS:
@@ -106,7 +106,7 @@ class ClickHouseEngine:
         return [tuple([make(value) for make, value in zip(makers, row, strict=True)]) for row in answer.data]
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def change(self) -> Iterator[StoreChange]:
         """In the order of the calls."""
         yield self
 

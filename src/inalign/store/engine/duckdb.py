@@ -17,11 +17,11 @@ from inalign.store.engine.interface import (
     MAX_ROWS,
     PARAMETER,
     AnswerTooLarge,
-    Change,
     Parameter,
     Row,
     RowsRefused,
     StoreBusy,
+    StoreChange,
     StoreError,
     used,
 )
@@ -111,7 +111,7 @@ class DuckDbEngine:
         return found
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def change(self) -> Iterator[StoreChange]:
         """One transaction."""
         with self._write, self._cursor() as cursor:
             cursor.execute("BEGIN TRANSACTION")

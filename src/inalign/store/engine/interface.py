@@ -48,7 +48,7 @@ class Engine(Protocol):
     def query(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Row]:
         """The rows, with values as the columns say."""
 
-    def change(self) -> AbstractContextManager[Change]:
+    def change(self) -> AbstractContextManager[StoreChange]:
         """Changes that come into force together at the end of `with`, or not at all (ClickHouse: in their order)."""
 
     def migrate(self) -> int:
@@ -70,7 +70,7 @@ class Engine(Protocol):
         """Let go of the store."""
 
 
-class Change(Protocol):
+class StoreChange(Protocol):
     """What is done inside `Engine.change`."""
 
     def insert(self, table: Table, files: Sequence[Path]) -> None:

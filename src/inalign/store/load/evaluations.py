@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from inalign.spool.evaluation_record import Evaluation, decode
+from inalign.spool.evaluation_record import EvaluationRecord, decode
 from inalign.spool.evaluations import Segment, take_closed
 from inalign.store.engine.interface import Engine
 from inalign.store.load.geoip import Places
@@ -28,7 +28,7 @@ MOST_HELD = 200
 """Segments that wait for one; each is an open file."""
 
 
-class EvaluationRow(Struct, frozen=True, gc=False):
+class StoredEvaluation(Struct, frozen=True, gc=False):
     """A row of `evaluations`."""
 
     id: str
@@ -67,7 +67,7 @@ class EvaluationRow(Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Taken:
+class LoadedEvaluations:
     """What was put into the store."""
 
     segments: int = 0
@@ -77,12 +77,12 @@ class Taken:
     """Lines that were not written whole."""
 
 
-def make_row(record: Evaluation, places: Places) -> EvaluationRow:
+def make_row(record: EvaluationRecord, places: Places) -> StoredEvaluation:
     """The row of a record."""
     place = places.find(record.source_ip or None)
     domain = record.policy_domain or record.header_from
     seen_at = record.seen_at.astimezone(UTC)
-    return EvaluationRow(
+    return StoredEvaluation(
         record.id,
         seen_at.date(),
         slot_of(int(seen_at.timestamp())),
@@ -123,7 +123,7 @@ def _json(value: object) -> str:
     return _encode(value).decode()
 
 
-def load_evaluations(engine: Engine, records: Iterable[Evaluation], *, places: Places, folder: Path) -> None:
+def load_evaluations(engine: Engine, records: Iterable[EvaluationRecord], *, places: Places, folder: Path) -> None:
     """Store a batch, each record once however often it comes; `folder` is for files in between. Raises `StoreError`."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix="evaluations-", suffix=SUFFIX) as file:
         file.writelines(_encode(make_row(record, places)) + b"\n" for record in records)
@@ -132,7 +132,7 @@ def load_evaluations(engine: Engine, records: Iterable[Evaluation], *, places: P
             change.insert(EVALUATIONS, [Path(file.name)])
 
 
-def read_evaluations(segment: Segment) -> Iterator[Evaluation]:
+def read_evaluations(segment: Segment) -> Iterator[EvaluationRecord]:
     """The records of a segment, each with its `id`; what is none is counted in `segment.torn`."""
     for name, line in segment.lines():
         try:
@@ -143,14 +143,16 @@ def read_evaluations(segment: Segment) -> Iterator[Evaluation]:
             yield msgspec.structs.replace(record, id=name)
 
 
-def take_evaluations(folder: Path, load: Callable[[Sequence[Evaluation]], object], *, batch: int = BATCH) -> Taken:
+def take_evaluations(
+    folder: Path, load: Callable[[Sequence[EvaluationRecord]], object], *, batch: int = BATCH
+) -> LoadedEvaluations:
     """Put what waits in the folder into the store; a segment is removed when `load` has stored all of its records.
 
     `load` must keep one record of those with the same `id`: a segment that it stored in part, or that could not be
     removed, is taken again. What it raises ends the taking, and loses nothing. Raises `OSError`.
     """
-    taken = Taken()
-    waiting: list[Evaluation] = []
+    taken = LoadedEvaluations()
+    waiting: list[EvaluationRecord] = []
     whole: list[Segment] = []  # all of whose records wait, or are stored
 
     def commit() -> None:

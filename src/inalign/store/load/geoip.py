@@ -17,7 +17,7 @@ CACHED = 100_000
 """Addresses; a large report repeats few, and a flood of one message each must not fill memory."""
 
 
-class Place(NamedTuple):
+class GeoLocation(NamedTuple):
     """What is known of an address without asking anybody; empty or 0 where nothing is."""
 
     source_key: str
@@ -32,7 +32,7 @@ class Place(NamedTuple):
     """The coarse group of the rollups: the AS, else /16 or /32."""
 
 
-NOWHERE = Place("", "", "", 0, "", "")
+NOWHERE = GeoLocation("", "", "", 0, "", "")
 
 
 class Places:
@@ -46,7 +46,7 @@ class Places:
             raise SettingsError(f"{asn_database}: {problem}") from None
         self.find = lru_cache(maxsize=CACHED)(self._find)
 
-    def _find(self, address: str | None) -> Place:
+    def _find(self, address: str | None) -> GeoLocation:
         if not address:
             return NOWHERE
         try:
@@ -55,7 +55,7 @@ class Places:
             return NOWHERE
         near, far = (24, 16) if number.version == 4 else (64, 32)
         asn, name = self._as(address)
-        return Place(
+        return GeoLocation(
             source_key(number),
             _network(number, near),
             iptocc.country_code(address) or "",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
-from inalign.store.engine.interface import Change, Engine
+from inalign.store.engine.interface import Engine, StoreChange
 from inalign.store.schema.tables import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
 
 _GROUP = ("domain", "reporter", "source_key", "source_ip", "network", "country", "asn", "as_name")
@@ -47,7 +47,7 @@ def sum_months(engine: Engine, today: date, is_ending: Callable[[], bool] = lamb
     return len(found)
 
 
-def _sum_month(change: Change, month: date) -> None:
+def _sum_month(change: StoreChange, month: date) -> None:
     span = {"month": month, "next": next_month(month)}
     group = ", ".join(["sender", *_GROUP])
     sums = ", ".join(f"sum({OF_A_RECORD[name]}) AS {name}" for name in _SUMS)
@@ -63,13 +63,13 @@ def _sum_month(change: Change, month: date) -> None:
     change.fill(SUMMED_MONTHS, "SELECT CAST(:month AS DATE) AS month", span)
 
 
-def outdate(engine: Engine, change: Change, days: Iterable[str]) -> None:
+def outdate(engine: Engine, change: StoreChange, days: Iterable[str]) -> None:
     """Records of these days (as 2026-11-24) change: sums of their months no longer stand for them."""
     if engine.is_atomic and (months := sorted({day[:7] for day in days})):
         change.delete(SUMMED_MONTHS, f"month IN ({', '.join(_literal(month) for month in months)})")
 
 
-def outdate_all(engine: Engine, change: Change, until: date = date(2299, 12, 31)) -> None:
+def outdate_all(engine: Engine, change: StoreChange, until: date = date(2299, 12, 31)) -> None:
     """Records of any day up to one change, or are deleted: their sums go."""
     if engine.is_atomic:
         for table in (SUMMED_MONTHS, SOURCE_MONTHS):

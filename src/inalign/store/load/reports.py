@@ -27,7 +27,7 @@ from inalign.store.schema.tables import CONFLICTS, OF_A_REPORT, RAW
 KEYS_A_QUERY = 1_000
 
 
-class Outcome(StrEnum):
+class LoadOutcome(StrEnum):
     """What became of a report."""
 
     STORED = "stored"
@@ -69,7 +69,7 @@ class Raw(NamedTuple):
 
 def load(
     engine: Engine, arrivals: Sequence[Arrival], raws: Iterable[Raw], *, now: datetime, folder: Path
-) -> list[Outcome]:
+) -> list[LoadOutcome]:
     """Store a batch; what became of each, in order. `folder` is for files in between. Raises `StoreError`, and then
     nothing is stored (on ClickHouse: nothing that storing again would not put right)."""
     outcomes, fresh, conflicts, replaced = _sort(arrivals, _known(engine, [each.rows.key for each in arrivals]))
@@ -135,9 +135,9 @@ def _known(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[str, bool]]:
 
 def _sort(
     arrivals: Sequence[Arrival], known: dict[str, tuple[str, bool]]
-) -> tuple[list[Outcome], list[Arrival], list[Arrival], list[str]]:
+) -> tuple[list[LoadOutcome], list[Arrival], list[Arrival], list[str]]:
     """What becomes of each; those to store, those to keep as conflicts, and keys of forged ones that make way."""
-    outcomes: list[Outcome] = []
+    outcomes: list[LoadOutcome] = []
     fresh: dict[str, Arrival] = {}
     conflicts: list[Arrival] = []
     replaced: list[str] = []
@@ -146,7 +146,7 @@ def _sort(
         before = known.get(key)
         if before is not None and (before[1] or not arrival.counts):
             is_same = before[0] == digest
-            outcomes.append(Outcome.DUPLICATE if is_same else Outcome.CONFLICT)
+            outcomes.append(LoadOutcome.DUPLICATE if is_same else LoadOutcome.CONFLICT)
             if not is_same:
                 conflicts.append(arrival)
             continue
@@ -157,7 +157,7 @@ def _sort(
                 replaced.append(key)
         fresh[key] = arrival
         known[key] = (digest, arrival.counts)
-        outcomes.append(Outcome.STORED if arrival.counts else Outcome.FORGED)
+        outcomes.append(LoadOutcome.STORED if arrival.counts else LoadOutcome.FORGED)
     return outcomes, list(fresh.values()), conflicts, replaced
 
 

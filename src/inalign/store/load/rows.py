@@ -29,12 +29,12 @@ from inalign.reports.report import (
     AggregateReport,
     DkimAuth,
     FailureReport,
-    Reason,
+    OverrideReason,
     Report,
     SpfAuth,
     TlsReport,
 )
-from inalign.store.load.geoip import CACHED, Place, Places
+from inalign.store.load.geoip import CACHED, GeoLocation, Places
 from inalign.store.schema.tables import COUNTERS, slot_of
 
 MEMORY_OCTETS = 1 << 18
@@ -75,7 +75,7 @@ def _clean(value: object) -> object:
             return value
 
 
-class RecordRow(Struct, frozen=True, gc=False):
+class StoredRecord(Struct, frozen=True, gc=False):
     """A row of `records`, as far as it is in the report: without its place, and what it has from the whole."""
 
     source_ip: str
@@ -93,7 +93,7 @@ class RecordRow(Struct, frozen=True, gc=False):
     extensions: str
 
 
-class Lines:
+class TableLines:
     """Lines of one table of one report; many of them in a file. They go from process to process as they are."""
 
     def __init__(self, folder: Path) -> None:
@@ -148,7 +148,7 @@ class AggregateRows:
     def __init__(self, places: Places, folder: Path) -> None:
         self.folder = folder
         self._places = places
-        self.lines = Lines(folder)
+        self.lines = TableLines(folder)
         self.digest = hashlib.blake2b(digest_size=16)
         self.sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(COUNTERS) + 1))
         """By From domain and source group: the counters of a rollup, and what had no word on an alignment."""
@@ -169,7 +169,7 @@ class AggregateRows:
             ]
         )
 
-    def _sum(self, record: AggregateRecord, place: Place) -> None:
+    def _sum(self, record: AggregateRecord, place: GeoLocation) -> None:
         dkim, spf = record.dkim_aligned, record.spf_aligned
         first = 0 if dkim and spf else 3 if dkim else 6 if spf else 9
         group = record.header_from[:MAX_TEXT], place.group
@@ -190,7 +190,7 @@ class AggregateRows:
 def _content(record: AggregateRecord) -> bytes:
     dkim, spf = record.dkim_aligned, record.spf_aligned
     return encode(
-        RecordRow(
+        StoredRecord(
             record.source_ip or "",
             record.count,
             record.disposition[:MAX_TEXT],
@@ -209,7 +209,7 @@ def _content(record: AggregateRecord) -> bytes:
 
 
 @lru_cache(maxsize=CACHED)
-def _members(place: Place) -> bytes:
+def _members(place: GeoLocation) -> bytes:
     """Of the JSON object of a row."""
     return encode(
         {
@@ -234,7 +234,7 @@ def _spf(results: tuple[SpfAuth, ...]) -> str:
     return encode([(each.domain, each.scope, each.result) for each in results]).decode() if results else "[]"
 
 
-def _reasons(reasons: tuple[Reason, ...]) -> str:
+def _reasons(reasons: tuple[OverrideReason, ...]) -> str:
     return encode([(each.type, each.comment[:MAX_TEXT]) for each in reasons]).decode() if reasons else "[]"
 
 
@@ -247,7 +247,7 @@ class ReportRows(Struct):
     digest: str
     row: dict[str, str | int | bool]
     """Of `reports`, but for what is known only when it is loaded."""
-    tables: dict[str, tuple[Lines, bytes]]
+    tables: dict[str, tuple[TableLines, bytes]]
     """By table: lines, and what each of them begins with."""
 
     def close(self) -> None:
@@ -373,7 +373,7 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
     shared = {
         "report_key": key, "domain": domain, "org_domain": org_domain, "reporter": reporter, **when.columns,
     }  # fmt: skip
-    rollups = Lines(records.folder)
+    rollups = TableLines(records.folder)
     rollups.add(
         [
             encode({"header_from": name, "source_group": group, **_counted(sums)})
@@ -401,7 +401,7 @@ def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
     begin, end = _seconds(report.begin), _seconds(report.end)
     when = middle(report.begin, report.end, received)
     key = report_key("tls", reporter, domain, report.report_id, begin, end)
-    policies, failures = Lines(folder), Lines(folder)
+    policies, failures = TableLines(folder), TableLines(folder)
     for number, policy in enumerate(report.policies):
         of = policy.policy_domain.lower().rstrip(".")[:MAX_TEXT] or domain
         where = {"row": number, "domain": of, "org_domain": registrable_domain(of)}
@@ -476,7 +476,7 @@ def _failure(report: FailureReport | AbuseReport, places: Places, received: date
     digest = hashlib.blake2b(details.encode(), digest_size=16).hexdigest()
     key = report_key(report.kind, reporter, domain, digest)
     failed = report.failed_mechanisms if isinstance(report, FailureReport) else ()
-    one = Lines(folder)
+    one = TableLines(folder)
     one.add(
         [
             encode(

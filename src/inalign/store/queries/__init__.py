@@ -39,7 +39,13 @@ VIEWS = {
         ),
         View("window", "The last 30 complete report days: what is called 30 days", Window, (), window.window),
         View("days", "Messages by day", headlines.DayRow, _ALL, headlines.days),
-        View("overrides", "Why reporters did not do what the policy asks", health.OverrideRow, _ALL, health.overrides),
+        View(
+            "overrides",
+            "Why reporters did not do what the policy asks",
+            health.OverrideReasonRow,
+            _ALL,
+            health.overrides,
+        ),
         View("published", "DMARC records as reporters saw them", published.PublishedRow, _SPAN, published.published),
         View(
             "record-history",

@@ -18,7 +18,7 @@ from inalign.store.engine.interface import Engine, Parameter
 from inalign.store.queries.filters import Condition, Filters, one_of
 from inalign.store.queries.headlines import percent
 from inalign.store.queries.mail import SUMS, mail
-from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page, typed_rows
 from inalign.store.time_zone import zone_of
 
 SENDER_PREFIX = 64
@@ -66,7 +66,7 @@ class SourceSum(Struct, frozen=True):
     last_slot: int
 
 
-def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
+def sources(engine: Engine, filters: Filters) -> ViewAnswer[SourceRow]:
     """The addresses that send as the domains, each where it was in its last slot; those of a /64 of IPv6 are one."""
     key = "source_key" if _is_narrow(filters.source) else "sender"
     table, parameters = mail(engine, filters)
@@ -75,7 +75,7 @@ def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
         f"FROM {table} AS t GROUP BY t.domain, t.{key}"
     )
     order = (Order("messages", True), Order("domain"), Order("sender"))
-    sums, after = page(engine, filters, Question(sql, parameters, SourceSum, order))
+    sums, after = page(engine, filters, ViewQuery(sql, parameters, SourceSum, order))
     found: dict[tuple[str, str], SourceRow] = {}
     for part in _parts(sums):
         keys = one_of(f"t.{key}", "key", sorted({each.sender for each in part}))
@@ -98,7 +98,7 @@ def sources(engine: Engine, filters: Filters) -> Answer[SourceRow]:
             engine, filters, Condition(rest, parameters | keys.parameters | domains.parameters | more), SourceRow, names
         ):
             found[row.domain, row.service] = replace(row, service="")
-    return Answer([found[at] for each in sums if (at := (each.domain, each.sender)) in found], after)
+    return ViewAnswer([found[at] for each in sums if (at := (each.domain, each.sender)) in found], after)
 
 
 def _is_narrow(source: str) -> bool:
@@ -136,7 +136,7 @@ class SourceGroupSum(Struct, frozen=True):
     messages: int
 
 
-def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
+def source_groups(engine: Engine, filters: Filters) -> ViewAnswer[SourceGroupRow]:
     """The same by AS, else by network."""
     table, parameters = mail(engine, filters)
     # By number and by name apart: one key of both is text, which costs six times as much.
@@ -147,7 +147,7 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
         f"FROM {table} AS t WHERE t.asn = 0 GROUP BY t.network"
     )
     order = (Order("messages", True), Order("place"))
-    sums, after = page(engine, filters, Question(sql, parameters, SourceGroupSum, order))
+    sums, after = page(engine, filters, ViewQuery(sql, parameters, SourceGroupSum, order))
     found: dict[str, SourceGroupRow] = {}
     for part in _parts(sums):
         numbers = ", ".join(f"{each.asn:d}" for each in part if each.asn)
@@ -163,7 +163,7 @@ def source_groups(engine: Engine, filters: Filters) -> Answer[SourceGroupRow]:
                 rest.parameters.update(chosen.parameters)
                 names = SourceGroupRow.__struct_fields__
                 found |= {row.place: row for row in _rows(engine, filters, rest, SourceGroupRow, names)}
-    return Answer([found[each.place] for each in sums if each.place in found], after)
+    return ViewAnswer([found[each.place] for each in sums if each.place in found], after)
 
 
 def _summed(of: str, keys: Sequence[str], counts: Mapping[str, str], more: str = "") -> str:

@@ -18,7 +18,7 @@ from inalign.insight.overview import (
     ClassDayRow,
     ClassSums,
     OverviewRow,
-    Published,
+    PublishedPolicy,
     SlotSum,
     class_days,
     overview_row,
@@ -31,7 +31,7 @@ from inalign.store.engine.interface import Engine, Parameter, whole
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED
 from inalign.store.queries.not_assessed import unjudged
-from inalign.store.queries.view import Answer, Order, Question, moment, page, page_of
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, moment, page, page_of
 from inalign.store.time_zone import Zone, zone_of
 from inalign.store.window import window_of
 
@@ -100,14 +100,14 @@ def _of(engine: Engine, host: str, filters: Filters, *, clock: str = "") -> tupl
     return f"t.host = :host AND {sql}", parameters | {"host": host}
 
 
-def kept_sources(engine: Engine, host: str, filters: Filters) -> Answer[JudgedSource]:
+def kept_sources(engine: Engine, host: str, filters: Filters) -> ViewAnswer[JudgedSource]:
     """By domain, the largest first."""
     where, parameters = _of(engine, host, filters)
     columns = ", ".join(f"t.{name} AS {name}" for name in KeptSource.__struct_fields__)
     sql = f"SELECT {columns} FROM judged_sources AS t WHERE {where} AND t.{OF_NOW}"
     order = (Order("domain"), Order("messages", True), Order("source_ip"))
-    found = page(engine, filters, Question(sql, parameters, KeptSource, order))
-    return Answer([_source(row) for row in found.rows], found.after)
+    found = page(engine, filters, ViewQuery(sql, parameters, KeptSource, order))
+    return ViewAnswer([_source(row) for row in found.rows], found.after)
 
 
 def _source(row: KeptSource) -> JudgedSource:
@@ -126,16 +126,16 @@ def _source(row: KeptSource) -> JudgedSource:
     )
 
 
-def kept_plans(engine: Engine, host: str, filters: Filters) -> Answer[PlanRow]:
+def kept_plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[PlanRow]:
     """By domain."""
     found = _plans(engine, host, filters)
-    return Answer([_read_plan(row.plan) for row in found.rows], found.after)
+    return ViewAnswer([_read_plan(row.plan) for row in found.rows], found.after)
 
 
-def _plans(engine: Engine, host: str, filters: Filters) -> Answer[KeptPlan]:
+def _plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[KeptPlan]:
     where, parameters = _of(engine, host, filters)
     columns = ", ".join(f"t.{name} AS {name}" for name in KeptPlan.__struct_fields__)
-    question = Question(
+    question = ViewQuery(
         f"SELECT {columns} FROM judged_domains AS t WHERE {where}", parameters, KeptPlan, (Order("domain"),)
     )
     return page(engine, filters, question)
@@ -143,7 +143,7 @@ def _plans(engine: Engine, host: str, filters: Filters) -> Answer[KeptPlan]:
 
 def kept_overview(
     engine: Engine, host: str, filters: Filters, *, today: date, families: Mapping[str, object]
-) -> Answer[OverviewRow]:
+) -> ViewAnswer[OverviewRow]:
     """Worst first. Counts are those of the days asked for; state and plan come from all that is known. `families` are
     the domains that are judged, in time.
     """
@@ -162,7 +162,7 @@ def kept_overview(
         rows.append(
             overview_row(
                 _read_plan(row.plan),
-                Published(row.policy, row.testing),
+                PublishedPolicy(row.policy, row.testing),
                 counts,
                 reporters=row.reporters if reporters is None else reporters.get(row.domain, 0),
                 days=days,
@@ -230,7 +230,7 @@ def _reporters(engine: Engine, filters: Filters, judged: list[str]) -> Mapping[s
     return {domain: len(names) for domain, names in found.items()}
 
 
-def kept_classes(engine: Engine, host: str, filters: Filters) -> Answer[ClassDayRow]:
+def kept_classes(engine: Engine, host: str, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """By day."""
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
@@ -248,7 +248,7 @@ def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> It
         yield day, SlotSum(0, str(source_class), bool(passes), *map(whole, counts))
 
 
-def kept_findings(engine: Engine, host: str, filters: Filters) -> Answer[FindingRow]:
+def kept_findings(engine: Engine, host: str, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain, in the order in which insight tells them."""
     where, parameters = _of(engine, host, filters)
     asked = engine.query(f"SELECT t.findings FROM judged_domains AS t WHERE {where} AND t.findings <> '[]'", parameters)

@@ -11,7 +11,7 @@ from inalign.store.assessments import OF_NOW
 from inalign.store.engine.interface import Engine, Parameter
 from inalign.store.queries.filters import Filters, counted
 from inalign.store.queries.headlines import PASSED
-from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 
 
 class CountryRow(Struct, frozen=True):
@@ -31,7 +31,7 @@ class CountryRow(Struct, frozen=True):
 
 def kept_countries(
     engine: Engine, host: str, filters: Filters, families: Mapping[str, Sequence[str]]
-) -> Answer[CountryRow]:
+) -> ViewAnswer[CountryRow]:
     """The largest first. `families` are the judged domains with the policy domains that belong to them."""
     where, parameters = counted(engine, filters)
     judged, names = _judged(families)
@@ -56,7 +56,7 @@ def kept_countries(
         "GROUP BY s.country) AS summed"
     )
     order = (Order("messages", True), Order("country"))
-    return page(engine, filters, Question(sql, {**parameters, **names, "host": host}, CountryRow, order))
+    return page(engine, filters, ViewQuery(sql, {**parameters, **names, "host": host}, CountryRow, order))
 
 
 def _judged(families: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, Parameter]]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, R, columns, page
+from inalign.store.queries.view import Order, R, ViewAnswer, ViewQuery, columns, page
 
 
 class FailureGroupRow(Struct, frozen=True):
@@ -27,7 +27,7 @@ class FailureGroupRow(Struct, frozen=True):
     last_day: date
 
 
-def failures(engine: Engine, filters: Filters) -> Answer[FailureGroupRow]:
+def failures(engine: Engine, filters: Filters) -> ViewAnswer[FailureGroupRow]:
     """Failure reports by domain, source, what failed, and From domain."""
     where, parameters = condition(filters)
     sql = (
@@ -38,7 +38,7 @@ def failures(engine: Engine, filters: Filters) -> Answer[FailureGroupRow]:
         "GROUP BY t.domain, t.source_ip, t.auth_failure, t.header_from"
     )
     keys = (Order("domain"), Order("source_ip"), Order("auth_failure"), Order("header_from"))
-    return page(engine, filters, Question(sql, parameters, FailureGroupRow, (Order("incidents", True), *keys)))
+    return page(engine, filters, ViewQuery(sql, parameters, FailureGroupRow, (Order("incidents", True), *keys)))
 
 
 class FailureRow(Struct, frozen=True):
@@ -70,7 +70,7 @@ class FailureRow(Struct, frozen=True):
     """Header of the reported message."""
 
 
-def failure_reports(engine: Engine, filters: Filters) -> Answer[FailureRow]:
+def failure_reports(engine: Engine, filters: Filters) -> ViewAnswer[FailureRow]:
     """Failure reports one by one, newest first."""
     where, parameters = condition(filters)
     sql = (
@@ -79,7 +79,7 @@ def failure_reports(engine: Engine, filters: Filters) -> Answer[FailureRow]:
         f"AS n ON n.address = t.source_ip WHERE {where}"
     )
     order = (Order("day", True), Order("arrived_at", True), Order("report_key"))
-    return page(engine, filters, Question(sql, parameters, FailureRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, FailureRow, order))
 
 
 class TlsRow(Struct, frozen=True):
@@ -96,7 +96,7 @@ class TlsRow(Struct, frozen=True):
     last_day: date
 
 
-def tls(engine: Engine, filters: Filters) -> Answer[TlsRow]:
+def tls(engine: Engine, filters: Filters) -> ViewAnswer[TlsRow]:
     """TLS sessions by domain, policy and result."""
     where, parameters = condition(filters)
     kept = "t.domain AS domain, t.policy_type AS policy_type"
@@ -114,7 +114,7 @@ def tls(engine: Engine, filters: Filters) -> Answer[TlsRow]:
         ") AS u GROUP BY u.domain, u.policy_type, u.result_type HAVING sum(u.sessions) > 0"
     )
     keys = (Order("domain"), Order("policy_type"), Order("result_type"))
-    return page(engine, filters, Question(sql, parameters, TlsRow, (Order("sessions", True), *keys)))
+    return page(engine, filters, ViewQuery(sql, parameters, TlsRow, (Order("sessions", True), *keys)))
 
 
 class EvaluationRow(Struct, frozen=True):
@@ -151,13 +151,13 @@ class EvaluationRow(Struct, frozen=True):
     held_ms: float
 
 
-def evaluations(engine: Engine, filters: Filters) -> Answer[EvaluationRow]:
+def evaluations(engine: Engine, filters: Filters) -> ViewAnswer[EvaluationRow]:
     """What the milter judged, newest first."""
     return _single(engine, filters, "evaluations", EvaluationRow, ("seen_at", "id"))
 
 
-def _single(engine: Engine, filters: Filters, table: str, kind: type[R], keys: tuple[str, str]) -> Answer[R]:
+def _single(engine: Engine, filters: Filters, table: str, kind: type[R], keys: tuple[str, str]) -> ViewAnswer[R]:
     where, parameters = condition(filters)
     sql = f"SELECT {columns(kind)} FROM {table} AS t WHERE {where}"
     order = (Order("day", True), Order(keys[0], True), Order(keys[1]))
-    return page(engine, filters, Question(sql, parameters, kind, order))
+    return page(engine, filters, ViewQuery(sql, parameters, kind, order))

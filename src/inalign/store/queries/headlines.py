@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Condition, Filters, condition, counted
-from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 from inalign.store.schema.tables import COUNTERS
 from inalign.store.time_zone import zone_of
 
@@ -60,7 +60,7 @@ class ReporterRow(Struct, frozen=True):
     last_day: date
 
 
-def reporters(engine: Engine, filters: Filters) -> Answer[ReporterRow]:
+def reporters(engine: Engine, filters: Filters) -> ViewAnswer[ReporterRow]:
     """Who reports, how much and how late."""
     table, parameters = _reports(filters)
     sql = (
@@ -70,7 +70,7 @@ def reporters(engine: Engine, filters: Filters) -> Answer[ReporterRow]:
         "sum(CASE WHEN t.end_at > 0 THEN t.received_at - t.end_at ELSE 0 END) AS late, "
         f"{DAYS} FROM {table} GROUP BY t.reporter) AS summed"
     )
-    return page(engine, filters, Question(sql, parameters, ReporterRow, (Order("messages", True), Order("reporter"))))
+    return page(engine, filters, ViewQuery(sql, parameters, ReporterRow, (Order("messages", True), Order("reporter"))))
 
 
 class DomainRow(Struct, frozen=True):
@@ -93,7 +93,7 @@ class DomainRow(Struct, frozen=True):
     last_day: date
 
 
-def domains(engine: Engine, filters: Filters) -> Answer[DomainRow]:
+def domains(engine: Engine, filters: Filters) -> ViewAnswer[DomainRow]:
     """The domains that reports are about."""
     table, parameters = _reports(filters)
     sql = (
@@ -102,13 +102,13 @@ def domains(engine: Engine, filters: Filters) -> Answer[DomainRow]:
         f"count(DISTINCT t.reporter) AS reporters, {_SUMS_OF_REPORTS}, "
         f"{DAYS} FROM {table} GROUP BY t.domain) AS summed"
     )
-    answer = page(engine, filters, Question(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
+    answer = page(engine, filters, ViewQuery(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
     published = _published(engine, filters)
     rows = []
     for row in answer.rows:
         p, sp = published.get(row.domain, ("", ""))
         rows.append(replace(row, policy=p, subdomain_policy=sp or p))
-    return Answer(rows, answer.after)
+    return ViewAnswer(rows, answer.after)
 
 
 class SubdomainRow(Struct, frozen=True):
@@ -128,7 +128,7 @@ class SubdomainRow(Struct, frozen=True):
     last_day: date
 
 
-def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
+def subdomains(engine: Engine, filters: Filters) -> ViewAnswer[SubdomainRow]:
     """Names below the domains, those without a record of their own among them."""
     where, parameters = counted(engine, filters)
     below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
@@ -138,13 +138,13 @@ def subdomains(engine: Engine, filters: Filters) -> Answer[SubdomainRow]:
         f"FROM {_table(filters)} AS t WHERE {where} AND {below} GROUP BY t.header_from, t.domain) AS summed"
     )
     order = (Order("messages", True), Order("header_from"), Order("domain"))
-    answer = page(engine, filters, Question(sql, parameters, SubdomainRow, order))
+    answer = page(engine, filters, ViewQuery(sql, parameters, SubdomainRow, order))
     published = _published(engine, filters)
     rows = []
     for row in answer.rows:
         p, sp = published.get(row.domain, ("", ""))
         rows.append(replace(row, policy=p if row.header_from == row.domain else sp or p))
-    return Answer(rows, answer.after)
+    return ViewAnswer(rows, answer.after)
 
 
 class DayRow(Struct, frozen=True):
@@ -164,7 +164,7 @@ class DayRow(Struct, frozen=True):
     by_neither: int
 
 
-def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
+def days(engine: Engine, filters: Filters) -> ViewAnswer[DayRow]:
     """Messages by day. Slots are summed first, of which there are few; what a day is, is asked of each of these."""
     where, parameters = counted(engine, filters)
     names = ("messages", "passed", "none", "quarantine", "reject", *_BY_ALIGNMENT)
@@ -178,7 +178,7 @@ def days(engine: Engine, filters: Filters) -> Answer[DayRow]:
         f"{', '.join(f'sum(s.{name}) AS {name}' for name in names)} "
         f"FROM ({by_slot}) AS s GROUP BY {number}) AS summed"
     )
-    return page(engine, filters, Question(sql, parameters, DayRow, (Order("day"),)))
+    return page(engine, filters, ViewQuery(sql, parameters, DayRow, (Order("day"),)))
 
 
 _SUMS_OF_REPORTS = ", ".join(

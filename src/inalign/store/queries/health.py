@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, page_of, typed_rows
+from inalign.store.queries.view import ViewAnswer, page_of, typed_rows
 from inalign.store.time_zone import zone_of
 
 SILENT_RHYTHMS = 3
@@ -44,7 +44,7 @@ class _Day(Struct, frozen=True, gc=False):
     reports: int
 
 
-def health(engine: Engine, filters: Filters) -> Answer[HealthRow]:
+def health(engine: Engine, filters: Filters) -> ViewAnswer[HealthRow]:
     """Reporters: how regularly, how long silent, how flawed."""
     where, parameters = condition(filters)
     by_slot = (
@@ -84,7 +84,7 @@ def _health(reporter: str, kind: str, days: list[_Day], newest: date) -> HealthR
     )
 
 
-class OverrideRow(Struct, frozen=True):
+class OverrideReasonRow(Struct, frozen=True):
     """A reason that reporters gave for another disposition than the policy's."""
 
     type: str
@@ -119,22 +119,22 @@ def overrides_by_reporter(engine: Engine, filters: Filters) -> dict[str, dict[st
     return found
 
 
-def overrides(engine: Engine, filters: Filters) -> Answer[OverrideRow]:
+def overrides(engine: Engine, filters: Filters) -> ViewAnswer[OverrideReasonRow]:
     """Why reporters did not do what the policy asks."""
     where, parameters = condition(filters)
     sql = (
         "SELECT t.reasons AS reasons, sum(t.count) AS messages, count(*) AS records, min(t.slot) AS first_day, "
         f"max(t.slot) AS last_day FROM records AS t WHERE t.reasons <> '[]' AND {where} GROUP BY t.reasons"
     )
-    sums: dict[tuple[str, str], OverrideRow] = {}
+    sums: dict[tuple[str, str], OverrideReasonRow] = {}
     for row in typed_rows(engine.query(sql, parameters), _Reasons, zone_of(filters.zone)):
         for reason in dict.fromkeys(row.reasons):
             old = sums.get(reason)
-            sums[reason] = OverrideRow(
+            sums[reason] = OverrideReasonRow(
                 *reason,
                 row.messages + (old.messages if old else 0),
                 row.records + (old.records if old else 0),
                 min(row.first_day, old.first_day) if old else row.first_day,
                 max(row.last_day, old.last_day) if old else row.last_day,
             )
-    return page_of(list(sums.values()), lambda row: (-row.messages, row.type, row.comment), OverrideRow, filters)
+    return page_of(list(sums.values()), lambda row: (-row.messages, row.type, row.comment), OverrideReasonRow, filters)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 
 MINUTE = 60
 
@@ -31,7 +31,7 @@ class MinuteRow(Struct, frozen=True):
     """For now or for good, or discarded."""
 
 
-def minutes(engine: Engine, filters: Filters) -> Answer[MinuteRow]:
+def minutes(engine: Engine, filters: Filters) -> ViewAnswer[MinuteRow]:
     """The newest first."""
     where, parameters = condition(filters)
     of = {
@@ -49,7 +49,7 @@ def minutes(engine: Engine, filters: Filters) -> Answer[MinuteRow]:
         f"count(*) - {sums['passed']} - {sums['failed']} - {sums['errors']} AS without "
         f"FROM evaluations AS t WHERE {where} GROUP BY t.seen_at - t.seen_at % {MINUTE:d}"
     )
-    return page(engine, filters, Question(sql, parameters, MinuteRow, (Order("minute", True),)))
+    return page(engine, filters, ViewQuery(sql, parameters, MinuteRow, (Order("minute", True),)))
 
 
 class RuleRow(Struct, frozen=True):
@@ -64,7 +64,7 @@ class RuleRow(Struct, frozen=True):
     """Microseconds that the mail server waited at the end of a message; nearly all of it for DNS."""
 
 
-def rules(engine: Engine, filters: Filters) -> Answer[RuleRow]:
+def rules(engine: Engine, filters: Filters) -> ViewAnswer[RuleRow]:
     """The most frequent first."""
     where, parameters = condition(filters)
     sql = (
@@ -73,7 +73,7 @@ def rules(engine: Engine, filters: Filters) -> Answer[RuleRow]:
         f"FROM evaluations AS t WHERE {where} GROUP BY t.action, t.rule"
     )
     order = (Order("messages", True), Order("action"), Order("rule"))
-    return page(engine, filters, Question(sql, parameters, RuleRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, RuleRow, order))
 
 
 class SlowRow(Struct, frozen=True):
@@ -94,7 +94,7 @@ class SlowRow(Struct, frozen=True):
     octets: int
 
 
-def slowest(engine: Engine, filters: Filters) -> Answer[SlowRow]:
+def slowest(engine: Engine, filters: Filters) -> ViewAnswer[SlowRow]:
     """Those for which the mail server waited longest first."""
     where, parameters = condition(filters)
     plain = [name for name in SlowRow.__struct_fields__ if name not in ("held_us", "total_us")]
@@ -103,4 +103,4 @@ def slowest(engine: Engine, filters: Filters) -> Answer[SlowRow]:
         "CAST(t.held_ms * 1000 AS BIGINT) AS held_us, CAST(t.total_ms * 1000 AS BIGINT) AS total_us "
         f"FROM evaluations AS t WHERE {where}"
     )
-    return page(engine, filters, Question(sql, parameters, SlowRow, (Order("held_us", True), Order("id"))))
+    return page(engine, filters, ViewQuery(sql, parameters, SlowRow, (Order("held_us", True), Order("id"))))

@@ -10,7 +10,7 @@ from datetime import date
 
 from inalign.insight.names import judged_domain
 from inalign.insight.overview import OverviewRow
-from inalign.insight.result import DomainState, Step, WhyCode
+from inalign.insight.result import DomainState, PlanStep, WhyCode
 from inalign.insight.rows import NextRow
 from inalign.insight.window import Window
 from inalign.store.engine.interface import Engine, whole
@@ -69,6 +69,6 @@ def _row(domain: str, messages: int, days: tuple[date, date], reporters: int, wi
         trend_until=window.until,
         ready=False,
         parked=False,
-        next=NextRow(str(Step.COLLECT), None, (), ({"code": str(WhyCode.NOT_JUDGED)},)),
+        next=NextRow(str(PlanStep.COLLECT), None, (), ({"code": str(WhyCode.NOT_JUDGED)},)),
         blocking=0,
     )

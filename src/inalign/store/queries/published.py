@@ -12,7 +12,7 @@ from inalign.insight.record_history import RecordChange, SeenRecord, Sighting, r
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.headlines import COUNTED, DAYS
-from inalign.store.queries.view import Answer, Order, Question, page, page_of
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page, page_of
 from inalign.store.time_zone import zone_of
 
 
@@ -77,7 +77,7 @@ _TOLD = {
 }
 
 
-def published(engine: Engine, filters: Filters) -> Answer[PublishedRow]:
+def published(engine: Engine, filters: Filters) -> ViewAnswer[PublishedRow]:
     """Records by domain, the latest first."""
     where, parameters = condition(filters)
     told = ", ".join(f"{sql} AS {name}" for name, sql in _TOLD.items())
@@ -87,10 +87,10 @@ def published(engine: Engine, filters: Filters) -> Answer[PublishedRow]:
         f"GROUP BY t.domain, {', '.join(_TOLD.values())}"
     )
     order = (Order("domain"), Order("last_day", True), Order("first_day", True), *map(Order, _TOLD))
-    return page(engine, filters, Question(sql, parameters, PublishedRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, PublishedRow, order))
 
 
-def record_histories(engine: Engine, filters: Filters) -> Answer[RecordHistoryRow]:
+def record_histories(engine: Engine, filters: Filters) -> ViewAnswer[RecordHistoryRow]:
     """Records by domain and day, computed from all reports that count; the days asked for choose among the answers."""
     where, parameters = condition(Filters(domain=filters.domain, scope=filters.scope))
     columns = "t.domain, t.reporter, t.slot, t.p, t.sp, t.np, t.adkim, t.aspf, t.testing, t.pct, t.is_rfc9990"

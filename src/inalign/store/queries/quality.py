@@ -14,7 +14,7 @@ from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters, condition
 from inalign.store.queries.headlines import COUNTED, reporters
 from inalign.store.queries.health import HealthRow, health, overrides_by_reporter
 from inalign.store.queries.mail import mail
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 
 LATE_HOURS = 48.0
 """Mean delay; most reports come within hours of the end of their day."""
@@ -60,7 +60,7 @@ class ReporterQualityRow(Struct, frozen=True, kw_only=True):
     last_day: date
 
 
-def reporter_quality(engine: Engine, filters: Filters) -> Answer[ReporterQualityRow]:
+def reporter_quality(engine: Engine, filters: Filters) -> ViewAnswer[ReporterQualityRow]:
     """In the order of `reporters`."""
     found = reporters(engine, filters)
     inner = replace(filters, limit=MAX_PAGE_ROWS, after="")
@@ -84,7 +84,7 @@ def reporter_quality(engine: Engine, filters: Filters) -> Answer[ReporterQuality
             **asdict(row),
         )
         rows.append(replace(quality, flags=_flags(quality, regular.get(name), usual)))
-    return Answer(rows, found.after)
+    return ViewAnswer(rows, found.after)
 
 
 def _flags(row: ReporterQualityRow, regular: HealthRow | None, usual: float) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from inalign.insight.record_history import SeenRecord, seen_record
 from inalign.store.engine.interface import Engine, Parameter
 from inalign.store.load.reports import raw_content
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, columns, moment, page
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, columns, moment, page
 
 Pairs = tuple[tuple[str, str], ...]
 Triples = tuple[tuple[str, str, str], ...]
@@ -43,7 +43,7 @@ class ReportRow(Struct, frozen=True):
     source: str
 
 
-class RecordRow(Struct, frozen=True):
+class ReportRecordRow(Struct, frozen=True):
     """A record of an aggregate report."""
 
     row: int
@@ -124,7 +124,7 @@ class ReportDetail(Struct, frozen=True):
     source: str
     raw_digest: str
     records: int
-    rows: tuple[RecordRow, ...] = ()
+    rows: tuple[ReportRecordRow, ...] = ()
     """As many of them as the limit allows; after: those behind it."""
     conflicts: tuple[ConflictRow, ...] = ()
 
@@ -143,45 +143,47 @@ class ReportDetail(Struct, frozen=True):
         )
 
 
-def reports(engine: Engine, filters: Filters) -> Answer[ReportRow]:
+def reports(engine: Engine, filters: Filters) -> ViewAnswer[ReportRow]:
     """The reports, newest first."""
     return _reports(engine, filters, "t.is_counted")
 
 
-def forged(engine: Engine, filters: Filters) -> Answer[ReportRow]:
+def forged(engine: Engine, filters: Filters) -> ViewAnswer[ReportRow]:
     """Reports whose mail was forged: kept, not counted."""
     return _reports(engine, filters, "NOT t.is_counted")
 
 
-def _reports(engine: Engine, filters: Filters, which: str) -> Answer[ReportRow]:
+def _reports(engine: Engine, filters: Filters, which: str) -> ViewAnswer[ReportRow]:
     where, parameters = condition(filters)
     sql = f"SELECT {columns(ReportRow)} FROM reports AS t WHERE {which} AND {where}"
     order = (Order("day", True), Order("end_at", True), Order("report_key"))
-    return page(engine, filters, Question(sql, parameters, ReportRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, ReportRow, order))
 
 
-def report(engine: Engine, filters: Filters) -> Answer[ReportDetail]:
+def report(engine: Engine, filters: Filters) -> ViewAnswer[ReportDetail]:
     """One report: its row, records, flaws and conflicts. No row where the key is of none."""
     where, seen = condition(Filters(key=filters.key, scope=filters.scope))
     told = columns(ReportDetail, without=("rows", "conflicts"))
     sql = f"SELECT {told}, '' AS rows, '' AS conflicts FROM reports AS t WHERE {where}"
-    found = page(engine, replace(filters, limit=1, after=""), Question(sql, seen, ReportDetail, (Order("report_key"),)))
+    found = page(
+        engine, replace(filters, limit=1, after=""), ViewQuery(sql, seen, ReportDetail, (Order("report_key"),))
+    )
     if not found.rows:
-        return Answer(())
+        return ViewAnswer(())
     (detail,) = found.rows
     # How records are sorted; their day is that of UTC, a day off at most.
     span = " AND t.day >= :before AND t.day <= :behind AND t.domain = :domain"
-    sql = f"SELECT {columns(RecordRow)} FROM records AS t WHERE t.report_key = :key{span}"
+    sql = f"SELECT {columns(ReportRecordRow)} FROM records AS t WHERE t.report_key = :key{span}"
     one: dict[str, Parameter] = {
         "key": filters.key,
         "before": detail.day - timedelta(days=1),
         "behind": detail.day + timedelta(days=1),
         "domain": detail.domain,
     }
-    records = page(engine, filters, Question(sql, one, RecordRow, (Order("row"),)))
+    records = page(engine, filters, ViewQuery(sql, one, ReportRecordRow, (Order("row"),)))
     others = conflicts(engine, Filters(key=filters.key, scope=filters.scope))
     whole = replace(detail, rows=tuple(records.rows), conflicts=tuple(others.rows))
-    return Answer((whole,), records.after)
+    return ViewAnswer((whole,), records.after)
 
 
 class RawRow(Struct, frozen=True):
@@ -201,10 +203,10 @@ class RawRow(Struct, frozen=True):
     """The content where it is not; in JSON as base64."""
 
 
-def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
+def raw(engine: Engine, filters: Filters) -> ViewAnswer[RawRow]:
     """What was delivered, of one report; no row where it is not kept, or whoever asks may not see all domains."""
     if filters.scope is not None:
-        return Answer(())  # a mail may carry reports of other domains, too
+        return ViewAnswer(())  # a mail may carry reports of other domains, too
     found = engine.query(
         "SELECT t.raw_digest, t.name, t.source, t.received_at, t.octets, t.form, t.content FROM raw AS t "
         "WHERE t.raw_digest IN (SELECT r.raw_digest FROM reports AS r WHERE r.report_key = :key)",
@@ -235,12 +237,12 @@ def raw(engine: Engine, filters: Filters) -> Answer[RawRow]:
                 content,
             )
         )
-    return Answer(rows)
+    return ViewAnswer(rows)
 
 
-def conflicts(engine: Engine, filters: Filters) -> Answer[ConflictRow]:
+def conflicts(engine: Engine, filters: Filters) -> ViewAnswer[ConflictRow]:
     """Other contents under the key of a stored report: not counted."""
     where, parameters = condition(filters, clock="received_at")
     sql = f"SELECT {columns(ConflictRow)} FROM conflicts AS t WHERE {where}"
     order = (Order("received_at", True), Order("report_key"), Order("content_digest"))
-    return page(engine, filters, Question(sql, parameters, ConflictRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, ConflictRow, order))

@@ -21,7 +21,7 @@ from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.headlines import percent
 from inalign.store.queries.mail import SUMS, mail
 from inalign.store.queries.sender_rows import LISTED, ClassRow, SenderAddressRow, SenderRow
-from inalign.store.queries.view import Answer, Order, Question, page, typed_rows
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page, typed_rows
 from inalign.store.time_zone import zone_of
 from inalign.store.window import window_of
 
@@ -66,15 +66,15 @@ _SENDERS = _Trend(("source_class", "sender"), "sender")
 _ADDRESSES = _Trend(("domain", "source_key"), "source_key")
 
 
-def ask_senders(engine: Engine, host: str, filters: Filters) -> Answer[SenderRow]:
+def ask_senders(engine: Engine, host: str, filters: Filters) -> ViewAnswer[SenderRow]:
     """By class in the order of `LISTED`, the largest first."""
     meant = _meant(engine, host, filters)
     order = (Order("place"), Order("messages", True), Order("sender"))
-    found = page(engine, filters, Question(_senders(meant), meant.parameters, _Sender, order))
-    return Answer(_whole(engine, filters, meant, found.rows), found.after)
+    found = page(engine, filters, ViewQuery(_senders(meant), meant.parameters, _Sender, order))
+    return ViewAnswer(_whole(engine, filters, meant, found.rows), found.after)
 
 
-def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answer[ClassRow]:
+def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> ViewAnswer[ClassRow]:
     """By class in the order of `LISTED`, each with its largest senders. All of them at once: there is no cursor."""
     if filters.after:
         raise ParseError("after: no cursor of an answer")
@@ -109,10 +109,10 @@ def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> Answe
                 top=tuple(by_class[name]),
             )
         )
-    return Answer(rows)
+    return ViewAnswer(rows)
 
 
-def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderAddressRow]:
+def ask_addresses(engine: Engine, host: str, filters: Filters) -> ViewAnswer[SenderAddressRow]:
     """By class; of each class one network after another, the largest first, and in each the addresses."""
     meant = _meant(engine, host, filters)
     sql = (
@@ -123,7 +123,7 @@ def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderA
         Order("place"), Order("of_network", True), Order("prefix"), Order("messages", True), Order("domain"),
         Order("source_key"),
     )  # fmt: skip
-    found = page(engine, filters, Question(sql, meant.parameters, _Address, order))
+    found = page(engine, filters, ViewQuery(sql, meant.parameters, _Address, order))
     more = _more(engine, filters, meant, _ADDRESSES, [row.source_key for row in found.rows])
     rows = []
     for row in found.rows:
@@ -131,7 +131,7 @@ def ask_addresses(engine: Engine, host: str, filters: Filters) -> Answer[SenderA
         told["network"] = network_of(row.source_ip) if row.source_ip else ""
         told["trend"], told["reporters"] = more.of((row.domain, row.source_key))
         rows.append(SenderAddressRow(**told))
-    return Answer(rows, found.after)
+    return ViewAnswer(rows, found.after)
 
 
 def _senders(meant: Condition) -> str:

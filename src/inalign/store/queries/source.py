@@ -81,7 +81,7 @@ class ReportOfRow(Struct, frozen=True):
     passed: int
 
 
-class Told(Struct, frozen=True):
+class SourceDetailAnswer(Struct, frozen=True):
     """All of it."""
 
     header_from: tuple[NameRow, ...]
@@ -98,7 +98,7 @@ class _Lists(Struct, frozen=True, gc=False):
     messages: int
 
 
-def told_of(engine: Engine, filters: Filters) -> Told:
+def told_of(engine: Engine, filters: Filters) -> SourceDetailAnswer:
     """Of the address `filters.source`. Raises `ParseError`, and what the engine raises."""
     where, parameters = condition(filters)
     of = f"FROM records AS t WHERE {where}"
@@ -112,7 +112,7 @@ def told_of(engine: Engine, filters: Filters) -> Told:
     passed = f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed"
     named = f"t.header_from AS name, sum(t.count) AS messages, {passed}"
     in_report = f"t.report_key AS report_key, t.reporter AS reporter, t.slot AS day, sum(t.count) AS messages, {passed}"
-    return Told(
+    return SourceDetailAnswer(
         rows(NameRow, named, "t.header_from", "messages DESC, name"),
         _identities(engine, of, parameters, "dkim"),
         _identities(engine, of, parameters, "spf"),

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.view import Answer, Order, Question, page
+from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 from inalign.store.time_zone import zone_of
 
 
@@ -21,7 +21,7 @@ class TlsDayRow(Struct, frozen=True):
     reports: int
 
 
-def tls_days(engine: Engine, filters: Filters) -> Answer[TlsDayRow]:
+def tls_days(engine: Engine, filters: Filters) -> ViewAnswer[TlsDayRow]:
     """By day."""
     where, parameters = condition(filters)
     number = zone_of(filters.zone).number("t.slot", filters.since, filters.until)
@@ -29,7 +29,7 @@ def tls_days(engine: Engine, filters: Filters) -> Answer[TlsDayRow]:
         "SELECT min(t.slot) AS day, sum(t.successful) AS successful, sum(t.failed) AS failed, "
         f"count(DISTINCT t.report_key) AS reports FROM tls_policies AS t WHERE {where} GROUP BY {number}"
     )
-    return page(engine, filters, Question(sql, parameters, TlsDayRow, (Order("day"),)))
+    return page(engine, filters, ViewQuery(sql, parameters, TlsDayRow, (Order("day"),)))
 
 
 class TlsFailureRow(Struct, frozen=True):
@@ -47,7 +47,7 @@ class TlsFailureRow(Struct, frozen=True):
     last_day: date
 
 
-def tls_failures(engine: Engine, filters: Filters) -> Answer[TlsFailureRow]:
+def tls_failures(engine: Engine, filters: Filters) -> ViewAnswer[TlsFailureRow]:
     """The most sessions first."""
     where, parameters = condition(filters)
     keys = ("domain", "policy_type", "result_type", "receiving_mx", "reporter")
@@ -58,4 +58,4 @@ def tls_failures(engine: Engine, filters: Filters) -> Answer[TlsFailureRow]:
         f"FROM tls_failures AS t WHERE {where} GROUP BY {', '.join(f't.{key}' for key in keys)}"
     )
     order = (Order("sessions", True), *map(Order, keys))
-    return page(engine, filters, Question(sql, parameters, TlsFailureRow, order))
+    return page(engine, filters, ViewQuery(sql, parameters, TlsFailureRow, order))

@@ -29,7 +29,7 @@ AFTER = "Inalign-After"
 """The field of an HTTP answer that holds the cursor of the rows that follow."""
 
 
-class Answer(NamedTuple, Generic[R_co]):
+class ViewAnswer(NamedTuple, Generic[R_co]):
     """Rows in their order, and the cursor of what follows; empty: that was all."""
 
     rows: Sequence[R_co]
@@ -43,14 +43,14 @@ class View(NamedTuple):
     about: str
     row: type[Struct]
     filters: tuple[str, ...]
-    function: Callable[[Engine, Filters], Answer[Struct]]
+    function: Callable[[Engine, Filters], ViewAnswer[Struct]]
 
     @property
     def needs_key(self) -> bool:
         """Whether it is of one report."""
         return "key" in self.filters and "domain" not in self.filters
 
-    def ask(self, engine: Engine, filters: Filters) -> Answer[Struct]:
+    def ask(self, engine: Engine, filters: Filters) -> ViewAnswer[Struct]:
         """The answer. Raises `ParseError` for a filter that it does not know, and what the engine raises."""
         self.check(filters)
         return self.function(engine, filters)
@@ -77,7 +77,7 @@ class Order(NamedTuple):
     descending: bool = False
 
 
-class Question(NamedTuple, Generic[R_co]):
+class ViewQuery(NamedTuple, Generic[R_co]):
     """An SQL text with a column for each field of its rows, and what these are sorted by.
 
     Where a row has a day, the text has a slot of it.
@@ -89,7 +89,7 @@ class Question(NamedTuple, Generic[R_co]):
     order: Sequence[Order]
 
 
-def page(engine: Engine, filters: Filters, question: Question[R]) -> Answer[R]:
+def page(engine: Engine, filters: Filters, question: ViewQuery[R]) -> ViewAnswer[R]:
     """The rows behind the cursor, at most as many as asked for."""
     kind, order = question.row, question.order
     names = kind.__struct_fields__
@@ -103,7 +103,7 @@ def page(engine: Engine, filters: Filters, question: Question[R]) -> Answer[R]:
     if len(found) > filters.limit:
         last = dict(zip(names, rows[-1], strict=True))
         after = encode_cursor(kind, [last[each.column] for each in order])
-    return Answer(typed_rows(rows, kind, zone_of(filters.zone)), after)
+    return ViewAnswer(typed_rows(rows, kind, zone_of(filters.zone)), after)
 
 
 def columns(kind: type[Struct], without: Sequence[str] = ()) -> str:
@@ -115,14 +115,14 @@ def columns(kind: type[Struct], without: Sequence[str] = ()) -> str:
 
 def page_of(
     rows: Sequence[R], order: Callable[[R], tuple[str | int, ...]], kind: type[R], filters: Filters
-) -> Answer[R]:
+) -> ViewAnswer[R]:
     """A page of rows that are all there; `order` gives keys that sort ascending."""
     chosen = sorted(rows, key=order)
     if filters.after:
         behind = decode_cursor(filters.after, kind, tuple(type(key) for key in order(rows[0])) if rows else ())
         chosen = [row for row in chosen if order(row) > behind]
     part = chosen[: filters.limit]
-    return Answer(part, encode_cursor(kind, order(part[-1])) if len(chosen) > filters.limit else "")
+    return ViewAnswer(part, encode_cursor(kind, order(part[-1])) if len(chosen) > filters.limit else "")
 
 
 def _behind(after: str, kind: type[Struct], order: Sequence[Order]) -> tuple[str, dict[str, Parameter]]:

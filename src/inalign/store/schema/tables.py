@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """What a column holds: its type in DuckDB, and in ClickHouse."""
 
     TEXT = ("VARCHAR", "String")
@@ -50,13 +50,20 @@ class Table(NamedTuple):
     """A table: what it holds, and what makes a row one and the same."""
 
     name: str
-    columns: Mapping[str, Kind]
+    columns: Mapping[str, ColumnKind]
     key: tuple[str, ...]
 
 
-def _columns(words: str) -> dict[str, Kind]:
+def _columns(words: str) -> dict[str, ColumnKind]:
     """From `name:kind` words; text is the kind of those without one."""
-    kinds = {"": Kind.TEXT, "w": Kind.WORD, "n": Kind.WHOLE, "r": Kind.REAL, "b": Kind.TRUTH, "d": Kind.DAY}
+    kinds = {
+        "": ColumnKind.TEXT,
+        "w": ColumnKind.WORD,
+        "n": ColumnKind.WHOLE,
+        "r": ColumnKind.REAL,
+        "b": ColumnKind.TRUTH,
+        "d": ColumnKind.DAY,
+    }
     return {name: kinds[kind] for name, _, kind in (word.partition(":") for word in words.split())}
 
 

@@ -55,7 +55,7 @@ class User(Struct, frozen=True, kw_only=True):
     made: float = 0.0
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class UserSession(Struct, frozen=True, kw_only=True):
     """A user who is signed in with a browser."""
 
     user: str
@@ -75,7 +75,7 @@ class Token(Struct, frozen=True, kw_only=True):
     expires: float
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class AuditEntry(Struct, frozen=True, kw_only=True):
     """Something that was done."""
 
     at: float
@@ -150,7 +150,7 @@ class Accounts:
     def open_session(self, user: str, now: float, address: str, *, longest: float) -> str:
         """A new session; what the browser keeps is returned. Those older than `longest` seconds are forgotten."""
         secret = secrets.token_urlsafe(32)
-        session = Session(user=user, made=now, seen=now, address=address)
+        session = UserSession(user=user, made=now, seen=now, address=address)
         with self._control.change() as connection:
             connection.execute("DELETE FROM sessions WHERE at < ?", (now - longest,))
             connection.execute(
@@ -158,13 +158,13 @@ class Accounts:
             )
         return secret
 
-    def session(self, secret: str, now: float, *, idle: float, longest: float) -> Session | None:
+    def session(self, secret: str, now: float, *, idle: float, longest: float) -> UserSession | None:
         """The session, where it has not ended: by `idle` seconds without use, or `longest` seconds after its begin."""
         key = _hash(secret)
         rows = self._control.ask("SELECT id, record FROM sessions WHERE id = ?", [key])
         if not rows:
             return None
-        session = msgspec.json.decode(rows[0][1], type=Session)
+        session = msgspec.json.decode(rows[0][1], type=UserSession)
         if now - session.seen > idle or now - session.made > longest:
             self.close_session(secret)
             return None
@@ -174,10 +174,10 @@ class Accounts:
                 connection.execute("UPDATE sessions SET record = ? WHERE id = ?", (seen, key))
         return session
 
-    def sessions(self, user: str) -> list[Session]:
+    def sessions(self, user: str) -> list[UserSession]:
         """Those of a user."""
         rows = self._control.ask("SELECT id, record FROM sessions WHERE user = ? ORDER BY at", [user])
-        return [msgspec.json.decode(record, type=Session) for _, record in rows]
+        return [msgspec.json.decode(record, type=UserSession) for _, record in rows]
 
     def close_session(self, secret: str) -> None:
         """It counts no more."""
@@ -250,13 +250,13 @@ class Accounts:
 
     # What was done
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: AuditEntry) -> None:
         """Keep it; the oldest ones are forgotten."""
         with self._control.change() as connection:
             connection.execute("INSERT INTO audit (record) VALUES (?)", (msgspec.json.encode(entry),))
             connection.execute("DELETE FROM audit WHERE number <= last_insert_rowid() - ?", (AUDIT_ENTRIES,))
 
-    def audit(self, limit: int = 200) -> list[Entry]:
+    def audit(self, limit: int = 200) -> list[AuditEntry]:
         """The newest first."""
         rows = self._control.ask("SELECT '', record FROM audit ORDER BY number DESC LIMIT ?", [limit])
-        return [msgspec.json.decode(record, type=Entry) for _, record in rows]
+        return [msgspec.json.decode(record, type=AuditEntry) for _, record in rows]

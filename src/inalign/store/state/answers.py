@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from inalign.insight.context import Reputation, Surroundings
+from inalign.insight.context import Reputation, SourceContext
 from inalign.insight.dns_questions import wanted_lookups
 from inalign.insight.facts import DomainFacts
 from inalign.insight.lookups import MAX_ALIASES, DomainLookups, domain_lookups
 from inalign.mail.organization import registrable_domain
 from inalign.store.engine.interface import Engine
 from inalign.store.schema.tables import NAMES
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 
 Answers = Mapping[str, Mapping[str, object]]
@@ -36,7 +36,7 @@ def write_answers(control: Control, origin: str, answers: Answers, *, now: float
     with control.change() as change:
         change.execute("DELETE FROM answers WHERE origin = ?", (origin,))
         change.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", _rows(origin, answers, now))
-        note(change, Changed.ANSWERS)
+        note(change, InputRevisions.ANSWERS)
 
 
 def write_looked_up(control: Control, domain: str, asked: Iterable[str], answers: Answers, *, now: float) -> None:
@@ -53,7 +53,7 @@ def write_looked_up(control: Control, domain: str, asked: Iterable[str], answers
         change.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
         change.execute("INSERT OR REPLACE INTO look_ups VALUES (?, ?)", (domain, now))
         if before != {name: answer for _, name, answer, _ in rows}:
-            note(change, Changed.ANSWERS, domain)
+            note(change, InputRevisions.ANSWERS, domain)
 
 
 def _rows(origin: str, answers: Answers, now: float) -> Iterator[tuple[str, str, str, float]]:
@@ -71,7 +71,7 @@ def look_ups(control: Control) -> dict[str, float]:
     return dict(control.ask("SELECT domain, at FROM look_ups"))
 
 
-class Kept(NamedTuple):
+class StoredAnswer(NamedTuple):
     """What is kept of a name."""
 
     answer: Mapping[str, object]
@@ -79,13 +79,13 @@ class Kept(NamedTuple):
     at: float
 
 
-def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str, Kept]:
+def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str, StoredAnswer]:
     """What is kept of a name and, if wanted, of all below it: by name, of the origin that counts."""
     rows: list[tuple[str, str, str, float]] = control.ask(
         "SELECT name, answer, origin, at FROM answers WHERE name = ? OR (? AND substr(name, ?) = ?)",
         [name, below, -len(name) - 1, f".{name}"],
     )
-    return {each[0]: Kept(json.loads(each[1]), each[2], each[3]) for each in sorted(rows, key=_rank)}
+    return {each[0]: StoredAnswer(json.loads(each[1]), each[2], each[3]) for each in sorted(rows, key=_rank)}
 
 
 def load_answers(control: Control, facts: DomainFacts) -> dict[str, Mapping[str, object]]:
@@ -177,10 +177,10 @@ def write_reputation(control: Control, words: Mapping[str, Reputation]) -> None:
     with control.change() as change:
         change.execute("DELETE FROM reputation")
         change.executemany("INSERT INTO reputation VALUES (?, ?)", words.items())
-        note(change, Changed.REPUTATION)
+        note(change, InputRevisions.REPUTATION)
 
 
-def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, str]) -> Surroundings:
+def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, str]) -> SourceContext:
     """What is known of the addresses of a domain; `names` are their reverse names in the store."""
     addresses = [source.source_ip for source in facts.sources]
     hosts = dict(names)
@@ -192,7 +192,7 @@ def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, 
         listed = control.ask(f"SELECT DISTINCT address FROM listings WHERE listed AND address IN ({marks})", some)
         reputation |= dict.fromkeys((str(address) for (address,) in listed), "listed")
         reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))
-    return Surroundings(hosts, reputation)
+    return SourceContext(hosts, reputation)
 
 
 def _portions(values: Iterable[str]) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from inalign.store.state.control import Control
 
 
-class Changed(StrEnum):
+class InputRevisions(StrEnum):
     """What a judgement rests on besides reports."""
 
     OVERRIDES = "overrides"
@@ -22,7 +22,7 @@ class Changed(StrEnum):
     """Records of a domain that were deleted."""
 
 
-def note(change: sqlite3.Connection, what: Changed, domain: str = "") -> None:
+def note(change: sqlite3.Connection, what: InputRevisions, domain: str = "") -> None:
     """Count a change, in the transaction of the change itself."""
     change.execute(
         "INSERT INTO changes VALUES (?, ?, 1) ON CONFLICT (what, domain) DO UPDATE SET number = number + 1",
@@ -48,10 +48,10 @@ class Changes:
 
     def overrides(self, domain: str) -> int:
         """Of a domain and the names below it."""
-        return self._below.get((Changed.OVERRIDES, domain), 0)
+        return self._below.get((InputRevisions.OVERRIDES, domain), 0)
 
     def others(self, domain: str) -> str:
         """All else that a judgement of the domain rests on, as one word."""
-        words = [self._of_all.get(each, 0) for each in (Changed.ANSWERS, Changed.REPUTATION)]
-        words += [self._below.get((each, domain), 0) for each in (Changed.ANSWERS, Changed.RECORDS)]
+        words = [self._of_all.get(each, 0) for each in (InputRevisions.ANSWERS, InputRevisions.REPUTATION)]
+        words += [self._below.get((each, domain), 0) for each in (InputRevisions.ANSWERS, InputRevisions.RECORDS)]
         return ".".join(map(str, words))

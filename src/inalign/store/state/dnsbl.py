@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 
 KEPT_DAYS = 60
@@ -30,7 +30,7 @@ def keep_listings(control: Control, name: str, listed: Mapping[str, bool], now: 
             [(name, address, int(is_listed), now.timestamp()) for address, is_listed in listed.items()],
         )
         if any((address in before) != is_listed for address, is_listed in listed.items()):
-            note(change, Changed.REPUTATION)
+            note(change, InputRevisions.REPUTATION)
 
 
 def forget_listings(control: Control, lists: Sequence[str], now: datetime) -> None:
@@ -42,4 +42,4 @@ def forget_listings(control: Control, lists: Sequence[str], now: datetime) -> No
             (*lists, (now - timedelta(days=KEPT_DAYS)).timestamp()),
         ).fetchall()
         if any(listed for (listed,) in gone):
-            note(change, Changed.REPUTATION)
+            note(change, InputRevisions.REPUTATION)

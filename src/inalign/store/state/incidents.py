@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.errors import ParseError
-from inalign.insight.detection import EVENT_DAYS, Finding, WatchCode
+from inalign.insight.detection import EVENT_DAYS, AlertCode, Detection
 from inalign.insight.names import is_same_or_below
 from inalign.insight.result import Value
 from inalign.store.state.control import Control
@@ -47,7 +47,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     """An incident, as it is kept. Times are seconds since 1970; 0: not yet."""
 
     number: int = 0
-    code: WatchCode
+    code: AlertCode
     domain: str
     """Empty: of all domains, such as the intake."""
     subject: str
@@ -79,7 +79,7 @@ class Incident(Struct, frozen=True, kw_only=True):
         return "acknowledged" if self.acknowledged else "open"
 
 
-class Changed(NamedTuple):
+class IncidentChange(NamedTuple):
     """What became of an incident."""
 
     incident: Incident
@@ -89,9 +89,9 @@ class Changed(NamedTuple):
 _COLUMNS = "number, record"
 
 
-def note_findings(control: Control, domain: str, findings: Iterable[Finding], now: float) -> list[Changed]:
+def note_findings(control: Control, domain: str, findings: Iterable[Detection], now: float) -> list[IncidentChange]:
     """Open what is new, keep what is found again, close what is over. Raises `ControlError`."""
-    changed: list[Changed] = []
+    changed: list[IncidentChange] = []
     with control.change() as change:
         opened = {(each.code, each.subject): each for each in _of_domain(change, domain)}
         for finding in findings:
@@ -99,24 +99,24 @@ def note_findings(control: Control, domain: str, findings: Iterable[Finding], no
             if old is not None:
                 _write(change, _seen_again(old, finding, now))
             elif finding.firm:
-                changed.append(Changed(_open(change, domain, finding, now), Event.OPENED))
+                changed.append(IncidentChange(_open(change, domain, finding, now), Event.OPENED))
         for old in opened.values():
             calm = old if old.calm else replace(old, calm=now)
             if now - calm.calm >= _calm_seconds(old):
                 calm = replace(calm, closed=now)
-                changed.append(Changed(calm, Event.CLOSED))
+                changed.append(IncidentChange(calm, Event.CLOSED))
             _write(change, calm)
     return changed
 
 
-def close_calm(control: Control, now: float) -> list[Changed]:
+def close_calm(control: Control, now: float) -> list[IncidentChange]:
     """Close what was not found for long enough, and forget what was closed long ago. Raises `ControlError`."""
     changed = []
     with control.change() as change:
         for each in _decoded(change.execute(f"SELECT {_COLUMNS} FROM incidents WHERE closed = 0")):
             is_past = each.code.is_event and now - each.seen > EVENT_DAYS * DAY  # and nobody looked since
             if is_past or (each.calm and now - each.calm >= _calm_seconds(each)):
-                changed.append(Changed(replace(each, closed=now), Event.CLOSED))
+                changed.append(IncidentChange(replace(each, closed=now), Event.CLOSED))
                 _write(change, changed[-1].incident)
         change.execute("DELETE FROM incidents WHERE closed > 0 AND closed < ?", (now - KEEP_SECONDS,))
         change.execute(
@@ -182,7 +182,7 @@ def _of_domain(change: sqlite3.Connection, domain: str) -> Iterator[Incident]:
     return _decoded(change.execute(asked, (domain,)))
 
 
-def _open(change: sqlite3.Connection, domain: str, finding: Finding, now: float) -> Incident:
+def _open(change: sqlite3.Connection, domain: str, finding: Detection, now: float) -> Incident:
     key = (str(finding.code), domain, finding.subject)
     asked = (
         f"SELECT {_COLUMNS} FROM incidents WHERE code = ? AND domain = ? AND subject = ? ORDER BY number DESC LIMIT 1"
@@ -202,7 +202,7 @@ def _open(change: sqlite3.Connection, domain: str, finding: Finding, now: float)
     return replace(fresh, number=number or 0)
 
 
-def _seen_again(old: Incident, finding: Finding, now: float) -> Incident:
+def _seen_again(old: Incident, finding: Detection, now: float) -> Incident:
     is_other_day = int(now // DAY) != int(old.seen // DAY)
     return replace(old, values=finding.values, seen=now, days=old.days + is_other_day, calm=0.0)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.store.state.control import Control
-from inalign.store.state.incidents import DAY, Changed, Event, Incident, incidents, is_in
+from inalign.store.state.incidents import DAY, Event, Incident, IncidentChange, incidents, is_in
 
 BATCH_SECONDS = 300.0
 """So long more is waited for, so that what happens together is one message; and so long between two messages."""
@@ -63,7 +63,7 @@ class Waiting(NamedTuple):
     at: float
 
 
-def queue(control: Control, reaches: Sequence[Reach], changed: Iterable[Changed], now: float) -> list[int]:
+def queue(control: Control, reaches: Sequence[Reach], changed: Iterable[IncidentChange], now: float) -> list[int]:
     """Put what changed on its way; returns the numbers of the incidents that are told. Raises `ControlError`.
 
     What ends before it was told is not told at all, and the end of an event is none.
@@ -92,10 +92,10 @@ def _put(change: sqlite3.Connection, channel: str, incident: Incident, event: Ev
     return True
 
 
-def due_reminders(control: Control, now: float) -> list[Changed]:
+def due_reminders(control: Control, now: float) -> list[IncidentChange]:
     """Conditions that are open, were told long ago, and nobody acknowledged. Raises `ControlError`."""
     return [
-        Changed(each, Event.REMINDER)
+        IncidentChange(each, Event.REMINDER)
         for each in incidents(control, only_open=True)
         if each.state(now) == "open" and not each.code.is_event and each.told and now - each.told >= REMIND_SECONDS
     ]

@@ -10,14 +10,14 @@ from inalign.errors import ParseError
 from inalign.insight.classify import Override
 from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.result import SourceClass
-from inalign.store.state.changes import Changed, note
+from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 
 MAX_SENDER = 253
 """Characters of the name of a sender."""
 
 
-class OverrideRow(Struct, frozen=True):
+class SourceOverrideRow(Struct, frozen=True):
     """An override, as it is shown."""
 
     domain: str
@@ -45,14 +45,14 @@ def source_of(text: str) -> str:
     return network_of(str(network.network_address))
 
 
-def write_override(control: Control, row: OverrideRow) -> None:
+def write_override(control: Control, row: SourceOverrideRow) -> None:
     """Set it in place of what was said before. Raises `ControlError`."""
     with control.change() as change:
         change.execute(
             "INSERT OR REPLACE INTO overrides (domain, source, class, service, at, who) VALUES (?, ?, ?, ?, ?, ?)",
             (row.domain, row.source, str(row.source_class), row.service, row.at, row.who),
         )
-        note(change, Changed.OVERRIDES, row.domain)
+        note(change, InputRevisions.OVERRIDES, row.domain)
 
 
 def remove_override(control: Control, domain: str, source: str) -> bool:
@@ -60,18 +60,18 @@ def remove_override(control: Control, domain: str, source: str) -> bool:
     with control.change() as change:
         found = change.execute("DELETE FROM overrides WHERE domain = ? AND source = ?", (domain, source))
         if found.rowcount:
-            note(change, Changed.OVERRIDES, domain)
+            note(change, InputRevisions.OVERRIDES, domain)
     return found.rowcount > 0
 
 
-def overrides(control: Control, domain: str | None = None) -> list[OverrideRow]:
+def overrides(control: Control, domain: str | None = None) -> list[SourceOverrideRow]:
     """All, or those of a domain. Raises `ControlError`."""
     sql = "SELECT domain, source, class, service, at, who FROM overrides "
     if domain is None:
         rows = control.ask(sql + "ORDER BY domain, source")
     else:
         rows = control.ask(sql + "WHERE domain = ? ORDER BY source", [domain])
-    return [OverrideRow(each[0], each[1], SourceClass(each[2]), *each[3:]) for each in rows]
+    return [SourceOverrideRow(each[0], each[1], SourceClass(each[2]), *each[3:]) for each in rows]
 
 
 def overrides_of(control: Control, domain: str) -> dict[str, Override]:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from inalign.errors import Error, ParseError, TransportError
 from inalign.store.state.accounts import Accounts, Domains, Role, User
-from inalign.web.access.visitor import MAX_SECRET, Gate
+from inalign.web.access.visitor import MAX_SECRET, Authenticator
 from inalign.web.pages.account import NAME
 from inalign.web.rendering import Renderer, go, local_path
 
@@ -68,7 +68,9 @@ class _Pending(NamedTuple):
 class OidcSignIn:
     """The two addresses."""
 
-    def __init__(self, gate: Gate, renderer: Renderer, provider: Provider, options: OidcOptions, *, url: str) -> None:
+    def __init__(
+        self, gate: Authenticator, renderer: Renderer, provider: Provider, options: OidcOptions, *, url: str
+    ) -> None:
         self._gate = gate
         self._renderer = renderer
         self._provider = provider

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from inalign.errors import Error
 from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password, is_password
 from inalign.web.access.throttle import Attempts
-from inalign.web.access.visitor import Gate, address_of
+from inalign.web.access.visitor import Authenticator, address_of
 from inalign.web.endpoint import read_form
 from inalign.web.rendering import Form, Renderer, go, local_path
 
@@ -28,7 +28,7 @@ MAX_HASHES = 2
 class SignIn:
     """The pages for those who are not signed in."""
 
-    def __init__(self, gate: Gate, renderer: Renderer) -> None:
+    def __init__(self, gate: Authenticator, renderer: Renderer) -> None:
         self._gate = gate
         self._renderer = renderer
         self._attempts = Attempts()

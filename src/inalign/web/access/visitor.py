@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from inalign.store.state.accounts import Accounts, Domains, Entry, Role, narrowed
+from inalign.store.state.accounts import Accounts, AuditEntry, Domains, Role, narrowed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,7 +30,7 @@ class Visitor(NamedTuple):
     session: str = ""
 
 
-class Gate:
+class Authenticator:
     """Tells visitors."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Gate:
     def note(self, request: Request, who: str, act: str, about: str = "") -> None:
         """To the audit log."""
         self.accounts.note(
-            Entry(at=self.clock(), who=who[:100], act=act, about=about[:300], address=address_of(request))
+            AuditEntry(at=self.clock(), who=who[:100], act=act, about=about[:300], address=address_of(request))
         )
 
 

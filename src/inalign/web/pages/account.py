@@ -15,7 +15,7 @@ from inalign.mail.domain import parse_domain
 from inalign.store.state.accounts import Domains, Role, Token, User
 from inalign.web import words
 from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password, is_password
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.rendering import ZONE_COOKIE, Form, Renderer, go, local_path
 
@@ -32,7 +32,7 @@ MAX_DOMAINS = 1_000
 class OwnPages:
     """Settings and users."""
 
-    def __init__(self, gate: Gate, renderer: Renderer, endpoints: Endpoints, *, url: str) -> None:
+    def __init__(self, gate: Authenticator, renderer: Renderer, endpoints: Endpoints, *, url: str) -> None:
         self._gate = gate
         self._renderer = renderer
         self._endpoints = endpoints

@@ -15,16 +15,16 @@ from inalign.errors import ParseError
 from inalign.insight.window import WINDOW_DAYS, Window, window_to
 from inalign.store.queries.csv_text import as_csv
 from inalign.store.queries.filters import MAX_PAGE_ROWS, NARROWING, SPELLED, Filters
-from inalign.store.queries.view import Answer, View
+from inalign.store.queries.view import View, ViewAnswer
 from inalign.store.state.accounts import Role
 from inalign.store.time_zone import Zone, zone_of
 from inalign.web import tables
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.api import Ask, read_filters, rows_response
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.openapi import openapi
-from inalign.web.rendering import Form, Place, Renderer, go
-from inalign.web.tables import Table
+from inalign.web.rendering import Form, MenuLink, Renderer, go
+from inalign.web.tables import PageTable
 from inalign.web.words import Words
 
 if TYPE_CHECKING:
@@ -48,23 +48,23 @@ MAX_CSV_ROWS = 100_000
 """Of a file; more are had by narrower questions."""
 
 MENU = (
-    Place("/domains", "menu.domains"),
-    Place("/sources", "menu.sources"),
-    Place("/reporters", "menu.reporters"),
-    Place("/reports", "menu.reports"),
-    Place("/failures", "menu.failures"),
-    Place("/tls", "menu.tls"),
-    Place("/incidents", "menu.incidents"),
-    Place("/summary", "menu.summary"),
-    Place("/intake", "menu.intake"),
-    Place("/milter", "menu.milter"),
+    MenuLink("/domains", "menu.domains"),
+    MenuLink("/sources", "menu.sources"),
+    MenuLink("/reporters", "menu.reporters"),
+    MenuLink("/reports", "menu.reports"),
+    MenuLink("/failures", "menu.failures"),
+    MenuLink("/tls", "menu.tls"),
+    MenuLink("/incidents", "menu.incidents"),
+    MenuLink("/summary", "menu.summary"),
+    MenuLink("/intake", "menu.intake"),
+    MenuLink("/milter", "menu.milter"),
 )
 
 
-class Part(Struct, frozen=True):
+class FilledTable(Struct, frozen=True):
     """A table, filled."""
 
-    table: Table
+    table: PageTable
     rows: list[Struct]
     columns: tuple[str, ...]
     after: str
@@ -77,7 +77,7 @@ class ViewPages:
     """Makes them."""
 
     def __init__(
-        self, gate: Gate, renderer: Renderer, endpoints: Endpoints, ask: Ask, views: Mapping[str, View]
+        self, gate: Authenticator, renderer: Renderer, endpoints: Endpoints, ask: Ask, views: Mapping[str, View]
     ) -> None:
         self._gate = gate
         self._renderer = renderer
@@ -109,11 +109,11 @@ class ViewPages:
         """That of the visitor."""
         return zone_of(self._renderer.zone(request))
 
-    def narrowing(self, table: Table) -> tuple[str, ...]:
+    def narrowing(self, table: PageTable) -> tuple[str, ...]:
         """What the question of a table can be narrowed by, for a form."""
         return tuple(name for name in self._views[table.view].filters if name != "key")
 
-    def ask(self, name: str, filters: Filters) -> Answer[Struct]:
+    def ask(self, name: str, filters: Filters) -> ViewAnswer[Struct]:
         """The answer of a question; filters that it does not have are left away."""
         view = self._views[name]
         return self._ask(view, fit(view, filters))
@@ -143,7 +143,7 @@ class ViewPages:
             filters = replace(filters, since=window.since, until=None if is_live else window.until)
         return seen_by(visitor, filters)
 
-    def part(self, request: Request, table: Table, filters: Filters, *, rows: int = TOP_ROWS) -> Part:
+    def part(self, request: Request, table: PageTable, filters: Filters, *, rows: int = TOP_ROWS) -> FilledTable:
         """A table filled with what the question answers; filters that it does not have are left away.
 
         Only one of `ROWS` rows, a page's first, leads on to the rows that follow.
@@ -155,7 +155,7 @@ class ViewPages:
         after = ""
         if found.after and rows == ROWS:
             after = f"{request.url.path}?{address(replace(fitting, after=found.after))}"
-        return Part(
+        return FilledTable(
             table,
             list(found.rows),
             table.columns,
@@ -198,7 +198,7 @@ class ViewPages:
 
     # Pages
 
-    def _tables(self, name: str, parts: tuple[Table, ...]) -> Work:
+    def _tables(self, name: str, parts: tuple[PageTable, ...]) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
             first, *rest = parts
             is_live = first.view in LIVE
@@ -244,7 +244,7 @@ class ViewPages:
 
     def _all(self, view: View, filters: Filters) -> Iterable[Struct]:
         for _ in range(MAX_CSV_ROWS // MAX_PAGE_ROWS):
-            found: Answer[Struct] = self._ask(view, filters)
+            found: ViewAnswer[Struct] = self._ask(view, filters)
             yield from found.rows
             if not found.after:
                 return

@@ -22,10 +22,10 @@ from inalign.web import tables
 from inalign.web.access.visitor import Visitor
 from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
-from inalign.web.pages.base import TOP_ROWS, Part, ViewPages, address
+from inalign.web.pages.base import TOP_ROWS, FilledTable, ViewPages, address
 from inalign.web.pages.incidents import TellIncidents
 from inalign.web.pages.plan_card import REACHED, make_card, sentence
-from inalign.web.pages.records import Shown, shown
+from inalign.web.pages.records import ShownRecords, shown
 from inalign.web.pages.sender_tree import make_tree
 from inalign.web.rendering import Form, Renderer, go
 from inalign.web.words import Words
@@ -111,7 +111,7 @@ class DomainPage:
             values["said"] = sentence(row, self._renderer.shower(request).share(row.own_percent), t)
         return self._pages.show(request, visitor, "domain", filters, values)
 
-    def _part(self, request: Request, table: tables.Table, filters: Filters) -> Part:
+    def _part(self, request: Request, table: tables.PageTable, filters: Filters) -> FilledTable:
         """All rows of it."""
         return self._pages.part(request, table, filters, rows=MAX_PAGE_ROWS)
 
@@ -148,7 +148,7 @@ class DomainPage:
         }
 
     def _judged(
-        self, request: Request, meant: Filters, records: Shown, row: OverviewRow | None, say: Catalogue
+        self, request: Request, meant: Filters, records: ShownRecords, row: OverviewRow | None, say: Catalogue
     ) -> dict[str, object]:
         """The plan, from all that is known, whichever days are shown."""
         if row is None:
@@ -175,7 +175,7 @@ class DomainPage:
 
 
 def _plot(
-    part: Part,
+    part: FilledTable,
     names: tuple[str, ...],
     marks: list[tuple[date, str]],
     span: tuple[date | None, date | None],

@@ -34,7 +34,7 @@ OWN = ("state", "q", "from")
 MAX_SEARCH = 253
 
 
-class Line(Struct, frozen=True):
+class DomainLine(Struct, frozen=True):
     """A domain."""
 
     row: OverviewRow
@@ -114,6 +114,6 @@ def _address(filters: Filters, state: str, search: str, start: int = 0) -> str:
     return f"/domains?{'&'.join(filter(None, asked))}"
 
 
-def _line(row: OverviewRow, filters: Filters, t: Words) -> Line:
+def _line(row: OverviewRow, filters: Filters, t: Words) -> DomainLine:
     query = address(replace(filters, domain=row.domain, after=""))
-    return Line(row, sparkline(row.trend), action(row, t), f"/domain?{query}")
+    return DomainLine(row, sparkline(row.trend), action(row, t), f"/domain?{query}")

@@ -13,7 +13,7 @@ from inalign.store.state.accounts import Domains, Role
 from inalign.store.state.control import Control
 from inalign.store.state.incidents import DAY, Incident, acknowledge, incidents, is_in, mute, open_incidents
 from inalign.store.state.outbox import channels
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.rendering import Form, Renderer, go
 
@@ -29,7 +29,7 @@ ON_TOP = 4
 """On top of other pages; the rest is a click away."""
 
 
-class Shown(NamedTuple):
+class IncidentView(NamedTuple):
     """An incident in the words of a visitor."""
 
     number: int
@@ -45,7 +45,7 @@ class Shown(NamedTuple):
 class OnTop(NamedTuple):
     """What stands on top of other pages."""
 
-    lines: list[Shown]
+    lines: list[IncidentView]
     more: int
     """How many there are besides."""
 
@@ -57,22 +57,22 @@ class TellIncidents(Protocol):
         """Those of a domain, or all that the visitor may see."""
 
 
-def open_lines(control: Control, domains: Domains, now: float, say: Catalogue) -> list[Shown]:
+def open_lines(control: Control, domains: Domains, now: float, say: Catalogue) -> list[IncidentView]:
     """What somebody should look at, for the top of other pages; the newest first. Raises `ControlError`."""
     return list(_shown(open_incidents(control, domains, now), now, say))
 
 
-def _shown(found: Iterable[Incident], now: float, say: Catalogue) -> Iterable[Shown]:
+def _shown(found: Iterable[Incident], now: float, say: Catalogue) -> Iterable[IncidentView]:
     for each in found:
         link = f"/domain?{urlencode({'domain': each.domain})}" if each.domain else "/intake"
         where, sentence = where_of(each.domain, say), sentence_of(each, say)
-        yield Shown(each.number, each.state(now), each.domain, where, sentence, link, each)
+        yield IncidentView(each.number, each.state(now), each.domain, where, sentence, link, each)
 
 
 class IncidentsPage:
     """Makes it."""
 
-    def __init__(self, gate: Gate, renderer: Renderer, endpoints: Endpoints, control: Control) -> None:
+    def __init__(self, gate: Authenticator, renderer: Renderer, endpoints: Endpoints, control: Control) -> None:
         self._gate = gate
         self._renderer = renderer
         self._endpoints = endpoints

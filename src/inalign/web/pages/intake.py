@@ -9,15 +9,15 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from inalign.errors import ParseError
-from inalign.spool.deliveries import Reason, Refused, Spool
+from inalign.spool.deliveries import QuarantineReason, Refused, Spool
 from inalign.store.queries.csv_text import as_csv
 from inalign.store.queries.health import HealthRow
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from inalign.store.state.accounts import Role
 from inalign.store.state.control import Control
 from inalign.store.state.intake_sources import SourceRecord
 from inalign.web import tables
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.api import rows_response
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.pages.base import ViewPages
@@ -35,7 +35,9 @@ MAX_SHOWN = 200
 class IntakePage:
     """Makes it."""
 
-    def __init__(self, gate: Gate, views: ViewPages, endpoints: Endpoints, control: Control, spool: Spool) -> None:
+    def __init__(
+        self, gate: Authenticator, views: ViewPages, endpoints: Endpoints, control: Control, spool: Spool
+    ) -> None:
         self._gate = gate
         self._views = views
         self._endpoints = endpoints
@@ -78,7 +80,7 @@ class IntakePage:
         found = list(self._spool.refused())[::-1]
         if visitor.role.may(Role.EDITOR):
             return found
-        return [replace(each, reasons=tuple(Reason(why.code, "") for why in each.reasons)) for each in found]
+        return [replace(each, reasons=tuple(QuarantineReason(why.code, "") for why in each.reasons)) for each in found]
 
     def _twins(self) -> Sequence[tuple[str, str, Work]]:
         """The tables that are no questions to the store, for programs and spreadsheets."""
@@ -88,7 +90,7 @@ class IntakePage:
 
         def twin(rows: Callable[[Visitor], Sequence[Struct]], kind: type[Struct], name: str) -> tuple[Work, Work]:
             def as_json(_request: Request, visitor: Visitor, _form: Form) -> Response:
-                return rows_response(Answer(rows(visitor)))
+                return rows_response(ViewAnswer(rows(visitor)))
 
             def as_file(_request: Request, visitor: Visitor, _form: Form) -> Response:
                 fields = {"Content-Disposition": f'attachment; filename="{name}.csv"'}

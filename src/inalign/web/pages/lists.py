@@ -23,7 +23,7 @@ from inalign.web.endpoint import Endpoints, Work
 from inalign.web.pages.base import LIVE, ROWS, ViewPages, address, link
 from inalign.web.pages.sender_tree import query_of
 from inalign.web.rendering import Form
-from inalign.web.tables import Table
+from inalign.web.tables import PageTable
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,7 +39,7 @@ MINUTES = 120
 FLAGS = ("late", "flawed", "duplicates", "odd_spans", "silent", "disagrees")
 R = TypeVar("R", bound=Struct)
 
-PARTS: Mapping[str, tuple[Table, ...]] = {
+PARTS: Mapping[str, tuple[PageTable, ...]] = {
     "reporters": (tables.QUALITY, tables.OVERRIDES),
     "subdomains": (tables.SUBDOMAINS,),
     "failures": (tables.FAILURE_GROUPS, tables.FAILURES),

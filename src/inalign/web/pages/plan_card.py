@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from inalign.insight.overview import OverviewRow
-from inalign.insight.result import SourceClass, Step, Value, WhyCode
-from inalign.insight.rows import BlockingRow, ConfidenceRow, Counts, NextRow, PlanRow, RecordRow
+from inalign.insight.result import PlanStep, SourceClass, Value, WhyCode
+from inalign.insight.rows import BlockingRow, ConfidenceRow, Counts, NextRow, PlanRow, RecordToPublishRow
 from inalign.insight.texts import Catalogue
 from inalign.web.judged import Badge
 from inalign.web.words import Words
@@ -33,13 +33,13 @@ REACHED = {
 """Classes as the table of policies has them together."""
 STAIRS = ("none", "quarantine_test", "quarantine", "reject_test", "reject")
 _STEPS = {
-    Step.QUARANTINE_TEST: "quarantine_test",
-    Step.QUARANTINE: "quarantine",
-    Step.REJECT_TEST: "reject_test",
-    Step.REJECT: "reject",
-    Step.PARK: "reject",
+    PlanStep.QUARANTINE_TEST: "quarantine_test",
+    PlanStep.QUARANTINE: "quarantine",
+    PlanStep.REJECT_TEST: "reject_test",
+    PlanStep.REJECT: "reject",
+    PlanStep.PARK: "reject",
 }
-_BY_WHY = {Step.COLLECT, Step.HOLD}
+_BY_WHY = {PlanStep.COLLECT, PlanStep.HOLD}
 """Steps of which the first reason says what to do."""
 
 
@@ -74,7 +74,7 @@ class Stair(NamedTuple):
     mark: str
 
 
-class Card(Struct, frozen=True):
+class PlanCard(Struct, frozen=True):
     """The plan of a domain."""
 
     ready: bool
@@ -82,7 +82,7 @@ class Card(Struct, frozen=True):
     stairs: tuple[Stair, ...]
     np: str
     """The mark of np=reject; empty where DNS is not known."""
-    records: tuple[RecordRow, ...]
+    records: tuple[RecordToPublishRow, ...]
     why: tuple[str, ...]
     obstacles: tuple[Obstacle, ...]
     reached: tuple[Reached, ...]
@@ -92,10 +92,10 @@ class Card(Struct, frozen=True):
     until: date | None
 
 
-def make_card(plan: PlanRow, policy: str, np: str, say: Catalogue, *, testing: bool) -> Card:
+def make_card(plan: PlanRow, policy: str, np: str, say: Catalogue, *, testing: bool) -> PlanCard:
     """The record of the next step comes first. `np` is what is published, `?` where that is not known."""
-    own = (RecordRow(f"_dmarc.{plan.domain}", "TXT", plan.next.record),) if plan.next.record else ()
-    return Card(
+    own = (RecordToPublishRow(f"_dmarc.{plan.domain}", "TXT", plan.next.record),) if plan.next.record else ()
+    return PlanCard(
         plan.ready,
         say.say("step", plan.next.step),
         stairs(policy, plan.next.step, testing=testing, ready=plan.ready),
@@ -114,7 +114,7 @@ def stairs(policy: str, step: str, *, testing: bool, ready: bool) -> tuple[Stair
     """The whole way; a policy that is not known has no stair of its own."""
     present = f"{policy}_test" if testing and policy != "none" else policy
     at = STAIRS.index(present) if present in STAIRS else -1
-    aim = _STEPS.get(Step(step)) if step in set(Step) else None
+    aim = _STEPS.get(PlanStep(step)) if step in set(PlanStep) else None
     marks = []
     for place, name in enumerate(STAIRS):
         mark = "done" if place < at else "now" if place == at else "later"
@@ -123,7 +123,7 @@ def stairs(policy: str, step: str, *, testing: bool, ready: bool) -> tuple[Stair
 
 
 def _np(plan: PlanRow, published: str) -> str:
-    if plan.next.step == Step.NP_REJECT:
+    if plan.next.step == PlanStep.NP_REJECT:
         return "next"
     return "" if published == "?" else "done" if published == "reject" else "later"
 
@@ -148,9 +148,9 @@ def _to_do(following: NextRow, blocking: int, t: Words) -> str:
     why = following.why[0] if following.why else {}
     code = str(why.get("code", ""))
     values: Mapping[str, Value] = {name: value for name, value in why.items() if name != "code"}
-    if following.step == Step.FIX and code == WhyCode.UNSIGNED:
+    if following.step == PlanStep.FIX and code == WhyCode.UNSIGNED:
         return t("action.unsigned")
-    if following.step in (Step.FIX, Step.CONFIRM):
+    if following.step in (PlanStep.FIX, PlanStep.CONFIRM):
         return t.number(f"action.{following.step}", blocking)
     return t(f"action.{code if following.step in _BY_WHY else following.step}", **values)
 
@@ -161,7 +161,7 @@ def sentence(row: OverviewRow, share: str, t: Words) -> tuple[str, str]:
         return action(row, t), ""
     first = t("desk.passes", share=share) if row.own_messages else t("desk.passes_none")
     if row.state == "needs_work" and row.blocking:
-        key = "desk.confirm" if row.next.step == Step.CONFIRM else "desk.work"
+        key = "desk.confirm" if row.next.step == PlanStep.CONFIRM else "desk.work"
         return first, t.number(key, row.blocking, policy=goal(row.policy, testing=row.testing))
     return first, action(row, t)
 

@@ -16,7 +16,7 @@ LATE_DAYS = 7
 """What no reporter saw for so long before the last report is a record of the past."""
 
 
-class Seen(Struct, frozen=True):
+class SeenRecord(Struct, frozen=True):
     """A record as reporters saw it, beside DNS; what only some of them tell of it is no other record."""
 
     text: str
@@ -29,7 +29,7 @@ class Seen(Struct, frozen=True):
     reports: int
 
 
-class Shown(Struct, frozen=True):
+class ShownRecords(Struct, frozen=True):
     """What the page shows of records."""
 
     dmarc: DmarcRecord | None
@@ -38,7 +38,7 @@ class Shown(Struct, frozen=True):
     main: tuple[LookedUpRow, ...]
     keys: tuple[LookedUpRow, ...]
     includes: tuple[LookedUpRow, ...]
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenRecord, ...]
 
     @property
     def np(self) -> str:
@@ -48,14 +48,14 @@ class Shown(Struct, frozen=True):
         return str(self.dmarc.nonexistent_policy or "") if self.dmarc is not None else ""
 
 
-def shown(domain: str, looked_up: Sequence[LookedUpRow], published: Sequence[PublishedRow]) -> Shown:
+def shown(domain: str, looked_up: Sequence[LookedUpRow], published: Sequence[PublishedRow]) -> ShownRecords:
     """Of a domain; published records of names below are left out."""
     dmarc = _dmarc(f"_dmarc.{domain}", looked_up)
     rows = [row for row in published if row.domain == domain]
     latest = max((row.last_day for row in rows), default=date.min)
     own = [row for row in looked_up if row.kind != "spf" or row.name == domain]
     order = {"dmarc": 0, "spf": 1, "mx": 2, "error": 3}
-    return Shown(
+    return ShownRecords(
         dmarc,
         bool(looked_up),
         tuple(sorted((row for row in own if row.kind in order), key=lambda row: (order[row.kind], row.name))),
@@ -65,16 +65,16 @@ def shown(domain: str, looked_up: Sequence[LookedUpRow], published: Sequence[Pub
     )
 
 
-def _together(rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[Seen, ...]:
+def _together(rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[SeenRecord, ...]:
     """One line for what reads alike, the latest first."""
-    found: dict[tuple[str, str], Seen] = {}
+    found: dict[tuple[str, str], SeenRecord] = {}
     for row, (status, differing) in zip(rows, compared, strict=True):
         key = (str(row.record), status)
         known = found.get(key)
         first, last, reports = row.first_day, row.last_day, row.reports
         if known is not None:
             first, last, reports = min(first, known.first_day), max(last, known.last_day), reports + known.reports
-        found[key] = Seen(*key, differing, first, last, reports)
+        found[key] = SeenRecord(*key, differing, first, last, reports)
     return tuple(sorted(found.values(), key=lambda seen: (seen.last_day, seen.first_day), reverse=True))
 
 

@@ -17,7 +17,7 @@ from inalign.web.access.visitor import Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import ROWS, ViewPages, address
 from inalign.web.pages.sender_tree import query_of
-from inalign.web.raw_report import Document, documents
+from inalign.web.raw_report import RawDocument, documents
 from inalign.web.rendering import Form
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NEAR = timedelta(days=30)
 
 
-class Seen(Struct, frozen=True):
+class SeenPolicy(Struct, frozen=True):
     """A policy, and who saw it when."""
 
     record: str
@@ -72,19 +72,19 @@ class ReportPage:
         }
         return self._views.show(request, visitor, "report", filters, values)
 
-    def _seen(self, report: ReportDetail, filters: Filters) -> list[Seen]:
+    def _seen(self, report: ReportDetail, filters: Filters) -> list[SeenPolicy]:
         """This report's policy first, then what the others saw of the domain itself."""
         if report.kind != "aggregate":
             return []
-        found = [Seen(str(report.record) if report.p else "", True)]
+        found = [SeenPolicy(str(report.record) if report.p else "", True)]
         asked = Filters(domain=report.domain, scope=filters.scope, zone=filters.zone)
         for row in self._views.ask("published", asked).rows:
             if isinstance(row, PublishedRow) and row.domain == report.domain:
                 days = (row.first_day, row.last_day)
-                found.append(Seen(str(row.record), False, row.reporters, row.reports, *days))
+                found.append(SeenPolicy(str(row.record), False, row.reporters, row.reports, *days))
         return found
 
-    def _documents(self, filters: Filters) -> list[Document]:
+    def _documents(self, filters: Filters) -> list[RawDocument]:
         """What was delivered, unpacked; nothing where it is hidden from the visitor, or not kept any more."""
         row = next(iter(self._views.ask("raw", filters).rows), None)
         if not isinstance(row, RawRow):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from inalign.insight.texts import Catalogue
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.sender_rows import UNTOLD, ClassRow, SenderAddressRow, SenderRow
-from inalign.store.queries.view import Answer
+from inalign.store.queries.view import ViewAnswer
 from inalign.web.columns import spark
 from inalign.web.tables import Dispositions
 from inalign.web.words import Words
@@ -20,11 +20,11 @@ PAGE = 50
 """Senders where one class is shown."""
 ADDRESSES = 100
 """Of a sender on a page."""
-Questions = Callable[[str, Filters], Answer[Struct]]
+Questions = Callable[[str, Filters], ViewAnswer[Struct]]
 """Answers a question by its name (`ViewPages.ask`)."""
 
 
-class Line(Struct, frozen=True):
+class SenderLine(Struct, frozen=True):
     """A sender, a network or an address with its numbers."""
 
     name: str
@@ -45,7 +45,7 @@ class Group(Struct, frozen=True):
     messages: int
     share: float
     passed_percent: float
-    lines: tuple[Line, ...]
+    lines: tuple[SenderLine, ...]
     to: str
     """The class alone; empty where it is alone already."""
     left: int
@@ -106,19 +106,21 @@ def sender_name(name: str, words: Words) -> str:
     return name
 
 
-def _line(row: SenderRow, whole: int, filters: Filters, words: Words) -> Line:
+def _line(row: SenderRow, whole: int, filters: Filters, words: Words) -> SenderLine:
     to = f"/sources?{query_of(filters, source_class=row.source_class, sender=row.sender)}" if row.sender else ""
-    return Line(sender_name(row.sender, words), row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
+    return SenderLine(
+        sender_name(row.sender, words), row, share_of(row.messages, whole), split_of(row), spark(row.trend), to
+    )
 
 
-def address_lines(rows: Sequence[SenderAddressRow], filters: Filters) -> list[tuple[str, list[Line]]]:
+def address_lines(rows: Sequence[SenderAddressRow], filters: Filters) -> list[tuple[str, list[SenderLine]]]:
     """Addresses by network, in their order."""
     whole = sum(row.messages for row in rows)
-    networks: dict[str, list[Line]] = {}
+    networks: dict[str, list[SenderLine]] = {}
     for row in rows:
         query = query_of(filters, domain=row.domain, source=row.source_ip, source_class="", sender="", search="")
         to = f"/source?{query}" if row.source_ip else ""
-        line = Line(row.source_ip, row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
+        line = SenderLine(row.source_ip, row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
         networks.setdefault(row.network, []).append(line)
     return list(networks.items())
 

@@ -21,8 +21,8 @@ from inalign.store.queries.sender_rows import SenderAddressRow
 from inalign.store.queries.source import DayOfRow
 from inalign.store.state.accounts import Role
 from inalign.store.state.control import Control
-from inalign.store.state.overrides import OverrideRow, remove_override, write_override
-from inalign.web.access.visitor import Gate, Visitor
+from inalign.store.state.overrides import SourceOverrideRow, remove_override, write_override
+from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.columns import stack
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import ViewPages
@@ -40,7 +40,7 @@ MAX_SERVICE = 100
 LEGITIMATE = (str(SourceClass.OWN), str(SourceClass.APPROVED))
 
 
-class Row(Struct, frozen=True):
+class SmallTableRow(Struct, frozen=True):
     """A row of a small table."""
 
     cells: tuple[object, ...]
@@ -53,7 +53,7 @@ class Row(Struct, frozen=True):
 class SenderPages:
     """Makes them."""
 
-    def __init__(self, gate: Gate, views: ViewPages, endpoints: Endpoints, control: Control) -> None:
+    def __init__(self, gate: Authenticator, views: ViewPages, endpoints: Endpoints, control: Control) -> None:
         self._gate = gate
         self._views = views
         self._endpoints = endpoints
@@ -152,7 +152,7 @@ class SenderPages:
         name = form.text("class")
         if name not in list(SourceClass):
             raise ParseError(f"class: one of {', '.join(SourceClass)}")
-        row = OverrideRow(found.domain, key, SourceClass(name), service, self._gate.clock(), visitor.name)
+        row = SourceOverrideRow(found.domain, key, SourceClass(name), service, self._gate.clock(), visitor.name)
         write_override(self._control, row)
         self._gate.note(
             request, visitor.name, "class of a sender set", f"{row.domain} {row.source}: {row.source_class}"
@@ -168,10 +168,10 @@ class SenderPages:
             return go("/source", domain=domain, source=source, done="automatic")
         return go("/sources", domain=domain)
 
-    def _overrides(self, domain: str, visitor: Visitor, say: Catalogue) -> list[tuple[OverrideRow, str]]:
+    def _overrides(self, domain: str, visitor: Visitor, say: Catalogue) -> list[tuple[SourceOverrideRow, str]]:
         """What was set by hand for a domain and those below it, with the words of the classes."""
         found = self._views.ask("sender-overrides", Filters(domain=domain, scope=visitor.domains)).rows
-        return [(each, say.say("class", each.source_class)) for each in found if isinstance(each, OverrideRow)]
+        return [(each, say.say("class", each.source_class)) for each in found if isinstance(each, SourceOverrideRow)]
 
     def _judged(self, visitor: Visitor, form: Form) -> JudgedSource:
         """The address of the form, where the visitor may see it: nobody sets what is not judged for him."""
@@ -223,23 +223,23 @@ def _told(row: SourceDetail, words: Words) -> dict[str, object]:
         (
             words("source.dkim"),
             [words("column.domain"), words("source.selector"), words("column.result_type"), messages],
-            [Row((each.name, each.detail, each.result, each.messages), (3,)) for each in row.dkim],
+            [SmallTableRow((each.name, each.detail, each.result, each.messages), (3,)) for each in row.dkim],
         ),
         (
             words("source.spf"),
             [words("column.domain"), words("source.scope"), words("column.result_type"), messages],
-            [Row((each.name, each.detail, each.result, each.messages), (3,)) for each in row.spf],
+            [SmallTableRow((each.name, each.detail, each.result, each.messages), (3,)) for each in row.spf],
         ),
         (
             words("source.header_from"),
             [words("column.header_from"), messages, passed],
-            [Row((each.name, each.messages, each.passed), (1, 2)) for each in row.header_from],
+            [SmallTableRow((each.name, each.messages, each.passed), (1, 2)) for each in row.header_from],
         ),
         (
             words("column.reporters"),
             [words("column.reporter"), messages, passed, *outcomes, words("column.last_day")],
             [
-                Row(
+                SmallTableRow(
                     (each.reporter, each.messages, each.passed, each.none, each.quarantine, each.reject, each.last_day),
                     (1, 2, 3, 4, 5),
                 )
@@ -249,13 +249,13 @@ def _told(row: SourceDetail, words: Words) -> dict[str, object]:
         (
             words("table.overrides"),
             [words("column.type"), words("column.comment"), messages],
-            [Row((each.type, each.comment, each.messages), (2,)) for each in row.reasons],
+            [SmallTableRow((each.type, each.comment, each.messages), (2,)) for each in row.reasons],
         ),
         (
             words("source.reports"),
             [words("column.day"), words("column.reporter"), messages, passed],
             [
-                Row(
+                SmallTableRow(
                     (each.day, each.reporter, each.messages, each.passed),
                     (2, 3),
                     0,
@@ -271,7 +271,9 @@ def _told(row: SourceDetail, words: Words) -> dict[str, object]:
         "drawing": stack(days, ("good", "orange"), (passed, words("senders.not_passed"))),
         "day_heads": [words("column.day"), messages, passed, *outcomes],
         "days": [
-            Row((each.day, each.messages, each.passed, each.none, each.quarantine, each.reject), (1, 2, 3, 4, 5))
+            SmallTableRow(
+                (each.day, each.messages, each.passed, each.none, each.quarantine, each.reject), (1, 2, 3, 4, 5)
+            )
             for each in row.days
         ],
     }

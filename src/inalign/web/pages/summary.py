@@ -11,7 +11,7 @@ from inalign.insight.period import Period, PeriodKind, last_whole, parse_period,
 from inalign.store.state.control import Control
 from inalign.store.state.summaries import sent_summaries
 from inalign.summary.collect import Ask, summarize
-from inalign.summary.document import Document, make_document
+from inalign.summary.document import SummaryDocument, make_document
 from inalign.summary.html import body
 from inalign.summary.pdf import PdfError, make_pdf
 from inalign.summary.words import words_of
@@ -84,7 +84,7 @@ class SummaryPage:
         period = parse_period(name) if name else last_whole(self._pages.today(request), PeriodKind.MONTH)
         return told.get("domain", "").strip(), period
 
-    def _document(self, request: Request, visitor: Visitor, domain: str, period: Period) -> Document:
+    def _document(self, request: Request, visitor: Visitor, domain: str, period: Period) -> SummaryDocument:
         found = summarize(
             self._ask,
             (domain,) if domain else (),
