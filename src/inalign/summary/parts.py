@@ -1,10 +1,11 @@
-"""The blocks that a report is made of."""
+"""The blocks that a report is made of. Templates choose how to show a block by its `kind`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Tone(StrEnum):
@@ -18,6 +19,8 @@ class Tone(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Lead:
     """The sentences on top."""
+
+    kind: ClassVar = "lead"
 
     sentences: tuple[str, ...]
     tone: Tone
@@ -36,12 +39,16 @@ class FigureCard:
 class Cards:
     """Some of them side by side."""
 
+    kind: ClassVar = "cards"
+
     cards: tuple[FigureCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     """Stacked columns of days in the four classes."""
+
+    kind: ClassVar = "chart"
 
     title: str
     legend: tuple[str, ...]
@@ -56,6 +63,8 @@ class Chart:
 class TableBlock:
     """Rows of texts; `numbers` are the places of columns that are numbers."""
 
+    kind: ClassVar = "table"
+
     title: str
     columns: Sequence[str]
     rows: tuple[tuple[str, ...], ...]
@@ -65,6 +74,8 @@ class TableBlock:
 @dataclass(frozen=True, slots=True)
 class RowBlock:
     """Narrow tables side by side, where there is room."""
+
+    kind: ClassVar = "row"
 
     tables: tuple[TableBlock, ...]
 
@@ -82,6 +93,8 @@ class ListLine:
 class ListBlock:
     """A list."""
 
+    kind: ClassVar = "list"
+
     title: str
     lines: tuple[ListLine, ...]
     numbered: bool = False
@@ -91,6 +104,8 @@ class ListBlock:
 class RecordBlock:
     """A DNS record to publish."""
 
+    kind: ClassVar = "record"
+
     name: str
     type: str
     value: str
@@ -99,6 +114,8 @@ class RecordBlock:
 @dataclass(frozen=True, slots=True)
 class Notes:
     """Paragraphs."""
+
+    kind: ClassVar = "notes"
 
     paragraphs: tuple[str, ...]
     title: str = ""
