@@ -91,8 +91,8 @@ def test_list_as_table_and_as_json(place: Path) -> None:
     assert inalign("list").exit_code == 0
     inalign("new", "example.org")
     assert "r20261124  rsa-2048  pending  2026-11-24 12:00" in inalign("list").stdout
-    (life,) = json.loads(inalign("list", "--json").stdout)
-    assert (life["state"], life["selector"], life["next_at"]) == ("pending", "r20261124", None)
+    (managed_key,) = json.loads(inalign("list", "--json").stdout)
+    assert (managed_key["state"], managed_key["selector"], managed_key["next_at"]) == ("pending", "r20261124", None)
     (place / "example.org" / "r20261124.json").write_text("{")
     assert inalign("list").exit_code == 2
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inalign.dkim.algorithm import KeyType
 from inalign.keys.lifecycle.publication import PublicationState, PublishedState
-from inalign.keys.lifecycle.state import KeyState, ManagedKey, Terms, advance
+from inalign.keys.lifecycle.state import KeyState, ManagedKey, RetentionPeriods, advance
 from inalign.keys.lifecycle.zone_text import KeyRecordChange, strings, zone_text
 from inalign.mail.domain import DomainName
 from inalign.resolver.master_file import parse_master_file
@@ -46,7 +46,7 @@ def test_a_key_signs_only_after_every_server_had_it_for_long_enough(
     now, told, everywhere_since = START, 0, None
     for standing, seconds, is_superseded in plays:
         now += timedelta(seconds=seconds)
-        after = advance(life, standing, now, Terms(), is_superseded=is_superseded)
+        after = advance(life, standing, now, RetentionPeriods(), is_superseded=is_superseded)
         told = max(told, standing.longest_ttl_but(PublishedState.RECORD)) if life.state is KeyState.PENDING else told
         if after.state is not life.state:
             step = FORWARD.index(after.state) - FORWARD.index(life.state)

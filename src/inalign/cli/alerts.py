@@ -118,8 +118,8 @@ def test(names: tuple[str, ...], config: Path | None) -> None:
     settings, path = load(config)
     tried = asyncio.run(try_channels(settings, path, names))
     for each in tried:
-        told = f"not sent: {visible(each.error)}" if each.error else "sent"
-        click.echo(f"{each.name} ({visible(each.to)}): {told}")
+        outcome = f"not sent: {visible(each.error)}" if each.error else "sent"
+        click.echo(f"{each.name} ({visible(each.to)}): {outcome}")
     if not tried:
         click.echo("No channel is set: [[alerts.to]] in the configuration names them.")
     sys.exit(EXIT_FINDING if not tried or any(each.error for each in tried) else 0)

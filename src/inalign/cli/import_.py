@@ -52,7 +52,7 @@ def command(files: Sequence[str], output: Path | None, proves: bool, senders: Se
         _write(output, text)
     elif not (proves or program):
         click.echo(text, nl=False)
-    _tell(draft, faults)
+    _report(draft, faults)
     is_wrong = any(fault.is_fatal for fault in faults)
     if proves or program:
         is_wrong |= not _prove(draft, sources, senders, program)
@@ -67,7 +67,7 @@ def _write(path: Path, text: str) -> None:
         raise SettingsError(f"{path}: {problem.strerror or problem}") from None
 
 
-def _tell(draft: Draft, faults: Sequence[Fault]) -> None:
+def _report(draft: Draft, faults: Sequence[Fault]) -> None:
     counts = [sum(left.kind == kind for left in draft.left) for kind in ("instead", "not yet", "not needed")]
     click.echo(
         f"{len(draft.taken) + len(draft.keys)} settings; lines without an equal: {counts[0]}, "

@@ -32,8 +32,8 @@ from inalign.errors import Error, ParseError
 from inalign.keys.lifecycle.check import Checked, Subject, check_keys, check_zone_file
 from inalign.keys.lifecycle.folder import KeyFolder
 from inalign.keys.lifecycle.publication import HARMLESS
-from inalign.keys.lifecycle.rotate import Progress, Rotation, UpdateWay, Wish, make_key, wanted_change
-from inalign.keys.lifecycle.state import RETIRE_DAYS, ManagedKey, Terms
+from inalign.keys.lifecycle.rotate import DynamicUpdate, KeyRequest, Progress, Rotation, make_key, wanted_change
+from inalign.keys.lifecycle.state import RETIRE_DAYS, ManagedKey, RetentionPeriods
 from inalign.keys.lifecycle.subjects import DATABASE_NOTE, all_subjects, named_subjects, parse_author
 from inalign.keys.lifecycle.zone_servers import ZoneServers
 from inalign.keys.options import KeyOptions
@@ -86,37 +86,40 @@ def new(
     settings, options = _options(config)
     folder = open_folder(options, directory)
     name, now, way = parse_domain(domain), read_now(now_text), update_way(update_server, tsig)
-    wishes = [Wish(KeyType.RSA, bits, parse_domain(selector) if selector else None)]
+    wishes = [KeyRequest(KeyType.RSA, bits, parse_domain(selector) if selector else None)]
     if ed25519:
-        wishes.append(Wish(KeyType.ED25519, selector=parse_domain(f"{selector}-ed25519") if selector else None))
+        wishes.append(KeyRequest(KeyType.ED25519, selector=parse_domain(f"{selector}-ed25519") if selector else None))
     made = list(_make(folder, name, wishes, now, way))
     if not made:
         sys.exit(EXIT_FAILED)
-    for life in made:
-        click.echo(f"{folder.key_path(life)}: {life.key_type}, {life.bits} bits, readable by its owner alone", err=True)
-        if life.key_type is KeyType.ED25519:
-            click.echo(key_text.ED25519_NOTE.format(selector=life.selector), err=True)
+    for managed_key in made:
+        click.echo(
+            f"{folder.key_path(managed_key)}: {managed_key.key_type}, {managed_key.bits} bits, readable by its owner",
+            err=True,
+        )
+        if managed_key.key_type is KeyType.ED25519:
+            click.echo(key_text.ED25519_NOTE.format(selector=managed_key.selector), err=True)
         if way is None:
-            click.echo(key_text.change_text(wanted_change(life, folder.key(life)), as_script=as_script))
+            click.echo(key_text.change_text(wanted_change(managed_key, folder.key(managed_key)), as_script=as_script))
     warn_unused(options, folder.path, name)
     if way is None:
         click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
         return
     terms = key_terms(settings, RETIRE_DAYS)
     found = asyncio.run(Rotation(folder, _zones(settings), terms, now).domain(name))
-    sys.exit(_tell(found, terms, as_script=as_script))
+    sys.exit(_print_progress(found, terms, as_script=as_script))
 
 
 def _make(
-    folder: KeyFolder, domain: DomainName, wishes: Sequence[Wish], now: datetime, way: UpdateWay | None
+    folder: KeyFolder, domain: DomainName, wishes: Sequence[KeyRequest], now: datetime, way: DynamicUpdate | None
 ) -> Iterator[ManagedKey]:
     """The keys that are not there yet. A key of the same type is followed by rotation, if no selector is named."""
     try:
         durable.make_folder(folder.path / domain)
         with durable.locked(folder.path / domain):
-            present = [life for life in folder.lives(domain) if not life.is_over]
+            present = [managed_key for managed_key in folder.managed_keys(domain) if not managed_key.is_over]
             for wish in wishes:
-                same = [life for life in present if life.key_type is wish.key_type]
+                same = [managed_key for managed_key in present if managed_key.key_type is wish.key_type]
                 if same and wish.selector is None:
                     there = f"{domain} has the {wish.key_type} key {same[-1].selector}, {same[-1].state}"
                     click.echo(f"{there}: `inalign key rotate {domain}` replaces it", err=True)
@@ -145,12 +148,12 @@ def show_list(
     settings, options = _options(config)
     folder = open_folder(options, directory)
     terms = key_terms(settings, retire_days)
-    lives: list[ManagedKey] = []
+    managed_keys: list[ManagedKey] = []
     named: list[Subject] = []
     status = 0
     for name in [parse_author(author)[1] for author in authors] or folder.domains():
         try:
-            lives += folder.lives(name)
+            managed_keys += folder.managed_keys(name)
         except Error as problem:
             click.echo(str(problem), err=True)
             status = EXIT_FAILED
@@ -162,10 +165,12 @@ def show_list(
             status = EXIT_FAILED
     _note_database(options, authors)
     if as_json:
-        rows = [key_text.life_json(life, terms) for life in lives] + [key_text.named_json(one) for one in named]
+        rows = [key_text.managed_key_json(managed_key, terms) for managed_key in managed_keys] + [
+            key_text.named_json(one) for one in named
+        ]
         click.echo(msgspec.json.encode(rows).decode())
-    elif lives or named:
-        for line in key_text.list_lines(lives, named, terms):
+    elif managed_keys or named:
+        for line in key_text.list_lines(managed_keys, named, terms):
             click.echo(line)
     else:
         click.echo(f"There is no key below {folder.path}.", err=True)
@@ -285,7 +290,7 @@ def rotate(
     if domain is not None:
         start = timedelta(0) if age is None else age
         found = asyncio.run(rotation.domain(parse_domain(domain), every=start, way=update_way(update_server, tsig)))
-        status = _tell(found, terms, as_script=as_script)
+        status = _print_progress(found, terms, as_script=as_script)
         advice = list(by_hand_lines(options, folder, domain))
         if not found and not advice:
             raise Error(f"there is no key of {domain}: `inalign key new {domain}` makes one")
@@ -294,17 +299,17 @@ def rotate(
             click.echo(line)
         sys.exit(EXIT_FINDING if advice else status)
 
-    def told(progress: Sequence[Progress]) -> None:
+    def report(progress: Sequence[Progress]) -> None:
         nonlocal status
-        status = max(status, _tell([one for one in progress if one.is_news], terms, as_script=as_script))
+        status = max(status, _print_progress([one for one in progress if one.is_news], terms, as_script=as_script))
 
-    for problem in asyncio.run(rotation.all(every=age, told=told)):
+    for problem in asyncio.run(rotation.all(every=age, report=report)):
         click.echo(str(problem), err=True)
         status = EXIT_FAILED
     sys.exit(status)
 
 
-def _tell(found: Sequence[Progress], terms: Terms, *, as_script: bool) -> int:
+def _print_progress(found: Sequence[Progress], terms: RetentionPeriods, *, as_script: bool) -> int:
     """Print what was done and what is next; the exit status."""
     for progress in found:
         for line in key_text.progress_lines(progress, terms, as_script=as_script):

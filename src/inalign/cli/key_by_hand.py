@@ -21,21 +21,23 @@ from inalign.keys.options import KeyOptions
 def by_hand_lines(options: KeyOptions, folder: KeyFolder, author: str) -> Iterator[str]:
     """For each key of a domain that a line names."""
     domain = parse_author(author)[1]
-    lives = folder.lives(domain)
+    managed_keys = folder.managed_keys(domain)
     for item in named_subjects(options, folder, [author]):
         if not isinstance(item, Subject):
             yield item
         elif item.key is not None:
             yield f"{item.name}: named by {item.place}, which only you change"
-            yield f"  {_next(options, folder, item, item.key, lives)}"
+            yield f"  {_next(options, folder, item, item.key, managed_keys)}"
 
 
 def _next(
-    options: KeyOptions, folder: KeyFolder, subject: Subject, key: PrivateKey, lives: tuple[ManagedKey, ...]
+    options: KeyOptions, folder: KeyFolder, subject: Subject, key: PrivateKey, managed_keys: tuple[ManagedKey, ...]
 ) -> str:
     """What to do next about it."""
-    same = [life for life in lives if life.key_type is key.key_type and not life.is_over]
-    ready = [life for life in same if life.state is KeyState.ACTIVE]
+    same = [
+        managed_key for managed_key in managed_keys if managed_key.key_type is key.key_type and not managed_key.is_over
+    ]
+    ready = [managed_key for managed_key in same if managed_key.state is KeyState.ACTIVE]
     if ready:
         return (
             f"now: {_line(options, folder, subject, ready[-1])}; keep the record of {subject.selector} "
@@ -48,14 +50,14 @@ def _next(
     return f"`inalign key new {subject.domain}` makes its successor in {folder.path}, which `inalign key rotate` leads"
 
 
-def _line(options: KeyOptions, folder: KeyFolder, subject: Subject, life: ManagedKey) -> str:
-    path = folder.key_path(life)
+def _line(options: KeyOptions, folder: KeyFolder, subject: Subject, managed_key: ManagedKey) -> str:
+    path = folder.key_path(managed_key)
     table = _key_table(options)
     if table and subject.place.startswith(table):
-        return f"write {life.domain}:{life.selector}:{path} behind the name in {subject.place}"
+        return f"write {managed_key.domain}:{managed_key.selector}:{path} behind the name in {subject.place}"
     if any(rule.place == subject.place for rule in options.rules):
-        return f'write selector = "{life.selector}" and file = "{path}" in {subject.place}'
-    return f"set selector {life.selector} and key {path} in the row of {subject.place}"
+        return f'write selector = "{managed_key.selector}" and file = "{path}" in {subject.place}'
+    return f"set selector {managed_key.selector} and key {path} in the row of {subject.place}"
 
 
 def _key_table(options: KeyOptions) -> str:

@@ -10,8 +10,8 @@ from typing import TypeVar
 import click
 
 from inalign.keys.lifecycle.folder import KeyFolder
-from inalign.keys.lifecycle.rotate import UpdateWay
-from inalign.keys.lifecycle.state import QUEUE_DAYS, RETIRE_DAYS, Terms
+from inalign.keys.lifecycle.rotate import DynamicUpdate
+from inalign.keys.lifecycle.state import QUEUE_DAYS, RETIRE_DAYS, RetentionPeriods
 from inalign.keys.options import KeyOptions
 from inalign.settings.postfix import MAIN_CF, maximal_queue_lifetime
 from inalign.settings.tables import Settings
@@ -51,14 +51,14 @@ def update_options(function: F) -> F:
     return server(tsig(function))
 
 
-def update_way(server: str | None, tsig: Path | None) -> UpdateWay | None:
+def update_way(server: str | None, tsig: Path | None) -> DynamicUpdate | None:
     """The way that the options name. Raises `click.UsageError`."""
     if (server is None) != (tsig is None):
         raise click.UsageError("--update needs --tsig, and the other way round: a server takes no unsigned updates.")
-    return UpdateWay(server, str(tsig.absolute())) if server is not None and tsig is not None else None
+    return DynamicUpdate(server, str(tsig.absolute())) if server is not None and tsig is not None else None
 
 
-def key_terms(settings: Settings, retire_days: float, main_cf: Path = MAIN_CF) -> Terms:
+def key_terms(settings: Settings, retire_days: float, main_cf: Path = MAIN_CF) -> RetentionPeriods:
     """How long a key that signs no more stays in DNS: no shorter than anybody may still look for it; 0 means at once.
 
     A message waits in the queue of the MTA, and a signature counts until its x=.
@@ -71,9 +71,9 @@ def key_terms(settings: Settings, retire_days: float, main_cf: Path = MAIN_CF) -
     }
     wanted, (why, longest) = timedelta(days=retire_days), max(floors.items(), key=lambda floor: floor[1])
     if not retire_days or wanted >= longest:
-        return Terms(wanted)
+        return RetentionPeriods(wanted)
     click.echo(f"--retire-days {retire_days:g} is too short for {why}: {longest / timedelta(days=1):g} days", err=True)
-    return Terms(longest)
+    return RetentionPeriods(longest)
 
 
 def open_folder(options: KeyOptions, directory: Path | None) -> KeyFolder:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from inalign.keys.lifecycle.check import Checked, Subject
 from inalign.keys.lifecycle.rotate import Progress
-from inalign.keys.lifecycle.state import ManagedKey, Terms, due, next_step
+from inalign.keys.lifecycle.state import ManagedKey, RetentionPeriods, due, next_step
 from inalign.keys.lifecycle.zone_text import KeyRecordChange, nsupdate_script, zone_text
 
 NAMED = "named"  # the state of a key that a line names, and nobody leads through a life
@@ -26,33 +26,41 @@ def change_text(change: KeyRecordChange, *, as_script: bool, server: str | None 
     return nsupdate_script((change,), server) if as_script else zone_text(change)
 
 
-def list_lines(lives: Sequence[ManagedKey], named: Sequence[Subject], terms: Terms) -> Iterator[str]:
+def list_lines(managed_keys: Sequence[ManagedKey], named: Sequence[Subject], terms: RetentionPeriods) -> Iterator[str]:
     """The table of `list`; `named` are keys that no life is kept for."""
     head = ("domain", "selector", "key", "state", "since (UTC)", "next")
     rows = [
-        (life.domain, life.selector, f"{life.key_type}-{life.bits}", str(life.state), moment(life.since))
-        for life in lives
+        (
+            managed_key.domain,
+            managed_key.selector,
+            f"{managed_key.key_type}-{managed_key.bits}",
+            str(managed_key.state),
+            moment(managed_key.since),
+        )
+        for managed_key in managed_keys
     ] + [(one.domain, one.selector, _kind(one), NAMED, "") for one in named]
-    nexts = [next_step(life, terms) for life in lives] + [f"as long as {one.place} names it" for one in named]
+    nexts = [next_step(managed_key, terms) for managed_key in managed_keys] + [
+        f"as long as {one.place} names it" for one in named
+    ]
     widths = [max(map(len, column)) for column in zip(head[:-1], *rows, strict=True)]
     for row, last in zip((head[:-1], *rows), (head[-1], *nexts), strict=True):
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         yield "  ".join([*cells, last])
 
 
-def life_json(life: ManagedKey, terms: Terms) -> dict[str, object]:
+def managed_key_json(managed_key: ManagedKey, terms: RetentionPeriods) -> dict[str, object]:
     """A key for `list --json`."""
     return {
-        "domain": life.domain,
-        "selector": life.selector,
-        "key_type": life.key_type,
-        "bits": life.bits,
-        "state": life.state,
-        "since": life.since,
-        "created": life.created,
-        "seen": life.seen,
-        "next": next_step(life, terms),
-        "next_at": due(life, terms),
+        "domain": managed_key.domain,
+        "selector": managed_key.selector,
+        "key_type": managed_key.key_type,
+        "bits": managed_key.bits,
+        "state": managed_key.state,
+        "since": managed_key.since,
+        "created": managed_key.created,
+        "seen": managed_key.seen,
+        "next": next_step(managed_key, terms),
+        "next_at": due(managed_key, terms),
     }
 
 
@@ -75,7 +83,7 @@ def named_json(subject: Subject) -> dict[str, object]:
 def checked_lines(checked: Checked) -> Iterator[str]:
     """What `check` found of a key."""
     subject = checked.subject
-    state = f", {subject.life.state}" if subject.life else ""
+    state = f", {subject.managed_key.state}" if subject.managed_key else ""
     word = "in order" if not checked.flaws else f"{len(checked.flaws)} found"
     yield f"{subject.name} ({subject.place}{state}): {word}"
     for flaw in checked.flaws:
@@ -90,7 +98,7 @@ def checked_json(checked: Checked) -> dict[str, object]:
         "domain": subject.domain,
         "selector": subject.selector,
         "place": subject.place,
-        "state": subject.life.state if subject.life else None,
+        "state": subject.managed_key.state if subject.managed_key else None,
         "findings": [
             {"finding": flaw.finding, "detail": flaw.detail, "servers": flaw.servers} for flaw in checked.flaws
         ],
@@ -108,17 +116,17 @@ def checked_json(checked: Checked) -> dict[str, object]:
     }
 
 
-def progress_lines(progress: Progress, terms: Terms, *, as_script: bool) -> Iterator[str]:
+def progress_lines(progress: Progress, terms: RetentionPeriods, *, as_script: bool) -> Iterator[str]:
     """What a run of `rotate` did with a key, and what is next."""
-    life = progress.life
-    name = f"{life.selector}._domainkey.{life.domain}"
-    for deed in progress.did:
+    managed_key = progress.managed_key
+    name = f"{managed_key.selector}._domainkey.{managed_key.domain}"
+    for deed in progress.actions:
         yield f"{name}: {deed}"
-    yield f"{name}: {life.state} since {moment(life.since)} UTC; {next_step(life, terms)}"
+    yield f"{name}: {managed_key.state} since {moment(managed_key.since)} UTC; {next_step(managed_key, terms)}"
     if progress.problem:
         yield f"  {progress.problem}"
     for flaw in progress.flaws:
         yield f"  {flaw.finding}: {flaw}"
-    if progress.by_hand:
-        yield "  Publish:" if progress.by_hand.record else "  Take away:"
-        yield change_text(progress.by_hand, as_script=as_script)
+    if progress.manual_change:
+        yield "  Publish:" if progress.manual_change.record else "  Take away:"
+        yield change_text(progress.manual_change, as_script=as_script)

@@ -1,4 +1,4 @@
-"""Several finders, asked in their order: the first that has an answer gives it."""
+"""Several finders, asked in their order: the first that has keys for the author answers."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from inalign.flow.key_finder import Choice, KeyFinder
 
 
 class Chain:
-    """Finds keys by the first finder that has some; one that cannot say is not passed over.
+    """Asks the finders in order and returns the keys of the first that has some; an error of a finder ends the search.
 
-    What the finder `beside` has is added to that.
+    Keys of `additional` are added to them.
     """
 
-    def __init__(self, finders: Sequence[KeyFinder], beside: KeyFinder | None = None) -> None:
+    def __init__(self, finders: Sequence[KeyFinder], additional: KeyFinder | None = None) -> None:
         self._finders = finders
-        self._beside = beside
+        self._additional = additional
 
     async def find(self, author: str) -> tuple[Choice, ...]:
-        """As `KeyFinder.find`."""
+        """Find the keys that sign for the author; see `KeyFinder.find`."""
         found: tuple[Choice, ...] = ()
         for finder in self._finders:
             found = await finder.find(author)
             if found:
                 break
-        if self._beside is not None:
+        if self._additional is not None:
             names = {(one.key.domain, one.key.selector) for one in found}
-            more = await self._beside.find(author)
+            more = await self._additional.find(author)
             found += tuple(one for one in more if (one.key.domain, one.key.selector) not in names)
         return found
 
     async def aclose(self) -> None:
-        """Close them all."""
+        """Close every finder."""
         for finder in self._finders:
             await finder.aclose()
-        if self._beside is not None:
-            await self._beside.aclose()
+        if self._additional is not None:
+            await self._additional.aclose()

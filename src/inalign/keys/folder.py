@@ -13,10 +13,10 @@ from pathlib import Path
 
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
+from inalign.keys.file_value import CHECK_SECONDS
 from inalign.keys.key_store import KeySource, KeyStore, RequestedKey
 from inalign.keys.recent import Recent
 from inalign.keys.search import split_author
-from inalign.keys.watched import CHECK_SECONDS
 from inalign.mail.domain import DomainError, DomainName, parse_domain
 
 SUFFIX = ".pem"
@@ -48,7 +48,7 @@ class FolderFinder:
         self._recent: Recent[list[KeySource]] = Recent(CHECK_SECONDS, capacity=MAX_DOMAINS, clock=clock)
 
     async def find(self, author: str) -> tuple[Choice, ...]:
-        """As `KeyFinder.find`."""
+        """Find the keys that sign for the author; see `KeyFinder.find`."""
         split = split_author(author)
         if split is None:
             return ()
@@ -64,7 +64,7 @@ class FolderFinder:
         return await self._store.choices(RequestedKey(str(source.path), source) for source in sources)
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: this finder holds nothing open."""
 
 
 def folder_keys(folder: Path) -> Iterator[KeySource | Fault]:

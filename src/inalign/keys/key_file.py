@@ -24,7 +24,7 @@ class KeyAccess:
     """How key files are read."""
 
     passphrase: bytes | None = field(default=None, repr=False)
-    """Opens encrypted keys."""
+    """The passphrase that decrypts an encrypted key file."""
     unsafe_keys: bool = False
     """Whether to use a key that others may read or change, too."""
     reader: int | None = None

@@ -14,8 +14,8 @@ from inalign.dkim.crypto import KeyDataError, load_private_key
 from inalign.dkim.sign import SigningError, SigningKey, refuse_short_key
 from inalign.errors import Error
 from inalign.flow.key_finder import Choice, KeyLookupError
+from inalign.keys.file_value import CHECK_SECONDS, Stamp, stamp
 from inalign.keys.key_file import KeyAccess, KeyFileError, read_key_file
-from inalign.keys.watched import CHECK_SECONDS, Stamp, stamp
 from inalign.mail.domain import DomainError, DomainName, is_same_or_below, parse_domain
 
 MAX_KEYS = 10_000  # in memory, about 4 kB each
@@ -33,7 +33,7 @@ class KeySource:
 
     @property
     def name(self) -> str:
-        """For people: `selector._domainkey.domain`."""
+        """The DNS name of the key record, `selector._domainkey.domain`, for log lines and errors."""
         return f"{self.selector}._domainkey.{self.domain}"
 
 

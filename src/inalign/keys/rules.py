@@ -12,7 +12,7 @@ from inalign.keys.search import names_of, split_author
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRule:
-    """One `[[sign.key]]`."""
+    """One `[[sign.key]]` of the settings: the authors it signs for, and the key."""
 
     place: str
     source: KeySource
@@ -49,8 +49,8 @@ class RuleFinder:
         return [RequestedKey(rule.place, rule.source, rule.identity.replace("%", domain)) for rule in chosen]
 
     async def find(self, author: str) -> tuple[Choice, ...]:
-        """As `KeyFinder.find`."""
+        """Find the keys that sign for the author; see `KeyFinder.find`."""
         return await self._store.choices(self.signers(author))
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: this finder holds nothing open."""

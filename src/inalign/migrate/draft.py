@@ -37,8 +37,8 @@ class Left(NamedTuple):
     text: str
 
 
-class KeyRule(NamedTuple):
-    """One `[[sign.key]]`."""
+class MigratedKeyRule(NamedTuple):
+    """One `[[sign.key]]` table of the migrated configuration."""
 
     place: str
     """Of the line that names the key."""
@@ -55,7 +55,7 @@ class Draft:
     """Filled by the translation of one program or several."""
 
     taken: dict[str, MigratedSetting] = field(default_factory=dict)
-    keys: list[KeyRule] = field(default_factory=list)
+    keys: list[MigratedKeyRule] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 

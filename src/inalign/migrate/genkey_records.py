@@ -28,7 +28,7 @@ class GenkeyRecord(NamedTuple):
     selector: str
     domain: str
     key: bytes
-    """What p= holds."""
+    """The public key text of the p= tag."""
 
 
 class _FolderKeys:

@@ -1,4 +1,4 @@
-"""openarc.conf(5)."""
+"""Translates the options of openarc.conf(5) to settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = {"Domain": "arc.domain", "Selector": "arc.selector", "KeyFile": "arc.file"
 
 
 def unable(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """ResponseUnable."""
+    """Translate ResponseUnable to `policy` settings."""
     accept_or_tempfail(draft, source, line, "milter.failure_action", action(line))
 
 

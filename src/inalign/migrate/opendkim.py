@@ -1,4 +1,4 @@
-"""opendkim.conf(5)."""
+"""Translates the options of opendkim.conf(5) to settings."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ON = {"On-InternalError": "milter.failure_action", "On-DNSError": "policy.dmarc_
 
 
 def servers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Nameservers."""
+    """Translate Nameservers to `dns.servers`."""
     draft.take("dns.servers", [text for _, text in separated(line.value, line.place)], source.origin(line))
 
 
 def exempt(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """ExemptDomains."""
+    """Translate ExemptDomains."""
     found = [text for _, text in names(line.value, line.place, source.base)]
     draft.take("policy.except_domains", found, source.origin(line))
 
@@ -69,7 +69,7 @@ def daemons(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> No
 
 
 def unsignable(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """On-SignatureError."""
+    """Translate On-SignatureError."""
     word = action(line)
     draft.take("sign.on_failure", "unsigned" if word == "accept" else "tempfail", source.origin(line))
 

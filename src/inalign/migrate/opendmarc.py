@@ -1,4 +1,4 @@
-"""opendmarc.conf(5)."""
+"""Translates the options of opendmarc.conf(5) to settings."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ ACTING = ("RejectFailures", "HoldQuarantinedMessages", "RejectMultiValueFrom", "
 
 
 def ignored_clients(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """IgnoreHosts: a file."""
+    """Translate IgnoreHosts, which names a file of hosts."""
     draft.take_clients(lines_of(whole_path(line.value, source.base)), source.origin(line))
 
 
 def ignored_authors(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """IgnoreMailFrom."""
+    """Translate IgnoreMailFrom."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.except_domains", domains, source.origin(line))
 
 
 def sealers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """DomainWhitelist."""
+    """Translate DomainWhitelist."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 
 
 def sealers_in_file(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """DomainWhitelistFile."""
+    """Translate DomainWhitelistFile."""
     domains = [text for _, text in lines_of(whole_path(line.value, source.base))]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 

@@ -23,12 +23,12 @@ PASSING = ("False", "No_Check")
 
 
 def skipped(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """skip_addresses."""
+    """Translate skip_addresses."""
     draft.take_clients(separated(line.value, line.place), source.origin(line))
 
 
 def deferred(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """TempError_Defer."""
+    """Translate TempError_Defer."""
     draft.take("policy.dmarc_temperror", "tempfail" if boolean(line.value) else "accept", source.origin(line))
 
 

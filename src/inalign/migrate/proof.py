@@ -44,7 +44,7 @@ MESSAGE = (
 
 
 class Trial(NamedTuple):
-    """One sender."""
+    """One sample sender, and the keys that the old and the new configuration sign with."""
 
     sender: str
     before: str
@@ -53,7 +53,7 @@ class Trial(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A signature."""
+    """Domain, selector and identity of one signature."""
 
     name: str
     """`selector._domainkey.domain`, and the identity where there is one."""
@@ -118,20 +118,20 @@ def _trial(
             before = [signed for source in sources for signed in _by_program(source, message, program)]
         else:
             before = [signed for source in sources for signed in _by_reading(source, access, letter)]
-        said = _told(before)
+        said = _text_of(before)
     except Error as problem:
         before, said = [], f"no answer: {problem}"
     try:
         choices = _chosen(finder, sender)
         ours = [_signed(one.key, one.identity, message, now) for one in choices]
-        say = _told(ours)
+        say = _text_of(ours)
     except Error as problem:
         return Trial(sender, said, f"no answer: {problem}", False)
     is_same = {one.name for one in before} == {one.name for one in ours} and not said.startswith("no answer")
     return Trial(sender, said, say, is_same and all(_verifies(one.field + message, choices, now) for one in before))
 
 
-def _told(signatures: Iterable[Signed]) -> str:
+def _text_of(signatures: Iterable[Signed]) -> str:
     return ", ".join(sorted({one.name for one in signatures})) or "unsigned"
 
 

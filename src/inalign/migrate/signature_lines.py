@@ -24,21 +24,21 @@ def canonicalization(draft: Draft, source: ForeignConfiguration, line: SettingLi
 
 
 def signed(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """SignHeaders."""
+    """Translate SignHeaders."""
     more, fewer = _changes(source, line)
     _take_fields(draft, source, line, "sign.signed_fields", more)
     _take_fields(draft, source, line, "sign.excluded_fields", fewer)
 
 
 def omitted(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """OmitHeaders."""
+    """Translate OmitHeaders."""
     more, fewer = _changes(source, line)
     _take_fields(draft, source, line, "sign.excluded_fields", more)
     _take_fields(draft, source, line, "sign.signed_fields", fewer)
 
 
 def oversigned(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """OversignHeaders."""
+    """Translate OversignHeaders."""
     more, _ = _changes(source, line)
     draft.take("sign.oversigned_fields", more, source.origin(line))
 
@@ -53,7 +53,7 @@ def lifetime(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> N
 
 
 def excepted(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """DontSignMailTo."""
+    """Translate DontSignMailTo."""
     found = []
     for place, text in names(line.value, line.place, source.base):
         name = text.removeprefix("*@")

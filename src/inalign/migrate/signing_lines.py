@@ -8,7 +8,7 @@ from inalign.keys.opendkim.key_table import SENDER, KeyTable
 from inalign.keys.search import parse_name
 from inalign.mail.domain import DomainName
 from inalign.migrate.configuration import SettingLine
-from inalign.migrate.draft import Draft, KeyRule, Left
+from inalign.migrate.draft import Draft, Left, MigratedKeyRule
 from inalign.migrate.source import ForeignConfiguration
 from inalign.migrate.spelling import boolean, data_set_name, names, whole_path
 
@@ -25,7 +25,7 @@ def take_keys(draft: Draft, source: ForeignConfiguration) -> None:
     for name in ("SubDomains", "MultipleSignatures"):
         line = source.get(name)
         if line is not None:
-            _tell_misspelt(draft, line)
+            _report_misspelt(draft, line)
     mode = source.get("Mode")
     if mode is not None and "s" not in mode.value:
         draft.left.append(Left(source.origin(mode), "not needed", "It signed nothing, so no key is taken over."))
@@ -45,7 +45,7 @@ def take_keys(draft: Draft, source: ForeignConfiguration) -> None:
         _take_domains(draft, source, small)
 
 
-def _tell_misspelt(draft: Draft, line: SettingLine) -> None:
+def _report_misspelt(draft: Draft, line: SettingLine) -> None:
     try:
         boolean(line.value)
     except SettingsError as problem:
@@ -77,7 +77,7 @@ def _take_domains(draft: Draft, source: ForeignConfiguration, small: list[Settin
                 draft.fault(place, f"{name!r}: a pattern is no domain; make a [[sign.key]] with `for`")
                 continue
             authors = (name, f".{name}") if subdomains else ()
-            draft.keys.append(KeyRule(file.place, origins, name, selector.value, path, authors))
+            draft.keys.append(MigratedKeyRule(file.place, origins, name, selector.value, path, authors))
 
 
 def _take_tables(
@@ -139,7 +139,9 @@ def _rules_of_tables(draft: Draft, source: ForeignConfiguration, tables: list[Se
                 draft.fault(at, "the key itself stands in the table; put it into a file")
                 continue
             origins = (source.origin(line), f"{at}: {row.name}", f"{place}: {rule.name}")
-            draft.keys.append(KeyRule(at, origins, key.domain, key.selector, str(key.path), (author,), identity))
+            draft.keys.append(
+                MigratedKeyRule(at, origins, key.domain, key.selector, str(key.path), (author,), identity)
+            )
 
 
 def author_name(pattern: str) -> str:

@@ -69,7 +69,7 @@ class Program:
 
 
 def listen(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Socket."""
+    """Translate Socket to `milter.listen`."""
     text = line.value
     kind, _, rest = text.partition(":")
     if kind in ("inet", "inet6") and rest.isdigit():
@@ -93,7 +93,7 @@ def listen(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> Non
 
 
 def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """UMask."""
+    """Translate UMask."""
     mask = integer(line.value)
     if not 0 <= mask <= 0o777:
         raise SettingsError(f"{line.value!r} is no umask")
@@ -101,7 +101,7 @@ def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -
 
 
 def user(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """UserID."""
+    """Translate UserID."""
     name, _, group = line.value.partition(":")
     draft.take("user", name, source.origin(line))
     if group:
@@ -109,7 +109,7 @@ def user(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
 
 
 def authserv_id(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """AuthservID."""
+    """Translate AuthservID."""
     if line.value == HOST_NAME:
         draft.left.append(Left(source.origin(line), "not needed", "It is the host name here, too."))
     else:
@@ -117,7 +117,7 @@ def authserv_id(draft: Draft, source: ForeignConfiguration, line: SettingLine) -
 
 
 def log_format(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Syslog."""
+    """Translate Syslog."""
     if boolean(line.value):
         draft.take("log.format", "syslog", source.origin(line))
     else:
@@ -125,7 +125,7 @@ def log_format(draft: Draft, source: ForeignConfiguration, line: SettingLine) ->
 
 
 def clients(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """InternalHosts, PeerList."""
+    """Translate InternalHosts or PeerList."""
     draft.take_clients(names(line.value, line.place, source.base), source.origin(line))
 
 
@@ -172,7 +172,7 @@ def accept_or_tempfail(draft: Draft, source: ForeignConfiguration, line: Setting
 
 
 def unsafe_keys(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """RequireSafeKeys."""
+    """Translate RequireSafeKeys."""
     if boolean(line.value):
         draft.left.append(Left(source.origin(line), "not needed", "Unsafe keys are refused here, too."))
     else:

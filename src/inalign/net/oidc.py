@@ -32,7 +32,7 @@ from inalign.errors import ParseError, TransportError
 TIMEOUT = 10.0
 MAX_ANSWER_OCTETS = 1_048_576
 """Of the provider: descriptions, keys and tokens of the large ones stay below 50 kB."""
-KEPT_SECONDS = 3_600.0
+CACHE_SECONDS = 3_600.0
 """How long a description counts. Keys are asked for at each sign-in: they change when it matters."""
 LEEWAY_SECONDS = 60
 """Between the clocks of the provider and of this host."""
@@ -88,7 +88,7 @@ class Provider:
         """Raises `ParseError` for an issuer that is not https, or http on this host."""
         self._options = options
         self._clock = clock
-        self._kept: tuple[float, _Description] | None = None
+        self._cached: tuple[float, _Description] | None = None
         try:
             self._tls = ssl.create_default_context(cafile=str(options.ca_file) if options.ca_file else None)
         except OSError as problem:
@@ -162,16 +162,16 @@ class Provider:
         )
 
     def _description(self) -> _Description:
-        kept, now = self._kept, self._clock()
-        if kept is not None and now - kept[0] < KEPT_SECONDS:
-            return kept[1]
+        cached, now = self._cached, self._clock()
+        if cached is not None and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
         url = self._options.issuer.rstrip("/") + "/.well-known/openid-configuration"
         described = _decoded(self._ask(url), _Description, url)
         if described.issuer != self._options.issuer:  # OpenID Connect Discovery 1.0, 4.3
             raise ParseError(f"{url}: it is the description of another issuer")
         for each in (described.authorization_endpoint, described.token_endpoint, described.jwks_uri):
             _safe(each)
-        self._kept = (now, described)
+        self._cached = (now, described)
         return described
 
     def _client(self, described: _Description) -> OAuth2Client:

@@ -26,9 +26,9 @@ def record(key: PrivateKey) -> str:
 
 
 def subject(key: PrivateKey = KEY, selector: str = "selector25", state: KeyState | None = None) -> Subject:
-    life = None
+    managed_key = None
     if state is not None:
-        life = ManagedKey(
+        managed_key = ManagedKey(
             domain=DOMAIN,
             selector=DomainName(selector),
             key_type=key.key_type,
@@ -37,7 +37,7 @@ def subject(key: PrivateKey = KEY, selector: str = "selector25", state: KeyState
             since=START,
             created=START,
         )
-    return Subject(f"{selector}.pem", DOMAIN, DomainName(selector), key, life)
+    return Subject(f"{selector}.pem", DOMAIN, DomainName(selector), key, managed_key)
 
 
 def check(published: dict[str, str], *subjects: Subject) -> list[Checked]:

@@ -15,7 +15,7 @@ from inalign.keys.lifecycle.publication import (
     PublishedState,
     compare,
     compare_ended,
-    standing,
+    publication_state,
 )
 from inalign.keys.lifecycle.zone_text import empty_record
 from inalign.resolver.interface import Answer, Outcome
@@ -113,19 +113,19 @@ def test_a_silent_server_is_a_failure_and_a_silent_address_is_not() -> None:
         KeyFinding.DNS_FAILED,
         True,
     )
-    assert standing(rsa(), publication(good, silence)).everywhere is None
+    assert publication_state(rsa(), publication(good, silence)).everywhere is None
     seen = publication(good, silence)
     twofold = replace(seen, views=tuple(replace(view, server="ns1.example.org") for view in seen.views))
     assert [flaw.finding for flaw in compare(rsa(), twofold)] == [KeyFinding.UNREACHABLE]
-    assert standing(rsa(), twofold).everywhere is PublishedState.RECORD
+    assert publication_state(rsa(), twofold).everywhere is PublishedState.RECORD
 
 
 def test_a_zone_without_servers_is_a_failure() -> None:
     for seen in (Publication(name="x"), Publication(name="x", problem="no such zone")):
         assert [flaw.finding for flaw in compare(rsa(), seen)] == [KeyFinding.DNS_FAILED]
         assert [flaw.finding for flaw in compare_ended(rsa(), seen, PublishedState.EMPTY)] == [KeyFinding.DNS_FAILED]
-        assert standing(rsa(), seen).everywhere is None
-        assert not standing(rsa(), seen).somewhere
+        assert publication_state(rsa(), seen).everywhere is None
+        assert not publication_state(rsa(), seen).somewhere
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_a_zone_without_servers_is_a_failure() -> None:
     ],
 )
 def test_what_a_server_holds(records: list[str], holds: PublishedState) -> None:
-    stands = standing(rsa(), publication(answer(*records), answer(*records)))
+    stands = publication_state(rsa(), publication(answer(*records), answer(*records)))
     assert (stands.everywhere, stands.somewhere) == (holds, frozenset({holds}))
 
 
 def test_without_the_key_no_record_is_known_for_its_own() -> None:
-    assert standing(None, publication(answer(record(rsa())))).everywhere is PublishedState.OTHER
-    assert standing(None, publication(answer(empty_record("rsa")))).everywhere is PublishedState.EMPTY
+    assert publication_state(None, publication(answer(record(rsa())))).everywhere is PublishedState.OTHER
+    assert publication_state(None, publication(answer(empty_record("rsa")))).everywhere is PublishedState.EMPTY
 
 
 def test_how_long_caches_believe() -> None:
-    stands = standing(rsa(), publication(answer(), answer(record(rsa(1)), ttl=7200)))
+    stands = publication_state(rsa(), publication(answer(), answer(record(rsa(1)), ttl=7200)))
     assert (stands.everywhere, stands.ttls) == (None, {PublishedState.NOTHING: 900, PublishedState.OTHER: 7200})
     assert (stands.longest_ttl_but(PublishedState.RECORD), stands.longest_ttl_but(PublishedState.OTHER)) == (7200, 900)
     assert stands.negative_ttl == 900

@@ -17,14 +17,14 @@ from inalign.errors import Error
 from inalign.keys.folder import FolderFinder
 from inalign.keys.key_store import KeyStore
 from inalign.keys.lifecycle.folder import KeyFolder, StateError
-from inalign.keys.lifecycle.publication import KeyFinding, PublishedState, standing
-from inalign.keys.lifecycle.rotate import KeyExistsError, Progress, Rotation, UpdateWay, Wish, make_key
-from inalign.keys.lifecycle.state import KeyState, ManagedKey, Terms
+from inalign.keys.lifecycle.publication import KeyFinding, PublishedState, publication_state
+from inalign.keys.lifecycle.rotate import DynamicUpdate, KeyExistsError, KeyRequest, Progress, Rotation, make_key
+from inalign.keys.lifecycle.state import KeyState, ManagedKey, RetentionPeriods
 from inalign.keys.lifecycle.zone_text import KeyRecordChange
 from inalign.mail.domain import DomainName
 from tests.keys.lifecycle.material import DOMAIN, NEGATIVE_TTL, START, TSIG, TwoServers
 
-ED25519 = Wish(KeyType.ED25519)
+ED25519 = KeyRequest(KeyType.ED25519)
 DAY = timedelta(days=1)
 WAIT = timedelta(seconds=NEGATIVE_TTL)
 
@@ -38,8 +38,8 @@ def folder(tmp_path: Path) -> KeyFolder:
 
 
 @pytest.fixture
-def way(tmp_path: Path, folder: KeyFolder) -> UpdateWay:
-    return UpdateWay("192.0.2.1", str(tmp_path / "tsig"))
+def way(tmp_path: Path, folder: KeyFolder) -> DynamicUpdate:
+    return DynamicUpdate("192.0.2.1", str(tmp_path / "tsig"))
 
 
 def run(
@@ -47,14 +47,14 @@ def run(
     zones: TwoServers,
     days: float | timedelta = 0,
     every: timedelta | None = None,
-    terms: Terms | None = None,
+    terms: RetentionPeriods | None = None,
 ) -> list[Progress]:
     later = days if isinstance(days, timedelta) else timedelta(days=days)
-    return asyncio.run(Rotation(folder, zones, terms or Terms(), START + later).domain(DOMAIN, every=every))
+    return asyncio.run(Rotation(folder, zones, terms or RetentionPeriods(), START + later).domain(DOMAIN, every=every))
 
 
 def states(folder: KeyFolder) -> dict[str, str]:
-    return {life.selector: str(life.state) for life in folder.lives(DOMAIN)}
+    return {managed_key.selector: str(managed_key.state) for managed_key in folder.managed_keys(DOMAIN)}
 
 
 def signers(folder: KeyFolder) -> list[str]:
@@ -64,31 +64,31 @@ def signers(folder: KeyFolder) -> list[str]:
 def test_a_key_from_pending_to_active(folder: KeyFolder) -> None:
     """Published by a person; the secondary is late."""
     zones = TwoServers(lags=True)
-    life = make_key(folder, DOMAIN, ED25519, START, None)
+    managed_key = make_key(folder, DOMAIN, ED25519, START, None)
     (progress,) = run(folder, zones)
-    assert progress.by_hand is not None
-    assert progress.by_hand.name == "e20261124._domainkey.example.org"
-    zones.publish(progress.by_hand)
+    assert progress.manual_change is not None
+    assert progress.manual_change.name == "e20261124._domainkey.example.org"
+    zones.publish(progress.manual_change)
     (progress,) = run(folder, zones, 1)
-    assert (progress.life.state, progress.by_hand) == (KeyState.PENDING, None)
+    assert (progress.managed_key.state, progress.manual_change) == (KeyState.PENDING, None)
     assert KeyFinding.LAGGING in {flaw.finding for flaw in progress.flaws}
     zones.follow()
     (progress,) = run(folder, zones, 2)
-    assert progress.life.state is KeyState.PUBLISHED
+    assert progress.managed_key.state is KeyState.PUBLISHED
     run(folder, zones, 2 * DAY + WAIT - timedelta(seconds=1))
     assert signers(folder) == []
     run(folder, zones, 2 * DAY + WAIT)
-    assert signers(folder) == [life.selector]
+    assert signers(folder) == [managed_key.selector]
     assert set(zones.asked) == {"e20261124._domainkey.example.org"}
 
 
-def test_a_whole_rotation_with_updates(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_whole_rotation_with_updates(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
     old = make_key(folder, DOMAIN, ED25519, START, way)
     run(folder, zones)
     run(folder, zones, 1)
     assert states(folder) == {old.selector: "active"}
-    assert run(folder, zones, 100)[0].did == []  # nobody asked for another
+    assert run(folder, zones, 100)[0].actions == []  # nobody asked for another
     run(folder, zones, 200, every=180 * DAY)
     new = "e20270612"
     assert states(folder) == {old.selector: "active", new: "published"}
@@ -112,14 +112,14 @@ def test_a_whole_rotation_with_updates(folder: KeyFolder, way: UpdateWay) -> Non
     ]
 
 
-def test_a_run_that_has_nothing_to_do_changes_nothing(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_run_that_has_nothing_to_do_changes_nothing(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
     make_key(folder, DOMAIN, ED25519, START, way)
     for days in (0, 1):
         run(folder, zones, days)
         before = {path: path.stat().st_mtime_ns for path in (folder.path / DOMAIN).glob("*.*")}
         sent = len(zones.sent)
-        assert [progress.did for progress in run(folder, zones, days)] == [[]]
+        assert [progress.actions for progress in run(folder, zones, days)] == [[]]
         assert {path: path.stat().st_mtime_ns for path in (folder.path / DOMAIN).glob("*.*")} == before
         assert len(zones.sent) == sent
 
@@ -132,18 +132,18 @@ def test_a_key_laid_there_by_hand_is_followed(folder: KeyFolder) -> None:
     os.utime(path, (START.timestamp(), START.timestamp()))  # from which its age counts
     zones = TwoServers()
     old, new = run(folder, zones, every=timedelta(0))
-    assert (old.life.selector, old.life.state, new.life.bits) == ("old", KeyState.ACTIVE, 2048)
-    assert new.by_hand is not None
-    zones.publish(new.by_hand)
+    assert (old.managed_key.selector, old.managed_key.state, new.managed_key.bits) == ("old", KeyState.ACTIVE, 2048)
+    assert new.manual_change is not None
+    zones.publish(new.manual_change)
     run(folder, zones, every=timedelta(0))
     run(folder, zones, 1, every=timedelta(0))
     assert states(folder)["old"] == "retiring"
-    assert signers(folder) == [new.life.selector]
+    assert signers(folder) == [new.managed_key.selector]
 
 
-def test_types_rotate_apart(folder: KeyFolder, way: UpdateWay) -> None:
+def test_types_rotate_apart(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
-    for wish in (Wish(KeyType.RSA, 1024), ED25519):
+    for wish in (KeyRequest(KeyType.RSA, 1024), ED25519):
         make_key(folder, DOMAIN, wish, START, way)
     run(folder, zones)
     run(folder, zones, 1)
@@ -153,7 +153,7 @@ def test_types_rotate_apart(folder: KeyFolder, way: UpdateWay) -> None:
     assert signers(folder) == ["e20261126", "r20261126"]
 
 
-def test_a_server_that_falls_behind_takes_the_key_back_to_pending(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_server_that_falls_behind_takes_the_key_back_to_pending(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
     make_key(folder, DOMAIN, ED25519, START, way)
     run(folder, zones)
@@ -168,21 +168,21 @@ def test_a_server_that_falls_behind_takes_the_key_back_to_pending(folder: KeyFol
     assert signers(folder) == ["e20261124"]
 
 
-def test_a_silent_server_keeps_a_key_from_signing(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_silent_server_keeps_a_key_from_signing(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers(silent=True)
     make_key(folder, DOMAIN, ED25519, START, way)
     (progress,) = run(folder, zones)
-    assert progress.life.state is KeyState.PENDING
+    assert progress.managed_key.state is KeyState.PENDING
     assert [flaw.finding for flaw in progress.flaws] == [KeyFinding.DNS_FAILED]
     zones.silent = False
     run(folder, zones, 1)
     zones.silent = True
     (progress,) = run(folder, zones, 9)
-    assert progress.life.state is KeyState.PUBLISHED
+    assert progress.managed_key.state is KeyState.PUBLISHED
     assert [flaw.finding for flaw in progress.flaws] == [KeyFinding.DNS_FAILED]
 
 
-def test_a_record_that_is_not_ours_is_not_written_over(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_record_that_is_not_ours_is_not_written_over(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
     zones.publish(KeyRecordChange("e20261124._domainkey.example.org", "v=DKIM1; k=ed25519; p=" + "A" * 43 + "="))
     make_key(folder, DOMAIN, ED25519, START, way)
@@ -191,29 +191,29 @@ def test_a_record_that_is_not_ours_is_not_written_over(folder: KeyFolder, way: U
     assert [flaw.finding for flaw in progress.flaws] == [KeyFinding.DIFFERS]
 
 
-def test_an_update_that_is_refused_is_told_and_tried_again(folder: KeyFolder, way: UpdateWay) -> None:
+def test_an_update_that_is_refused_is_told_and_tried_again(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers(refuses=True)
     make_key(folder, DOMAIN, ED25519, START, way)
     (progress,) = run(folder, zones)
     assert progress.problem.endswith("REFUSED")
     zones.refuses = False
     (progress,) = run(folder, zones, 1)
-    assert (progress.life.state, progress.problem) == (KeyState.PUBLISHED, "")
+    assert (progress.managed_key.state, progress.problem) == (KeyState.PUBLISHED, "")
 
 
-def test_a_tsig_file_that_is_gone_is_told(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_tsig_file_that_is_gone_is_told(folder: KeyFolder, way: DynamicUpdate) -> None:
     make_key(folder, DOMAIN, ED25519, START, way)
     Path(way.tsig_file).unlink()
     (progress,) = run(folder, TwoServers())
     assert "No such file" in progress.problem
 
 
-def test_a_stolen_key_is_revoked_at_once(folder: KeyFolder, way: UpdateWay) -> None:
+def test_a_stolen_key_is_revoked_at_once(folder: KeyFolder, way: DynamicUpdate) -> None:
     zones = TwoServers()
     make_key(folder, DOMAIN, ED25519, START, way)
     run(folder, zones)
     run(folder, zones, 1)
-    at_once = Terms(timedelta(0))
+    at_once = RetentionPeriods(timedelta(0))
     run(folder, zones, 2, every=timedelta(0), terms=at_once)
     run(folder, zones, 2 * DAY + WAIT, terms=at_once)
     assert states(folder) == {"e20261124": "revoked", "e20261126": "active"}
@@ -221,7 +221,7 @@ def test_a_stolen_key_is_revoked_at_once(folder: KeyFolder, way: UpdateWay) -> N
 
 
 def test_a_selector_is_not_used_again(folder: KeyFolder) -> None:
-    wish = Wish(KeyType.ED25519, selector=DomainName("s"))
+    wish = KeyRequest(KeyType.ED25519, selector=DomainName("s"))
     make_key(folder, DOMAIN, wish, START, None)
     with pytest.raises(KeyExistsError):
         make_key(folder, DOMAIN, wish, START, None)
@@ -233,9 +233,9 @@ def test_one_domain_in_trouble_stops_no_other(folder: KeyFolder) -> None:
     (folder.path / bad / "s.json").write_text("{}")
     make_key(folder, DOMAIN, ED25519, START, None)
     told: list[Progress] = []
-    rotation = Rotation(folder, TwoServers(), Terms(), START)
-    problems = asyncio.run(rotation.all(every=None, told=told.extend))
-    assert [progress.life.domain for progress in told] == [DOMAIN]
+    rotation = Rotation(folder, TwoServers(), RetentionPeriods(), START)
+    problems = asyncio.run(rotation.all(every=None, report=told.extend))
+    assert [progress.managed_key.domain for progress in told] == [DOMAIN]
     assert [str(bad) in str(problem) for problem in problems] == [True]
 
 
@@ -254,7 +254,7 @@ def test_a_domain_that_another_program_leads_on_is_left_alone(
 def test_a_state_that_cannot_be_read_is_named(folder: KeyFolder, text: str) -> None:
     (folder.path / DOMAIN / "s.json").write_text(text)
     with pytest.raises(StateError, match=r"example\.org/s\.json"):
-        folder.lives(DOMAIN)
+        folder.managed_keys(DOMAIN)
 
 
 def test_the_state_of_another_key_is_refused(folder: KeyFolder) -> None:
@@ -262,7 +262,7 @@ def test_the_state_of_another_key_is_refused(folder: KeyFolder) -> None:
     state = folder.path / DOMAIN / "e20261124.json"
     state.rename(state.with_name("copy.json"))
     with pytest.raises(StateError, match=r"copy\.json: holds the state of e20261124"):
-        folder.lives(DOMAIN)
+        folder.managed_keys(DOMAIN)
 
 
 class Crash(BaseException):
@@ -300,13 +300,13 @@ PLAY = (0.0, 1.0, 2.0, 3.0, 20.0, 40.0, 60.0)
 """Days on which the timer runs; on the third a rotation begins."""
 
 
-def play(folder: KeyFolder, zones: TwoServers, way: UpdateWay) -> Iterator[float]:
+def play(folder: KeyFolder, zones: TwoServers, way: DynamicUpdate) -> Iterator[float]:
     """A key, and its successor, from the first day to the last; a run that crashes is made again a minute later."""
     for day in PLAY:
         moment = timedelta(days=day)
         while True:
             try:
-                if day == 0 and not folder.lives(DOMAIN):
+                if day == 0 and not folder.managed_keys(DOMAIN):
                     make_key(folder, DOMAIN, ED25519, START, way)
                 run(folder, zones, moment, every=timedelta(0) if day in (2.0, 3.0) else None)
                 break
@@ -321,18 +321,23 @@ def check_safe(folder: KeyFolder, zones: TwoServers) -> None:
     for path in (folder.path / DOMAIN).glob("*.pem"):
         key = load_private_key(path.read_bytes())
         seen = asyncio.run(TwoServers.publication(zones, f"{path.stem}._domainkey.{DOMAIN}"))
-        assert standing(key, seen).everywhere is PublishedState.RECORD, path
+        assert publication_state(key, seen).everywhere is PublishedState.RECORD, path
         assert (folder.path / DOMAIN / f"{path.stem}.json").exists()
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder.path / DOMAIN).iterdir())
 
 
 def ends(folder: KeyFolder, zones: TwoServers) -> tuple[object, ...]:
-    lives: tuple[ManagedKey, ...] = folder.lives(DOMAIN)
+    managed_keys: tuple[ManagedKey, ...] = folder.managed_keys(DOMAIN)
     names = sorted(path.suffix for path in (folder.path / DOMAIN).iterdir() if path.name != ".lock")
-    return [life.state for life in lives], [life.is_over for life in lives], names, len(zones.secondary)
+    return (
+        [managed_key.state for managed_key in managed_keys],
+        [managed_key.is_over for managed_key in managed_keys],
+        names,
+        len(zones.secondary),
+    )
 
 
-def test_a_crash_at_every_step_changes_nothing_in_the_end(tmp_path: Path, way: UpdateWay) -> None:
+def test_a_crash_at_every_step_changes_nothing_in_the_end(tmp_path: Path, way: DynamicUpdate) -> None:
     at = steps = 0
     while at <= steps:
         folder, zones = KeyFolder(tmp_path / f"play{at}"), TwoServers()
@@ -356,13 +361,13 @@ def test_a_crash_at_every_step_changes_nothing_in_the_end(tmp_path: Path, way: U
 
 
 def test_a_broken_private_key_is_an_error_that_names_it(folder: KeyFolder) -> None:
-    life = make_key(folder, DOMAIN, ED25519, START, None)
-    folder.key_path(life).write_text("no key")
+    managed_key = make_key(folder, DOMAIN, ED25519, START, None)
+    folder.key_path(managed_key).write_text("no key")
     with pytest.raises(Error, match=r"e20261124\.pending"):
         run(folder, TwoServers())
 
 
-def test_the_folder_finder_signs_with_active_keys_alone(folder: KeyFolder, way: UpdateWay) -> None:
+def test_the_folder_finder_signs_with_active_keys_alone(folder: KeyFolder, way: DynamicUpdate) -> None:
     def found() -> list[str]:
         finder = FolderFinder(folder.path, KeyStore(folder.access))
         return [str(choice.key.selector) for choice in asyncio.run(finder.find(f"alice@{DOMAIN}"))]

@@ -11,7 +11,7 @@ from inalign.keys.lifecycle.state import (
     WANTED,
     KeyState,
     ManagedKey,
-    Terms,
+    RetentionPeriods,
     advance,
     due,
     free_selector,
@@ -22,12 +22,12 @@ from inalign.keys.lifecycle.state import (
 from inalign.mail.domain import DomainName
 from tests.keys.lifecycle.material import DOMAIN, START
 
-TERMS = Terms()
+TERMS = RetentionPeriods()
 HOUR = timedelta(hours=1)
 LONG = timedelta(days=400)
 
 
-def life(state: KeyState = KeyState.PENDING, **changes: object) -> ManagedKey:
+def managed_key(state: KeyState = KeyState.PENDING, **changes: object) -> ManagedKey:
     made = ManagedKey(
         domain=DOMAIN,
         selector=DomainName("s1"),
@@ -82,14 +82,14 @@ STEPS = [
 def test_every_step(
     state: KeyState, standing: PublicationState, later: timedelta, changes: dict[str, object], after: KeyState
 ) -> None:
-    assert advance(life(state, **changes), standing, START + later, TERMS).state is after
+    assert advance(managed_key(state, **changes), standing, START + later, TERMS).state is after
 
 
 @pytest.mark.parametrize("state", list(KeyState))
 def test_a_step_sets_the_time_and_a_second_one_at_that_time_is_none(state: KeyState) -> None:
     now = START + LONG
     for holds in PublishedState:
-        after = advance(life(state, seen=START), everywhere(holds), now, TERMS, is_superseded=True)
+        after = advance(managed_key(state, seen=START), everywhere(holds), now, TERMS, is_superseded=True)
         if after.state is not state:
             assert after.since == now
             if due(after, TERMS) is not None:
@@ -97,11 +97,11 @@ def test_a_step_sets_the_time_and_a_second_one_at_that_time_is_none(state: KeySt
 
 
 def test_only_a_superseded_key_retires() -> None:
-    assert advance(life(KeyState.ACTIVE), SILENCE, START, TERMS, is_superseded=True).state is KeyState.RETIRING
+    assert advance(managed_key(KeyState.ACTIVE), SILENCE, START, TERMS, is_superseded=True).state is KeyState.RETIRING
 
 
 def test_what_caches_were_told_before_is_kept() -> None:
-    before = life(wait_seconds=0)
+    before = managed_key(wait_seconds=0)
     waiting = advance(before, differing(PublishedState.OTHER, PublishedState.NOTHING), START, TERMS)
     assert (waiting.state, waiting.wait_seconds) == (KeyState.PENDING, 3600)
     assert advance(waiting, everywhere(PublishedState.NOTHING), START, TERMS).wait_seconds == 3600
@@ -110,35 +110,35 @@ def test_what_caches_were_told_before_is_kept() -> None:
 
 
 def test_a_record_that_was_there_first_waits_for_the_negative_ttl_alone() -> None:
-    published = advance(life(wait_seconds=0), everywhere(PublishedState.RECORD), START, TERMS)
+    published = advance(managed_key(wait_seconds=0), everywhere(PublishedState.RECORD), START, TERMS)
     assert due(published, TERMS) == START + timedelta(seconds=900)
 
 
 @pytest.mark.parametrize("holds", [PublishedState.EMPTY, PublishedState.NOTHING])
 def test_revoked_counts_from_when_every_server_says_so(holds: PublishedState) -> None:
     now = START + LONG
-    revoked = life(KeyState.REVOKED)
+    revoked = managed_key(KeyState.REVOKED)
     assert due(revoked, TERMS) is None
     assert advance(revoked, everywhere(holds), now, TERMS).seen == now
     assert advance(revoked, differing(PublishedState.EMPTY, PublishedState.RECORD), now, TERMS).seen is None
 
 
 def test_a_removed_key_is_over_when_no_server_has_the_record() -> None:
-    removed = life(KeyState.REMOVED)
+    removed = managed_key(KeyState.REMOVED)
     assert not advance(removed, everywhere(PublishedState.EMPTY), START, TERMS).is_over
     assert advance(removed, everywhere(PublishedState.NOTHING), START, TERMS).is_over
 
 
 def test_a_key_at_once_revoked_still_waits_for_caches_before_its_removal() -> None:
-    terms = Terms(timedelta(0))
-    revoked = advance(life(KeyState.RETIRING), SILENCE, START, terms)
+    terms = RetentionPeriods(timedelta(0))
+    revoked = advance(managed_key(KeyState.RETIRING), SILENCE, START, terms)
     waiting = advance(revoked, everywhere(PublishedState.RECORD), START, terms)
     assert due(replace(waiting, seen=START), terms) == START + HOUR
 
 
 def test_younger_keys_of_the_same_type_supersede() -> None:
-    old = life(KeyState.ACTIVE)
-    young = life(KeyState.ACTIVE, selector=DomainName("s2"), since=START + HOUR)
+    old = managed_key(KeyState.ACTIVE)
+    young = managed_key(KeyState.ACTIVE, selector=DomainName("s2"), since=START + HOUR)
     assert superseded(old, (old, young))
     assert not superseded(young, (old, young))
     assert [is_under_way(one, (old, young)) for one in (old, young)] == [True, False]
@@ -147,7 +147,7 @@ def test_younger_keys_of_the_same_type_supersede() -> None:
 
 
 def test_of_two_made_at_the_same_time_one_supersedes() -> None:
-    pair = life(KeyState.ACTIVE), life(KeyState.ACTIVE, selector=DomainName("s2"))
+    pair = managed_key(KeyState.ACTIVE), managed_key(KeyState.ACTIVE, selector=DomainName("s2"))
     assert [superseded(one, pair) for one in pair] == [True, False]
 
 
@@ -159,7 +159,7 @@ def test_a_selector_is_never_used_twice() -> None:
 @pytest.mark.parametrize("state", list(KeyState))
 @pytest.mark.parametrize("seen", [None, START])
 def test_every_state_says_what_is_next(state: KeyState, seen: object) -> None:
-    one = life(state, seen=seen)
+    one = managed_key(state, seen=seen)
     when = due(one, TERMS)
     assert next_step(one, TERMS)
     assert when is None or f"{when:%Y-%m-%d %H:%M}" in next_step(one, TERMS)

@@ -18,7 +18,7 @@ from inalign.keys.lifecycle.publication import (
     compare,
     compare_ended,
     examine,
-    standing,
+    publication_state,
 )
 from inalign.keys.lifecycle.state import WANTED, ManagedKey
 from inalign.mail.domain import DomainName
@@ -32,8 +32,8 @@ MAX_AT_ONCE = 8
 OTHER_KEY = frozenset({KeyFinding.NOT_PUBLISHED, KeyFinding.NOT_A_KEY, KeyFinding.WRONG_TYPE, KeyFinding.REVOKED})
 
 
-class Zones(Protocol):
-    """What is asked of DNS; `transport.zone_servers.ZoneServers` in service."""
+class PublicationSource(Protocol):
+    """Asks the servers of a zone what they publish: `ZoneServers`, or a fake in tests."""
 
     async def publication(self, name: str) -> Publication:
         """What every server of the zone holds."""
@@ -50,7 +50,7 @@ class Subject:
     selector: DomainName
     key: PrivateKey | None = field(repr=False)
     """None for a key that is deleted already."""
-    life: ManagedKey | None = None
+    managed_key: ManagedKey | None = None
     """None for a key that nobody leads through a life."""
 
     @property
@@ -61,7 +61,7 @@ class Subject:
     @property
     def wanted(self) -> PublishedState:
         """What shall be there."""
-        return WANTED[self.life.state] if self.life else PublishedState.RECORD
+        return WANTED[self.managed_key.state] if self.managed_key else PublishedState.RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Checked:
         return not any(flaw.finding is KeyFinding.DNS_FAILED for flaw in self.flaws)
 
 
-async def check_keys(subjects: Sequence[Subject], zones: Zones) -> list[Checked]:
+async def check_keys(subjects: Sequence[Subject], zones: PublicationSource) -> list[Checked]:
     """Check all, several at a time; what DNS does is a finding."""
     slots = asyncio.Semaphore(MAX_AT_ONCE)
     neighbours: dict[DomainName, list[Subject]] = {}
@@ -95,7 +95,7 @@ async def check_keys(subjects: Sequence[Subject], zones: Zones) -> list[Checked]
     return list(await asyncio.gather(*map(one, subjects)))
 
 
-async def _check(subject: Subject, others: Sequence[Subject], zones: Zones) -> Checked:
+async def _check(subject: Subject, others: Sequence[Subject], zones: PublicationSource) -> Checked:
     publication = await zones.publication(subject.name)
     if subject.wanted is not PublishedState.RECORD or subject.key is None:
         return Checked(subject, compare_ended(subject.key, publication, subject.wanted), publication)
@@ -110,7 +110,7 @@ async def _check(subject: Subject, others: Sequence[Subject], zones: Zones) -> C
 
 
 async def _elsewhere(
-    subject: Subject, key: PrivateKey, others: Sequence[Subject], zones: Zones
+    subject: Subject, key: PrivateKey, others: Sequence[Subject], zones: PublicationSource
 ) -> tuple[PublicationFlaw, ...]:
     """The names under which the record stands instead. They are asked of servers, never of a cache."""
     names = _other_names(subject, others)
@@ -118,7 +118,7 @@ async def _elsewhere(
     return tuple(
         PublicationFlaw(KeyFinding.MISPLACED, f"the record of this key stands as {name}")
         for name, publication in zip(names, found, strict=True)
-        if PublishedState.RECORD in standing(key, publication).somewhere
+        if PublishedState.RECORD in publication_state(key, publication).somewhere
     )
 
 
@@ -138,7 +138,7 @@ def _other_names(subject: Subject, others: Sequence[Subject]) -> list[str]:
 def _whose(others: Sequence[Subject], publication: Publication) -> Iterator[PublicationFlaw]:
     """Whether the record belongs to another key that we know."""
     for other in dict.fromkeys(others):
-        if PublishedState.RECORD in standing(other.key, publication).somewhere:
+        if PublishedState.RECORD in publication_state(other.key, publication).somewhere:
             yield PublicationFlaw(KeyFinding.MISPLACED, f"the record there is that of {other.name} ({other.place})")
 
 

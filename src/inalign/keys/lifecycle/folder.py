@@ -59,12 +59,12 @@ class KeyFolder:
             raise StateError(f"{self.path}: {problem.strerror or problem}") from None
         return [DomainName(name) for name in names if _is_domain(name)]
 
-    def lives(self, domain: DomainName) -> tuple[ManagedKey, ...]:
+    def managed_keys(self, domain: DomainName) -> tuple[ManagedKey, ...]:
         """All keys of a domain by selector, with those that were laid there by hand as active. Raises `StateError`."""
         folder = self.path / domain
         try:
             found = [self._read(path, domain) for path in sorted(folder.glob("[!.]*" + STATE_SUFFIX))]
-            known = {life.selector for life in found}
+            known = {managed_key.selector for managed_key in found}
             found += [
                 self._by_hand(domain, source.selector, source.path)
                 for source in keys_in(self.path, domain)
@@ -72,20 +72,20 @@ class KeyFolder:
             ]
         except OSError as problem:
             raise StateError(f"{folder}: {problem.strerror or problem}") from None
-        return tuple(sorted(found, key=lambda life: (life.created, life.selector)))
+        return tuple(sorted(found, key=lambda managed_key: (managed_key.created, managed_key.selector)))
 
     def _read(self, path: Path, domain: DomainName) -> ManagedKey:
         with path.open("rb") as file:
             octets = file.read(MAX_STATE_OCTETS)
         try:
-            life = msgspec.json.decode(octets, type=ManagedKey)
+            managed_key = msgspec.json.decode(octets, type=ManagedKey)
         except msgspec.DecodeError as problem:
             raise StateError(f"{path}: {problem}") from None
-        if (life.domain, life.selector + STATE_SUFFIX) != (domain, path.name):
-            raise StateError(f"{path}: holds the state of {life.selector}._domainkey.{life.domain}")
-        if life.since.tzinfo is None or life.created.tzinfo is None:
+        if (managed_key.domain, managed_key.selector + STATE_SUFFIX) != (domain, path.name):
+            raise StateError(f"{path}: holds the state of {managed_key.selector}._domainkey.{managed_key.domain}")
+        if managed_key.since.tzinfo is None or managed_key.created.tzinfo is None:
             raise StateError(f"{path}: a time without its zone")
-        return life
+        return managed_key
 
     def _by_hand(self, domain: DomainName, selector: DomainName, path: Path) -> ManagedKey:
         key = read_key_file(path, self.access)
@@ -100,44 +100,44 @@ class KeyFolder:
             created=made,
         )
 
-    def write(self, life: ManagedKey) -> None:
-        """Keep where a key is in its life. Raises `OSError`."""
-        path = self.path / life.domain / f"{life.selector}{STATE_SUFFIX}"
-        durable.write_over(path, msgspec.json.format(msgspec.json.encode(life), indent=2) + b"\n")
+    def write(self, managed_key: ManagedKey) -> None:
+        """Write the state file of a managed key. Raises `OSError`."""
+        path = self.path / managed_key.domain / f"{managed_key.selector}{STATE_SUFFIX}"
+        durable.write_over(path, msgspec.json.format(msgspec.json.encode(managed_key), indent=2) + b"\n")
 
-    def settle(self, life: ManagedKey) -> None:
-        """Give the private key the name that its state wants. Raises `OSError`."""
-        if life.is_over:
-            for path in self._key_paths(life):
+    def apply_state(self, managed_key: ManagedKey) -> None:
+        """Rename or remove the private key as the state of the managed key requires. Raises `OSError`."""
+        if managed_key.is_over:
+            for path in self._key_paths(managed_key):
                 durable.remove(path)
             return
-        wanted = self.key_path(life)
-        for path in self._key_paths(life):
+        wanted = self.key_path(managed_key)
+        for path in self._key_paths(managed_key):
             if path != wanted and not wanted.exists():
                 durable.rename(path, wanted)
 
-    def key_path(self, life: ManagedKey) -> Path:
+    def key_path(self, managed_key: ManagedKey) -> Path:
         """Where the private key belongs."""
-        return self.path / life.domain / f"{life.selector}{KEY_SUFFIXES[life.state]}"
+        return self.path / managed_key.domain / f"{managed_key.selector}{KEY_SUFFIXES[managed_key.state]}"
 
-    def _key_paths(self, life: ManagedKey) -> Iterator[Path]:
+    def _key_paths(self, managed_key: ManagedKey) -> Iterator[Path]:
         for suffix in dict.fromkeys(KEY_SUFFIXES.values()):
-            path = self.path / life.domain / f"{life.selector}{suffix}"
+            path = self.path / managed_key.domain / f"{managed_key.selector}{suffix}"
             if path.exists():
                 yield path
 
-    def has_key(self, life: ManagedKey) -> bool:
+    def has_key(self, managed_key: ManagedKey) -> bool:
         """Whether the private key is there, under whatever name."""
-        return next(self._key_paths(life), None) is not None
+        return next(self._key_paths(managed_key), None) is not None
 
-    def key(self, life: ManagedKey) -> PrivateKey | None:
+    def key(self, managed_key: ManagedKey) -> PrivateKey | None:
         """The private key, None where there is none any more. Raises `KeyFileError`."""
-        path = next(self._key_paths(life), None)
+        path = next(self._key_paths(managed_key), None)
         return read_key_file(path, self.access) if path is not None else None
 
-    def write_key(self, life: ManagedKey, key: PrivateKey) -> None:
+    def write_key(self, managed_key: ManagedKey, key: PrivateKey) -> None:
         """Keep a private key that is new. Raises `OSError`."""
-        durable.write_new(self.key_path(life), key.to_pem(self.access.passphrase))
+        durable.write_new(self.key_path(managed_key), key.to_pem(self.access.passphrase))
 
 
 def _is_domain(name: str) -> bool:

@@ -1,6 +1,6 @@
 """What the authoritative servers of a zone publish for a key, compared with the private key itself.
 
-Pure: `Publication` is what was seen, `compare` says what is wrong with it, `standing` what it amounts to.
+Pure: `Publication` is what was seen, `compare` says what is wrong with it, `publication_state` sums it up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KeyFinding(StrEnum):
     NOT_A_KEY = "not_a_key"
     """A record is there, which is none of DKIM or is malformed."""
     REVOKED = "revoked"
-    """`p=` is empty."""
+    """The record has an empty `p=` tag (RFC 6376 section 3.6.1)."""
     WRONG_TYPE = "wrong_type"
     """`k=` names another type of key."""
     WRONG_HASH = "wrong_hash"
@@ -63,7 +63,7 @@ HARMLESS = frozenset({KeyFinding.TESTING, KeyFinding.TOO_SHORT, KeyFinding.UNREA
 
 @dataclass(frozen=True, slots=True)
 class PublicationFlaw:
-    """One finding."""
+    """One fault of a published key record, and the servers that publish it."""
 
     finding: KeyFinding
     detail: str
@@ -130,7 +130,7 @@ class PublishedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublicationState:
-    """What a publication amounts to."""
+    """The published states of all servers of a zone, summed up."""
 
     everywhere: PublishedState | None
     """What every server of the zone holds; None where they differ, or not all can be asked."""
@@ -146,8 +146,8 @@ class PublicationState:
         return max((ttl for holds, ttl in self.ttls.items() if holds is not wanted), default=0)
 
 
-def standing(key: PrivateKey | None, publication: Publication) -> PublicationState:
-    """What every server holds. Without the key, no record is known for its own."""
+def publication_state(key: PrivateKey | None, publication: Publication) -> PublicationState:
+    """Sum up what the servers of the zone publish. Without the private key no record is recognised as its own."""
     ttls: dict[PublishedState, int] = {}
     for view in publication.usable():
         holds = _holds(key, view.answer)
@@ -250,8 +250,8 @@ def examine(
     """What is wrong with one server's answer."""
     if not answer.records:
         return (PublicationFlaw(KeyFinding.NOT_PUBLISHED, "there is no TXT record"),)
-    judged = [tuple(_examine_record(key, octets, min_rsa_bits)) for octets in answer.records]
-    best = min(judged, key=lambda flaws: (sum(flaw.finding not in HARMLESS for flaw in flaws), len(flaws)))
+    by_record = [tuple(_examine_record(key, octets, min_rsa_bits)) for octets in answer.records]
+    best = min(by_record, key=lambda flaws: (sum(flaw.finding not in HARMLESS for flaw in flaws), len(flaws)))
     if len(answer.records) == 1:
         return best
     # RFC 6376 section 3.6.2.2: the result is undefined

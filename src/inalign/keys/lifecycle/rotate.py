@@ -1,4 +1,4 @@
-"""Keys made, and led through their life (`keys.life`) by what the servers of their zones hold.
+"""Creates keys and advances them through their states by what the servers of their zones publish.
 
 Every step is written down before the next; what is sent to DNS may be sent again. So a run that was ended anywhere is
 finished by the next, and two runs at a time keep out of each other's way (`durable.locked`).
@@ -28,13 +28,13 @@ from inalign.keys.lifecycle.publication import (
     PublishedState,
     compare,
     compare_ended,
-    standing,
+    publication_state,
 )
 from inalign.keys.lifecycle.state import (
     WANTED,
     KeyState,
     ManagedKey,
-    Terms,
+    RetentionPeriods,
     advance,
     free_selector,
     is_under_way,
@@ -47,8 +47,8 @@ from inalign.mail.domain import DomainName
 MAX_AT_ONCE = 8  # domains whose servers are asked at a time
 
 
-class Zones(Protocol):
-    """What is asked of DNS; `transport.zone_servers.ZoneServers` in service."""
+class ZoneUpdater(Protocol):
+    """Asks the servers of a zone and updates the zone: `ZoneServers`, or a fake in tests."""
 
     async def publication(self, name: str) -> Publication:
         """What every server of the zone holds."""
@@ -64,8 +64,8 @@ class KeyExistsError(Error):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A key to make."""
+class KeyRequest:
+    """A request for a new key: type, size and selector."""
 
     key_type: KeyType
     bits: int = ADVISED_RSA_BITS
@@ -73,8 +73,8 @@ class Wish:
     """None for one of the day."""
 
 
-class UpdateWay(NamedTuple):
-    """How records get into DNS without a person."""
+class DynamicUpdate(NamedTuple):
+    """Where and with which TSIG key a dynamic update (RFC 2136) is sent."""
 
     server: str
     tsig_file: str
@@ -82,13 +82,13 @@ class UpdateWay(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """What a run did with one key."""
+    """The result of a run for one managed key."""
 
-    life: ManagedKey
-    did: list[str] = field(default_factory=list)
+    managed_key: ManagedKey
+    actions: list[str] = field(default_factory=list)
     flaws: tuple[PublicationFlaw, ...] = ()
     """What keeps it from the next step."""
-    by_hand: KeyRecordChange | None = None
+    manual_change: KeyRecordChange | None = None
     """What a person must publish, for it to go on."""
     problem: str = ""
     """Why it could not be published."""
@@ -96,21 +96,23 @@ class Progress:
     @property
     def is_news(self) -> bool:
         """Whether there is more to say than that a key goes on to sign."""
-        return bool(self.did or self.flaws or self.problem) or self.life.state is not KeyState.ACTIVE
+        return bool(self.actions or self.flaws or self.problem) or self.managed_key.state is not KeyState.ACTIVE
 
 
-def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, way: UpdateWay | None) -> ManagedKey:
+def make_key(
+    folder: KeyFolder, domain: DomainName, wish: KeyRequest, now: datetime, way: DynamicUpdate | None
+) -> ManagedKey:
     """A new key, pending; the folder of the domain is there and locked. Raises `Error`, `OSError`.
 
     The state is written before the key: a private key without one would sign at once.
     """
-    lives = folder.lives(domain)
-    taken = frozenset(life.selector for life in lives)
+    managed_keys = folder.managed_keys(domain)
+    taken = frozenset(managed_key.selector for managed_key in managed_keys)
     selector = wish.selector or DomainName(free_selector(wish.key_type, now, taken))
     key_name(selector, domain)
     if selector in taken:
         raise KeyExistsError(f"{selector}._domainkey.{domain} has been used already; a selector is never used again")
-    life = ManagedKey(
+    managed_key = ManagedKey(
         domain=domain,
         selector=selector,
         key_type=wish.key_type,
@@ -121,41 +123,44 @@ def make_key(folder: KeyFolder, domain: DomainName, wish: Wish, now: datetime, w
         update_server=way.server if way else "",
         tsig_file=way.tsig_file if way else "",
     )
-    folder.write(life)
-    folder.write_key(life, generate_private_key(life.key_type, bits=life.bits))
-    return life
+    folder.write(managed_key)
+    folder.write_key(managed_key, generate_private_key(managed_key.key_type, bits=managed_key.bits))
+    return managed_key
 
 
-def wanted_change(life: ManagedKey, key: PrivateKey | None) -> KeyRecordChange:
+def wanted_change(managed_key: ManagedKey, key: PrivateKey | None) -> KeyRecordChange:
     """What the name of the key shall hold."""
-    name = key_name(life.selector, life.domain)
-    match WANTED[life.state]:
+    name = key_name(managed_key.selector, managed_key.domain)
+    match WANTED[managed_key.state]:
         case PublishedState.RECORD if key is not None:
-            return KeyRecordChange(name, SigningKey(life.domain, life.selector, key).key_record())
+            return KeyRecordChange(name, SigningKey(managed_key.domain, managed_key.selector, key).key_record())
         case PublishedState.EMPTY:
-            return KeyRecordChange(name, empty_record(life.key_type))
+            return KeyRecordChange(name, empty_record(managed_key.key_type))
         case _:
             return KeyRecordChange(name, None)
 
 
 class Rotation:
-    """Leads keys on."""
+    """Advances the managed keys of a folder through their states."""
 
-    def __init__(self, folder: KeyFolder, zones: Zones, terms: Terms, now: datetime) -> None:
+    def __init__(self, folder: KeyFolder, zones: ZoneUpdater, terms: RetentionPeriods, now: datetime) -> None:
         self._folder = folder
         self._zones = zones
         self._terms = terms
         self._now = now
 
-    async def all(self, *, every: timedelta | None, told: Callable[[list[Progress]], None]) -> list[Error]:
-        """Lead on the keys of all domains; what goes wrong with one does not stop the others."""
+    async def all(self, *, every: timedelta | None, report: Callable[[list[Progress]], None]) -> list[Error]:
+        """Advance the keys of all domains, and call `report` with the result of each. Return the errors.
+
+        An error in one domain does not stop the others.
+        """
         slots = asyncio.Semaphore(MAX_AT_ONCE)
         problems: list[Error] = []
 
         async def one(domain: DomainName) -> None:
             async with slots:
                 try:
-                    told(await self.domain(domain, every=every))
+                    report(await self.domain(domain, every=every))
                 except Error as problem:
                     problems.append(problem)
 
@@ -163,9 +168,9 @@ class Rotation:
         return problems
 
     async def domain(
-        self, domain: DomainName, *, every: timedelta | None = None, way: UpdateWay | None = None
+        self, domain: DomainName, *, every: timedelta | None = None, way: DynamicUpdate | None = None
     ) -> list[Progress]:
-        """Lead on the keys of a domain; none where it has none. Raises `Error`.
+        """Advance the keys of a domain; return () where it has none. Raises `Error`.
 
         `every`: make a successor for a key that has signed so long, where no rotation is under way. `way`: how the
         records get into DNS from now on.
@@ -178,17 +183,17 @@ class Rotation:
         except OSError as problem:
             raise Error(f"{problem.filename or self._folder.path / domain}: {problem.strerror or problem}") from None
 
-    async def _domain(self, domain: DomainName, every: timedelta | None, way: UpdateWay | None) -> list[Progress]:
-        lives = self._folder.lives(domain)
-        for life in lives:
-            if life.is_over:
-                self._folder.settle(life)  # a run that ended before it deleted the private key
-        found = [Progress(life) for life in lives if not life.is_over]
+    async def _domain(self, domain: DomainName, every: timedelta | None, way: DynamicUpdate | None) -> list[Progress]:
+        managed_keys = self._folder.managed_keys(domain)
+        for managed_key in managed_keys:
+            if managed_key.is_over:
+                self._folder.apply_state(managed_key)  # a run that ended before it deleted the private key
+        found = [Progress(managed_key) for managed_key in managed_keys if not managed_key.is_over]
         for one in found:
-            self._mend(one)
+            self._repair(one)
             if way is not None:
-                one.life = replace(one.life, update_server=way.server, tsig_file=way.tsig_file)
-                self._folder.write(one.life)
+                one.managed_key = replace(one.managed_key, update_server=way.server, tsig_file=way.tsig_file)
+                self._folder.write(one.managed_key)
         if every is not None:
             found += self._successors(found, every)
         run = _Run(self._folder, self._zones, self._terms, self._now, found)
@@ -196,29 +201,41 @@ class Rotation:
             pass
         return found
 
-    def _mend(self, one: Progress) -> None:
+    def _repair(self, one: Progress) -> None:
         """Finish what a run before this one may have left half done."""
-        if one.life.state is KeyState.PENDING and not self._folder.has_key(one.life):
-            self._folder.write_key(one.life, generate_private_key(one.life.key_type, bits=one.life.bits))
-            one.did.append("made the private key")
-        self._folder.settle(one.life)
+        if one.managed_key.state is KeyState.PENDING and not self._folder.has_key(one.managed_key):
+            self._folder.write_key(
+                one.managed_key, generate_private_key(one.managed_key.key_type, bits=one.managed_key.bits)
+            )
+            one.actions.append("made the private key")
+        self._folder.apply_state(one.managed_key)
 
     def _successors(self, found: list[Progress], every: timedelta) -> Iterator[Progress]:
-        lives = tuple(one.life for one in found)
-        for life in lives:
-            is_quiet = not any(is_under_way(other, lives) and other.key_type is life.key_type for other in lives)
-            is_old = life.state is KeyState.ACTIVE and self._now - life.since >= every
+        managed_keys = tuple(one.managed_key for one in found)
+        for managed_key in managed_keys:
+            is_quiet = not any(
+                is_under_way(other, managed_keys) and other.key_type is managed_key.key_type for other in managed_keys
+            )
+            is_old = managed_key.state is KeyState.ACTIVE and self._now - managed_key.since >= every
             if is_quiet and is_old:
-                bits = max(life.bits, ADVISED_RSA_BITS)  # a key that was shorter is followed by a good one
-                way = UpdateWay(life.update_server, life.tsig_file) if life.update_server else None
-                made = make_key(self._folder, life.domain, Wish(life.key_type, bits), self._now, way)
-                yield Progress(made, [f"made, to follow {life.selector}"])
+                bits = max(managed_key.bits, ADVISED_RSA_BITS)  # a key that was shorter is followed by a good one
+                way = (
+                    DynamicUpdate(managed_key.update_server, managed_key.tsig_file)
+                    if managed_key.update_server
+                    else None
+                )
+                made = make_key(
+                    self._folder, managed_key.domain, KeyRequest(managed_key.key_type, bits), self._now, way
+                )
+                yield Progress(made, [f"made, to follow {managed_key.selector}"])
 
 
 class _Run:
     """One run over the keys of one domain; asks for each name once, and once more after an update."""
 
-    def __init__(self, folder: KeyFolder, zones: Zones, terms: Terms, now: datetime, found: list[Progress]) -> None:
+    def __init__(
+        self, folder: KeyFolder, zones: ZoneUpdater, terms: RetentionPeriods, now: datetime, found: list[Progress]
+    ) -> None:
         self._folder = folder
         self._zones = zones
         self._terms = terms
@@ -229,7 +246,7 @@ class _Run:
 
     async def step(self, one: Progress) -> bool:
         """At most one step; whether there was one."""
-        before = one.life
+        before = one.managed_key
         if before.is_over:
             return False
         key = self._folder.key(before) if before.needs_dns else None
@@ -237,16 +254,16 @@ class _Run:
         if before.needs_dns and name not in self._seen:
             self._seen[name] = await self._zones.publication(name)
         publication = self._seen.get(name, Publication(name=name))
-        stands = standing(key, publication)
-        others = tuple(other.life for other in self._found)
+        stands = publication_state(key, publication)
+        others = tuple(other.managed_key for other in self._found)
         after = advance(before, stands, self._now, self._terms, is_superseded=superseded(before, others))
-        one.flaws, one.by_hand = (), None
+        one.flaws, one.manual_change = (), None
         if after != before:
             self._folder.write(after)
-            one.life = after
+            one.managed_key = after
         if after.state is not before.state or after.is_over:
-            self._folder.settle(after)
-            one.did.append("gone from DNS; the private key is deleted" if after.is_over else f"now {after.state}")
+            self._folder.apply_state(after)
+            one.actions.append("gone from DNS; the private key is deleted" if after.is_over else f"now {after.state}")
             return True
         if not after.needs_dns:
             return False
@@ -255,31 +272,33 @@ class _Run:
 
     async def _publish(self, one: Progress, key: PrivateKey | None, stands: PublicationState) -> bool:
         """Send what the servers lack, or have a person publish it; whether it is worth looking again."""
-        life, wanted = one.life, WANTED[one.life.state]
+        managed_key, wanted = one.managed_key, WANTED[one.managed_key.state]
         if not stands.somewhere or wanted in stands.somewhere:
             return False  # nobody answers; or one has it, and the others will follow
-        change = wanted_change(life, key)
-        if PublishedState.OTHER in stands.somewhere or not life.update_server:
-            one.by_hand = change  # what we did not publish we do not write over
+        change = wanted_change(managed_key, key)
+        if PublishedState.OTHER in stands.somewhere or not managed_key.update_server:
+            one.manual_change = change  # what we did not publish we do not write over
             return False
-        if (life.selector, life.state) in self._sent:
+        if (managed_key.selector, managed_key.state) in self._sent:
             return False
-        self._sent.add((life.selector, life.state))
+        self._sent.add((managed_key.selector, managed_key.state))
         try:
-            tsig = read_tsig_file(Path(life.tsig_file))
-            await self._zones.update(change, life.update_server, tsig, is_new=wanted is PublishedState.RECORD)
+            tsig = read_tsig_file(Path(managed_key.tsig_file))
+            await self._zones.update(change, managed_key.update_server, tsig, is_new=wanted is PublishedState.RECORD)
         except Error as problem:
             one.problem = str(problem)
             return False
-        one.did.append(f"sent the record to {life.update_server}" if change.record else "sent its removal")
+        one.actions.append(f"sent the record to {managed_key.update_server}" if change.record else "sent its removal")
         del self._seen[change.name]
         return True
 
 
-def _obstacles(life: ManagedKey, key: PrivateKey | None, publication: Publication) -> tuple[PublicationFlaw, ...]:
+def _obstacles(
+    managed_key: ManagedKey, key: PrivateKey | None, publication: Publication
+) -> tuple[PublicationFlaw, ...]:
     """What keeps a key from the next step, beyond that its record is not there yet."""
-    if WANTED[life.state] is not PublishedState.RECORD or key is None:
-        flaws = compare_ended(key, publication, WANTED[life.state])
+    if WANTED[managed_key.state] is not PublishedState.RECORD or key is None:
+        flaws = compare_ended(key, publication, WANTED[managed_key.state])
     else:
         flaws = compare(key, publication, min_rsa_bits=MIN_RSA_BITS)
     expected = {KeyFinding.NOT_PUBLISHED, KeyFinding.STILL_PUBLISHED}

@@ -1,4 +1,4 @@
-"""The life of a signing key, as a state machine without a clock and without DNS.
+"""The states of a managed signing key: a state machine without a clock and without DNS.
 
     pending     the key is made; its record shall be published
     published   every authoritative server has the record; what caches knew before runs out
@@ -29,7 +29,7 @@ QUEUE_DAYS = 5
 
 
 class KeyState(StrEnum):
-    """Where a key is in its life."""
+    """The state of a managed key."""
 
     PENDING = "pending"
     PUBLISHED = "published"
@@ -84,80 +84,89 @@ class ManagedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long things take."""
+class RetentionPeriods:
+    """How long a key is kept after it has signed for the last time."""
 
     retire_after: timedelta = timedelta(days=RETIRE_DAYS)
     """From the last signature to the revocation, and from there to the removal."""
 
 
-def due(life: ManagedKey, terms: Terms) -> datetime | None:
+def due(managed_key: ManagedKey, terms: RetentionPeriods) -> datetime | None:
     """When the next step may be made; None where that is not a matter of time."""
-    match life.state:
+    match managed_key.state:
         case KeyState.PUBLISHED:
-            return life.since + timedelta(seconds=life.wait_seconds)
+            return managed_key.since + timedelta(seconds=managed_key.wait_seconds)
         case KeyState.RETIRING:
-            return life.since + terms.retire_after
-        case KeyState.REVOKED if life.seen is not None:
-            return life.seen + max(terms.retire_after, timedelta(seconds=life.wait_seconds))
+            return managed_key.since + terms.retire_after
+        case KeyState.REVOKED if managed_key.seen is not None:
+            return managed_key.seen + max(terms.retire_after, timedelta(seconds=managed_key.wait_seconds))
         case _:
             return None
 
 
 def advance(
-    life: ManagedKey, standing: PublicationState, now: datetime, terms: Terms, *, is_superseded: bool = False
+    managed_key: ManagedKey,
+    publication: PublicationState,
+    now: datetime,
+    terms: RetentionPeriods,
+    *,
+    is_superseded: bool = False,
 ) -> ManagedKey:
     """The key after at most one step; the same key where there is none to make.
 
     `is_superseded`: a younger key of the domain and type is active.
     """
-    when = due(life, terms)
+    when = due(managed_key, terms)
     is_due = when is not None and now >= when
-    holds = standing.everywhere
-    match life.state:
+    holds = publication.everywhere
+    match managed_key.state:
         case KeyState.PENDING if holds is PublishedState.RECORD:
             # Somebody may have asked before: that there is nothing is believed as long as the zone allows.
-            wait = max(life.wait_seconds, standing.negative_ttl)
-            return replace(_enter(life, KeyState.PUBLISHED, now, seen=now), wait_seconds=wait)
-        case KeyState.REVOKED | KeyState.REMOVED if life.seen is None and holds in (
-            WANTED[life.state],
+            wait = max(managed_key.wait_seconds, publication.negative_ttl)
+            return replace(_enter(managed_key, KeyState.PUBLISHED, now, seen=now), wait_seconds=wait)
+        case KeyState.REVOKED | KeyState.REMOVED if managed_key.seen is None and holds in (
+            WANTED[managed_key.state],
             PublishedState.NOTHING,
         ):
-            return replace(life, seen=now)
-        case KeyState.PENDING | KeyState.REVOKED if life.seen is None:
+            return replace(managed_key, seen=now)
+        case KeyState.PENDING | KeyState.REVOKED if managed_key.seen is None:
             # What caches are told now runs out only after the record has changed.
-            return replace(life, wait_seconds=max(life.wait_seconds, standing.longest_ttl_but(WANTED[life.state])))
-        case KeyState.PUBLISHED if standing.somewhere - {PublishedState.RECORD}:
-            return _enter(life, KeyState.PENDING, now)  # a server fell behind, or somebody took the record away
+            return replace(
+                managed_key,
+                wait_seconds=max(managed_key.wait_seconds, publication.longest_ttl_but(WANTED[managed_key.state])),
+            )
+        case KeyState.PUBLISHED if publication.somewhere - {PublishedState.RECORD}:
+            return _enter(managed_key, KeyState.PENDING, now)  # a server fell behind, or somebody took the record away
         case KeyState.PUBLISHED if is_due and holds is PublishedState.RECORD:
-            return _enter(life, KeyState.ACTIVE, now, seen=life.seen)
+            return _enter(managed_key, KeyState.ACTIVE, now, seen=managed_key.seen)
         case KeyState.ACTIVE if is_superseded:
-            return _enter(life, KeyState.RETIRING, now, seen=life.seen)
+            return _enter(managed_key, KeyState.RETIRING, now, seen=managed_key.seen)
         case KeyState.RETIRING if is_due:
-            return replace(_enter(life, KeyState.REVOKED, now), wait_seconds=0)
+            return replace(_enter(managed_key, KeyState.REVOKED, now), wait_seconds=0)
         case KeyState.REVOKED if is_due:
-            return _enter(life, KeyState.REMOVED, now)
+            return _enter(managed_key, KeyState.REMOVED, now)
         case _:
-            return life
+            return managed_key
 
 
-def _enter(life: ManagedKey, state: KeyState, now: datetime, *, seen: datetime | None = None) -> ManagedKey:
-    return replace(life, state=state, since=now, seen=seen)
+def _enter(managed_key: ManagedKey, state: KeyState, now: datetime, *, seen: datetime | None = None) -> ManagedKey:
+    return replace(managed_key, state=state, since=now, seen=seen)
 
 
-def superseded(life: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
+def superseded(managed_key: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
     """Whether a younger key of the same domain and type signs."""
     return any(
         other.state is KeyState.ACTIVE
-        and other.key_type is life.key_type
-        and (other.since, other.created, other.selector) > (life.since, life.created, life.selector)
+        and other.key_type is managed_key.key_type
+        and (other.since, other.created, other.selector)
+        > (managed_key.since, managed_key.created, managed_key.selector)
         for other in others
     )
 
 
-def is_under_way(life: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
+def is_under_way(managed_key: ManagedKey, others: tuple[ManagedKey, ...]) -> bool:
     """Whether a rotation has begun that this key is part of."""
-    return not life.is_over and (life.state is not KeyState.ACTIVE or superseded(life, others))
+    return not managed_key.is_over and (managed_key.state is not KeyState.ACTIVE or superseded(managed_key, others))
 
 
 def free_selector(key_type: KeyType, now: datetime, taken: frozenset[str]) -> str:
@@ -167,11 +176,11 @@ def free_selector(key_type: KeyType, now: datetime, taken: frozenset[str]) -> st
     return next(f"{stem}{letter}" for letter in letters if f"{stem}{letter}" not in taken)
 
 
-def next_step(life: ManagedKey, terms: Terms) -> str:
+def next_step(managed_key: ManagedKey, terms: RetentionPeriods) -> str:
     """What comes next, in words."""
-    when = due(life, terms)
+    when = due(managed_key, terms)
     on = f"{when:%Y-%m-%d %H:%M} UTC" if when else ""
-    match life.state:
+    match managed_key.state:
         case KeyState.PENDING:
             return "published as soon as every server of the zone has the record"
         case KeyState.PUBLISHED:
@@ -184,7 +193,7 @@ def next_step(life: ManagedKey, terms: Terms) -> str:
             return f"removed from {on} on"
         case KeyState.REVOKED:
             return "waits until every server of the zone has the empty record"
-        case KeyState.REMOVED if life.seen is None:
+        case KeyState.REMOVED if managed_key.seen is None:
             return "waits until no server of the zone has the record"
         case KeyState.REMOVED:
             return "over"

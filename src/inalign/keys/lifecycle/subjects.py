@@ -30,12 +30,12 @@ def all_subjects(options: KeyOptions, folder: KeyFolder, authors: Sequence[str])
     names = list(dict.fromkeys(parse_author(author)[1] for author in authors))
     for name in names or folder.domains():
         try:
-            for life in folder.lives(name):
-                key, path = folder.key(life), str(folder.key_path(life))
-                if key is None and WANTED[life.state] is PublishedState.RECORD:
+            for managed_key in folder.managed_keys(name):
+                key, path = folder.key(managed_key), str(folder.key_path(managed_key))
+                if key is None and WANTED[managed_key.state] is PublishedState.RECORD:
                     yield f"{path}: there is no private key"
-                elif not life.is_over:
-                    yield Subject(path, name, life.selector, key, life)
+                elif not managed_key.is_over:
+                    yield Subject(path, name, managed_key.selector, key, managed_key)
         except Error as problem:
             yield str(problem)
     yield from named_subjects(options, folder, authors)

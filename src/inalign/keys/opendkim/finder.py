@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from inalign.errors import ParseError, SettingsError
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
+from inalign.keys.file_value import FileValue
 from inalign.keys.key_store import KeyStore, RequestedKey
 from inalign.keys.opendkim.data_set import data_set_path, read_data_set
 from inalign.keys.opendkim.key_table import KeyTable
 from inalign.keys.opendkim.signing_table import SigningTable
 from inalign.keys.search import split_author
-from inalign.keys.watched import WatchedFiles
 
 
 class Tables:
@@ -72,14 +72,14 @@ class TableFinder:
     ) -> None:
         """Reads the tables; raises `SettingsError`."""
         paths = [path for name in (key_table, signing_table) if (path := data_set_path(name)) is not None]
-        self._tables = WatchedFiles(paths, lambda: Tables(key_table, signing_table).refuse_faults(), clock=clock)
+        self._tables = FileValue(paths, lambda: Tables(key_table, signing_table).refuse_faults(), clock=clock)
         self._store = store
         self._multiple = multiple
 
     async def find(self, author: str) -> tuple[Choice, ...]:
-        """As `KeyFinder.find`."""
+        """Find the keys that sign for the author; see `KeyFinder.find`."""
         tables = await self._tables.current()
         return await self._store.choices(tables.signers(author, multiple=self._multiple))
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: this finder holds nothing open."""

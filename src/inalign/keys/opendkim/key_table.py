@@ -26,7 +26,7 @@ class KeyEntry(NamedTuple):
     key: str
 
     def __repr__(self) -> str:
-        """Without the key."""
+        """Return the text of the entry without the private key."""
         return f"KeyEntry({self.domain!r}, {self.selector!r})"
 
     @classmethod
@@ -59,7 +59,7 @@ class KeyTable:
         return self.row(name) is not None
 
     def names(self) -> list[str]:
-        """All names."""
+        """Return the names of all entries."""
         return list(self._rows)
 
     def row(self, name: str) -> DataSetRow | None:

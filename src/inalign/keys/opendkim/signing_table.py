@@ -34,7 +34,7 @@ class SigningEntry(NamedTuple):
 
 
 class SigningTable:
-    """The rules."""
+    """The rules of the table, in the order of the file."""
 
     def __init__(self, data: DataSet) -> None:
         self.data = data

@@ -28,7 +28,7 @@ class Database(Protocol):
     """A database that is opened when it is first asked; all calls but `interrupt` come from one thread."""
 
     name: str
-    """For people."""
+    """The file or URL without password, for log lines and errors."""
 
     def ask(self, query: str, parameters: Parameters) -> QueryRows:
         """The answer to a query with :domain, :local and :address in it. Raises `DatabaseError`."""

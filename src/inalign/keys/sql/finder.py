@@ -54,7 +54,7 @@ class SqlFinder:
         self._thread = ThreadPoolExecutor(1, "inalign-keys")
 
     async def find(self, author: str) -> tuple[Choice, ...]:
-        """As `KeyFinder.find`."""
+        """Find the keys that sign for the author; see `KeyFinder.find`."""
         split = split_author(author)
         if split is None:
             return ()

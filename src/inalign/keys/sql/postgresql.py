@@ -34,7 +34,7 @@ class PostgresqlDatabase:
         self._connection: psycopg.Connection | None = None
 
     def ask(self, query: str, parameters: Parameters) -> QueryRows:
-        """As `Database.ask`."""
+        """Run the query with the parameters; see `Database.ask`."""
         is_new = self._connection is None
         try:
             return self._ask(_PARAMETER.sub(r"%(\1)s", query.replace("%", "%%")), parameters)
@@ -67,14 +67,14 @@ class PostgresqlDatabase:
         return DatabaseError(f"{self.name}: {str(problem).partition(chr(10))[0]}")
 
     def interrupt(self) -> None:
-        """As `Database.interrupt`."""
+        """Interrupt the query that runs; see `Database.interrupt`."""
         connection = self._connection
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.cancel_safe(timeout=ANSWER_SECONDS)
 
     def close(self) -> None:
-        """As `Database.close`."""
+        """Close the connection; see `Database.close`."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

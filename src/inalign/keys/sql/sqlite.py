@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from inalign.keys.file_value import Stamp, stamp
 from inalign.keys.sql.database import ANSWER_SECONDS, MAX_ROWS, DatabaseError, Parameters, QueryRows
-from inalign.keys.watched import Stamp, stamp
 
 
 class SqliteDatabase:
@@ -20,7 +20,7 @@ class SqliteDatabase:
         self._inode: Stamp = None
 
     def ask(self, query: str, parameters: Parameters) -> QueryRows:
-        """As `Database.ask`."""
+        """Run the query with the parameters; see `Database.ask`."""
         try:
             cursor = self._current().execute(query, parameters)
             try:
@@ -39,14 +39,14 @@ class SqliteDatabase:
         return self._connection
 
     def interrupt(self) -> None:
-        """As `Database.interrupt`."""
+        """Interrupt the query that runs; see `Database.interrupt`."""
         connection = self._connection
         if connection is not None:
             with suppress(sqlite3.ProgrammingError):  # its thread has closed it in the meantime
                 connection.interrupt()
 
     def close(self) -> None:
-        """As `Database.close`."""
+        """Close the connection; see `Database.close`."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

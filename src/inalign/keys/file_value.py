@@ -30,7 +30,7 @@ def stamp(path: Path) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-class WatchedFiles(Generic[T]):
+class FileValue(Generic[T]):
     """A value made of files."""
 
     def __init__(
