@@ -47,12 +47,12 @@ def test_row(row: dict[str, Any]) -> None:
         changed_in_transit=row.get("changed", False),
     )
     facts = Facts(tuple(authors), row.get("from_fields", 1), row.get("list", False), row.get("hold", True))
-    ruling = decide(found, facts, policy_of(row["policy"]))
-    told: dict[str, str] = {"action": ruling.handling, "rule": ruling.rule}
-    if ruling.instead_of is not None:
-        told |= {"would": ruling.instead_of.handling, "would_rule": ruling.instead_of.rule}
-    if ruling.refusal is not None:
-        told["reply"] = " ".join(map(str, ruling.refusal))
+    decision = decide(found, facts, policy_of(row["policy"]))
+    told: dict[str, str] = {"action": decision.disposition, "rule": decision.rule}
+    if decision.overridden is not None:
+        told |= {"would": decision.overridden.disposition, "would_rule": decision.overridden.rule}
+    if decision.refusal is not None:
+        told["reply"] = " ".join(map(str, decision.refusal))
     assert told == row["expect"]
 
 
@@ -112,10 +112,10 @@ def test_list_mail_is_known_by_three_fields(field: str, is_list: bool) -> None:
 
 def test_override_is_named_beside_what_dmarc_found() -> None:
     value = "mx.example.net; spf=none; dmarc=fail header.from=example.org policy.dmarc=reject; iprev=pass"
-    ruling = Decision(
+    decision = Decision(
         Disposition.QUARANTINE, DecisionRule.MAILING_LIST, Decision(Disposition.REJECT, DecisionRule.DMARC_REJECT)
     )
-    results = parse_authentication_results(with_override(value, ruling).encode()).results
+    results = parse_authentication_results(with_override(value, decision).encode()).results
     assert [result.method for result in results] == ["spf", "dmarc", "iprev"]
     assert results[1].result == "fail"
     assert results[1].values("policy", "dmarc") == ("reject",)

@@ -38,8 +38,8 @@ FAIL = (DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.REJECT)
 
 
 def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> EvaluationRecord:
-    ruling = decide(found, facts, policy or LocalPolicy())
-    return evaluation(Envelope(None, None, None), found, facts, ruling, at=NOW, host="mx")
+    decision = decide(found, facts, policy or LocalPolicy())
+    return evaluation(Envelope(None, None, None), found, facts, decision, at=NOW, host="mx")
 
 
 def received(octets: bytes, dmarc: str) -> EvaluationRecord:
@@ -54,9 +54,9 @@ def received(octets: bytes, dmarc: str) -> EvaluationRecord:
         reception.body(parsed.body)
         found = await reception.verdict(await check_client(envelope, resolver, options, now=NOW), resolver)
         facts = reception.facts()
-        ruling = decide(found, facts, LocalPolicy())
+        decision = decide(found, facts, LocalPolicy())
         return evaluation(
-            envelope, found, facts, ruling, at=NOW, host="mx1", queue_id="4XyZ",
+            envelope, found, facts, decision, at=NOW, host="mx1", queue_id="4XyZ",
             octets=len(octets), total_seconds=0.25, held_seconds=0.0312,
         )  # fmt: skip
 

@@ -42,12 +42,12 @@ def changed(octets: bytes) -> bytes:
     return octets.replace(b"Subject: ", b"Subject: [list] ") + b"-- \r\nfooter of the list\r\n"
 
 
-def ruling(octets: bytes, *trusted: str) -> tuple[Disposition, DecisionRule]:
+def decision_on(octets: bytes, *trusted: str) -> tuple[Disposition, DecisionRule]:
     verdict = run_now(authenticate(octets, STRANGER, zone(NAMES), now=NOW, authserv_id="mx.example.net"))
     assert verdict.dmarc.result == "fail"
     policy = LocalPolicy(is_enforced=True, dmarc_reject=Disposition.REJECT, trusted_sealers=parse_domain_list(trusted))
     found = decide(verdict, Facts((DomainName("example.org"),), 1), policy)
-    return found.handling, found.rule
+    return found.disposition, found.rule
 
 
 ACCEPTED = (Disposition.ACCEPT, DecisionRule.TRUSTED_ARC)
@@ -56,16 +56,16 @@ LIST_MAIL = sealed(changed(signed()), "lists.example")
 
 
 def test_a_list_that_is_trusted_may_change_the_message() -> None:
-    assert ruling(LIST_MAIL, "lists.example") == ACCEPTED
-    assert ruling(LIST_MAIL) == REJECTED
-    assert ruling(LIST_MAIL, "forwarder.example") == REJECTED
+    assert decision_on(LIST_MAIL, "lists.example") == ACCEPTED
+    assert decision_on(LIST_MAIL) == REJECTED
+    assert decision_on(LIST_MAIL, "forwarder.example") == REJECTED
 
 
 def test_every_sealer_behind_the_list_must_be_trusted() -> None:
     forwarded = sealed(LIST_MAIL, "forwarder.example", BROKEN)
-    assert ruling(forwarded, "lists.example", "forwarder.example") == ACCEPTED
-    assert ruling(forwarded, "lists.example") == REJECTED
-    assert ruling(forwarded, "forwarder.example") == REJECTED
+    assert decision_on(forwarded, "lists.example", "forwarder.example") == ACCEPTED
+    assert decision_on(forwarded, "lists.example") == REJECTED
+    assert decision_on(forwarded, "forwarder.example") == REJECTED
 
 
 def test_a_good_set_under_a_forged_message_of_an_attacker() -> None:
@@ -74,12 +74,12 @@ def test_a_good_set_under_a_forged_message_of_an_attacker() -> None:
     pay = message(TEXT.replace("Hello", "Pay"))
     forged = sealed(sets + pay, "evil.example", f"arc=pass; {SEEN}", chain_of=LIST_MAIL)
     assert run_now(validate_arc(forged, zone(NAMES), now=NOW)).result is ArcStatus.PASS
-    assert ruling(forged, "lists.example") == REJECTED
+    assert decision_on(forged, "lists.example") == REJECTED
 
 
 @pytest.mark.parametrize("change", [(b"Hello", b"Pay"), (b"cv=none", b"cv=pass"), (b"dmarc=pass", b"dmarc=none")])
 def test_a_broken_chain_rescues_nothing(change: tuple[bytes, bytes]) -> None:
-    assert ruling(LIST_MAIL.replace(*change), "lists.example") == REJECTED
+    assert decision_on(LIST_MAIL.replace(*change), "lists.example") == REJECTED
 
 
 def test_a_name_server_that_does_not_answer_rescues_nothing() -> None:

@@ -61,7 +61,7 @@ class Site:
             trusted_relays=Networks(["203.0.113.7"]),
             show_login=False,
             local_mailers=frozenset(),
-            count=lambda verdict, ruling, skipped, removed, _: self.verdicts.append((verdict, skipped, removed)),
+            count=lambda verdict, decision, skipped, removed, _: self.verdicts.append((verdict, skipped, removed)),
             count_origin=self.sources.append,
         )
 

@@ -7,9 +7,9 @@ from inalign.milterd.metrics import count_message
 from inalign.telemetry import Counters
 
 
-def counted(ruling: Decision) -> list[str]:
+def counted(decision: Decision) -> list[str]:
     counters = Counters()
-    count_message(counters, None, ruling, "authenticated", 2, 0.1)
+    count_message(counters, None, decision, "authenticated", 2, 0.1)
     assert counters["inalign_forged_fields_removed_total"] == 2
     return [sample for sample in counters if sample.startswith("inalign_actions_total")]
 

@@ -95,7 +95,7 @@ class Site:
             show_login=False,
             local_mailers=frozenset(),
             signer=self.signer,
-            count=lambda _, ruling, *__: self.rules.append(ruling.rule),
+            count=lambda _, decision, *__: self.rules.append(decision.rule),
         )
 
     def send(

@@ -56,24 +56,24 @@ FACTS = st.builds(
 INDEXES = st.lists(st.integers(1, 9), max_size=3)
 
 
-def acted(ruling: Decision, marks: list[int] | None = None) -> Response:
-    return act(ruling, "mx.example.net; none", ((RESULTS_NAME, []), (MARK_NAME, marks or [])))
+def acted(decision: Decision, marks: list[int] | None = None) -> Response:
+    return act(decision, "mx.example.net; none", ((RESULTS_NAME, []), (MARK_NAME, marks or [])))
 
 
 @given(VERDICTS, FACTS, POLICIES)
 def test_every_decision_can_be_acted_upon(found: Verdict | None, facts: Facts, policy: LocalPolicy) -> None:
-    ruling = decide(found, facts, policy)
-    decision = acted(ruling)
-    if ruling.refusal is not None:
-        assert ruling.handling in (Disposition.REJECT, Disposition.TEMPFAIL)
-        assert decision.reply.kind is ReplyKind.REPLY_CODE
-        assert ruling.refusal.code // 100 == (5 if ruling.handling is Disposition.REJECT else 4)
-        assert len(ruling.refusal.text) <= MAX_REPLY_TEXT
-    if ruling.rule in OVERRIDES | {DecisionRule.HOLD_UNAVAILABLE, DecisionRule.OBSERVE}:
-        assert ruling.instead_of is not None
-        assert ruling.instead_of.handling is not ruling.handling
+    decision = decide(found, facts, policy)
+    response = acted(decision)
+    if decision.refusal is not None:
+        assert decision.disposition in (Disposition.REJECT, Disposition.TEMPFAIL)
+        assert response.reply.kind is ReplyKind.REPLY_CODE
+        assert decision.refusal.code // 100 == (5 if decision.disposition is Disposition.REJECT else 4)
+        assert len(decision.refusal.text) <= MAX_REPLY_TEXT
+    if decision.rule in OVERRIDES | {DecisionRule.HOLD_UNAVAILABLE, DecisionRule.OBSERVE}:
+        assert decision.overridden is not None
+        assert decision.overridden.disposition is not decision.disposition
     if not facts.can_hold:
-        assert not any(edit.action is Action.QUARANTINE for edit in decision.edits)
+        assert not any(edit.action is Action.QUARANTINE for edit in response.edits)
 
 
 @given(VERDICTS, FACTS, POLICIES, INDEXES)
@@ -81,20 +81,20 @@ def test_observing_accepts_and_writes_nothing_but_our_field(
     found: Verdict | None, facts: Facts, policy: LocalPolicy, marks: list[int]
 ) -> None:
     if not policy.is_enforced:
-        decision = acted(decide(found, facts, policy), marks)
+        response = acted(decide(found, facts, policy), marks)
         passed = acted(Decision(Disposition.ACCEPT, DecisionRule.DMARC_PASS), marks)
-        assert decision == passed
-        assert decision.reply == ACCEPT
+        assert response == passed
+        assert response.reply == ACCEPT
 
 
 @given(VERDICTS, FACTS, POLICIES)
 def test_a_list_is_never_refused_for_good_unless_the_operator_says_so(
     found: Verdict | None, facts: Facts, policy: LocalPolicy
 ) -> None:
-    ruling = decide(found, facts, policy)
+    decision = decide(found, facts, policy)
     if facts.is_list and not policy.refuse_lists:
-        assert ruling.handling is not Disposition.REJECT
-        assert ruling.refusal is None or ruling.refusal.code < 500
+        assert decision.disposition is not Disposition.REJECT
+        assert decision.refusal is None or decision.refusal.code < 500
 
 
 @given(VERDICTS, FACTS, POLICIES)
@@ -102,7 +102,7 @@ def test_what_passes_dmarc_or_was_not_verified_is_accepted(
     found: Verdict | None, facts: Facts, policy: LocalPolicy
 ) -> None:
     if found is None or found.dmarc.result is DmarcStatus.PASS:
-        assert decide(found, facts, policy).handling is Disposition.ACCEPT
+        assert decide(found, facts, policy).disposition is Disposition.ACCEPT
 
 
 @given(VERDICTS, FACTS, POLICIES)

@@ -29,8 +29,8 @@ AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 
 def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelope: Envelope) -> EvaluationRecord:
     assert verdict is not None
-    ruling = decide(verdict, facts, policy)
-    return evaluation(envelope, verdict, facts, ruling, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)
+    decision = decide(verdict, facts, policy)
+    return evaluation(envelope, verdict, facts, decision, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)
 
 
 @given(FOUND, FACTS, st.lists(POLICIES, min_size=1, max_size=4), ENVELOPES)
@@ -40,8 +40,8 @@ def test_every_policy_decides_on_the_record_as_on_the_message(
     record = decode(encode(recorded(verdict, facts, policies[0], envelope)))
     for policy in policies:
         assert decide_again(record, policy) == decide(verdict, facts, policy)
-    ruling = decide(verdict, facts, policies[0])
-    assert (record.action, record.rule) == (ruling.handling, ruling.rule)
+    decision = decide(verdict, facts, policies[0])
+    assert (record.action, record.rule) == (decision.disposition, decision.rule)
 
 
 @given(FOUND, FACTS, POLICIES, ENVELOPES)

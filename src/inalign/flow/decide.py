@@ -55,15 +55,15 @@ def decide(verdict: Verdict | None, facts: Facts, policy: LocalPolicy) -> Decisi
     """Decide on a message; `verdict` is None for one that was not verified."""
     if verdict is None:
         return _SKIPPED
-    ruling = _by_results(verdict, policy)
-    if ruling.handling is Disposition.ACCEPT:
-        return ruling
-    ruling = _milder(ruling, verdict, facts, policy)
-    if ruling.handling is not Disposition.ACCEPT and not policy.is_enforced:
-        ruling = Decision(Disposition.ACCEPT, DecisionRule.OBSERVE, ruling)
-    if ruling.handling in (Disposition.REJECT, Disposition.TEMPFAIL):
-        ruling = ruling._replace(refusal=_refusal(ruling, verdict, policy))
-    return ruling
+    decision = _by_results(verdict, policy)
+    if decision.disposition is Disposition.ACCEPT:
+        return decision
+    decision = _milder(decision, verdict, facts, policy)
+    if decision.disposition is not Disposition.ACCEPT and not policy.is_enforced:
+        decision = Decision(Disposition.ACCEPT, DecisionRule.OBSERVE, decision)
+    if decision.disposition in (Disposition.REJECT, Disposition.TEMPFAIL):
+        decision = decision._replace(refusal=_refusal(decision, verdict, policy))
+    return decision
 
 
 def _by_results(verdict: Verdict, policy: LocalPolicy) -> Decision:
@@ -86,11 +86,11 @@ def _by_results(verdict: Verdict, policy: LocalPolicy) -> Decision:
     return _NO_POLICY
 
 
-def _milder(ruling: Decision, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Decision:
+def _milder(decision: Decision, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Decision:
     authors = facts.author_domains
     # All of them: an excepted author beside another one must not carry the other through.
     if authors and all(author in policy.except_domains for author in authors):
-        return Decision(Disposition.ACCEPT, DecisionRule.EXCEPT_DOMAIN, ruling)
+        return Decision(Disposition.ACCEPT, DecisionRule.EXCEPT_DOMAIN, decision)
     if (
         verdict.dmarc.result is DmarcStatus.FAIL
         and policy.trusted_sealers
@@ -98,15 +98,15 @@ def _milder(ruling: Decision, verdict: Verdict, facts: Facts, policy: LocalPolic
         and facts.from_fields == 1
         and vouching_sealer(verdict.arc, authors[0], policy.trusted_sealers)
     ):
-        return Decision(Disposition.ACCEPT, DecisionRule.TRUSTED_ARC, ruling)
+        return Decision(Disposition.ACCEPT, DecisionRule.TRUSTED_ARC, decision)
     if verdict.changed_in_transit:
-        return Decision(Disposition.ACCEPT, DecisionRule.CHANGED_IN_TRANSIT, ruling)
-    if ruling.handling is Disposition.REJECT and facts.is_list and not policy.refuse_lists:
+        return Decision(Disposition.ACCEPT, DecisionRule.CHANGED_IN_TRANSIT, decision)
+    if decision.disposition is Disposition.REJECT and facts.is_list and not policy.refuse_lists:
         # RFC 9989 section 7.4: the list's software would take the reader off the list.
-        return Decision(Disposition.QUARANTINE, DecisionRule.MAILING_LIST, ruling)
-    if ruling.handling is Disposition.HOLD and not facts.can_hold:
-        return Decision(Disposition.QUARANTINE, DecisionRule.HOLD_UNAVAILABLE, ruling)
-    return ruling
+        return Decision(Disposition.QUARANTINE, DecisionRule.MAILING_LIST, decision)
+    if decision.disposition is Disposition.HOLD and not facts.can_hold:
+        return Decision(Disposition.QUARANTINE, DecisionRule.HOLD_UNAVAILABLE, decision)
+    return decision
 
 
 # RFC 7372 section 3 has the codes behind the class; where several checks failed, section 4 wants that of section 3.4.
@@ -119,13 +119,13 @@ _REFUSALS = {
 }
 
 
-def _refusal(ruling: Decision, verdict: Verdict, policy: LocalPolicy) -> SmtpRefusal:
-    detail, text = _REFUSALS[ruling.rule]
-    code, enhanced = (451, f"4.{detail}") if ruling.handling is Disposition.TEMPFAIL else (550, f"5.{detail}")
-    if ruling.handling is Disposition.REJECT and policy.reject_text:
+def _refusal(decision: Decision, verdict: Verdict, policy: LocalPolicy) -> SmtpRefusal:
+    detail, text = _REFUSALS[decision.rule]
+    code, enhanced = (451, f"4.{detail}") if decision.disposition is Disposition.TEMPFAIL else (550, f"5.{detail}")
+    if decision.disposition is Disposition.REJECT and policy.reject_text:
         text = policy.reject_text
-    domain = verdict.spf.domain if ruling.rule is DecisionRule.SPF_FAIL else verdict.dmarc.author_domain
-    for placeholder, value in zip(PLACEHOLDERS, (domain or "the author", ruling.rule), strict=True):
+    domain = verdict.spf.domain if decision.rule is DecisionRule.SPF_FAIL else verdict.dmarc.author_domain
+    for placeholder, value in zip(PLACEHOLDERS, (domain or "the author", decision.rule), strict=True):
         text = text.replace(placeholder, value)
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
     return SmtpRefusal(code, enhanced, printable[:MAX_REPLY_TEXT])

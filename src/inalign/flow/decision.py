@@ -76,9 +76,9 @@ class SmtpRefusal(NamedTuple):
 class Decision(NamedTuple):
     """The answer of `decide`."""
 
-    handling: Disposition
+    disposition: Disposition
     rule: DecisionRule
-    instead_of: Decision | None = None
+    overridden: Decision | None = None
     """What it would have been without this rule."""
     refusal: SmtpRefusal | None = None
     """The reply, for REJECT and TEMPFAIL."""

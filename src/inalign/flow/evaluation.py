@@ -39,7 +39,7 @@ def evaluation(
     envelope: Envelope,
     verdict: Verdict,
     facts: Facts,
-    ruling: Decision,
+    decision: Decision,
     *,
     at: datetime,
     host: str,
@@ -101,9 +101,9 @@ def evaluation(
         dmarc.dkim_aligned,
         dmarc.disposition,
         verdict.changed_in_transit,
-        ruling.handling,
-        ruling.rule,
-        () if ruling.instead_of is None else tuple(_steps(ruling.instead_of)),
+        decision.disposition,
+        decision.rule,
+        () if decision.overridden is None else tuple(_steps(decision.overridden)),
         is_sealed,
         forged_fields,
         octets,
@@ -130,11 +130,11 @@ def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSetRecord, ...]:
     )
 
 
-def _steps(ruling: Decision) -> Iterable[DecisionStep]:
-    step: Decision | None = ruling
+def _steps(decision: Decision) -> Iterable[DecisionStep]:
+    step: Decision | None = decision
     while step is not None:
-        yield DecisionStep(step.handling, step.rule)
-        step = step.instead_of
+        yield DecisionStep(step.disposition, step.rule)
+        step = step.overridden
 
 
 # ------------------------------------------------------------------------------------------------- and back

@@ -23,7 +23,7 @@ NO_FACTS = Facts()
 """Of a message that was not verified."""
 
 
-def gather_facts(header: Header, authors: Authors, *, is_whole: bool, can_hold: bool) -> Facts:
+def facts_of_header(header: Header, authors: Authors, *, is_whole: bool, can_hold: bool) -> Facts:
     """`is_whole`: all fields were read; one that was not might be a list's, and the milder handling is due then."""
     return Facts(authors.domains, authors.field_count, not is_whole or is_list_mail(header), can_hold)
 

@@ -20,7 +20,7 @@ def message_line(
     *,
     skipped: str | None,
     removed: int,
-    ruling: Decision,
+    decision: Decision,
     recipients: Sequence[str] = (),
     seconds: float,
     origin: ClientOrigin | None = None,
@@ -33,7 +33,7 @@ def message_line(
     `origin` tells how the client is known, of a message that a relay or a gateway handed in; `sent` how one of our own
     was signed; `own_rule` is the rule that makes an author ours, of a message from outside not proven to be his.
     """
-    would = ruling.instead_of
+    would = decision.overridden
     return Pairs(
         [
             ("id", queue_id or "-"),
@@ -47,9 +47,9 @@ def message_line(
             ("sealed", "yes" if is_sealed else None),
             ("skipped", skipped),
             ("removed", removed or None),
-            ("action", ruling.handling),
-            ("rule", ruling.rule),
-            ("would", would.handling if would is not None else None),
+            ("action", decision.disposition),
+            ("rule", decision.rule),
+            ("would", would.disposition if would is not None else None),
             ("would_rule", would.rule if would is not None else None),
             ("ms", round(seconds * 1000, 1)),
             *(("to", recipient) for recipient in recipients),

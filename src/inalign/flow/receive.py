@@ -21,7 +21,7 @@ from inalign.dkim.verify import LIMITS, DkimLimits, Verification
 from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
-from inalign.flow.facts import Facts, gather_facts
+from inalign.flow.facts import Facts, facts_of_header
 from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
@@ -147,7 +147,7 @@ class Reception:
 
     def facts(self, *, can_hold: bool = False) -> Facts:
         """What `decide` must know beside the verdict."""
-        return gather_facts(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
+        return facts_of_header(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
 
     async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""

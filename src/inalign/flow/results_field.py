@@ -51,15 +51,15 @@ def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     return AuthenticationResults(authserv_id=authserv_id, results=(result,))
 
 
-def with_override(value: str, ruling: Decision) -> str:
+def with_override(value: str, decision: Decision) -> str:
     """The value of a printed field, naming the rule by which local policy does other than the domain owner asks.
 
     RFC 8601 section 2.4 has the property type for it; the result and `policy.dmarc` stay what DMARC found.
     """
-    if ruling.rule not in OVERRIDES:
+    if decision.rule not in OVERRIDES:
         return value
     field = parse_authentication_results(value.encode())
-    override = Property("policy", "override", ruling.rule)
+    override = Property("policy", "override", decision.rule)
     results = tuple(
         replace(result, properties=(*result.properties, override)) if result.method == "dmarc" else result
         for result in field.results

@@ -1,4 +1,4 @@
-"""A ruling of `flow/decide` as the milter protocol has it: a reply, and edits of the message."""
+"""A decision of `flow/decide` as the milter protocol has it: a reply, and edits of the message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARK_NAME = b"X-Inalign-Action"
 
 
 def act(
-    ruling: Decision,
+    decision: Decision,
     results: str | None,
     removals: Iterable[tuple[bytes, Sequence[int]]],
     signatures: Sequence[bytes] = (),
@@ -34,20 +34,20 @@ def act(
     `results` is the value of our Authentication-Results; `removals` has names and the indexes of their forged fields;
     `signatures` are whole fields with their CRLF, the first one to stand uppermost.
     """
-    if ruling.refusal is not None:
-        return Response(reply_code(*ruling.refusal))
-    if ruling.handling is Disposition.DISCARD:
+    if decision.refusal is not None:
+        return Response(reply_code(*decision.refusal))
+    if decision.disposition is Disposition.DISCARD:
         return Response(DISCARD)
     edits: list[Edit] = []
     for name, indexes in removals:
         if indexes:
             edits += delete_headers(name, indexes)
-    if ruling.handling is Disposition.QUARANTINE:
-        edits.append(insert_header(0, MARK_NAME, f"quarantine; rule={ruling.rule}".encode()))
-    elif ruling.handling is Disposition.HOLD:
-        edits.append(quarantine(f"Inalign: {ruling.rule}"))
-    elif ruling.handling is not Disposition.ACCEPT:
-        raise LocalProtocolError(f"a ruling of {ruling.handling} without its reply")
+    if decision.disposition is Disposition.QUARANTINE:
+        edits.append(insert_header(0, MARK_NAME, f"quarantine; rule={decision.rule}".encode()))
+    elif decision.disposition is Disposition.HOLD:
+        edits.append(quarantine(f"Inalign: {decision.rule}"))
+    elif decision.disposition is not Disposition.ACCEPT:
+        raise LocalProtocolError(f"a decision of {decision.disposition} without its reply")
     for signature in reversed(signatures):
         name, _, value = signature.removesuffix(b"\r\n").partition(b": ")
         edits.append(insert_header(0, name, value))

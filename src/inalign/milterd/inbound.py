@@ -1,6 +1,6 @@
 """What the milter does with one message from outside: verify it, decide, write one field, remove forged ones.
 
-Translation only: events of the protocol become calls of `flow`, its verdict and its ruling become edits and a reply.
+Translation only: events of the protocol become calls of `flow`, its verdict and its decision become edits and a reply.
 Nothing is decided about the message here.
 """
 
@@ -131,15 +131,15 @@ class ReceivingMessage:
             verdict = await self._reception.verdict(client, resolver)
             facts = self._reception.facts(can_hold=can_hold)
             value = verdict.authentication_results
-        ruling = decide(verdict, facts, service.policy)
+        decision = decide(verdict, facts, service.policy)
         if value is not None and service.policy.is_enforced:
-            value = with_override(value, ruling)
-        arc_set = await self._seal() if value is not None and ruling.handling in PASSED_ON else ()
-        decision = act(ruling, value, self._forged.removals(), arc_set)
+            value = with_override(value, decision)
+        arc_set = await self._seal() if value is not None and decision.disposition in PASSED_ON else ()
+        response = act(decision, value, self._forged.removals(), arc_set)
         now = time.monotonic()
-        service.count(verdict, ruling, self._skipped, len(self._forged), now - ended)
+        service.count(verdict, decision, self._skipped, len(self._forged), now - ended)
         own_rule = await self._own_rule(verdict)
-        is_discarded = ruling.handling is Disposition.DISCARD
+        is_discarded = decision.disposition is Disposition.DISCARD
         level = logging.WARNING if is_discarded else logging.INFO
         if log.isEnabledFor(level):
             line = message_line(
@@ -148,7 +148,7 @@ class ReceivingMessage:
                 verdict,
                 skipped=self._skipped,
                 removed=len(self._forged),
-                ruling=ruling,
+                decision=decision,
                 recipients=self._recipients if is_discarded else (),
                 seconds=now - self._started,
                 origin=self._origin,
@@ -162,7 +162,7 @@ class ReceivingMessage:
                     self._envelope,
                     verdict,
                     facts,
-                    ruling,
+                    decision,
                     at=self._now,
                     host=service.recorder.host,
                     queue_id=self._macros.get("i") or "",
@@ -175,7 +175,7 @@ class ReceivingMessage:
                     held_seconds=now - ended,
                 )
             )
-        return decision
+        return response
 
     def aborted(self) -> None:
         """Stop what is under way."""

@@ -15,12 +15,12 @@ _VERIFIED: Final = 'inalign_messages_total{skipped=""}'
 
 
 def count_message(  # noqa: PLR0917 - what there is to count
-    counters: Counters, verdict: Verdict | None, ruling: Decision, skipped: str | None, removed: int, seconds: float
+    counters: Counters, verdict: Verdict | None, decision: Decision, skipped: str | None, removed: int, seconds: float
 ) -> None:
     """Count a message that was decided `seconds` after its end."""
     add = counters.add
-    would = ruling.instead_of.handling if ruling.instead_of is not None else ""
-    add(f'inalign_actions_total{{action="{ruling.handling}",rule="{ruling.rule}",would="{would}"}}')
+    would = decision.overridden.disposition if decision.overridden is not None else ""
+    add(f'inalign_actions_total{{action="{decision.disposition}",rule="{decision.rule}",would="{would}"}}')
     if removed:
         add("inalign_forged_fields_removed_total", removed)
     if verdict is None:

@@ -86,13 +86,13 @@ class SendingMessage:
         service = self._service
         ended = time.monotonic()
         sent = await self._sign()
-        ruling = _ACCEPTED
+        decision = _ACCEPTED
         if sent is not None and sent.unsigned is Unsigned.KEY_UNAVAILABLE and self._defers():
-            ruling = _DEFERRED
+            decision = _DEFERRED
         value = str(login_field(service.options.authserv_id, self._login or "")) if self._shows_login() else None
-        decision = act(ruling, value, self._forged.removals(), sent.fields if sent is not None else ())
+        response = act(decision, value, self._forged.removals(), sent.fields if sent is not None else ())
         now = time.monotonic()
-        service.count(None, ruling, self._why, len(self._forged), now - ended)
+        service.count(None, decision, self._why, len(self._forged), now - ended)
         level = logging.WARNING if sent is not None and sent.unsigned is Unsigned.KEY_UNAVAILABLE else logging.INFO
         if log.isEnabledFor(level):
             line = message_line(
@@ -101,12 +101,12 @@ class SendingMessage:
                 None,
                 skipped=self._why,
                 removed=len(self._forged),
-                ruling=ruling,
+                decision=decision,
                 seconds=now - self._started,
                 sent=sent,
             )
             log.log(level, line)
-        return decision
+        return response
 
     def aborted(self) -> None:
         """Stop what is under way."""
