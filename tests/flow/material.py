@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
 from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
+from inalign.flow.facts import Facts, sealers_of
 from inalign.flow.verdict import Verdict
+from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfStatus
 
 NO_CHAIN = ArcResult(result=ArcStatus.NONE, reason=ArcReason.NO_SETS)
@@ -21,6 +23,13 @@ def chain(*sets: tuple[str, str]) -> ArcResult:
     )
 
 
+def with_sealers(found: Verdict | None, known: Facts) -> Facts:
+    """The facts with what the ARC sealers of the verdict state."""
+    if found is None:
+        return known
+    return known._replace(sealers=sealers_of(found, known.author_domains, known.from_fields))
+
+
 def verdict(
     dmarc: DmarcStatus,
     reason: DmarcReason = DmarcReason.NOT_ALIGNED,
@@ -33,6 +42,7 @@ def verdict(
     changed_in_transit: bool = False,
 ) -> Verdict:
     """A verdict of which a decision depends on this much alone."""
+    policy = Property("policy", "dmarc", applied or "none")
     return Verdict(
         spf=SpfResult(result=spf, reason=SpfReason.MATCHED, domain=spf_domain),
         spf_helo=None,
@@ -40,5 +50,11 @@ def verdict(
         arc=arc,
         changed_in_transit=changed_in_transit,
         dmarc=DmarcResult(result=dmarc, reason=reason, author_domain=author, policy=applied, applied_policy=applied),
-        authentication_results=f"mx.example.net; dkim=none; dmarc={dmarc} policy.dmarc={applied or 'none'}",
+        authentication_results=AuthenticationResults(
+            authserv_id="mx.example.net",
+            results=(
+                MethodResult(method="dkim", result="none"),
+                MethodResult(method="dmarc", result=dmarc, properties=(policy,)),
+            ),
+        ),
     )

@@ -7,17 +7,22 @@ from datetime import datetime
 
 import pytest
 
+from inalign.arc.result import ArcStatus
+from inalign.arc.seal import seal_arc
+from inalign.arc.validate import validate_arc
 from inalign.dkim.result import DkimReason, DkimStatus
+from inalign.dkim.sign import SigningKey
 from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.authenticate import authenticate, authenticate_with
 from inalign.flow.iprev import IprevStatus
 from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.authentication_results import parse_authentication_results
+from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
 from inalign.spf.result import SpfReason, SpfScope, SpfStatus
 from tests.helpers import NOW, message, run_now, zone
-from tests.senders import CLIENT, TEXT, records, signed, without
+from tests.senders import CLIENT, TEXT, private_key, records, signed, without
 
 FROM_ALICE = Envelope(CLIENT, "mail.example.org", "alice@example.org")
 FROM_STRANGER = Envelope("198.51.100.9", "mail.example.com", "eve@example.com")
@@ -49,7 +54,7 @@ def test_own_mail_passes_by_both_methods() -> None:
 
 def test_field_names_what_was_authenticated_and_parses_strictly() -> None:
     verdict = judge(signed())
-    field = parse_authentication_results(verdict.authentication_results.encode())
+    field = parse_authentication_results(str(verdict.authentication_results).encode())
     assert field.authserv_id == "mx.example.net"
     assert [(result.method, result.result) for result in field.results] == [
         ("spf", "pass"),
@@ -63,21 +68,21 @@ def test_field_names_what_was_authenticated_and_parses_strictly() -> None:
 
 
 def test_local_part_of_mail_from_is_not_published() -> None:
-    assert "alice" not in judge(signed()).authentication_results  # RFC 8601 section 4
+    assert "alice" not in str(judge(signed()).authentication_results)  # RFC 8601 section 4
 
 
 def test_stranger_fails_and_the_standard_alone_would_quarantine() -> None:
     verdict = judge(message(TEXT), FROM_STRANGER)
     assert verdict.dmarc.result is DmarcStatus.FAIL
     assert verdict.dmarc.disposition is Policy.QUARANTINE  # RFC 9989 section 7.4: never reject on p=reject alone
-    assert "dkim=none" in verdict.authentication_results
+    assert "dkim=none" in str(verdict.authentication_results)
 
 
 def test_null_reverse_path_is_judged_by_helo() -> None:
     verdict = judge(message(TEXT), Envelope(CLIENT, "mail.example.org", ""))
     assert verdict.spf.scope is SpfScope.HELO
     assert verdict.dmarc.result is DmarcStatus.PASS
-    assert "smtp.helo=mail.example.org" in verdict.authentication_results
+    assert "smtp.helo=mail.example.org" in str(verdict.authentication_results)
 
 
 def test_helo_pass_alone_never_feeds_dmarc() -> None:
@@ -92,9 +97,9 @@ def test_helo_need_not_be_checked() -> None:
 
 
 def test_helo_result_is_shown_on_request_only() -> None:
-    assert "smtp.helo" not in judge(signed()).authentication_results
+    assert "smtp.helo" not in str(judge(signed()).authentication_results)
     shown = judge(signed(), options=VerificationOptions(authserv_id="mx.example.net", helo_result=True))
-    assert "spf=pass smtp.helo=mail.example.org" in shown.authentication_results
+    assert "spf=pass smtp.helo=mail.example.org" in str(shown.authentication_results)
 
 
 @pytest.mark.parametrize("client", [None, "", "not an address", "192.0.2.300", "[192.0.2.7]", "192.0.2.7\r\nX: y"])
@@ -165,7 +170,7 @@ def test_octets_below_the_signed_length_make_the_signature_count_for_nothing() -
     assert verdict.dkim[0].reason is DkimReason.PARTIAL_BODY
     assert verdict.dkim[0].unsigned_octets == len(b"Buy now!\r\n")
     assert verdict.dmarc.result is DmarcStatus.FAIL
-    assert "dkim=policy reason=partial_body" in verdict.authentication_results
+    assert "dkim=policy reason=partial_body" in str(verdict.authentication_results)
 
 
 def test_signed_length_of_the_whole_body_passes() -> None:
@@ -236,7 +241,7 @@ def test_reverse_name(names: Names, status: IprevStatus) -> None:
     verdict = judge(signed(), names=names, options=VerificationOptions(authserv_id="mx.example.net", iprev=True))
     assert verdict.iprev is not None
     assert verdict.iprev.result is status
-    assert f"iprev={status} policy.iprev=192.0.2.7" in verdict.authentication_results
+    assert f"iprev={status} policy.iprev=192.0.2.7" in str(verdict.authentication_results)
 
 
 def test_line_ends_of_a_saved_file_make_no_difference() -> None:
@@ -250,7 +255,7 @@ def test_line_ends_of_a_saved_file_make_no_difference() -> None:
 def test_broken_message_still_gets_a_field(octets: bytes) -> None:
     verdict = judge(octets)
     assert verdict.dmarc.result is DmarcStatus.PERMERROR
-    parse_authentication_results(verdict.authentication_results.encode())
+    parse_authentication_results(str(verdict.authentication_results).encode())
 
 
 def test_naive_time_is_refused() -> None:
@@ -262,6 +267,14 @@ def test_naive_time_is_refused() -> None:
 @pytest.mark.parametrize("word", ["evil.example; dmarc=pass", "a\r\nX-Evil: 1", 'a"b', "a(b", "a\0b"])
 def test_nothing_that_a_client_says_can_add_a_result(word: str) -> None:
     verdict = judge(message(TEXT), Envelope(CLIENT, word, f"eve@{word}"))
-    field = parse_authentication_results(verdict.authentication_results.encode())
+    field = parse_authentication_results(str(verdict.authentication_results).encode())
     assert [result.method for result in field.results] == ["spf", "dkim", "dmarc"]
-    assert verdict.authentication_results.isprintable()
+    assert str(verdict.authentication_results).isprintable()
+
+
+def test_verdict_can_be_sealed_as_it_is() -> None:
+    verdict = judge(signed())
+    key = SigningKey(parse_domain("example.org"), parse_domain("s1"), private_key())
+    arc_set = seal_arc(signed(), key, now=NOW, results=verdict.authentication_results, chain=verdict.arc)
+    assert str(verdict.authentication_results) in arc_set.decode().replace("\r\n\t", " ")
+    assert run_now(validate_arc(arc_set + signed(), zone(records()), now=NOW)).result is ArcStatus.PASS

@@ -21,7 +21,7 @@ from inalign.settings.file import parse_settings
 from inalign.settings.tables import Settings
 from inalign.spf.result import SpfStatus
 from inalign.wiring.milter import make_policy, warnings
-from tests.flow.material import NO_CHAIN, chain, verdict
+from tests.flow.material import NO_CHAIN, chain, verdict, with_sealers
 from tests.helpers import VECTORS, message
 
 ROWS: list[dict[str, Any]] = [
@@ -46,7 +46,9 @@ def test_row(row: dict[str, Any]) -> None:
         arc=chain(*map(tuple, row["arc"])) if "arc" in row else NO_CHAIN,
         changed_in_transit=row.get("changed", False),
     )
-    facts = Facts(tuple(authors), row.get("from_fields", 1), row.get("list", False), row.get("hold", True))
+    facts = with_sealers(
+        found, Facts(tuple(authors), row.get("from_fields", 1), row.get("list", False), row.get("hold", True))
+    )
     decision = decide(found, facts, policy_of(row["policy"]))
     told: dict[str, str] = {"action": decision.disposition, "rule": decision.rule}
     if decision.overridden is not None:
@@ -111,11 +113,13 @@ def test_list_mail_is_known_by_three_fields(field: str, is_list: bool) -> None:
 
 
 def test_override_is_named_beside_what_dmarc_found() -> None:
-    value = "mx.example.net; spf=none; dmarc=fail header.from=example.org policy.dmarc=reject; iprev=pass"
+    field = parse_authentication_results(
+        b"mx.example.net; spf=none; dmarc=fail header.from=example.org policy.dmarc=reject; iprev=pass"
+    )
     decision = Decision(
         Disposition.QUARANTINE, DecisionRule.MAILING_LIST, Decision(Disposition.REJECT, DecisionRule.DMARC_REJECT)
     )
-    results = parse_authentication_results(with_override(value, decision).encode()).results
+    results = with_override(field, decision).results
     assert [result.method for result in results] == ["spf", "dmarc", "iprev"]
     assert results[1].result == "fail"
     assert results[1].values("policy", "dmarc") == ("reject",)
@@ -124,7 +128,8 @@ def test_override_is_named_beside_what_dmarc_found() -> None:
 
 @pytest.mark.parametrize("rule", [DecisionRule.OBSERVE, DecisionRule.DMARC_REJECT, DecisionRule.HOLD_UNAVAILABLE])
 def test_other_rules_leave_the_field(rule: DecisionRule) -> None:
-    assert with_override("no field at all", Decision(Disposition.QUARANTINE, rule)) == "no field at all"
+    field = verdict(DmarcStatus.FAIL).authentication_results
+    assert with_override(field, Decision(Disposition.QUARANTINE, rule)) is field
 
 
 # Settings

@@ -28,7 +28,7 @@ from inalign.mail.fields import parse_message
 from inalign.reports.report import OverrideReason
 from inalign.resolver import ZoneResolver
 from inalign.spool.evaluation_record import MAX_AUTHORS, EvaluationRecord, decode, encode
-from tests.flow.material import chain, verdict
+from tests.flow.material import chain, verdict, with_sealers
 from tests.helpers import NOW
 from tests.senders import CLIENT, records, signed
 
@@ -38,6 +38,7 @@ FAIL = (DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.REJECT)
 
 
 def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> EvaluationRecord:
+    facts = with_sealers(found, facts)
     decision = decide(found, facts, policy or LocalPolicy())
     return evaluation(Envelope(None, None, None), found, facts, decision, at=NOW, host="mx")
 
@@ -53,7 +54,7 @@ def received(octets: bytes, dmarc: str) -> EvaluationRecord:
         reception = Reception(parsed.fields, resolver, options, now=NOW)
         reception.body(parsed.body)
         found = await reception.verdict(await check_client(envelope, resolver, options, now=NOW), resolver)
-        facts = reception.facts()
+        facts = reception.facts(found)
         decision = decide(found, facts, LocalPolicy())
         return evaluation(
             envelope, found, facts, decision, at=NOW, host="mx1", queue_id="4XyZ",

@@ -15,6 +15,7 @@ from inalign.flow.facts import Facts
 from inalign.flow.verdict import Envelope
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.domain import DomainName, parse_domain, parse_domain_list
+from tests.flow.material import with_sealers
 from tests.helpers import NOW, message, run_now, zone
 from tests.senders import TEXT, key_record, private_key, records, signed
 
@@ -46,7 +47,7 @@ def decision_on(octets: bytes, *trusted: str) -> tuple[Disposition, DecisionRule
     verdict = run_now(authenticate(octets, STRANGER, zone(NAMES), now=NOW, authserv_id="mx.example.net"))
     assert verdict.dmarc.result == "fail"
     policy = LocalPolicy(is_enforced=True, dmarc_reject=Disposition.REJECT, trusted_sealers=parse_domain_list(trusted))
-    found = decide(verdict, Facts((DomainName("example.org"),), 1), policy)
+    found = decide(verdict, with_sealers(verdict, Facts((DomainName("example.org"),), 1)), policy)
     return found.disposition, found.rule
 
 
@@ -93,4 +94,7 @@ def test_a_name_server_that_does_not_answer_rescues_nothing() -> None:
         )
     )
     policy = LocalPolicy(is_enforced=True, trusted_sealers=parse_domain_list(["lists.example"]))
-    assert decide(verdict, Facts((DomainName("example.org"),), 1), policy).rule is DecisionRule.DMARC_REJECT
+    assert (
+        decide(verdict, with_sealers(verdict, Facts((DomainName("example.org"),), 1)), policy).rule
+        is DecisionRule.DMARC_REJECT
+    )

@@ -79,7 +79,7 @@ def whole_message(data: bytes) -> None:
     names["_dmarc.example.com"] = {"TXT": ["v=DMARC1; p=reject"]}
     envelope = Envelope(_text(client), _text(helo), _text(mail_from))
     verdict = run_now(authenticate(message, envelope, zone(names), now=NOW, authserv_id="mx.example.net"))
-    written = verdict.authentication_results
+    written = str(verdict.authentication_results)
     assert not any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in written)
     read = parse_authentication_results(written.encode())
     assert read.authserv_id == "mx.example.net"

@@ -15,7 +15,7 @@ from inalign.milter.messages import Action
 from inalign.milter.replies import ACCEPT, ReplyKind, Response
 from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
 from inalign.spf.result import SpfStatus
-from tests.flow.material import NO_CHAIN, chain, verdict
+from tests.flow.material import NO_CHAIN, chain, verdict, with_sealers
 
 DOMAINS = st.sampled_from(["example.org", "a.example.org", "example.com", "evil.example"])
 SAID = st.sampled_from(
@@ -62,7 +62,7 @@ def acted(decision: Decision, marks: list[int] | None = None) -> Response:
 
 @given(VERDICTS, FACTS, POLICIES)
 def test_every_decision_can_be_acted_upon(found: Verdict | None, facts: Facts, policy: LocalPolicy) -> None:
-    decision = decide(found, facts, policy)
+    decision = decide(found, with_sealers(found, facts), policy)
     response = acted(decision)
     if decision.refusal is not None:
         assert decision.disposition in (Disposition.REJECT, Disposition.TEMPFAIL)
@@ -81,7 +81,7 @@ def test_observing_accepts_and_writes_nothing_but_our_field(
     found: Verdict | None, facts: Facts, policy: LocalPolicy, marks: list[int]
 ) -> None:
     if not policy.is_enforced:
-        response = acted(decide(found, facts, policy), marks)
+        response = acted(decide(found, with_sealers(found, facts), policy), marks)
         passed = acted(Decision(Disposition.ACCEPT, DecisionRule.DMARC_PASS), marks)
         assert response == passed
         assert response.reply == ACCEPT
@@ -91,7 +91,7 @@ def test_observing_accepts_and_writes_nothing_but_our_field(
 def test_a_list_is_never_refused_for_good_unless_the_operator_says_so(
     found: Verdict | None, facts: Facts, policy: LocalPolicy
 ) -> None:
-    decision = decide(found, facts, policy)
+    decision = decide(found, with_sealers(found, facts), policy)
     if facts.is_list and not policy.refuse_lists:
         assert decision.disposition is not Disposition.REJECT
         assert decision.refusal is None or decision.refusal.code < 500
@@ -102,9 +102,9 @@ def test_what_passes_dmarc_or_was_not_verified_is_accepted(
     found: Verdict | None, facts: Facts, policy: LocalPolicy
 ) -> None:
     if found is None or found.dmarc.result is DmarcStatus.PASS:
-        assert decide(found, facts, policy).disposition is Disposition.ACCEPT
+        assert decide(found, with_sealers(found, facts), policy).disposition is Disposition.ACCEPT
 
 
 @given(VERDICTS, FACTS, POLICIES)
 def test_the_same_is_decided_again(found: Verdict | None, facts: Facts, policy: LocalPolicy) -> None:
-    assert decide(found, facts, policy) == decide(found, facts, policy)
+    assert decide(found, with_sealers(found, facts), policy) == decide(found, with_sealers(found, facts), policy)

@@ -19,6 +19,7 @@ from inalign.flow.facts import Facts
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.spool.evaluation_record import EvaluationRecord, decode, encode
 from inalign.spool.evaluations import MAX_LINE_OCTETS
+from tests.flow.material import with_sealers
 from tests.properties.test_decide import FACTS, POLICIES, VERDICTS
 
 TEXT = st.text(max_size=300) | st.binary(max_size=60).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
@@ -29,6 +30,7 @@ AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 
 def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelope: Envelope) -> EvaluationRecord:
     assert verdict is not None
+    facts = with_sealers(verdict, facts)
     decision = decide(verdict, facts, policy)
     return evaluation(envelope, verdict, facts, decision, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)
 
@@ -39,8 +41,8 @@ def test_every_policy_decides_on_the_record_as_on_the_message(
 ) -> None:
     record = decode(encode(recorded(verdict, facts, policies[0], envelope)))
     for policy in policies:
-        assert decide_again(record, policy) == decide(verdict, facts, policy)
-    decision = decide(verdict, facts, policies[0])
+        assert decide_again(record, policy) == decide(verdict, with_sealers(verdict, facts), policy)
+    decision = decide(verdict, with_sealers(verdict, facts), policies[0])
     assert (record.action, record.rule) == (decision.disposition, decision.rule)
 
 

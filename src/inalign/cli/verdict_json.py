@@ -13,7 +13,7 @@ def verdict_json(file: str, verdict: Verdict) -> dict[str, object]:
     dmarc = verdict.dmarc
     return {
         "file": file,
-        "authentication_results": verdict.authentication_results,
+        "authentication_results": str(verdict.authentication_results),
         "spf": _spf(verdict.spf),
         "spf_helo": None if verdict.spf_helo is None else _spf(verdict.spf_helo),
         "dkim": [_dkim(result) for result in verdict.dkim],

@@ -52,7 +52,10 @@ _NO_POLICY = Decision(Disposition.ACCEPT, DecisionRule.NO_POLICY)
 
 
 def decide(verdict: Verdict | None, facts: Facts, policy: LocalPolicy) -> Decision:
-    """Decide on a message; `verdict` is None for one that was not verified."""
+    """Decide what becomes of a message by its verdict, its facts and the local policy.
+
+    `verdict` is None for a message that was not verified; it is accepted.
+    """
     if verdict is None:
         return _SKIPPED
     decision = _by_results(verdict, policy)
@@ -94,9 +97,7 @@ def _milder(decision: Decision, verdict: Verdict, facts: Facts, policy: LocalPol
     if (
         verdict.dmarc.result is DmarcStatus.FAIL
         and policy.trusted_sealers
-        and len(authors) == 1
-        and facts.from_fields == 1
-        and vouching_sealer(verdict.arc, authors[0], policy.trusted_sealers)
+        and vouching_sealer(facts.sealers, policy.trusted_sealers)
     ):
         return Decision(Disposition.ACCEPT, DecisionRule.TRUSTED_ARC, decision)
     if verdict.changed_in_transit:

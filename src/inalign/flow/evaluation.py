@@ -14,8 +14,9 @@ from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts
-from inalign.flow.trusted_arc import says_authentic
+from inalign.flow.trusted_arc import SealerStatement
 from inalign.flow.verdict import Envelope, Verdict
+from inalign.mail.results import AuthenticationResults
 from inalign.reports.report import OverrideReason
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 from inalign.spool.evaluation_record import (
@@ -33,6 +34,7 @@ from inalign.spool.evaluation_record import (
 _TOO_MANY = DkimReason.TOO_MANY_SIGNATURES
 _NO_DOMAIN = SpfReason.NO_DOMAIN
 _CHAIN_PASS = ArcStatus.PASS
+_NOT_RECORDED = AuthenticationResults(authserv_id="")
 
 
 def evaluation(
@@ -86,7 +88,7 @@ def evaluation(
         len(dkim),
         arc.result,
         arc.reason,
-        _arc_sets(verdict, facts) if arc.result is _CHAIN_PASS else (),
+        _arc_sets(arc, facts) if arc.result is _CHAIN_PASS else (),
         dmarc.result,
         dmarc.reason,
         dmarc.author_domain or "",
@@ -118,16 +120,11 @@ def _spf(result: SpfResult) -> SpfCheck:
     return SpfCheck(result.scope, result.result, result.reason, domain)
 
 
-def _arc_sets(verdict: Verdict, facts: Facts) -> tuple[ArcSetRecord, ...]:
-    """Sealers, and whether they vouch: asked where it could matter to some policy, as `decide` asks it."""
-    arc = verdict.arc
-    matters = verdict.dmarc.result is DmarcStatus.FAIL and len(facts.author_domains) == 1 and facts.from_fields == 1
-    return tuple(
-        [
-            ArcSetRecord(sealer, matters and says_authentic(said, facts.author_domains[0]))
-            for sealer, said in zip(arc.sealers, arc.results, strict=True)
-        ]
-    )
+def _arc_sets(arc: ArcResult, facts: Facts) -> tuple[ArcSetRecord, ...]:
+    """Record the sealers of a valid chain, and whether they vouch, where the facts have that."""
+    if facts.sealers:
+        return tuple([ArcSetRecord(sealer, vouches) for sealer, vouches in facts.sealers])
+    return tuple([ArcSetRecord(sealer) for sealer in arc.sealers])
 
 
 def _steps(decision: Decision) -> Iterable[DecisionStep]:
@@ -146,12 +143,16 @@ def decide_again(record: EvaluationRecord, policy: LocalPolicy) -> Decision:
 
 
 def facts_of(record: EvaluationRecord) -> Facts:
-    """What a decision depends on beside the verdict."""
-    return Facts(record.author_domains, record.from_fields, record.is_list, record.can_hold)
+    """Return the facts that a decision needs next to the verdict, from a record."""
+    sealers = tuple([SealerStatement(arc_set.sealer, arc_set.vouches) for arc_set in record.arc_sets])
+    return Facts(record.author_domains, record.from_fields, record.is_list, record.can_hold, sealers)
 
 
 def verdict_of(record: EvaluationRecord) -> Verdict:
-    """The verdict as far as it was kept: all that a decision depends on, and every result with its reason."""
+    """Return the verdict as far as a record has it: all that a decision needs, and every result with its reason.
+
+    The Authentication-Results field and the texts of the ARC sets are not in the record.
+    """
     spf, *others = [_spf_result(check) for check in record.spf]
     return Verdict(
         spf=spf,
@@ -171,7 +172,6 @@ def verdict_of(record: EvaluationRecord) -> Verdict:
             reason=ArcReason(record.arc_reason),
             instances=len(record.arc_sets),
             sealers=tuple(arc_set.sealer for arc_set in record.arc_sets),
-            results=tuple(_said(arc_set, record.author_domains) for arc_set in record.arc_sets),
         ),
         dmarc=DmarcResult(
             result=DmarcStatus(record.dmarc),
@@ -189,7 +189,7 @@ def verdict_of(record: EvaluationRecord) -> Verdict:
             record=record.policy_record or None,
         ),
         changed_in_transit=record.changed_in_transit,
-        authentication_results="",
+        authentication_results=_NOT_RECORDED,
     )
 
 
@@ -204,12 +204,6 @@ def _spf_result(check: SpfCheck) -> SpfResult:
 
 def _policy(word: str) -> Policy | None:
     return Policy(word) if word else None
-
-
-def _said(arc_set: ArcSetRecord, authors: tuple[str, ...]) -> bytes:
-    """What the sealer would have to have said, for the same to follow."""
-    found = f"dmarc=pass header.from={authors[0]}" if arc_set.vouches else "none"
-    return f"{arc_set.sealer}; {found}".encode()
 
 
 # ------------------------------------------------------------------------------------- for reports to others

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from inalign.arc.result import ArcReason, ArcResult
+from inalign.arc.result import ArcReason
 from inalign.arc.seal import Sealing
 from inalign.arc.validate import Validation
 from inalign.dkim.canonical import BodyHashes, Header
@@ -21,14 +21,13 @@ from inalign.dkim.verify import LIMITS, DkimLimits, Verification
 from inalign.dmarc.discovery import Discovery, expect_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
-from inalign.flow.facts import Facts, facts_of_header
+from inalign.flow.facts import Facts, facts_of_message
 from inalign.flow.iprev import IprevResult, check_iprev, find_names
 from inalign.flow.results_field import results_field
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.author import AuthorProblem, Authors, author_domains
 from inalign.mail.fields import Field, parse_message
-from inalign.mail.results import AuthenticationResults
 from inalign.resolver import Resolver, txt
 from inalign.spf.check import check_helo, check_spf
 from inalign.spf.identity import find_client, helo_identity, mail_from_identity
@@ -41,7 +40,7 @@ class VerificationOptions:
 
     authserv_id: str
     partial_body: DkimStatus = DkimStatus.POLICY
-    """What a valid signature is worth whose `l=` leaves octets unsigned: POLICY or PASS (design section 10)."""
+    """The result of a valid signature whose `l=` leaves octets of the body unsigned: POLICY or PASS."""
     iprev: bool = False
     helo_check: bool = True
     """Whether SPF is checked for the HELO name beside MAIL FROM. It decides nothing, and costs look-ups."""
@@ -118,7 +117,6 @@ class Reception:
         """`transit` is the gateway that the message came through; with `seals`, `seal` may be called at the end."""
         self._fields = fields
         self._now = now
-        self._found: tuple[AuthenticationResults, ArcResult] | None = None
         self._transit = transit
         self._options = options
         self.authors = _unknown_authors(dropped_fields) if dropped_fields else author_domains(fields)
@@ -145,9 +143,9 @@ class Reception:
         """Take the next piece of the body, cut anywhere."""
         self._body.update(chunk)
 
-    def facts(self, *, can_hold: bool = False) -> Facts:
-        """What `decide` must know beside the verdict."""
-        return facts_of_header(self._header, self.authors, is_whole=self._is_whole, can_hold=can_hold)
+    def facts(self, verdict: Verdict, *, can_hold: bool = False) -> Facts:
+        """Return what `decide` needs next to the verdict; `can_hold` says whether the MTA can hold the message."""
+        return facts_of_message(self._header, self.authors, verdict, is_whole=self._is_whole, can_hold=can_hold)
 
     async def verdict(self, client: ClientChecks, resolver: Resolver) -> Verdict:
         """Await what is still out and put it together."""
@@ -181,7 +179,6 @@ class Reception:
             client_ip=client.client_ip,
             changed_in_transit=is_changed,
         )
-        self._found = field, arc
         return Verdict(
             spf=spf,
             spf_helo=client.spf_helo,
@@ -190,23 +187,20 @@ class Reception:
             dmarc=dmarc,
             iprev=client.iprev,
             changed_in_transit=is_changed,
-            authentication_results=str(field),
+            authentication_results=field,
         )
 
-    def seal(self, key: SigningKey) -> tuple[bytes, ...]:
-        """The ARC set to put on top once the verdict is there, ARC-Seal first; empty where nothing may be added.
+    def seal(self, key: SigningKey, verdict: Verdict) -> tuple[bytes, ...]:
+        """Make the ARC set that reports the verdict, ARC-Seal first; empty where no set may be added.
 
-        Nothing is sealed whose header was not read whole. Neither is a chain that could not be judged since DNS gave no
-        answer: `cv=fail` would break it for good (RFC 8617 section 5.1 step 2), and the fault is ours. Raises
+        A message whose header was not read whole is not sealed. A chain that could not be validated, since DNS gave no
+        answer, is not sealed either: `cv=fail` would break it for good (RFC 8617 section 5.1 step 2). Raises
         `SigningError`.
         """
-        if self._found is None or not self._is_whole:
-            return ()
-        results, chain = self._found
-        if chain.reason is ArcReason.KEY_UNAVAILABLE:
+        if not self._is_whole or verdict.arc.reason is ArcReason.KEY_UNAVAILABLE:
             return ()
         sealing = Sealing(self._fields, key, now=self._now)
-        arc_set = sealing.fields(self._body.digests(), results=results, chain=chain)
+        arc_set = sealing.fields(self._body.digests(), results=verdict.authentication_results, chain=verdict.arc)
         return tuple(field.raw for field in parse_message(arc_set).fields)
 
     async def _is_changed(

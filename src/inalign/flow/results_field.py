@@ -12,7 +12,6 @@ from inalign.dkim.result import DkimResult
 from inalign.dmarc.result import DmarcResult
 from inalign.flow.decision import OVERRIDES, Decision
 from inalign.flow.iprev import IprevResult
-from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 
@@ -51,20 +50,20 @@ def login_field(authserv_id: str, login: str) -> AuthenticationResults:
     return AuthenticationResults(authserv_id=authserv_id, results=(result,))
 
 
-def with_override(value: str, decision: Decision) -> str:
-    """The value of a printed field, naming the rule by which local policy does other than the domain owner asks.
+def with_override(field: AuthenticationResults, decision: Decision) -> AuthenticationResults:
+    """Add `policy.override` to the DMARC result, with the rule by which local policy overrides the domain owner's.
 
-    RFC 8601 section 2.4 has the property type for it; the result and `policy.dmarc` stay what DMARC found.
+    RFC 8601 section 2.4 defines the property type. The result and `policy.dmarc` stay what DMARC found. A decision that
+    overrides nothing leaves the field as it is.
     """
     if decision.rule not in OVERRIDES:
-        return value
-    field = parse_authentication_results(value.encode())
+        return field
     override = Property("policy", "override", decision.rule)
     results = tuple(
         replace(result, properties=(*result.properties, override)) if result.method == "dmarc" else result
         for result in field.results
     )
-    return str(replace(field, results=results))
+    return replace(field, results=results)
 
 
 def _spf(result: SpfResult) -> MethodResult:

@@ -7,6 +7,9 @@ these say counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from inalign.arc.result import ArcResult, ArcStatus
 from inalign.errors import ParseError
 from inalign.mail.authentication_results import parse_authentication_results
@@ -14,14 +17,33 @@ from inalign.mail.domain import DomainList, parse_domain
 from inalign.mail.results import MethodResult
 
 
-def vouching_sealer(arc: ArcResult, author: str, trusted: DomainList) -> str | None:
-    """The trusted sealer that found this author domain authenticated, None without one."""
+class SealerStatement(NamedTuple):
+    """What one set of a valid ARC chain states about the author domain."""
+
+    sealer: str
+    """The domain of the ARC-Seal (`d=`)."""
+    vouches: bool
+    """Whether its ARC-Authentication-Results say that the author domain was authenticated."""
+
+
+def sealer_statements(arc: ArcResult, author: str) -> tuple[SealerStatement, ...]:
+    """Read what each sealer of a valid chain states about an author domain, oldest first; empty for any other chain."""
     if arc.result is not ArcStatus.PASS:
-        return None
-    for sealer, said in zip(reversed(arc.sealers), reversed(arc.results), strict=True):
+        return ()
+    return tuple(
+        [
+            SealerStatement(sealer, says_authentic(results, author))
+            for sealer, results in zip(arc.sealers, arc.results, strict=True)
+        ]
+    )
+
+
+def vouching_sealer(statements: Sequence[SealerStatement], trusted: DomainList) -> str | None:
+    """Return the newest trusted sealer that vouches for the author; None if there is none before an untrusted one."""
+    for sealer, vouches in reversed(statements):
         if sealer not in trusted:
             return None
-        if says_authentic(said, author):
+        if vouches:
             return sealer
     return None
 

@@ -28,6 +28,7 @@ from inalign.flow.send import own_domain_rule
 from inalign.flow.transit import Transit
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.fields import Field, make_field
+from inalign.mail.results import AuthenticationResults
 from inalign.milter.macros import Macros
 from inalign.milter.messages import EndOfHeader, Recipient
 from inalign.milter.replies import Response
@@ -122,20 +123,20 @@ class ReceivingMessage:
         service = self._service
         ended = time.monotonic()
         verdict: Verdict | None = None
-        value: str | None = None
+        field: AuthenticationResults | None = None
         facts = NO_FACTS
         if self._reception is not None and self._client is not None:
             # From now on the MTA waits, and not before: what the client took to send is no time of ours.
             resolver = service.within_budget()
             client = await self._client if isinstance(self._client, asyncio.Task) else self._client
             verdict = await self._reception.verdict(client, resolver)
-            facts = self._reception.facts(can_hold=can_hold)
-            value = verdict.authentication_results
+            facts = self._reception.facts(verdict, can_hold=can_hold)
+            field = verdict.authentication_results
         decision = decide(verdict, facts, service.policy)
-        if value is not None and service.policy.is_enforced:
-            value = with_override(value, decision)
-        arc_set = await self._seal() if value is not None and decision.disposition in PASSED_ON else ()
-        response = act(decision, value, self._forged.removals(), arc_set)
+        if field is not None and service.policy.is_enforced:
+            field = with_override(field, decision)
+        arc_set = await self._seal(verdict) if verdict is not None and decision.disposition in PASSED_ON else ()
+        response = act(decision, str(field) if field is not None else None, self._forged.removals(), arc_set)
         now = time.monotonic()
         service.count(verdict, decision, self._skipped, len(self._forged), now - ended)
         own_rule = await self._own_rule(verdict)
@@ -210,14 +211,14 @@ class ReceivingMessage:
             return False
         return not (sealer.only_forwarded and self._mailers <= self._service.local_mailers)
 
-    async def _seal(self) -> Sequence[bytes]:
+    async def _seal(self, verdict: Verdict) -> Sequence[bytes]:
         """The ARC set for a message that is handed on; what keeps it from being sealed never keeps it here."""
         sealer = self._service.sealer
         if sealer is None or self._reception is None or not self._seals():
             return ()
         try:
             choices = await sealer.finder.find(NOBODY)
-            arc_set = self._reception.seal(choices[0].key) if choices else ()
+            arc_set = self._reception.seal(choices[0].key, verdict) if choices else ()
         except (KeyLookupError, SigningError) as problem:
             log.warning("%s: not sealed: %s", self._macros.get("i") or "-", problem)
             sealer.count("key_unavailable")
