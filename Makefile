@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = src tests bench
 
-.PHONY: up test check lint docs bench soak differ fuzz format clean
+.PHONY: up test test-long check lint docs bench soak differ fuzz format clean
 
 # With settings of your own these, else a made-up set of reports to look at.
 up: .venv/for-use
@@ -17,8 +17,19 @@ test: .venv/for-tests
 
 check: .venv/for-tests lint
 	$(BIN)/python -m tests.house.documents --check
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m "not interop"
-	$(BIN)/python -m pytest -q -m interop
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m "not interop and not long" || failed=1; \
+	$(BIN)/python -m pytest -q --durations 15 -m "interop and not long" || failed=1; \
+	exit $$failed
+
+# What `make test` leaves out for its length: tests marked long, ten times the examples of each property, more cases a peer.
+test-long: .venv/for-tests
+	@packaging/test-parts
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m long || failed=1; \
+	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n 2 -q -m "not interop" tests/properties || failed=1; \
+	INALIGN_DIFFERENTIAL_CASES=2000 $(BIN)/python -m pytest -q tests/differential || failed=1; \
+	exit $$failed
 
 lint: .venv/for-tests
 	$(BIN)/ruff format --check $(SOURCES)

@@ -170,7 +170,9 @@ def test_second_keeper_says_who_has_the_store(tmp_path: Path) -> None:
     assert f"PID {served.process.pid}" in second.stderr.decode()
 
 
-@pytest.mark.parametrize("pause", [0.05, 0.3, 0.9])
+@pytest.mark.parametrize(
+    "pause", [pytest.param(0.05, marks=pytest.mark.long), 0.3, pytest.param(0.9, marks=pytest.mark.long)]
+)
 def test_keeper_that_is_killed_loses_and_doubles_nothing(tmp_path: Path, pause: float) -> None:
     spool = Spool(tmp_path / "store" / "spool")
     accepted = 0

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
+
+import pytest
 
 from inalign.reports.read import read_reports
 from inalign.reports.report import AggregateReport
-from inalign.sample.documents import documents
+from inalign.sample.documents import SampleDocument, documents
 from inalign.sample.stories import DAYS, stories, surroundings
 
 TODAY = date(2026, 11, 24)
 
 
+@cache
+def of_today() -> tuple[SampleDocument, ...]:
+    """Return the documents of TODAY; they take a second to make."""
+    return tuple(documents(TODAY))
+
+
 def test_the_same_day_makes_the_same_documents() -> None:
-    assert list(documents(TODAY)) == list(documents(TODAY))
+    assert of_today() == tuple(documents(TODAY))
 
 
+@pytest.mark.long
 def test_another_day_moves_the_same_mail() -> None:
     counts = []
     for today in (TODAY, TODAY + timedelta(days=7)):  # the same days of the week
@@ -28,7 +38,7 @@ def test_another_day_moves_the_same_mail() -> None:
 def test_all_are_read_without_flaws_but_the_damaged_one() -> None:
     refused, flawed, kinds = [], [], set()
     domains = set()
-    for each in documents(TODAY):
+    for each in of_today():
         found = read_reports(each.content, each.name or None)
         refused += [each.name] * bool(found.refused)
         flawed += [each.name for report in found.reports if report.flaws]
@@ -42,7 +52,7 @@ def test_all_are_read_without_flaws_but_the_damaged_one() -> None:
 
 def test_each_reporter_has_all_days_but_the_silent_one() -> None:
     sent: dict[str, int] = {}
-    for each in documents(TODAY):
+    for each in of_today():
         if each.name.endswith(".zip"):
             reporter = each.name.partition("!")[0]
             sent[reporter] = sent.get(reporter, 0) + 1

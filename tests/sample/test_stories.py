@@ -29,7 +29,6 @@ def rows(folder: Path, *words: str) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.xdist_group("sample")
 def test_the_plan_of_each_domain_is_its_story(folder: Path) -> None:
     plans = {row["domain"]: row for row in rows(folder, "plan")}
     assert {name: (row["ready"], row["next"]["step"]) for name, row in plans.items()} == {  # type: ignore[index]  # JSON
@@ -41,7 +40,7 @@ def test_the_plan_of_each_domain_is_its_story(folder: Path) -> None:
     }
 
 
-@pytest.mark.xdist_group("sample")
+@pytest.mark.long
 def test_the_classes_are_there(folder: Path) -> None:
     found = rows(folder, "sources")
     assert {"own", "approved", "forwarder", "low_reputation", "spoof"} <= {row["class"] for row in found}
@@ -51,13 +50,11 @@ def test_the_classes_are_there(folder: Path) -> None:
     assert services == {"SendGrid"}
 
 
-@pytest.mark.xdist_group("sample")
 def test_what_cannot_be_read_is_in_quarantine(folder: Path) -> None:
     told = inalign("intake", "quarantine", "--config", str(folder / "inalign.toml"))
     assert "damaged.xml.gz" in told.stdout, told.stderr
 
 
-@pytest.mark.xdist_group("sample")
 def test_a_folder_with_something_in_it_is_left_alone(folder: Path) -> None:
     made = inalign("sample", str(folder))
     assert made.returncode == 2

@@ -335,7 +335,9 @@ def test_reports_that_come_while_paging_repeat_and_hide_nothing(engine: Engine, 
 
 
 def test_empty_store_has_no_rows(engine: Engine) -> None:
-    for view in VIEWS.values():
+    for name, view in VIEWS.items():
+        if name == "window":
+            continue  # it is there without reports, too
         answer = view.ask(engine, Filters(key="k" if "key" in view.filters else ""))
         assert (list(answer.rows), answer.after) == ([], "")
 
