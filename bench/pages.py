@@ -89,7 +89,7 @@ def served(engine: DuckDbEngine, control: Control, folder: Path, views: Mapping[
     """The pages, on a port of loopback."""
     now = datetime(END.year, END.month, END.day, 12, tzinfo=UTC).timestamp()
     app = make_app(
-        lambda view, filters: view.ask(engine, filters),
+        engine,
         views,
         control,
         Spool(folder / "spool"),

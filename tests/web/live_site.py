@@ -156,7 +156,7 @@ def serve(
     listener = listener or socket.create_server(("127.0.0.1", 0))
     site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
-        lambda view, filters: view.ask(engine, filters),
+        engine,
         all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True)),
         control,
         spool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
 from inalign.store.engine.interface import Engine
 from inalign.store.facts import EVER, DomainRows, Span, all_told, facts_from, judged_domains, told_of
+from inalign.store.queries.snapshot import Snapshot
 from inalign.store.state.answers import load_lookups, load_surroundings
 from inalign.store.state.control import Control
 from inalign.store.state.overrides import overrides_of
@@ -86,6 +87,17 @@ class Judging:
     is_tended: bool = False
     """Whether somebody judges in the background: then whoever asks is answered with what is kept."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    snapshot: Snapshot | None = None
+    """What the views of one request read from; None: each reads from the store."""
+
+    @property
+    def reader(self) -> Engine:
+        """The snapshot of the request, or the store."""
+        return self.snapshot or self.engine
+
+    def within(self, engine: Engine) -> Judging:
+        """Return the same for one request, where `engine` is its snapshot."""
+        return replace(self, snapshot=engine) if isinstance(engine, Snapshot) else self
 
     @property
     def control(self) -> Control:

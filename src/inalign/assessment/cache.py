@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from ipaddress import ip_address
 
@@ -69,14 +69,14 @@ def at_present(judging: Judging) -> Present:
     """Look at all of it. Raises `StoreError`, `ControlError`."""
     if judging.folder is not None:
         move_hosts(judging.engine, judging.control, now=time.time(), folder=judging.folder)
-    counts = report_counts(judging.engine)
+    counts = report_counts(judging.reader)
     families = families_of(counts)
     reports = {
         domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
         for domain, family in families.items()
     }
     return Present(
-        families, reports, names_seen(judging.engine, judging.host), Changes(judging.control), window_of(judging.engine)
+        families, reports, names_seen(judging.reader, judging.host), Changes(judging.control), window_of(judging.reader)
     )
 
 
@@ -181,8 +181,20 @@ def settle(judging: Judging, domain: str = "") -> None:
     Where somebody judges in the background, that is so for all but what the owner said since, and a domain that was
     never judged. Where nobody does, all that is stale is judged now.
     """
-    if not _unsettled(judging, domain):
+    snapshot = judging.snapshot
+    if snapshot is not None and not snapshot.fresh.isdisjoint((domain, "")):
         return
+    if _unsettled(judging, domain):
+        _refresh_now(judging, domain)
+        if snapshot is not None:
+            snapshot.forget()
+    if snapshot is not None:
+        snapshot.fresh.add(domain)
+
+
+def _refresh_now(judging: Judging, domain: str) -> None:
+    """Assess what is stale of a domain, or of all, from the store itself: a snapshot would hold its rows in memory."""
+    judging = replace(judging, snapshot=None)
     with judging.lock:
         present = at_present(judging)
         for name in _unsettled(judging, domain):  # whoever was before us may have seen to it
@@ -196,12 +208,12 @@ def settle(judging: Judging, domain: str = "") -> None:
 
 def _unsettled(judging: Judging, domain: str) -> list[str]:
     """What is to be judged before anything is told of a domain."""
-    known = kept(judging.engine, judging.host)
+    known = kept(judging.reader, judging.host)
     if judging.is_tended:
         changes = Changes(judging.control)
         meant = _meant(domain, known)
         told = [name for name in meant if known[name].told != changes.overrides(name)]
-        return told if meant or not domain else _meant(domain, judged_domains(judging.engine))
+        return told if meant or not domain else _meant(domain, judged_domains(judging.reader))
     present = at_present(judging)
     due = judging.judge.look_ups.due(present.families)
     gone = known.keys() - present.families.keys()

@@ -54,18 +54,18 @@ def ask_records(judging: Judging, filters: Filters) -> ViewAnswer[LookedUpRow]:
 def ask_findings(judging: Judging, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain."""
     settle(judging, filters.domain)
-    return kept_findings(judging.engine, judging.host, filters)
+    return kept_findings(judging.reader, judging.host, filters)
 
 
 def ask_countries(judging: Judging, filters: Filters) -> ViewAnswer[CountryRow]:
     """The largest first."""
     settle(judging, filters.domain)
-    return kept_countries(judging.engine, judging.host, filters, judged_domains(judging.engine))
+    return kept_countries(judging.reader, judging.host, filters, judged_domains(judging.reader))
 
 
 def _meant(judging: Judging, filters: Filters) -> list[str]:
     """The judged domains of a question, as far as its scope goes."""
-    families = judged_domains(judging.engine)
+    families = judged_domains(judging.reader)
     if filters.domain:
         name = judged_domain(filters.domain.lower().rstrip("."), frozenset(families))
         return [name] if name in families and is_visible(filters, name) else []

@@ -74,8 +74,8 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
         return ViewAnswer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)
     judged = next(iter(judge(of_it).rows), None)
-    counted = ask_addresses(judging.engine, judging.host, filters).rows
-    ever = counted or ask_addresses(judging.engine, judging.host, of_it).rows
+    counted = ask_addresses(judging.reader, judging.host, filters).rows
+    ever = counted or ask_addresses(judging.reader, judging.host, of_it).rows
     if not ever:
         return ViewAnswer(())
     planned = plans(Filters(domain=filters.domain, scope=filters.scope)).rows if judged else ()
@@ -92,7 +92,7 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
         classes=judged.classes if judged and isinstance(judged.classes, dict) else {},
         blocking=tuple(each for plan in planned for each in plan.blocking if first.source_ip in each.addresses),
         **_numbers(counted),  # type: ignore[arg-type]  # the columns of the same names
-        **asdict(told_of(judging.engine, filters)),
+        **asdict(told_of(judging.reader, filters)),
     )
     return ViewAnswer((found,))
 

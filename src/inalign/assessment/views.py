@@ -29,8 +29,12 @@ SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "cl
 SUBDOMAINS = "subdomains"
 
 
-def all_views(judging: Callable[[Engine], Judging]) -> Mapping[str, View]:
-    """Every question by name; `judging` is what judges what is asked of a store. Sums alone are `addresses`."""
+def all_views(make: Callable[[Engine], Judging]) -> Mapping[str, View]:
+    """Every question by name; `make` gives what judges what is asked of a store. Sums alone are `addresses`."""
+
+    def judging(engine: Engine) -> Judging:
+        return make(engine).within(engine)
+
     judged = (
         View(
             SOURCES,
@@ -116,7 +120,7 @@ def ask_sources(judging: Judging, filters: Filters) -> ViewAnswer[JudgedSource]:
     """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
     if not _has_span(filters):
         settle(judging, filters.domain)
-        return kept_sources(judging.engine, judging.host, filters)
+        return kept_sources(judging.reader, judging.host, filters)
     is_meant = _meant(filters.source)
     domain, behind = "", (0, "")
     if filters.after:
@@ -140,7 +144,7 @@ def ask_plans(judging: Judging, filters: Filters) -> ViewAnswer[PlanRow]:
     """By domain."""
     if not _has_span(filters):
         settle(judging, filters.domain)
-        return kept_plans(judging.engine, judging.host, filters)
+        return kept_plans(judging.reader, judging.host, filters)
     (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
     rows: list[PlanRow] = []
     for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
@@ -155,15 +159,15 @@ def ask_plans(judging: Judging, filters: Filters) -> ViewAnswer[PlanRow]:
 def ask_overview(judging: Judging, filters: Filters) -> ViewAnswer[OverviewRow]:
     """Worst first."""
     settle(judging, filters.domain)
-    families = judged_domains(judging.engine) if judging.is_tended else {}
+    families = judged_domains(judging.reader) if judging.is_tended else {}
     today = datetime.now(UTC).date()
-    return kept_overview(judging.engine, judging.host, filters, today=today, families=families)
+    return kept_overview(judging.reader, judging.host, filters, today=today, families=families)
 
 
 def ask_classes(judging: Judging, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """By day."""
     settle(judging, filters.domain)
-    return kept_classes(judging.engine, judging.host, filters)
+    return kept_classes(judging.reader, judging.host, filters)
 
 
 def _has_span(filters: Filters) -> bool:

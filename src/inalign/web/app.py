@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,7 +15,10 @@ from starlette.routing import Route
 
 from inalign.mail.networks import Networks
 from inalign.spool.deliveries import Spool
-from inalign.store.queries.view import View
+from inalign.store.engine.interface import Engine
+from inalign.store.queries.filters import Filters
+from inalign.store.queries.snapshot import Snapshot
+from inalign.store.queries.view import View, ViewAnswer
 from inalign.store.state.accounts import Accounts
 from inalign.store.state.control import Control
 from inalign.web import assets
@@ -22,7 +27,7 @@ from inalign.web.access.guard import LOOPBACK_HOSTS, Guard
 from inalign.web.access.oidc import OidcOptions, OidcSignIn
 from inalign.web.access.sign_in import SignIn
 from inalign.web.access.visitor import Authenticator
-from inalign.web.api import Ask, problem_response
+from inalign.web.api import problem_response
 from inalign.web.endpoint import Endpoints, is_for_programs
 from inalign.web.pages.account import OwnPages
 from inalign.web.pages.base import MENU, ViewPages
@@ -38,6 +43,7 @@ from inalign.web.redaction import Redactor
 from inalign.web.rendering import Renderer
 
 if TYPE_CHECKING:
+    from msgspec import Struct
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
@@ -59,8 +65,29 @@ class WebOptions:
     oidc: OidcOptions = field(default_factory=OidcOptions)
 
 
+class RequestSnapshots:
+    """Gives each request a snapshot of the store, which all views that the request asks read from."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._current: ContextVar[Snapshot] = ContextVar("snapshot")
+
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        """Read from a new snapshot until the end of `with`, in the thread that answers the request."""
+        token = self._current.set(Snapshot(self._engine))
+        try:
+            yield
+        finally:
+            self._current.reset(token)
+
+    def ask(self, view: View, filters: Filters) -> ViewAnswer[Struct]:
+        """Answer a view from the snapshot of the request. Raises what the view raises."""
+        return view.ask(self._current.get(), filters)
+
+
 def make_app(
-    ask: Ask,
+    engine: Engine,
     views: Mapping[str, View],
     control: Control,
     spool: Spool,
@@ -69,17 +96,21 @@ def make_app(
     provider: Provider | None = None,
     clock: Callable[[], float] = time.time,
 ) -> ASGIApp:
-    """The application. Without users it answers nobody but readers of this host."""
+    """Build the application that answers from `engine`; each request reads one snapshot of it.
+
+    Without users it answers nobody but readers of this host.
+    """
     where = urlsplit(options.url)
     https = where.scheme == "https"
     hosts = LOOPBACK_HOSTS if not options.url else LOOPBACK_HOSTS | {_host(where.hostname or "")}
     # Behind a URL of others stands a proxy: then the peer is not who asks, wherever the socket is.
     loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
-    ask = Redactor(accounts.kept_secret("veil")).over(ask)
+    requests = RequestSnapshots(engine)
+    ask = Redactor(accounts.kept_secret("veil")).over(requests.ask)
     gate = Authenticator(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
-    endpoints = Endpoints(gate, renderer)
+    endpoints = Endpoints(gate, renderer, requests.begin)
     pages = ViewPages(gate, renderer, endpoints, ask, views)
     incidents = IncidentsPage(gate, renderer, endpoints, control)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -25,9 +26,12 @@ Work = Callable[[Request, Visitor, Form], Response]
 class Endpoints:
     """Makes routes of plain functions that may wait for files and the store."""
 
-    def __init__(self, gate: Authenticator, renderer: Renderer) -> None:
+    def __init__(
+        self, gate: Authenticator, renderer: Renderer, begin: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._gate = gate
         self._renderer = renderer
+        self._begin = begin
 
     def route(self, path: str, work: Work, *, role: Role = Role.READER, post: bool = False) -> Route:
         """For visitors of a role; `post` where it changes something."""
@@ -54,7 +58,8 @@ class Endpoints:
             partial = role is Role.ADMIN and visitor.domains is not None
             if nameless or partial or not visitor.role.may(role):
                 return self._problem(request, visitor, 403, "problem.forbidden")
-            return work(request, visitor, form)
+            with self._begin():
+                return work(request, visitor, form)
         except ParseError as problem:
             return self._problem(request, visitor, 400, "problem.question", str(problem))
         except Error as problem:

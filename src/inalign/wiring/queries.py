@@ -19,6 +19,7 @@ from inalign.settings.tables import Settings
 from inalign.store.engine.interface import Engine, StoreBusy, StoreError
 from inalign.store.folders import Folders, become_owner
 from inalign.store.queries.filters import SPELLED, Filters
+from inalign.store.queries.snapshot import Snapshot
 from inalign.store.queries.view import AFTER, View, ViewAnswer
 from inalign.store.state.control import Control
 from inalign.wiring.assessment import make_judging
@@ -62,7 +63,8 @@ def open_questions(settings: Settings, path: Path | None, *, offline: bool = Fal
             return made[0]
 
         views = all_views(judging)
-        yield lambda view, filters: views[view.name].ask(engine, filters)
+        snapshot = Snapshot(engine)
+        yield lambda view, filters: views[view.name].ask(snapshot, filters)
 
 
 def ask_keeper(where: Path, view: View, filters: Filters) -> ViewAnswer[msgspec.Struct]:

@@ -32,6 +32,7 @@ from inalign.spool.deliveries import Spool
 from inalign.store.folders import Folders
 from inalign.store.load.geoip import Places
 from inalign.store.maintenance import Retention
+from inalign.store.queries.snapshot import Snapshot
 from inalign.store.queries.view import View
 from inalign.store.state.accounts import Accounts
 from inalign.store.state.control import Control
@@ -155,7 +156,7 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Re
     views = all_views(lambda _: judging)
     servers = [
         WebServer(
-            Starlette(routes=routes(lambda view, filters: view.ask(keeper.engine, filters), views)),
+            Starlette(routes=routes(lambda view, filters: view.ask(Snapshot(keeper.engine), filters), views)),
             [bind_local(keeper.folders.socket)],
         )
     ]
@@ -192,7 +193,7 @@ def _pages(settings: Settings, path: Path | None, keeper: ReportDaemon, views: M
         log.error("no pages: %s; choose another address as web.listen", problem)
         return []
     app = make_app(
-        lambda view, filters: view.ask(keeper.engine, filters),
+        keeper.engine,
         views,
         keeper.control,
         keeper.spool,

@@ -15,6 +15,7 @@ from inalign.net.smtp import send_mail
 from inalign.settings.file import place
 from inalign.settings.tables import Settings
 from inalign.store.engine.interface import Engine, StoreError
+from inalign.store.queries.snapshot import Snapshot
 from inalign.store.queries.view import View
 from inalign.store.state.control import Control
 from inalign.summary.collect import summarize
@@ -57,8 +58,9 @@ def make_summaries(
     zone = settings.web.zone
 
     def make(wanted: Subscription, period: Period, today: date) -> SummaryDocument:
+        snapshot = Snapshot(engine)
         summary = summarize(
-            lambda name, filters: views[name].ask(engine, filters), wanted.domains, period, zone=zone, today=today
+            lambda name, filters: views[name].ask(snapshot, filters), wanted.domains, period, zone=zone, today=today
         )
         if waiting := [each.domain for each in summary.domains if not each.judged]:
             raise StoreError(f"{', '.join(waiting[:5])}: the reports have just come, and are not judged yet")
