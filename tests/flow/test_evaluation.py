@@ -14,6 +14,7 @@ from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.decision import Disposition
 from inalign.flow.evaluation import (
+    RecordOptions,
     applied_disposition,
     evaluation,
     facts_of,
@@ -21,6 +22,7 @@ from inalign.flow.evaluation import (
     verdict_of,
 )
 from inalign.flow.facts import Facts
+from inalign.flow.outcome import MessageOutcome
 from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.domain import parse_domain_list
@@ -40,7 +42,8 @@ FAIL = (DmarcStatus.FAIL, DmarcReason.NOT_ALIGNED, Policy.REJECT)
 def recorded(found: Verdict, facts: Facts = ONE, policy: LocalPolicy | None = None) -> EvaluationRecord:
     facts = with_sealers(found, facts)
     decision = decide(found, facts, policy or LocalPolicy())
-    return evaluation(Envelope(None, None, None), found, facts, decision, at=NOW, host="mx")
+    outcome = MessageOutcome(decision=decision, envelope=Envelope(None, None, None), verdict=found)
+    return evaluation(outcome, found, facts, RecordOptions(host="mx"), at=NOW, octets=0)
 
 
 def received(octets: bytes, dmarc: str) -> EvaluationRecord:
@@ -56,10 +59,15 @@ def received(octets: bytes, dmarc: str) -> EvaluationRecord:
         found = await reception.verdict(await check_client(envelope, resolver, options, now=NOW), resolver)
         facts = reception.facts(found)
         decision = decide(found, facts, LocalPolicy())
-        return evaluation(
-            envelope, found, facts, decision, at=NOW, host="mx1", queue_id="4XyZ",
-            octets=len(octets), total_seconds=0.25, held_seconds=0.0312,
-        )  # fmt: skip
+        outcome = MessageOutcome(
+            decision=decision,
+            queue_id="4XyZ",
+            envelope=envelope,
+            verdict=found,
+            total_seconds=0.25,
+            held_seconds=0.0312,
+        )
+        return evaluation(outcome, found, facts, RecordOptions(host="mx1"), at=NOW, octets=len(octets))
 
     return asyncio.run(receive())
 

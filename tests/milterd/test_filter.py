@@ -11,15 +11,16 @@ from datetime import UTC, datetime
 import pytest
 
 from inalign.flow.origin import Gateway, Hosts, OriginSource
-from inalign.flow.receive import VerificationOptions
+from inalign.flow.outcome import MessageOutcome
 from inalign.flow.verdict import Verdict
 from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Command, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom
 from inalign.milter.replies import Response
 from inalign.milterd.filter import MailFilter
+from inalign.milterd.observer import log_outcome
 from inalign.milterd.service import FilterContext
-from inalign.resolver import Resolver, ZoneResolver
+from tests.milterd.material import filter_context
 from tests.senders import CLIENT, records, signed
 
 STRANGER = "203.0.113.99"
@@ -32,38 +33,33 @@ SPF = "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 -all"
 """Allows the relay and the gateway too."""
 
 
-class Budgeted(ZoneResolver):
-    """A zone that has all the time it wants."""
-
-    def within(self, seconds: float) -> Resolver:
-        return self
-
-
 @dataclass
 class Site:
-    """A milter of mx.example.net, and what it counted."""
+    """A milter of mx.example.net, and the outcomes of its messages."""
 
-    verdicts: list[tuple[Verdict | None, str | None, int]] = field(default_factory=list)
-    sources: list[OriginSource] = field(default_factory=list)
+    outcomes: list[MessageOutcome] = field(default_factory=list)
 
-    def service(self) -> FilterContext:
-        resolver = Budgeted.from_json(records(spf=SPF))
-        assert isinstance(resolver, Budgeted)
-        return FilterContext(
-            resolver=resolver,
-            options=VerificationOptions(authserv_id="mx.example.net", iprev=True),
-            message_budget_seconds=20,
+    @property
+    def sources(self) -> list[OriginSource]:
+        """How the clients are known, of the messages that a relay or a gateway handed in."""
+        return [outcome.origin.source for outcome in self.outcomes if outcome.origin is not None]
+
+    def context(self) -> FilterContext:
+        return filter_context(
+            records(spf=SPF),
+            iprev=True,
             hosts=Hosts(
                 local=Networks(["127.0.0.0/8", "10.0.0.0/8", "!10.9.0.0/16"]),
                 relays=Networks([RELAY, "10.0.0.25"]),
                 gateways=(Gateway(networks=Networks([GATEWAY]), authserv_id="gw.example"),),
             ),
             trusted_relays=Networks(["203.0.113.7"]),
-            show_login=False,
-            local_mailers=frozenset(),
-            count=lambda verdict, decision, skipped, removed, _: self.verdicts.append((verdict, skipped, removed)),
-            count_origin=self.sources.append,
+            observe=self._observe,
         )
+
+    def _observe(self, outcome: MessageOutcome) -> None:
+        log_outcome(outcome)
+        self.outcomes.append(outcome)
 
     def receive(
         self,
@@ -76,7 +72,7 @@ class Site:
     ) -> Verdict | None:
         """The verdict on a message, with these fields on top; None where it was not verified."""
         asyncio.run(self._receive(octets, connected, above, mail_from, login))
-        return self.verdicts[-1][0]
+        return self.outcomes[-1].verdict
 
     async def _receive(
         self, octets: bytes, connected: str | None, above: Sequence[str], mail_from: str, login: str | None
@@ -90,7 +86,7 @@ class Site:
             *header.replace(b"\r\n\t", b"\n\t").replace(b"\r\n ", b"\n ").split(b"\r\n"),
         ]
         fields = tuple(HeaderField(*line.split(b":", 1)) for line in lines)
-        one = MailFilter(macros, self.service())
+        one = MailFilter(macros, self.context())
         family = Family.UNKNOWN if connected is None else Family.INET6 if ":" in connected else Family.INET
         one.connected(Connected("x", family, connected, 25))
         one.helo(Helo("relay.example.net"))
@@ -157,7 +153,7 @@ def test_unknown_client_behind_a_relay_gives_none_and_never_a_pass_of_the_relay(
 def test_mail_of_our_own_by_a_relay_is_not_verified() -> None:
     site = Site()
     assert site.receive(signed_now(), RELAY, above=[stamp(LOCAL)]) is None
-    assert site.verdicts[-1][1] == "local_network"
+    assert site.outcomes[-1].skipped == "local_network"
     assert site.receive(signed_now(), RELAY, above=[stamp("10.9.0.1")]) is not None
 
 
@@ -168,14 +164,14 @@ def test_mail_of_our_own_by_a_relay_is_not_verified() -> None:
 def test_local_networks_with_an_exception(connected: str | None, skipped: str | None) -> None:
     site = Site()
     site.receive(signed_now(), connected)
-    assert site.verdicts[-1][1] == skipped
+    assert site.outcomes[-1].skipped == skipped
 
 
 @pytest.mark.parametrize("connected", [STRANGER, RELAY, GATEWAY])
 def test_authenticated_client_is_not_verified(connected: str) -> None:
     site = Site()
     assert site.receive(signed_now(), connected, above=[stamp(CLIENT)], login="ann") is None
-    assert site.verdicts[-1][1] == "authenticated"
+    assert site.outcomes[-1].skipped == "authenticated"
 
 
 def test_results_of_a_gateway_stand_for_ours() -> None:
@@ -203,7 +199,7 @@ def test_results_of_a_gateway_stand_for_ours() -> None:
 def test_forged_results_are_removed(connected: str, above: list[str], removed: int) -> None:
     site = Site()
     site.receive(signed_now(), connected, above=above)
-    assert site.verdicts[-1][2] == removed
+    assert len(site.outcomes[-1].forged) == removed
 
 
 def test_log_line_tells_the_client_and_the_way(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from inalign.flow.decision import Decision, DecisionRule, Disposition
-from inalign.milterd.metrics import count_message
+from inalign.flow.forged import ForgedFields
+from inalign.flow.outcome import MessageOutcome
+from inalign.flow.verdict import Envelope
+from inalign.milterd.metrics import count_outcome
 from inalign.telemetry import Counters
 
 
 def counted(decision: Decision) -> list[str]:
     counters = Counters()
-    count_message(counters, None, decision, "authenticated", 2, 0.1)
+    forged = ForgedFields(results=[1], marks=[3])
+    outcome = MessageOutcome(
+        decision=decision, envelope=Envelope(None, None, None), skipped="authenticated", forged=forged
+    )
+    count_outcome(counters, outcome)
     assert counters["inalign_forged_fields_removed_total"] == 2
+    assert counters['inalign_messages_total{skipped="authenticated"}'] == 1
     return [sample for sample in counters if sample.startswith("inalign_actions_total")]
 
 

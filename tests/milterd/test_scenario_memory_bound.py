@@ -13,7 +13,7 @@ from inalign.flow.receive import Reception, VerificationOptions
 from inalign.mail.fields import make_field
 from inalign.milter.messages import Command, EndOfHeader, Event
 from inalign.milter.session import MilterSession
-from inalign.milterd.filter import WANTED
+from inalign.milterd.filter import FEATURES
 from tests.helpers import NOW, zone
 from tests.milter import mta
 
@@ -37,7 +37,7 @@ def feed(session: MilterSession, wire: bytes) -> list[Event]:
 
 def fill(header: Iterable[bytes]) -> tuple[MilterSession, Reception]:
     """A message with its macros, its header, and all but the last octet of the longest frame."""
-    session = MilterSession(WANTED)
+    session = MilterSession(FEATURES)
     feed(session, mta.offer())
     feed(session, full(Command.CONNECT) + mta.connect() + full(Command.HELO) + mta.helo())
     feed(session, full(Command.MAIL) + mta.mail() + full(Command.RECIPIENT) + mta.recipient())

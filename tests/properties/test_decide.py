@@ -9,11 +9,14 @@ from inalign.dmarc.result import DmarcReason, DmarcStatus, Policy
 from inalign.flow.decide import MAX_REPLY_TEXT, LocalPolicy, decide
 from inalign.flow.decision import OVERRIDES, Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts
-from inalign.flow.verdict import Verdict
+from inalign.flow.forged import ForgedFields
+from inalign.flow.outcome import MessageOutcome
+from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.domain import parse_domain_list
+from inalign.mail.results import AuthenticationResults
 from inalign.milter.messages import Action
 from inalign.milter.replies import ACCEPT, ReplyKind, Response
-from inalign.milterd.actions import MARK_NAME, RESULTS_NAME, act
+from inalign.milterd.actions import act
 from inalign.spf.result import SpfStatus
 from tests.flow.material import NO_CHAIN, chain, verdict, with_sealers
 
@@ -57,7 +60,13 @@ INDEXES = st.lists(st.integers(1, 9), max_size=3)
 
 
 def acted(decision: Decision, marks: list[int] | None = None) -> Response:
-    return act(decision, "mx.example.net; none", ((RESULTS_NAME, []), (MARK_NAME, marks or [])))
+    outcome = MessageOutcome(
+        decision=decision,
+        envelope=Envelope(None, None, None),
+        authentication_results=AuthenticationResults(authserv_id="mx.example.net"),
+        forged=ForgedFields(marks=marks or []),
+    )
+    return act(outcome)
 
 
 @given(VERDICTS, FACTS, POLICIES)

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from inalign.dmarc.result import DmarcStatus
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.evaluation import (
+    RecordOptions,
     applied_disposition,
     decide_again,
     evaluation,
     override_reasons,
 )
 from inalign.flow.facts import Facts
+from inalign.flow.outcome import MessageOutcome
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.spool.evaluation_record import EvaluationRecord, decode, encode
 from inalign.spool.evaluations import MAX_LINE_OCTETS
@@ -32,7 +34,8 @@ def recorded(verdict: Verdict | None, facts: Facts, policy: LocalPolicy, envelop
     assert verdict is not None
     facts = with_sealers(verdict, facts)
     decision = decide(verdict, facts, policy)
-    return evaluation(envelope, verdict, facts, decision, at=AT, host="mx1.example.net", queue_id="4XyZ", octets=10_000)
+    outcome = MessageOutcome(decision=decision, envelope=envelope, queue_id="4XyZ", verdict=verdict)
+    return evaluation(outcome, verdict, facts, RecordOptions(host="mx1.example.net"), at=AT, octets=10_000)
 
 
 @given(FOUND, FACTS, st.lists(POLICIES, min_size=1, max_size=4), ENVELOPES)

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from inalign.flow.budget import DnsBudget
+from inalign.flow.inbound import InboundContext
 from inalign.flow.origin import Hosts
+from inalign.flow.outbound import OutboundContext
 from inalign.flow.receive import VerificationOptions
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.fields import parse_message
 from inalign.mail.networks import Networks
-from inalign.milterd.filter import WANTED, MailFilter
+from inalign.milterd.filter import FEATURES, MailFilter
 from inalign.milterd.server import MilterServer
 from inalign.milterd.service import FilterContext
 from inalign.net.dns import LiveResolver
@@ -92,16 +95,16 @@ async def receiving(
     """A site that asks these name servers, with these times in seconds (`dns.message_budget_seconds` and so on)."""
     listener = listen(InetAddress("127.0.0.1", 0))
     async with LiveResolver([server.address for server in servers], timeout=exchange) as resolver:
-        service = FilterContext(
-            resolver=resolver,
-            options=VerificationOptions(authserv_id="mx.example.net", iprev=iprev),
-            message_budget_seconds=budget,
-            hosts=Hosts(local=Networks(), relays=Networks()),
+        hosts = Hosts(local=Networks(), relays=Networks())
+        dns = DnsBudget(resolver, budget)
+        options = VerificationOptions(authserv_id="mx.example.net", iprev=iprev)
+        context = FilterContext(
+            hosts=hosts,
             trusted_relays=Networks(),
-            show_login=False,
-            local_mailers=frozenset(),
+            inbound=InboundContext(dns=dns, options=options, hosts=hosts),
+            outbound=OutboundContext(dns=dns, authserv_id=options.authserv_id, protected_ids=(options.authserv_id,)),
         )
-        server = MilterServer(partial(MailFilter, service=service), WANTED)
+        server = MilterServer(partial(MailFilter, context=context), FEATURES)
         await server.serve(listener)
         try:
             yield Site(listener.getsockname()[1], resolver)

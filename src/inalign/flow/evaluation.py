@@ -1,11 +1,12 @@
-"""A judged message as a record, and back: what a decision depends on, so that it can be decided again.
+"""A verified message as a record, and back: the record has all that a decision depends on, so it can be repeated.
 
-Of what ARC sealers say, the record has only whether each vouches for the author, and that is all that `decide` asks.
+Of what ARC sealers state, the record has only whether each vouches for the author, which is all that `decide` needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from inalign.arc.result import ArcReason, ArcResult, ArcStatus
@@ -14,9 +15,11 @@ from inalign.dmarc.result import DmarcReason, DmarcResult, DmarcStatus, Policy
 from inalign.flow.decide import LocalPolicy, decide
 from inalign.flow.decision import Decision, DecisionRule, Disposition
 from inalign.flow.facts import Facts
+from inalign.flow.outcome import MessageOutcome
 from inalign.flow.trusted_arc import SealerStatement
-from inalign.flow.verdict import Envelope, Verdict
+from inalign.flow.verdict import Verdict
 from inalign.mail.results import AuthenticationResults
+from inalign.milter.messages import mailbox_of
 from inalign.reports.report import OverrideReason
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 from inalign.spool.evaluation_record import (
@@ -31,87 +34,89 @@ from inalign.spool.evaluation_record import (
     SpfCheck,
 )
 
+MAX_RECIPIENT_DOMAINS = 20
+
 _TOO_MANY = DkimReason.TOO_MANY_SIGNATURES
 _NO_DOMAIN = SpfReason.NO_DOMAIN
 _CHAIN_PASS = ArcStatus.PASS
 _NOT_RECORDED = AuthenticationResults(authserv_id="")
 
 
-def evaluation(
-    envelope: Envelope,
-    verdict: Verdict,
-    facts: Facts,
-    decision: Decision,
-    *,
-    at: datetime,
-    host: str,
-    queue_id: str = "",
-    origin: str = "",
-    recipient_domains: tuple[str, ...] = (),
-    is_sealed: bool = False,
-    forged_fields: int = 0,
-    octets: int = 0,
-    total_seconds: float = 0.0,
-    held_seconds: float = 0.0,
-) -> EvaluationRecord:
-    """The record of a message that was verified.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOptions:
+    """What every record of this host has, and whether it names the domains of recipients."""
 
-    It is made for every message before that is answered, so it is one expression: names and calls cost the most.
+    host: str
+    """The name of this host."""
+    recipient_domains: bool = False
+
+
+def evaluation(
+    outcome: MessageOutcome, verdict: Verdict, facts: Facts, options: RecordOptions, *, at: datetime, octets: int
+) -> EvaluationRecord:
+    """Make the record of a message that was verified, from its outcome, its verdict and the facts of its decision.
+
+    `at` is the time of MAIL, `octets` the length of header and body.
     """
-    spf, spf_helo, dkim, arc, dmarc, iprev = (
-        verdict.spf, verdict.spf_helo, verdict.dkim, verdict.arc, verdict.dmarc, verdict.iprev,
-    )  # fmt: skip
+    envelope, decision, origin = outcome.envelope, outcome.decision, outcome.origin
+    spf, spf_helo, arc, dmarc, iprev = verdict.spf, verdict.spf_helo, verdict.arc, verdict.dmarc, verdict.iprev
     authors = facts.author_domains
     return EvaluationRecord(
-        at,
-        host,
-        queue_id,
-        envelope.client_ip or "",
-        origin,
-        iprev.result if iprev is not None else "",
-        (iprev.name or "") if iprev is not None else "",
-        (envelope.helo or "")[:MAX_HELO],
-        (envelope.mail_from or "").rpartition("@")[2],
-        recipient_domains,
-        authors if len(authors) <= MAX_AUTHORS else (*authors[:MAX_AUTHORS], ""),
-        facts.from_fields,
-        facts.is_list,
-        facts.can_hold,
-        (_spf(spf),) if spf_helo is None or spf_helo is spf else (_spf(spf), _spf(spf_helo)),
-        tuple(
+        seen_at=at,
+        host=options.host,
+        queue_id=outcome.queue_id,
+        source_ip=envelope.client_ip or "",
+        origin=origin.source if origin is not None else "",
+        iprev=iprev.result if iprev is not None else "",
+        ptr=(iprev.name or "") if iprev is not None else "",
+        helo=(envelope.helo or "")[:MAX_HELO],
+        envelope_from=(envelope.mail_from or "").rpartition("@")[2],
+        envelope_to=recipient_domains(outcome.recipients) if options.recipient_domains else (),
+        author_domains=authors if len(authors) <= MAX_AUTHORS else (*authors[:MAX_AUTHORS], ""),
+        from_fields=facts.from_fields,
+        is_list=facts.is_list,
+        can_hold=facts.can_hold,
+        spf=(_spf(spf),) if spf_helo is None or spf_helo is spf else (_spf(spf), _spf(spf_helo)),
+        dkim=tuple(
             [
                 DkimCheck(each.result, each.reason, each.domain or "", each.selector or "", each.algorithm or "")
-                for each in dkim
+                for each in verdict.dkim
                 if each.reason is not _TOO_MANY
             ]
         ),
-        len(dkim),
-        arc.result,
-        arc.reason,
-        _arc_sets(arc, facts) if arc.result is _CHAIN_PASS else (),
-        dmarc.result,
-        dmarc.reason,
-        dmarc.author_domain or "",
-        dmarc.organizational_domain or "",
-        dmarc.policy_domain or "",
-        dmarc.policy or "",
-        dmarc.applied_policy or "",
-        dmarc.testing,
-        (dmarc.record or "")[:MAX_RECORD],
-        dmarc.discovery[:MAX_NAMES],
-        dmarc.spf_aligned,
-        dmarc.dkim_aligned,
-        dmarc.disposition,
-        verdict.changed_in_transit,
-        decision.disposition,
-        decision.rule,
-        () if decision.overridden is None else tuple(_steps(decision.overridden)),
-        is_sealed,
-        forged_fields,
-        octets,
-        int(total_seconds * 1e6),
-        int(held_seconds * 1e6),
+        signatures=len(verdict.dkim),
+        arc=arc.result,
+        arc_reason=arc.reason,
+        arc_sets=_arc_sets(arc, facts) if arc.result is _CHAIN_PASS else (),
+        dmarc=dmarc.result,
+        dmarc_reason=dmarc.reason,
+        header_from=dmarc.author_domain or "",
+        organizational_domain=dmarc.organizational_domain or "",
+        policy_domain=dmarc.policy_domain or "",
+        policy=dmarc.policy or "",
+        applied_policy=dmarc.applied_policy or "",
+        is_testing=dmarc.testing,
+        policy_record=(dmarc.record or "")[:MAX_RECORD],
+        discovery=dmarc.discovery[:MAX_NAMES],
+        spf_aligned=dmarc.spf_aligned,
+        dkim_aligned=dmarc.dkim_aligned,
+        disposition=dmarc.disposition,
+        changed_in_transit=verdict.changed_in_transit,
+        action=decision.disposition,
+        rule=decision.rule,
+        instead_of=() if decision.overridden is None else tuple(_steps(decision.overridden)),
+        is_sealed=bool(outcome.sealed.fields),
+        forged_fields=len(outcome.forged),
+        octets=octets,
+        total_us=int(outcome.total_seconds * 1e6),
+        held_us=int(outcome.held_seconds * 1e6),
     )
+
+
+def recipient_domains(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the domains of forward-paths as clients wrote them, in lower case, sorted, each once."""
+    domains = {mailbox_of(path).rpartition("@")[2].lower() for path in paths}
+    return tuple(sorted(domains)[:MAX_RECIPIENT_DOMAINS])
 
 
 def _spf(result: SpfResult) -> SpfCheck:

@@ -1,58 +1,47 @@
-"""What the log says of one message: who sent it, what each method found and why."""
+"""The log line of one message: its client, the result of each method with its reason, and the decision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from inalign.flow.decision import Decision
+from inalign.flow.decision import Disposition
 from inalign.flow.origin import ClientOrigin
+from inalign.flow.outcome import MessageOutcome
 from inalign.flow.send import Sent
-from inalign.flow.verdict import Envelope, Verdict
+from inalign.flow.verdict import Verdict
 from inalign.telemetry import Pairs
 
 MAX_SIGNATURES_SHOWN = 5  # a line is for people; the field in the message has them all
 
 
-def message_line(
-    queue_id: str | None,
-    envelope: Envelope,
-    verdict: Verdict | None,
-    *,
-    skipped: str | None,
-    removed: int,
-    decision: Decision,
-    recipients: Sequence[str] = (),
-    seconds: float,
-    origin: ClientOrigin | None = None,
-    sent: Sent | None = None,
-    own_rule: str | None = None,
-    is_sealed: bool = False,
-) -> Pairs:
-    """One line; `removed` counts forged fields, `seconds` is from MAIL to the decision.
-
-    `origin` tells how the client is known, of a message that a relay or a gateway handed in; `sent` how one of our own
-    was signed; `own_rule` is the rule that makes an author ours, of a message from outside not proven to be his.
-    """
-    would = decision.overridden
+def message_line(outcome: MessageOutcome) -> Pairs:
+    """Return the names and values of the log line of a message; recipients are named where it is discarded."""
+    decision, envelope = outcome.decision, outcome.envelope
+    overridden = decision.overridden
+    verdict, origin, sent = outcome.verdict, outcome.origin, outcome.sent
     return Pairs(
         [
-            ("id", queue_id or "-"),
+            ("id", outcome.queue_id or "-"),
             ("client", envelope.client_ip or "-"),
             ("helo", envelope.helo),
             ("from", f"<{envelope.mail_from}>" if envelope.mail_from is not None else "-"),
             *(_results(verdict) if verdict is not None else ()),
             *(_origin(origin) if origin is not None else ()),
             *(_signing(sent) if sent is not None else ()),
-            ("own_domain", own_rule),
-            ("sealed", "yes" if is_sealed else None),
-            ("skipped", skipped),
-            ("removed", removed or None),
+            ("own_domain", outcome.own_rule),
+            ("sealed", "yes" if outcome.sealed.fields else None),
+            ("skipped", outcome.skipped),
+            ("removed", len(outcome.forged) or None),
             ("action", decision.disposition),
             ("rule", decision.rule),
-            ("would", would.disposition if would is not None else None),
-            ("would_rule", would.rule if would is not None else None),
-            ("ms", round(seconds * 1000, 1)),
-            *(("to", recipient) for recipient in recipients),
+            ("would", overridden.disposition if overridden is not None else None),
+            ("would_rule", overridden.rule if overridden is not None else None),
+            ("ms", round(outcome.total_seconds * 1000, 1)),
+            *(
+                [("to", recipient) for recipient in outcome.recipients]
+                if decision.disposition is Disposition.DISCARD
+                else ()
+            ),
         ]
     )
 

@@ -85,7 +85,7 @@ def key_faults(options: KeyOptions, *, with_keys: bool) -> Iterator[Fault]:
             if isinstance(item, Fault):
                 yield item
             else:
-                yield from _file_faults(*item, options.access)
+                yield from key_file_faults(*item, options.access)
 
 
 def all_keys(options: KeyOptions) -> Iterator[tuple[str, KeySource] | Fault]:
@@ -137,7 +137,8 @@ def _table_keys(tables: Tables) -> Iterator[tuple[str, KeySource]]:
             yield place, tables.keys.source(row, DomainName("example.org"))
 
 
-def _file_faults(place: str, source: KeySource, access: KeyAccess) -> Iterator[Fault]:
+def key_file_faults(place: str, source: KeySource, access: KeyAccess) -> Iterator[Fault]:
+    """Yield what is wrong with one key and its file; `place` names the rule or setting that names the key."""
     try:
         key = read_key(source, access)
     except KeyFileError as problem:

@@ -1,11 +1,11 @@
-"""A decision of `flow/decide` as the milter protocol has it: a reply, and edits of the message."""
+"""The outcome of a message as the milter protocol has it: a reply, and edits of the message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from inalign.errors import LocalProtocolError
-from inalign.flow.decision import Decision, Disposition
+from inalign.flow.decision import Disposition
+from inalign.flow.forged import MARK_NAME, RESULTS_NAME
+from inalign.flow.outcome import MessageOutcome
 from inalign.mail.results import fold_authentication_results
 from inalign.milter.replies import (
     ACCEPT,
@@ -18,28 +18,16 @@ from inalign.milter.replies import (
     reply_code,
 )
 
-RESULTS_NAME = b"Authentication-Results"
-MARK_NAME = b"X-Inalign-Action"
-"""The field that marks a message for the junk folder: `quarantine; rule=` and the rule. Sieve scripts depend on it."""
 
-
-def act(
-    decision: Decision,
-    results: str | None,
-    removals: Iterable[tuple[bytes, Sequence[int]]],
-    signatures: Sequence[bytes] = (),
-) -> Response:
-    """The decision: forged fields removed from the last one back, then ours inserted on top.
-
-    `results` is the value of our Authentication-Results; `removals` has names and the indexes of their forged fields;
-    `signatures` are whole fields with their CRLF, the first one to stand uppermost.
-    """
+def act(outcome: MessageOutcome) -> Response:
+    """Make the reply and the edits: forged fields are removed from the last one back, then ours are inserted on top."""
+    decision = outcome.decision
     if decision.refusal is not None:
         return Response(reply_code(*decision.refusal))
     if decision.disposition is Disposition.DISCARD:
         return Response(DISCARD)
     edits: list[Edit] = []
-    for name, indexes in removals:
+    for name, indexes in outcome.forged.removals():
         if indexes:
             edits += delete_headers(name, indexes)
     if decision.disposition is Disposition.QUARANTINE:
@@ -47,11 +35,12 @@ def act(
     elif decision.disposition is Disposition.HOLD:
         edits.append(quarantine(f"Inalign: {decision.rule}"))
     elif decision.disposition is not Disposition.ACCEPT:
-        raise LocalProtocolError(f"a decision of {decision.disposition} without its reply")
-    for signature in reversed(signatures):
-        name, _, value = signature.removesuffix(b"\r\n").partition(b": ")
+        raise LocalProtocolError(f"the disposition is {decision.disposition}, and the decision has no reply for it")
+    for field in reversed(outcome.new_fields):
+        name, _, value = field.removesuffix(b"\r\n").partition(b": ")
         edits.append(insert_header(0, name, value))
-    if results is not None:
+    if outcome.authentication_results is not None:
         # RFC 8601 section 4.1: above the trace fields of this host
-        edits.append(insert_header(0, RESULTS_NAME, fold_authentication_results(results).encode()))
+        folded = fold_authentication_results(str(outcome.authentication_results))
+        edits.append(insert_header(0, RESULTS_NAME, folded.encode()))
     return Response(ACCEPT, edits)

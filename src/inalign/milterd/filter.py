@@ -1,106 +1,109 @@
-"""What the milter does with one SMTP connection: it tells our own mail, which is signed, from that of others.
+"""The milter's filter of one SMTP connection: it hands each message to the use case that it belongs to.
 
-What becomes of a message is in `sending` and `receiving`.
+Mail of our own goes to `flow/outbound`, all other mail to `flow/inbound`. Their outcome becomes edits and a reply.
 """
 
 from __future__ import annotations
 
 from inalign.errors import ParseError
+from inalign.flow.forged import PROTECTED_NAMES
+from inalign.flow.inbound import Handover, Inbound
+from inalign.flow.outbound import Outbound, OwnMail
 from inalign.flow.own_mail import client_address, why_ours
 from inalign.flow.verdict import Envelope
+from inalign.mail.fields import make_field
 from inalign.mail.reverse_path import parse_reverse_path
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Helo, MailFrom, Recipient
 from inalign.milter.negotiation import RequiredFeatures
 from inalign.milter.replies import ACCEPT, Response
-from inalign.milterd.forged import WATCHED
-from inalign.milterd.inbound import ReceivingMessage
-from inalign.milterd.outbound import SendingMessage
+from inalign.milterd.actions import act
 from inalign.milterd.server import Filter
 from inalign.milterd.service import FilterContext
 from inalign.resolver import IPAddress
 
-WANTED = RequiredFeatures(
+FEATURES = RequiredFeatures(
     actions=Action.ADD_HEADER | Action.CHANGE_HEADER,
     welcome=Action.QUARANTINE,
     events=frozenset({Command.CONNECT, Command.HELO, Command.MAIL, Command.RECIPIENT, Command.HEADER, Command.BODY}),
-    watched=WATCHED,
+    watched=PROTECTED_NAMES,
 )
 
 
 class MailFilter(Filter):
     """One SMTP connection; the messages on it come one after another."""
 
-    def __init__(self, macros: Macros, service: FilterContext) -> None:
+    def __init__(self, macros: Macros, context: FilterContext) -> None:
         self._macros = macros
-        self._service = service
+        self._context = context
+        self._needs_mailers = context.needs_mailers
         self._client_ip: str | None = None
         self._address: IPAddress | None = None
         self._helo: str | None = None
-        self._message: ReceivingMessage | SendingMessage | None = None
+        self._message: Inbound | Outbound | None = None
 
     def connected(self, event: Connected) -> None:
-        """Note who the client is."""
+        """Store the address of the client."""
         self._client_ip = event.client_ip
         self._helo = None
         self._address = client_address(event)
 
     def helo(self, event: Helo) -> None:
-        """Note the name that the client gives itself."""
+        """Store the name that the client gives itself."""
         self._helo = event.name
 
     def mail(self, event: MailFrom) -> None:
-        """Begin a message."""
-        service, address = self._service, self._address
+        """Begin a message of our own or one from outside."""
+        context, address = self._context, self._address
         envelope = Envelope(self._client_ip, self._helo, _mail_from(event.path))
-        keeps_results = address is not None and address in service.trusted_relays
-        hands_on = service.hosts.hands_on(address)
-        why = self._why_ours(hands_on=hands_on)
-        if why is not None:
-            self._message = SendingMessage(service, self._macros, envelope, why, keeps_results=keeps_results)
+        keeps_results = address is not None and address in context.trusted_relays
+        is_relay = context.hosts.hands_on(address)
+        login = self._macros.get("{auth_authen}")
+        reason = why_ours(context.hosts, address, login)
+        if reason is None and not is_relay and any(each.holds(self._macros) for each in context.own_macros):
+            reason = "macro"
+        if reason is not None:
+            self._message = Outbound(context.outbound, envelope, OwnMail(reason, login, keeps_results))
         else:
-            relay = address if hands_on else None
-            self._message = ReceivingMessage(service, self._macros, envelope, relay, keeps_results=keeps_results)
+            can_hold = bool(self.actions & Action.QUARANTINE)
+            handover = Handover(address if is_relay else None, keeps_results, can_hold)
+            self._message = Inbound(context.inbound, envelope, handover)
 
     def recipient(self, event: Recipient) -> None:
-        """One more recipient."""
+        """Add one recipient to the message."""
         if self._message is not None:
-            self._message.recipient(event)
+            mailer = self._macros.get("{rcpt_mailer}") if self._needs_mailers else None
+            self._message.recipient(event.path, mailer or "")
 
     def header(self, event: EndOfHeader) -> None:
-        """The header is there."""
+        """Give the message its header."""
         if self._message is not None:
-            self._message.header(event)
+            fields = [make_field(name, value) for name, value in event.fields]
+            self._message.header(fields, dropped=event.dropped, unread=event.unread)
 
     def body(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Give the message a piece of its body."""
         if self._message is not None:
             self._message.body(data)
 
     async def end_of_message(self) -> Response:
-        """What becomes of the message."""
+        """Return the edits and the reply for the message, once its outcome is counted, logged and recorded."""
         message, self._message = self._message, None
         if message is None:
             return Response(ACCEPT)
-        return await message.end(can_hold=bool(self.actions & Action.QUARANTINE))
+        outcome = await message.finish(queue_id=self._macros.get("i") or "")
+        self._context.observe(outcome)
+        return act(outcome)
 
     def aborted(self) -> None:
-        """Forget the message."""
+        """Drop the message that had begun."""
         message, self._message = self._message, None
         if message is not None:
-            message.aborted()
+            message.cancel()
 
     def closed(self) -> None:
-        """Forget what is left."""
+        """Drop the message that had begun: the SMTP connection is over."""
         self.aborted()
-
-    def _why_ours(self, *, hands_on: bool) -> str | None:
-        """What makes the next message our own; None: it is not."""
-        service = self._service
-        why = why_ours(service.hosts, self._address, self._macros.get("{auth_authen}"))
-        if why is None and not hands_on and any(each.holds(self._macros) for each in service.own_macros):
-            return "macro"
-        return why
 
 
 def _mail_from(path: str) -> str | None:

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
-from inalign.milter.messages import mailbox_of
 from inalign.spool.evaluation_record import EvaluationRecord, encode
 from inalign.spool.evaluations import SegmentWriter
 from inalign.telemetry import Counters
 
 ERRAND_SECONDS = 1.0
 """Between two fsyncs: what a power cut may take."""
-MAX_RECIPIENT_DOMAINS = 20
 
 
 class Recorder:
     """Writes records; what keeps one from being written never keeps its message."""
 
-    def __init__(self, writer: SegmentWriter, *, host: str, with_recipient_domains: bool = False) -> None:
+    def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
-        self.host = host
-        """Whose records these are."""
-        self._with_recipient_domains = with_recipient_domains
-        self._told = (0, 0)
-
-    def domains_of(self, recipients: Iterable[str]) -> tuple[str, ...]:
-        """The domains of these paths, as clients wrote them; none where the operator does not want them."""
-        if not self._with_recipient_domains:
-            return ()
-        found = {mailbox_of(path).rpartition("@")[2].lower() for path in recipients}
-        return tuple(sorted(found)[:MAX_RECIPIENT_DOMAINS])
+        self._counted = (0, 0)
 
     def write(self, record: EvaluationRecord) -> None:
         """Write a record down."""
@@ -40,10 +28,10 @@ class Recorder:
     def gather(self, counters: Counters) -> None:
         """Count what is new."""
         now = (self._writer.written, self._writer.dropped)
-        for outcome, count, told in zip(("written", "dropped"), now, self._told, strict=True):
-            if count != told:
-                counters.add(f'inalign_evaluations_total{{outcome="{outcome}"}}', count - told)
-        self._told = now
+        for outcome, count, counted in zip(("written", "dropped"), now, self._counted, strict=True):
+            if count != counted:
+                counters.add(f'inalign_evaluations_total{{outcome="{outcome}"}}', count - counted)
+        self._counted = now
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:

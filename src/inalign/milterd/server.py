@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from inalign.errors import LocalProtocolError, RemoteProtocolError
+from inalign.flow.eager import start_eagerly
 from inalign.milter.limits import LIMITS, MilterLimits
 from inalign.milter.macros import Macros
 from inalign.milter.messages import (
@@ -42,7 +43,6 @@ from inalign.milter.negotiation import RequiredFeatures
 from inalign.milter.order import LEGAL_REPLIES, ConnectionState
 from inalign.milter.replies import ACCEPT, CONTINUE, MilterReply, Response
 from inalign.milter.session import MilterSession
-from inalign.milterd.eager import begin
 from inalign.net.listen import BACKLOG
 from inalign.telemetry import Counters
 
@@ -118,7 +118,7 @@ class Filter:
         """A piece of the body, cut anywhere."""
 
     def end_of_message(self) -> Response | Coroutine[Any, Any, Response]:
-        """Decide; an `async def` may wait (see `begin`), and is cancelled when the MTA goes away."""
+        """Decide; an `async def` may wait (see `start_eagerly`), and is cancelled when the MTA goes away."""
         return Response(ACCEPT)
 
     def aborted(self) -> None:
@@ -492,7 +492,7 @@ class Connection(asyncio.Protocol):
     def _end_message(self) -> None:
         """Ask for the decision; one that is not there at once becomes a task."""
         decision = self._open_filter().end_of_message()
-        outcome = decision if isinstance(decision, Response) else begin(decision)
+        outcome = decision if isinstance(decision, Response) else start_eagerly(decision)
         if isinstance(outcome, Response):
             self._session.answer(*outcome)
             return

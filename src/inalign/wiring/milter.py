@@ -21,24 +21,30 @@ import msgspec
 from inalign.dkim.result import DkimStatus
 from inalign.dkim.verify import DkimLimits
 from inalign.errors import Error, SettingsError
+from inalign.flow.arc_sealer import ArcSealer
+from inalign.flow.budget import DnsBudget
 from inalign.flow.decide import LocalPolicy
 from inalign.flow.decision import Disposition
+from inalign.flow.evaluation import RecordOptions
+from inalign.flow.inbound import InboundContext
 from inalign.flow.key_finder import KeyFinder
 from inalign.flow.origin import Gateway, Hosts
+from inalign.flow.outbound import OutboundContext
 from inalign.flow.own_mail import ALWAYS_SENT, MacroCondition, parse_conditions
 from inalign.flow.receive import VerificationOptions
+from inalign.flow.signer import OutboundSigner
 from inalign.keys.options import make_key_finder
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
 from inalign.milter.limits import MilterLimits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.acceptor import SharingServer
-from inalign.milterd.filter import WANTED, MailFilter
-from inalign.milterd.metrics import DnsCounts, count_message, count_origin, count_own_domain, count_seal, count_sent
+from inalign.milterd.filter import FEATURES, MailFilter
+from inalign.milterd.metrics import DnsCounts
+from inalign.milterd.observer import OutcomeObserver
 from inalign.milterd.recorder import Recorder
 from inalign.milterd.server import PROGRESS_SECONDS, ServerOptions, run
 from inalign.milterd.service import FilterContext
-from inalign.milterd.signing import OutboundSigner, Sealer
 from inalign.milterd.worker import Worker
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import Address, UnixAddress, forget, listen, parse_address
@@ -53,9 +59,10 @@ from inalign.spool.evaluations import SegmentError, SegmentLimits, SegmentWriter
 from inalign.store.folders import default_folder
 from inalign.telemetry import Counters, configure_logging
 from inalign.wiring.signing import (
+    SealingKey,
     make_except_recipients,
     make_key_options,
-    make_seal_options,
+    make_sealing_key,
     make_sending_options,
     refuse,
     signing_faults,
@@ -145,18 +152,15 @@ def workers(settings: Settings) -> int:
 
 
 class Keys(NamedTuple):
-    """Who finds keys; None where nobody need."""
+    """The keys that sign mail of our own, and the key that seals mail of others; None where there are none."""
 
-    signing: KeyFinder | None
-    sealing: KeyFinder | None
+    signing: KeyFinder | None = None
+    sealing: SealingKey | None = None
 
 
 def make_keys(settings: Settings, path: Path | None) -> Keys:
-    """Reads the tables; opens no key, and no database."""
-    sealing = make_seal_options(settings, path)
-    return Keys(
-        make_key_finder(make_key_options(settings, path)), make_key_finder(sealing) if sealing is not None else None
-    )
+    """Read the tables of signing keys; opens no key, and no database."""
+    return Keys(make_key_finder(make_key_options(settings, path)), make_sealing_key(settings, path))
 
 
 def evaluations_folder(settings: Settings, path: Path | None) -> Path | None:
@@ -184,14 +188,10 @@ def make_recorder(settings: Settings, folder: Path | None) -> Recorder | None:
     if folder is None:
         return None
     limits = SegmentLimits(folder_octets=settings.evaluations.max_spool_bytes)
-    return Recorder(
-        SegmentWriter(folder, limits),
-        host=socket.gethostname(),
-        with_recipient_domains=settings.evaluations.recipient_domains,
-    )
+    return Recorder(SegmentWriter(folder, limits))
 
 
-def make_service(
+def make_filter_context(
     settings: Settings,
     resolver: LiveResolver,
     counters: Counters,
@@ -199,25 +199,42 @@ def make_service(
     recorder: Recorder | None = None,
 ) -> FilterContext:
     """What the milter's connections share; without keys nothing is signed, without a recorder no record is kept."""
-    keys = keys or Keys(None, None)
+    keys = keys or Keys()
     milter = settings.milter
-    return FilterContext(
-        resolver=resolver,
-        # The result of HELO decides nothing, so it costs nothing where nobody sees it.
-        options=replace(make_options(settings), helo_check=milter.helo_result),
+    # The result of HELO decides nothing, so it is not looked up where it is not shown.
+    options = replace(make_options(settings), helo_check=milter.helo_result)
+    hosts = make_hosts(settings)
+    dns = DnsBudget(resolver, settings.dns.message_budget_seconds)
+    inbound = InboundContext(
+        dns=dns,
+        options=options,
         policy=make_policy(settings),
-        message_budget_seconds=settings.dns.message_budget_seconds,
-        hosts=make_hosts(settings),
-        own_macros=make_own_macros(settings),
-        signer=make_signer(settings, keys.signing, counters) if keys.signing is not None else None,
-        sealer=make_sealer(settings, keys.sealing, counters) if keys.sealing is not None else None,
-        trusted_relays=Networks(milter.trusted_relays),
+        hosts=hosts,
+        sealer=make_sealer(settings, keys.sealing) if keys.sealing is not None else None,
+        own_authors=keys.signing,
+        recording=make_record_options(settings) if recorder is not None else None,
+    )
+    outbound = OutboundContext(
+        dns=dns,
+        authserv_id=options.authserv_id,
+        protected_ids=(options.authserv_id, *hosts.gateway_ids),
+        signer=make_signer(settings, keys.signing) if keys.signing is not None else None,
         show_login=milter.show_login,
         local_mailers=frozenset(milter.local_mailers),
-        recorder=recorder,
-        count=partial(count_message, counters),
-        count_origin=partial(count_origin, counters),
     )
+    return FilterContext(
+        hosts=hosts,
+        own_macros=make_own_macros(settings),
+        trusted_relays=Networks(milter.trusted_relays),
+        inbound=inbound,
+        outbound=outbound,
+        observe=OutcomeObserver(counters, recorder).observe,
+    )
+
+
+def make_record_options(settings: Settings) -> RecordOptions:
+    """Return what the records of this host have in common."""
+    return RecordOptions(host=socket.gethostname(), recipient_domains=settings.evaluations.recipient_domains)
 
 
 def make_own_macros(settings: Settings) -> tuple[MacroCondition, ...]:
@@ -229,20 +246,18 @@ def make_own_macros(settings: Settings) -> tuple[MacroCondition, ...]:
     return conditions
 
 
-def make_signer(settings: Settings, finder: KeyFinder, counters: Counters) -> OutboundSigner:
-    """What signs our own mail."""
-    return OutboundSigner(
-        finder,
-        make_sending_options(settings),
-        except_recipients=make_except_recipients(settings),
-        count=partial(count_sent, counters),
-        count_own_domain=partial(count_own_domain, counters),
+def make_signer(settings: Settings, finder: KeyFinder) -> OutboundSigner:
+    """Make the signer of our own mail from the settings and the finder of its keys."""
+    return OutboundSigner(finder, make_sending_options(settings), except_recipients=make_except_recipients(settings))
+
+
+def make_sealer(settings: Settings, key: SealingKey) -> ArcSealer:
+    """Make the sealer of mail that is passed on from the settings and its key."""
+    return ArcSealer(
+        key=key.load,
+        only_forwarded=settings.arc.seal == "forwarded",
+        local_mailers=frozenset(settings.milter.local_mailers),
     )
-
-
-def make_sealer(settings: Settings, finder: KeyFinder, counters: Counters) -> Sealer:
-    """What seals the mail of others."""
-    return Sealer(finder=finder, only_forwarded=settings.arc.seal == "forwarded", count=partial(count_seal, counters))
 
 
 def make_hosts(settings: Settings) -> Hosts:
@@ -275,7 +290,7 @@ def check(settings: Settings, path: Path | None) -> None:
         find_account(settings.user, settings.group)
         _socket_account(settings)
         make_key_options(settings, path)
-        make_seal_options(settings, path)
+        make_sealing_key(settings, path)
         make_sending_options(settings)
         make_own_macros(settings)
         make_except_recipients(settings)
@@ -480,8 +495,8 @@ async def _serve(
             await stack.enter_async_context(recorder.kept())
             gathered.append(recorder.gather)
         server = SharingServer(
-            partial(MailFilter, service=make_service(settings, resolver, counters, keys, recorder)),
-            WANTED,
+            partial(MailFilter, context=make_filter_context(settings, resolver, counters, keys, recorder)),
+            FEATURES,
             ServerOptions(
                 failure_reply=TEMPFAIL if milter.failure_action == "tempfail" else ACCEPT,
                 progress_seconds=min(PROGRESS_SECONDS, milter.mta_timeout_seconds / 3),
@@ -494,9 +509,8 @@ async def _serve(
             max_connections=milter.max_connections,
         )
         await Worker(server, listeners, where.channel, gather=gathered, drain_seconds=milter.drain_seconds).run()
-    for finder in keys:
-        if finder is not None:
-            await finder.aclose()
+    if keys.signing is not None:
+        await keys.signing.aclose()
 
 
 def _import_ahead() -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from inalign.dkim.canonical import Canonicalization
-from inalign.dkim.sign import FieldSelection, SigningOptions
+from inalign.dkim.sign import FieldSelection, SigningKey, SigningOptions
 from inalign.errors import ParseError, SettingsError
+from inalign.flow.key_finder import KeyLookupError
 from inalign.flow.send import AuthorAgreement, DnsCheck, SendingOptions
 from inalign.keys.fault import Fault
-from inalign.keys.key_file import KeyAccess
-from inalign.keys.key_store import KeySource
+from inalign.keys.key_file import KeyAccess, KeyFileError
+from inalign.keys.key_store import KeySource, KeyStore
 from inalign.keys.opendkim.data_set import data_set_from
-from inalign.keys.options import KeyOptions, key_faults
+from inalign.keys.options import KeyOptions, key_faults, key_file_faults
 from inalign.keys.rules import KeyRule
 from inalign.keys.search import parse_name
 from inalign.keys.sql.database import POSTGRESQL
@@ -86,16 +87,38 @@ def make_sending_options(settings: Settings) -> SendingOptions:
     )
 
 
-def make_seal_options(settings: Settings, path: Path | None) -> KeyOptions | None:
+class SealingKey:
+    """The key of `[arc]`, which signs ARC sets whoever the author is."""
+
+    def __init__(self, location: str, source: KeySource, access: KeyAccess) -> None:
+        """`location` is the file and the line of the setting, for errors; the key is read when it is first needed."""
+        self._location = location
+        self._source = source
+        self._access = access
+        self._store = KeyStore(access)
+
+    async def load(self) -> SigningKey:
+        """Return the key as its file is now. Raises `KeyLookupError`."""
+        try:
+            return await self._store.load(self._source)
+        except KeyFileError as problem:
+            raise KeyLookupError(f"{self._location}: {problem}") from None
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong with the key and its file."""
+        yield from key_file_faults(self._location, self._source, self._access)
+
+
+def make_sealing_key(settings: Settings, path: Path | None) -> SealingKey | None:
     """The key that seals; None where nothing is sealed. Raises `SettingsError`."""
     arc = settings.arc
     if arc.seal == "off":
         return None
     if not (arc.domain and arc.selector and arc.file):
         raise SettingsError("arc.seal: it needs arc.domain, arc.selector and arc.file")
-    key = SigningKeySettings(domain=arc.domain, selector=arc.selector, file=arc.file, authors=["*"])
     base = path.absolute().parent if path is not None else Path.cwd()
-    return KeyOptions(rules=(_rule(key, "arc", base, path),), access=make_key_options(settings, path).access)
+    source = _key_source("arc", arc.domain, arc.selector, base / arc.file)
+    return SealingKey(place(path, "arc"), source, make_key_options(settings, path).access)
 
 
 def make_except_recipients(settings: Settings) -> Recipients:
@@ -127,23 +150,29 @@ def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> 
     for part, value in (("domain", key.domain), ("selector", key.selector), ("file", key.file)):
         if not value:
             raise SettingsError(f"{name}.{part}: it is required")
-    part = ""
+    source = _key_source(name, key.domain, key.selector, base / key.file)
     try:
-        part = ".domain"
-        domain = parse_domain(key.domain)
-        part = ".selector"
-        source = KeySource(domain, parse_domain(key.selector), base / key.file)
-        part = ".for"
-        names = tuple(parse_name(author) for author in key.authors) or (domain,)
+        names = tuple(parse_name(author) for author in key.authors) or (source.domain,)
     except ParseError as problem:
-        raise SettingsError(f"{name}{part}: {problem}") from None
+        raise SettingsError(f"{name}.for: {problem}") from None
     return KeyRule(place=place(path, name), source=source, names=names, also=key.also, identity=key.identity)
+
+
+def _key_source(table: str, domain: str, selector: str, file: Path) -> KeySource:
+    """The place of a key that a table of the settings names. Raises `SettingsError` with the key of the setting."""
+    names = []
+    for key, value in (("domain", domain), ("selector", selector)):
+        try:
+            names.append(parse_domain(value))
+        except ParseError as problem:
+            raise SettingsError(f"{table}.{key}: {problem}") from None
+    return KeySource(names[0], names[1], file)
 
 
 def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:
     """What is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
-    sealing = make_seal_options(settings, path)
-    faults = list(key_faults(sealing, with_keys=True)) if sealing is not None else []
+    sealing = make_sealing_key(settings, path)
+    faults = list(sealing.faults()) if sealing is not None else []
     return faults + [
         fault._replace(place=f"{place(path, fault.place)}: {fault.place}") if fault.place.startswith("sign.") else fault
         for fault in key_faults(make_key_options(settings, path), with_keys=with_keys)

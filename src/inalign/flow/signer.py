@@ -1,4 +1,4 @@
-"""What the milter's workers need to sign: keys and options; and whom they have warned already."""
+"""The signing part of one process: key finder and options, the keys known to be in DNS, and the warnings given."""
 
 from __future__ import annotations
 
@@ -6,38 +6,25 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from inalign.flow.eager import start_eagerly
 from inalign.flow.hazards import CURES, Hazard
 from inalign.flow.key_dns import PublishedKeys
 from inalign.flow.key_finder import Choice, KeyFinder
-from inalign.flow.send import DnsCheck, SendingOptions, Sent
+from inalign.flow.send import DnsCheck, SendingOptions
 from inalign.mail.recipients import Recipients
-from inalign.milterd.eager import begin
 from inalign.resolver import Resolver
 
 log = logging.getLogger("inalign.signing")
 
 MAX_WARNED = 10_000
-"""Senders that are remembered to have been warned about; of more the ones longest silent are warned about again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealer:
-    """What seals mail that is handed on, with ARC."""
-
-    finder: KeyFinder
-    """Knows one key, whoever the author is."""
-    only_forwarded: bool
-    """Whether mail is left alone that stays on this host, as far as the MTA tells by `{rcpt_mailer}`."""
-    count: Callable[[str], None] = lambda _: None
-    """Told of each message: `sealed`, or why not."""
+"""Warnings that are remembered; beyond that the oldest is forgotten, and may be logged again."""
 
 
 class OutboundSigner:
-    """The signing part of one worker."""
+    """Signs mail of our own in one process, and remembers what it has warned about."""
 
     def __init__(
         self,
@@ -45,27 +32,23 @@ class OutboundSigner:
         options: SendingOptions,
         *,
         except_recipients: Recipients | None = None,
-        count: Callable[[Sent], None] = lambda _: None,
-        count_own_domain: Callable[[], None] = lambda: None,
     ) -> None:
-        """`count` is told of each message of our own, `count_own_domain` of each forged one in our name."""
+        """Mail that goes to `except_recipients` only is not signed."""
         self.finder = finder
         self.options = options
         self.except_recipients = except_recipients or Recipients()
-        self.count = count
-        self.count_own_domain = count_own_domain
         self.published = PublishedKeys()
         self._warned: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._checks: dict[str, asyncio.Task[None]] = {}
 
     def look_up(self, choices: Iterable[Choice], resolver: Callable[[], Resolver], now: datetime) -> None:
-        """Have DNS asked for the keys that were not looked up lately; nobody waits for it here."""
+        """Start to look up the key records that were not looked up lately; the message does not wait for them."""
         if self.options.dns_check is DnsCheck.OFF:
             return
         for choice in choices:
             name = choice.key.key_name
             if name not in self._checks and self.published.is_due(choice.key, now):
-                check = begin(self._look_up(choice, resolver(), now))
+                check = start_eagerly(self._look_up(choice, resolver(), now))
                 if check is not None:
                     self._checks[name] = check
                     check.add_done_callback(partial(self._looked_up, name))
@@ -80,14 +63,14 @@ class OutboundSigner:
             log.warning("%s; the key of %s %s", problem, choice.rule, use)
 
     def warn(self, queue_id: str, author: str | None, hazards: Iterable[Hazard]) -> None:
-        """Tell of what the mail server may change, once for each sender."""
+        """Log what a mail server may change in the message, once for each author and hazard."""
         for hazard in sorted(hazards):
             if self.is_first(author or "-", hazard):
                 level = logging.INFO if hazard is Hazard.EIGHT_BIT else logging.WARNING
                 log.log(level, "%s: mail of %s has %s: %s", queue_id, author, hazard, CURES[hazard])
 
     def is_first(self, who: str, what: str) -> bool:
-        """Whether nobody has been told this yet."""
+        """Return whether this was not logged about this key or author before, and remember it."""
         key = who, what
         if key in self._warned:
             self._warned.move_to_end(key)

@@ -10,56 +10,45 @@ import pytest
 
 from inalign.flow.decide import LocalPolicy
 from inalign.flow.decision import Decision, DecisionRule, Disposition
+from inalign.flow.forged import MARK_NAME, RESULTS_NAME
 from inalign.flow.origin import Hosts
-from inalign.flow.receive import VerificationOptions
-from inalign.flow.verdict import Verdict
+from inalign.flow.outcome import MessageOutcome
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
 from inalign.milter.macros import Macros
 from inalign.milter.messages import Action, Connected, EndOfHeader, Family, HeaderField, Helo, MailFrom, Recipient
 from inalign.milter.replies import ACCEPT, DISCARD, ReplyKind, Response
-from inalign.milterd.actions import MARK_NAME, RESULTS_NAME
-from inalign.milterd.filter import WANTED, MailFilter
-from inalign.milterd.service import FilterContext
-from inalign.resolver import Resolver, ZoneResolver
+from inalign.milterd.filter import FEATURES, MailFilter
+from inalign.milterd.observer import log_outcome
 from inalign.telemetry import Pairs
+from tests.milterd.material import filter_context
 from tests.senders import CLIENT, records
 
 STRANGER = "203.0.113.99"
 RELAY = "203.0.113.5"
 LOCAL = "198.51.100.1"
 FORGED = b"X-Inalign-Action: quarantine; rule=dmarc_reject"
-Counted = tuple[Verdict | None, Decision, str | None, int]
-
-
-class Budgeted(ZoneResolver):
-    """A zone that has all the time it wants."""
-
-    def within(self, seconds: float) -> Resolver:
-        return self
 
 
 class Message:
     """One message to a filter, and what became of it."""
 
     def __init__(self, policy: LocalPolicy, *, client: str = STRANGER, actions: int = 0x1FF) -> None:
-        self.counted: list[Counted] = []
-        resolver = Budgeted.from_json(records())
-        assert isinstance(resolver, Budgeted)
-        service = FilterContext(
-            resolver=resolver,
-            options=VerificationOptions(authserv_id="mx.example.net"),
-            policy=policy,
-            message_budget_seconds=20,
+        self.outcomes: list[MessageOutcome] = []
+        context = filter_context(
+            records(),
             hosts=Hosts(local=Networks([LOCAL]), relays=Networks()),
+            policy=policy,
             trusted_relays=Networks([RELAY]),
-            show_login=False,
-            local_mailers=frozenset(),
-            count=lambda *told: self.counted.append(told[:4]),
+            observe=self._observe,
         )
-        self.filter = MailFilter(Macros(), service)
+        self.filter = MailFilter(Macros(), context)
         self.filter.actions = actions
         self.client = client
+
+    def _observe(self, outcome: MessageOutcome) -> None:
+        log_outcome(outcome)
+        self.outcomes.append(outcome)
 
     def decide(self, *more: bytes, dropped: int = 0, unread: dict[bytes, int] | None = None) -> Response:
         return asyncio.run(self._decide(more, dropped, unread or {}))
@@ -114,8 +103,8 @@ def logged(record: logging.LogRecord) -> list[tuple[str, str]]:
 
 
 def test_the_hold_queue_is_welcome_and_not_demanded() -> None:
-    assert Action.QUARANTINE in WANTED.welcome
-    assert Action.QUARANTINE not in WANTED.actions
+    assert Action.QUARANTINE in FEATURES.welcome
+    assert Action.QUARANTINE not in FEATURES.actions
 
 
 def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.LogRecord]) -> None:
@@ -131,9 +120,9 @@ def test_observing_writes_our_field_and_tells_what_would_be(lines: list[logging.
         ("would", "reject"),
         ("would_rule", "dmarc_reject"),
     ]
-    ((verdict, ruling, skipped, removed),) = message.counted
-    assert verdict is not None
-    assert (ruling.rule, skipped, removed) == (DecisionRule.OBSERVE, None, 0)
+    (outcome,) = message.outcomes
+    assert outcome.verdict is not None
+    assert (outcome.decision.rule, outcome.skipped, len(outcome.forged)) == (DecisionRule.OBSERVE, None, 0)
 
 
 def test_quarantine_is_a_mark_below_our_field() -> None:
@@ -146,7 +135,7 @@ def test_hold_is_a_mark_where_the_mta_has_no_queue_for_it() -> None:
     assert edits(Message(enforcing(Disposition.HOLD)).decide()) == [("q", b""), ("i", RESULTS_NAME)]
     message = Message(enforcing(Disposition.HOLD), actions=0x1FF & ~Action.QUARANTINE)
     assert edits(message.decide()) == [("i", MARK_NAME), ("i", RESULTS_NAME)]
-    assert message.counted[0][1].rule is DecisionRule.HOLD_UNAVAILABLE
+    assert message.outcomes[0].decision.rule is DecisionRule.HOLD_UNAVAILABLE
 
 
 def test_a_refusal_has_no_edits() -> None:
@@ -185,7 +174,7 @@ def test_only_a_policy_in_force_is_named_as_an_override(is_enforced: bool) -> No
     policy = LocalPolicy(is_enforced=is_enforced, except_domains=parse_domain_list(["example.org"]))
     message = Message(policy)
     decision = message.decide()
-    assert message.counted[0][1].rule is DecisionRule.EXCEPT_DOMAIN
+    assert message.outcomes[0].decision.rule is DecisionRule.EXCEPT_DOMAIN
     assert (b"policy.override=except_domain" in decision.edits[-1].parts[-1]) is is_enforced
 
 
@@ -193,7 +182,7 @@ def test_a_header_that_was_not_read_whole_may_be_a_list() -> None:
     policy = LocalPolicy(is_enforced=True, author_problem=Disposition.REJECT)
     message = Message(policy)
     assert message.decide(dropped=1).reply == ACCEPT
-    assert message.counted[0][1].rule is DecisionRule.MAILING_LIST
+    assert message.outcomes[0].decision.rule is DecisionRule.MAILING_LIST
 
 
 @pytest.mark.parametrize("policy", [LocalPolicy(), enforcing(Disposition.QUARANTINE)], ids=["observe", "enforce"])
@@ -203,7 +192,7 @@ def test_marks_from_outside_are_removed_and_counted(policy: LocalPolicy, client:
     decision = message.decide(FORGED, b"x-INALIGN-action : accept", unread={MARK_NAME.lower(): 1})
     deleted = [edit.parts for edit in decision.edits if edit.letter == ord("m")]
     assert deleted == [(index.to_bytes(4, "big"), MARK_NAME + b"\0", b"\0") for index in (3, 2, 1)]
-    assert message.counted[0][3] == 3
+    assert len(message.outcomes[0].forged) == 3
 
 
 def test_marks_of_a_trusted_relay_are_kept() -> None:
@@ -214,4 +203,6 @@ def test_our_own_mail_is_accepted_whatever_the_policy() -> None:
     policy = LocalPolicy(is_enforced=True, author_problem=Disposition.REJECT, dmarc_reject=Disposition.REJECT)
     message = Message(policy, client=LOCAL)
     assert message.decide() == Response(ACCEPT, [])
-    assert message.counted == [(None, Decision(Disposition.ACCEPT, DecisionRule.SKIPPED), "local_network", 0)]
+    (outcome,) = message.outcomes
+    assert outcome.decision == Decision(Disposition.ACCEPT, DecisionRule.SKIPPED)
+    assert (outcome.verdict, outcome.skipped, len(outcome.forged)) == (None, "local_network", 0)

@@ -1,4 +1,4 @@
-"""Begin a coroutine here and now, and make a task only of one that has to wait.
+"""Start a coroutine at once, and make a task only of one that has to wait.
 
 With the answers in the cache nothing of a message waits; then a task, and the turn of the event loop in which it would
 begin, are a tenth of what the message costs. Python 3.12 has eager tasks for this.
@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def begin(coroutine: Coroutine[Any, Any, T]) -> T | asyncio.Task[T]:  # Any: between the coroutine and its driver
-    """The result, where there is one without waiting; else the task that goes on. Raises what the coroutine raises.
+def start_eagerly(
+    coroutine: Coroutine[Any, Any, T],
+) -> T | asyncio.Task[T]:  # Any: what it yields
+    """Run a coroutine up to where it first waits; return its result, or the task that goes on if it waits.
 
     Up to where it first waits, the coroutine does not run as a task of its own: it must not ask for one, as
-    `asyncio.timeout` does.
+    `asyncio.timeout` does. Raises what the coroutine raises.
     """
     try:
         awaited = coroutine.send(None)

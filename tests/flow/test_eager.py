@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from inalign.milterd.eager import begin
+from inalign.flow.eager import start_eagerly
 
 
 def test_a_result_that_is_there_at_once_makes_no_task() -> None:
     async def main() -> None:
-        assert begin(_at_once()) == "done"
+        assert start_eagerly(_at_once()) == "done"
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main())
@@ -28,7 +28,7 @@ async def _wait_on(*futures: asyncio.Future[str]) -> list[str]:
 
 
 def _task(coroutine: Coroutine[Any, Any, list[str]]) -> asyncio.Task[list[str]]:
-    task = begin(coroutine)
+    task = start_eagerly(coroutine)
     assert isinstance(task, asyncio.Task)
     return task
 
@@ -55,7 +55,7 @@ def test_an_exception_comes_out_at_once_or_of_the_task() -> None:
 
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            begin(fail())
+            start_eagerly(fail())
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = _task(fail(future))
         future.set_result("")
