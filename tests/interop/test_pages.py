@@ -60,16 +60,80 @@ def test_no_page_breaks_the_policy_or_the_width(
         assert faults_told(chrome) == [], path
 
 
+TIP = ".chart .tip"
+
+
+def _hover(chrome: Chrome, at: int = 0) -> str:
+    """The numbers that are shown under the pointer, that many pixels from the middle of the chart."""
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    area = chrome.find_element("css selector", ".chart .u-over")
+    ActionChains(chrome).move_to_element_with_offset(area, at, 0).perform()
+    WebDriverWait(chrome, SECONDS).until(lambda each: each.find_element("css selector", TIP).is_displayed())
+    return chrome.find_element("css selector", TIP).text
+
+
 def test_the_chart_switches_to_percent(chrome: Chrome, site: Site) -> None:
     look(chrome, site)
     chrome.get(address(site, "/domain?domain=example.com"))
-    assert chrome.find_elements("css selector", ".chart svg")
-    axis = "return document.querySelector('.chart svg').textContent.includes('100%')"
-    assert not chrome.execute_script(axis)
+    assert chrome.find_element("css selector", ".chart canvas").is_displayed()
+    assert not chrome.find_element("css selector", "#chart > .columns").is_displayed()
+    assert "%" not in _hover(chrome)
     chrome.find_element("css selector", ".switch [data-show=percent]").click()
-    assert chrome.execute_script(axis)
+    assert "%" in _hover(chrome)
     assert chrome.find_element("css selector", ".switch [data-show=percent]").get_attribute("aria-current") == "true"
     assert "show=percent" in chrome.current_url
+    chrome.find_element("css selector", ".switch [data-of=outcomes]").click()
+    assert "quarantine" in _hover(chrome)
+    assert chrome.find_element("css selector", "[data-legend=outcomes]").is_displayed()
+    assert not chrome.find_element("css selector", "[data-legend=classes]").is_displayed()
+
+
+def test_a_column_leads_to_the_senders_of_its_day(chrome: Chrome, site: Site) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    chrome.get(address(site, "/domain?domain=example.com"))
+    day = _hover(chrome).splitlines()[0]
+    chrome.find_element("css selector", ".chart .u-over").click()
+    wanted = f"/sources?domain=example.com&since={day}&until={day}"
+    WebDriverWait(chrome, SECONDS).until(lambda each: each.current_url.endswith(wanted))
+
+
+def test_the_chart_is_zoomed_by_dragging_and_shown_whole_again(chrome: Chrome, site: Site) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    chrome.get(address(site, "/domain?domain=example.com"))
+    first = _hover(chrome, -200).splitlines()[0]
+    reset = chrome.find_element("css selector", "#chart .reset")
+    assert not reset.is_displayed()
+    area = chrome.find_element("css selector", ".chart .u-over")
+    ActionChains(chrome).move_to_element_with_offset(area, -60, 0).click_and_hold().move_by_offset(
+        120, 0
+    ).release().perform()
+    WebDriverWait(chrome, SECONDS).until(lambda _: reset.is_displayed())
+    assert chrome.current_url.endswith("/domain?domain=example.com")  # it was no click
+    assert _hover(chrome, -200).splitlines()[0] > first
+    reset.click()
+    WebDriverWait(chrome, SECONDS).until(lambda _: not reset.is_displayed())
+    assert _hover(chrome, -200).splitlines()[0] == first
+
+
+def test_the_chart_is_read_by_keyboard(chrome: Chrome, site: Site) -> None:
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    chrome.get(address(site, "/domain?domain=example.com"))
+    place = chrome.find_element("css selector", ".chart")
+    labels = chrome.execute_script("return JSON.parse(document.querySelector('#chart').dataset.charts).classes.labels")
+    place.send_keys(Keys.END)
+    tip = chrome.find_element("css selector", TIP)
+    WebDriverWait(chrome, SECONDS).until(lambda _: tip.text.startswith(labels[-1]))
+    place.send_keys(Keys.ARROW_LEFT)
+    WebDriverWait(chrome, SECONDS).until(lambda _: tip.text.startswith(labels[-2]))
+    place.send_keys(Keys.ENTER)
+    WebDriverWait(chrome, SECONDS).until(lambda each: f"since={labels[-2]}" in each.current_url)
 
 
 def test_pages_work_without_script(chrome: Chrome, site: Site) -> None:
@@ -79,7 +143,7 @@ def test_pages_work_without_script(chrome: Chrome, site: Site) -> None:
     try:
         chrome.get(address(site, "/domain?domain=example.com"))
         assert not chrome.find_element("css selector", ".chart").is_displayed()
-        assert chrome.find_element("css selector", "#chart .plot svg").is_displayed()  # the server's own
+        assert chrome.find_element("css selector", "#chart > .columns").is_displayed()  # the image of the server
         chrome.find_element("css selector", ".switch [data-show=percent]").click()
         WebDriverWait(chrome, SECONDS).until(lambda each: "show=percent" in each.current_url)
         chrome.find_element("css selector", "#chart details.twin summary").click()

@@ -79,7 +79,7 @@ def test_chart_summary_and_history_have_the_same_days(tmp_path: Path) -> None:
         assert history(site.engine, site.control) == CHANGES
         browser = Browser(site.port)
         page = browser.get(f"/domain?domain={DOMAIN}&since=2026-09-01&until=2026-10-31").text
-        marks = json.loads(html.unescape(re.findall(r'data-chart="([^"]*)"', page)[0]))
+        marks = json.loads(html.unescape(re.findall(r'data-charts="([^"]*)"', page)[0]))
         assert page.count('<path class="mark"') == len(CHANGES)
         drawn = [mark for chart in marks.values() for mark in chart["marks"]]
         for change in CHANGES:

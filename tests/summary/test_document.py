@@ -12,11 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.summary import words as words_module
-from inalign.summary.chart import COLOURS, draw, widths
 from inalign.summary.document import MAX_DOMAINS, SummaryDocument, make_document
 from inalign.summary.html import BAR_PIXELS, body, for_mail, whole
 from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, SummaryDay
-from inalign.summary.parts import Cards, Chart, TableBlock
+from inalign.summary.parts import Cards, TableBlock
 from inalign.summary.text import WIDTH, as_text, width_of
 from inalign.summary.todo import MAX_LINES, to_do
 from inalign.summary.words import MAX_NAME, rate, share, signed, words_of
@@ -84,7 +83,7 @@ def test_nothing_of_others_is_fetched_or_run(name: str, language: str) -> None:
         seen = Reader(text)
         assert not seen.tags & {"script", "img", "link", "iframe", "object", "embed", "form", "base", "use", "image"}
         assert not [name for name, _ in seen.attributes if name.startswith("on") or name in ("src", "srcset")]
-        assert not re.search(r"url\(|@import", text)
+        assert not re.search(r"url\((?!#)|@import", text)
         links = [value for name, value in seen.attributes if name == "href"]
         assert all(link.startswith("https://") for link in links)
 
@@ -133,22 +132,8 @@ def test_bars_of_a_mail_are_as_wide_as_there_is_room(name: str, language: str) -
     rows = re.findall(rf'<td width="{BAR_PIXELS}"><table.*?</table>', text)
     sums = [sum(map(int, re.findall(r'<td width="(\d+)"', row[10:]))) for row in rows]
     assert rows
-    assert max(sums) in range(BAR_PIXELS - len(COLOURS), BAR_PIXELS + 1)
+    assert max(sums) in range(BAR_PIXELS - 4, BAR_PIXELS + 1)
     assert f'width="{BAR_PIXELS}"' in text
-
-
-def test_what_is_little_has_a_pixel() -> None:
-    assert widths((1_000_000, 1, 0, 1), 1_000_002, 220) == (218, 1, 0, 1)
-    assert widths((0, 0, 0, 0), 1, 220) == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("most", [0, 1, 3, 7, 10, 11, 99, 4_000_001])
-def test_columns_stay_within_the_drawing(most: int) -> None:
-    days = tuple((str(place), (most, 0, most, 1)) for place in range(31))
-    drawn = draw(Chart("", ("", "", "", ""), days, "", "", ""))
-    assert all(drawn.left <= box.x and box.x + box.width <= drawn.width for box in drawn.boxes)
-    assert all(box.y >= 0 and box.y + box.height <= drawn.height for box in drawn.boxes)
-    assert len(drawn.days) <= 8
 
 
 def test_a_domain_of_which_nothing_is_known_says_what_to_look_at() -> None:

@@ -137,8 +137,8 @@ def test_pages_count_the_window_and_print_its_dates(site: Site, language: str) -
     assert f'<p class="hint dates-shown">{dates}</p>' in page
     assert t("plan.failing_of", failing=f"{FAILING:,}", messages=f"{MESSAGES:,}") + "</span>" in page
     assert t("desk.of_own", passed=f"{PASSING:,}", messages=f"{MESSAGES:,}") in page
-    chart = json.loads(re.findall(r'data-chart="(\{.*?\})" data-of', page, re.DOTALL)[0])["classes"]
-    assert (len(chart["days"]), chart["days"][0], chart["days"][-1]) == (30, *DAYS.values())
+    chart = json.loads(re.findall(r'data-charts="(\{.*?\})" data-of', page, re.DOTALL)[0])["classes"]
+    assert (len(chart["labels"]), chart["labels"][0], chart["labels"][-1]) == (30, *DAYS.values())
     assert sum(map(sum, chart["counts"])) == MESSAGES
     for path in ("/sources", "/reporters", "/subdomains", "/tls"):
         assert dates in html.unescape(Browser(site.port).get(path, Accept_Language=language).text)

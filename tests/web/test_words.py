@@ -100,7 +100,7 @@ def test_every_column_has_a_word() -> None:
     assert len(all_tables) > 10
     for table in (table for table in all_tables if table.columns):
         assert f"table.{table.view}" in words.catalogue("en")
-        assert {f"column.{name}" for name in table.columns} <= set(words.catalogue("en"))
+        assert {f"column.{column.name}" for column in table.columns} <= set(words.catalogue("en"))
 
 
 def test_translations_fill_in_the_same_names() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inalign.charts.model import ChartColumn, ColumnChart, Series
 from inalign.insight.result import WhyCode
 from inalign.insight.rows import BlockingRow
 from inalign.insight.window import Window
@@ -15,7 +16,7 @@ from inalign.summary.figures import cards, figures_table, headline
 from inalign.summary.numbers import DomainSummary, Figures, Share, Summary
 from inalign.summary.parts import (
     Block,
-    Chart,
+    ChartBlock,
     Lead,
     ListBlock,
     ListLine,
@@ -132,14 +133,13 @@ def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
 
 def _days(found: DomainSummary, words: Words) -> Iterable[Block]:
     if any(any(day.counts) for day in found.days):
-        yield Chart(
-            words("section.days"),
-            tuple(words(f"class4.{name}") for name in ("authenticated", "forwarded", "failing", "unwanted")),
-            tuple((words.day(day.day, "short"), day.counts) for day in found.days),
-            words("text.numbers"),
-            words("column.day"),
-            words("column.all"),
+        names = ("authenticated", "forwarded", "failing", "unwanted")
+        chart = ColumnChart(
+            title=words("section.days"),
+            series=tuple(Series(name, words(f"class4.{name}")) for name in names),
+            columns=tuple(ChartColumn(words.day(day.day, "short"), day.counts) for day in found.days),
         )
+        yield ChartBlock(chart, words("text.numbers"), words("column.day"), words("column.all"))
 
 
 def _plan(found: DomainSummary, words: Words) -> Iterable[Block]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from inalign.summary.chart import COLOURS, draw, widths
+from inalign.charts.model import ColumnChart, widths
+from inalign.charts.palette import colour_of
+from inalign.charts.svg import add_charts
 from inalign.summary.document import SummaryDocument
-from inalign.summary.parts import Chart, Lead, Section, Tone
+from inalign.summary.parts import Lead, Section, Tone
 
 BAR_PIXELS = 220
 """Of the longest day in a mail: with name and number it fits on a telephone."""
@@ -19,14 +21,13 @@ BAR_PIXELS = 220
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("inalign.summary"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"draw": draw, "day_rows": day_rows, "bars": bars, "tone": tone}
-    made.globals |= {"colours": COLOURS, "bar_pixels": BAR_PIXELS}
+    made.loader = ChoiceLoader([PackageLoader("inalign.summary"), add_charts(made)])
+    made.globals |= {"day_rows": day_rows, "bars": bars, "tone": tone, "colour_of": colour_of, "bar_pixels": BAR_PIXELS}
     return made
 
 
@@ -46,21 +47,21 @@ def for_mail(document: SummaryDocument) -> str:
     return _environment().get_template("mail.html").render(doc=document)
 
 
-def day_rows(chart: Chart) -> list[tuple[str, ...]]:
-    """The numbers of a chart."""
-    return [(name, *(f"{each:,}" for each in (*counts, sum(counts)))) for name, counts in chart.days]
+def day_rows(chart: ColumnChart) -> list[tuple[str, ...]]:
+    """Return the rows of the table of a chart: each label with its counts and their sum."""
+    return [(each.label, *(f"{count:,}" for count in (*each.counts, sum(each.counts)))) for each in chart.columns]
 
 
-def bars(chart: Chart) -> list[tuple[str, list[tuple[int, str]], str]]:
-    """Days with the widths and colours of their bars, and their messages."""
-    most = max((sum(counts) for _, counts in chart.days), default=0) or 1
+def bars(chart: ColumnChart) -> list[tuple[str, list[tuple[int, str]], str]]:
+    """Return the bars of a chart in a mail: each label, the widths and colours of its parts, and its sum."""
+    colours = [colour_of(series.name) for series in chart.series]
     return [
         (
-            name,
-            [each for each in zip(widths(counts, most, BAR_PIXELS), COLOURS, strict=True) if each[0]],
-            f"{sum(counts):,}",
+            each.label,
+            [part for part in zip(widths(each.counts, chart.most or 1, BAR_PIXELS), colours, strict=True) if part[0]],
+            f"{sum(each.counts):,}",
         )
-        for name, counts in chart.days
+        for each in chart.columns
     ]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from inalign.charts.model import ColumnChart
+
 
 class Tone(StrEnum):
     """How things stand; never told by colour alone."""
@@ -45,16 +47,14 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """Stacked columns of days in the four classes."""
+class ChartBlock:
+    """A chart of the days of a period, and the headings of the table of its numbers."""
 
     kind: ClassVar = "chart"
 
-    title: str
-    legend: tuple[str, ...]
-    days: tuple[tuple[str, tuple[int, int, int, int]], ...]
+    chart: ColumnChart
     numbers: str
-    """What the table of its numbers is called; then two of its columns."""
+    """The title of the table; then two of its columns."""
     day: str
     all: str
 
@@ -121,7 +121,7 @@ class Notes:
     title: str = ""
 
 
-Block = Lead | Cards | Chart | TableBlock | RowBlock | ListBlock | RecordBlock | Notes
+Block = Lead | Cards | ChartBlock | TableBlock | RowBlock | ListBlock | RecordBlock | Notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from inalign.summary.document import SummaryDocument
 from inalign.summary.parts import (
     Block,
     Cards,
-    Chart,
+    ChartBlock,
     Lead,
     ListBlock,
     Notes,
@@ -55,7 +55,7 @@ def _block(block: Block) -> Iterator[str]:
             yield ""
             for sentence in block.sentences:
                 yield from wrapped(sentence)
-        case Cards() | Chart():
+        case Cards() | ChartBlock():
             return  # the table of figures has the same; columns of days want a picture
         case TableBlock():
             yield from _title(block.title) if block.title else [""]

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from inalign.charts.model import as_json, bar
+from inalign.charts.svg import add_charts
 from inalign.store.time_zone import zone_names
 from inalign.web import words
 from inalign.web.access.visitor import Visitor
 from inalign.web.assets import asset
-from inalign.web.tables import percent_of
+from inalign.web.tables import cell_value, percent_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,13 +51,14 @@ class Renderer:
         self._zone = zone
         self._https = https
         self._environment = Environment(
-            loader=PackageLoader("inalign.web"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"asset": asset, "oidc": oidc}
+        self._environment.loader = ChoiceLoader([PackageLoader("inalign.web"), add_charts(self._environment)])
+        self._environment.globals |= {"asset": asset, "oidc": oidc, "charts_json": as_json, "bar_parts": bar}
+        self._environment.globals |= {"cell_value": cell_value}
 
     def words(self, request: Request) -> words.Words:
         """In the language of the visitor."""

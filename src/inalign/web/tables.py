@@ -1,8 +1,9 @@
-"""Which question each page asks, and which columns of its rows it shows, in which order."""
+"""The tables of pages: the view each asks, and its columns in their order, each with its format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -11,11 +12,73 @@ if TYPE_CHECKING:
     from inalign.web.words import Words
 
 
+class CellFormat(StrEnum):
+    """How the values of a column are shown."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    DAY = auto()
+    BAR = auto()
+    """A share in percent, as a bar with its number."""
+    SHARE = auto()
+    COUNT_AND_SHARE = auto()
+    """For a column `x_share`: the count `x` with the share `x_percent`."""
+    MILLISECONDS = auto()
+    """A number of microseconds, in milliseconds."""
+    CODE = auto()
+    """A code that has a word in each language."""
+    PAIRS = auto()
+    """A list of what belongs together, such as a domain, a selector and a result."""
+    FLAGS = auto()
+    COUNTED_REASONS = auto()
+    REPORT_LINK = auto()
+
+
+class TableColumn(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    format: CellFormat
+    words: str = ""
+    """The table of the words of its codes."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, which are aligned to the right."""
+        return self.format in NUMERIC
+
+
+NUMERIC = frozenset({CellFormat.NUMBER, CellFormat.SHARE, CellFormat.COUNT_AND_SHARE, CellFormat.MILLISECONDS})
+
+
 class PageTable(NamedTuple):
-    """A table of a page."""
+    """A table of a page. One without columns is shown in another form than a table."""
 
     view: str
-    columns: tuple[str, ...]
+    columns: tuple[TableColumn, ...]
+
+
+def _of(format_: CellFormat) -> Callable[..., tuple[TableColumn, ...]]:
+    """Return a function that makes columns of one format of their names."""
+    return lambda *names: tuple(TableColumn(name, format_) for name in names)
+
+
+text = _of(CellFormat.TEXT)
+number = _of(CellFormat.NUMBER)
+day = _of(CellFormat.DAY)
+bar = _of(CellFormat.BAR)
+share = _of(CellFormat.SHARE)
+count_and_share = _of(CellFormat.COUNT_AND_SHARE)
+milliseconds = _of(CellFormat.MILLISECONDS)
+pairs = _of(CellFormat.PAIRS)
+flags = _of(CellFormat.FLAGS)
+counted_reasons = _of(CellFormat.COUNTED_REASONS)
+report_link = _of(CellFormat.REPORT_LINK)
+
+
+def code(name: str, words: str) -> TableColumn:
+    """Make a column of codes, whose words are in a table of the catalogue."""
+    return TableColumn(name, CellFormat.CODE, words)
 
 
 OVERVIEW = PageTable("overview", ())
@@ -23,105 +86,215 @@ DOMAINS = PageTable("domains", ())
 CLASS_DAYS = PageTable(
     "classes",
     (
-        "day", "messages", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none",
-        "unwanted_quarantine", "unwanted_reject",
+        *day("day"),
+        *number(
+            "messages",
+            "authenticated",
+            "forwarded",
+            "failing",
+            "unwanted",
+            "unwanted_none",
+            "unwanted_quarantine",
+            "unwanted_reject",
+        ),
     ),
-)  # fmt: skip
-OUTCOME_DAYS = PageTable("days", ("day", "messages", "none", "quarantine", "reject", "passed_percent"))
+)
+OUTCOME_DAYS = PageTable(
+    "days",
+    (
+        *day("day"),
+        *number("messages", "none", "quarantine", "reject"),
+        *bar("passed_percent"),
+    ),
+)
 PUBLISHED = PageTable("published", ())
 LOOKED_UP = PageTable("records", ())
 FINDINGS = PageTable("findings", ())
 COUNTRIES = PageTable("countries", ())
 PLAN = PageTable("plan", ())
-"""Those without columns are shown in another form than a table of theirs."""
 SUBDOMAINS = PageTable(
     "subdomains",
     (
-        "header_from", "in_dns", "policy", "policy_from", "discovery_method", "messages", "passed_percent",
-        "suggestion", "last_day",
+        *text("header_from"),
+        code("in_dns", "in_dns"),
+        *text("policy"),
+        code("policy_from", "policy_from"),
+        *text("discovery_method"),
+        *number("messages"),
+        *bar("passed_percent"),
+        code("suggestion", "suggestion"),
+        *day("last_day"),
     ),
-)  # fmt: skip
+)
 REPORTERS = PageTable(
     "reporters",
     (
-        "reporter", "reports", "messages", "passed_percent", "none", "none_percent", "quarantine", "quarantine_percent",
-        "reject", "reject_percent", "flaws", "delay_hours", "last_day",
+        *text("reporter"),
+        *number("reports", "messages"),
+        *bar("passed_percent"),
+        *number("none"),
+        *share("none_percent"),
+        *number("quarantine"),
+        *share("quarantine_percent"),
+        *number("reject"),
+        *share("reject_percent"),
+        *number("flaws", "delay_hours"),
+        *day("last_day"),
     ),
-)  # fmt: skip
+)
 QUALITY = PageTable(
     "reporter-quality",
     (
-        "reporter", "flags", "reports", "messages", "none_share", "quarantine_share", "reject_share",
-        "override_reasons", "delay_hours", "last_day",
+        *text("reporter"),
+        *flags("flags"),
+        *number("reports", "messages"),
+        *count_and_share("none_share", "quarantine_share", "reject_share"),
+        *counted_reasons("override_reasons"),
+        *number("delay_hours"),
+        *day("last_day"),
     ),
-)  # fmt: skip
-OVERRIDES = PageTable("overrides", ("type", "comment", "messages", "records", "first_day", "last_day"))
+)
+OVERRIDES = PageTable(
+    "overrides",
+    (
+        code("type", "reason"),
+        *text("comment"),
+        *number("messages", "records"),
+        *day("first_day", "last_day"),
+    ),
+)
 REPORTS = PageTable(
     "reports",
     (
-        "day",
-        "kind",
-        "reporter",
-        "domain",
-        "report_key",
-        "messages",
-        "passed",
-        "flaw_count",
-        "carrier",
-        "begin_at",
-        "end_at",
+        *day("day"),
+        *text("kind", "reporter", "domain"),
+        *report_link("report_key"),
+        *number("messages", "passed", "flaw_count"),
+        *text("carrier", "begin_at", "end_at"),
     ),
 )
 RECORDS = PageTable(
     "report",
     (
-        "source_ip", "as_name", "country", "count", "disposition", "dkim_aligned", "spf_aligned", "header_from",
-        "envelope_from", "dkim", "spf", "reasons",
+        *text("source_ip", "as_name", "country"),
+        *number("count"),
+        *text("disposition", "dkim_aligned", "spf_aligned", "header_from", "envelope_from"),
+        *pairs("dkim", "spf", "reasons"),
     ),
-)  # fmt: skip
+)
 FAILURE_GROUPS = PageTable(
     "failures",
-    ("domain", "source_ip", "as_name", "country", "auth_failure", "header_from", "incidents", "reporters", "last_day"),
+    (
+        *text("domain", "source_ip", "as_name", "country", "auth_failure", "header_from"),
+        *number("incidents", "reporters"),
+        *day("last_day"),
+    ),
 )
 FAILURES = PageTable(
     "failure-reports",
     (
-        "arrived_at", "domain", "source_ip", "host", "auth_failure", "display_name", "message_id", "reporter", "agent",
+        *text(
+            "arrived_at",
+            "domain",
+            "source_ip",
+            "host",
+            "auth_failure",
+            "display_name",
+            "message_id",
+            "reporter",
+            "agent",
+        ),
     ),
-)  # fmt: skip
-TLS = PageTable(
-    "tls", ("domain", "policy_type", "result_type", "sessions", "reports", "reporters", "first_day", "last_day")
 )
-TLS_DAYS = PageTable("tls-days", ("day", "successful", "failed", "reports"))
+TLS = PageTable(
+    "tls",
+    (
+        *text("domain", "policy_type", "result_type"),
+        *number("sessions", "reports", "reporters"),
+        *day("first_day", "last_day"),
+    ),
+)
+TLS_DAYS = PageTable(
+    "tls-days",
+    (
+        *day("day"),
+        *number("successful", "failed", "reports"),
+    ),
+)
 TLS_FAILURES = PageTable(
     "tls-failures",
     (
-        "domain", "policy_type", "result_type", "receiving_mx", "sessions", "sending_addresses", "reporter",
-        "reason_code", "first_day", "last_day",
+        *text("domain", "policy_type", "result_type", "receiving_mx"),
+        *number("sessions", "sending_addresses"),
+        *text("reporter", "reason_code"),
+        *day("first_day", "last_day"),
     ),
-)  # fmt: skip
+)
 HEALTH = PageTable(
-    "health", ("reporter", "kind", "reports", "rhythm_days", "last_day", "silent_days", "is_silent", "flaws")
+    "health",
+    (
+        *text("reporter", "kind"),
+        *number("reports", "rhythm_days"),
+        *day("last_day"),
+        *number("silent_days"),
+        *text("is_silent"),
+        *number("flaws"),
+    ),
 )
 CONFLICTS = PageTable(
-    "conflicts", ("report_key", "reporter", "domain", "report_id", "received_at", "messages", "source")
+    "conflicts",
+    (
+        *report_link("report_key"),
+        *text("reporter", "domain", "report_id", "received_at"),
+        *number("messages"),
+        *text("source"),
+    ),
 )
-FORGED = PageTable("forged", ("day", "reporter", "domain", "report_key", "messages", "carrier_reason", "source"))
+FORGED = PageTable(
+    "forged",
+    (
+        *day("day"),
+        *text("reporter", "domain"),
+        *report_link("report_key"),
+        *number("messages"),
+        *text("carrier_reason", "source"),
+    ),
+)
 EVALUATIONS = PageTable(
     "evaluations",
     (
-        "seen_at", "action", "rule", "dmarc", "dmarc_reason", "header_from", "source_ip", "spf", "dkim", "arc",
-        "held_ms", "queue_id",
+        *text("seen_at"),
+        code("action", "handling"),
+        code("rule", "rule"),
+        *text("dmarc", "dmarc_reason", "header_from", "source_ip", "spf", "dkim", "arc"),
+        *number("held_ms"),
+        *text("queue_id"),
     ),
-)  # fmt: skip
+)
 MINUTES = PageTable(
     "evaluation-minutes",
-    ("minute", "messages", "passed", "failed", "without", "errors", "accepted", "marked", "refused"),
+    (
+        *text("minute"),
+        *number("messages", "passed", "failed", "without", "errors", "accepted", "marked", "refused"),
+    ),
 )
-RULES = PageTable("evaluation-rules", ("action", "rule", "messages", "octets", "mean_held_us", "most_held_us"))
+RULES = PageTable(
+    "evaluation-rules",
+    (
+        code("action", "handling"),
+        code("rule", "rule"),
+        *number("messages", "octets"),
+        *milliseconds("mean_held_us", "most_held_us"),
+    ),
+)
 SLOW = PageTable(
     "evaluation-slow",
-    ("held_us", "total_us", "seen_at", "source_ip", "header_from", "dmarc", "dmarc_reason", "action", "queue_id"),
+    (
+        *milliseconds("held_us", "total_us"),
+        *text("seen_at", "source_ip", "header_from", "dmarc", "dmarc_reason"),
+        code("action", "handling"),
+        *text("queue_id"),
+    ),
 )
 
 PAGES: dict[str, tuple[PageTable, ...]] = {
@@ -129,79 +302,35 @@ PAGES: dict[str, tuple[PageTable, ...]] = {
 }
 """Pages that are tables and nothing else."""
 
-PAIRS = frozenset({"dkim", "spf", "reasons"})
-"""Columns with lists of what belongs together."""
-BARS = frozenset({"passed_percent", "dkim_percent", "spf_percent"})
-SHARES = frozenset({"none_percent", "quarantine_percent", "reject_percent"})
-NUMBERS = frozenset(
-    {
-        "none_share", "quarantine_share", "reject_share",
-        "messages", "reports", "reporters", "passed", "none", "quarantine", "reject", "flaws", "delay_hours",
-        "records", "successful", "failed", "sending_addresses", "without", "errors", "accepted", "marked", "refused",
-        "octets", "mean_held_us", "most_held_us", "held_us", "total_us", "held_ms", "flaw_count", "count",
-        "incidents", "sessions", "rhythm_days", "silent_days", "total_ms", "by_both", "by_dkim", "by_spf",
-        "by_neither", "authenticated", "forwarded", "failing", "unwanted", "unwanted_none", "unwanted_quarantine",
-        "unwanted_reject",
-    }
-)  # fmt: skip
-
-
-class Dispositions(NamedTuple):
-    """What was done with the messages of a row, for a split bar: where each part begins and how wide it is."""
-
-    none: float
-    quarantine: float
-    reject: float
-
-
-def value(row: Struct, column: str) -> object:
-    """The value of a column."""
-    if column == "split":
-        parts = [getattr(row, name) for name in Dispositions._fields]
-        whole = sum(parts) or 1
-        return Dispositions(*[100.0 * part / whole for part in parts])
-    if column in PAIRS:
-        return [" ".join(filter(None, each)) for each in getattr(row, column)]
-    return getattr(row, column)
-
-
-COUNT_AND_SHARE = frozenset({"none_share", "quarantine_share", "reject_share"})
-"""Columns with a count, and its share of the messages."""
-WORDED = {
-    "in_dns": "in_dns",
-    "policy_from": "policy_from",
-    "suggestion": "suggestion",
-    "rule": "rule",
-    "type": "reason",
-    "action": "handling",
-}
-"""Columns with codes, and the table of their words."""
-
 
 def percent_of(value: float) -> str:
-    """A share: small ones are not nothing, large ones not all."""
+    """Return a share in whole percents; a small one is not 0%, a large one not 100%."""
     if 0 < value < 1:
         return "<1%"
     return ">99%" if 99 < value < 100 else f"{value:.0f}%"
 
 
-def worded(words: Words) -> Callable[[Struct, str], object]:
-    """`value`, with codes of ours in words."""
-
-    def found(row: Struct, column: str) -> object:
-        if column in WORDED:
-            code = str(getattr(row, column))
-            return words.maybe(f"{WORDED[column]}.{code}", code)
-        if column == "flags":
-            return " · ".join(f"⚠ {words(f'flag.{code}')}" for code in getattr(row, column))
-        if column.endswith("_us"):
-            return getattr(row, column) / 1000
-        if column in COUNT_AND_SHARE:
-            name = column.removesuffix("_share")
-            return f"{getattr(row, name):,} ({percent_of(getattr(row, f'{name}_percent'))})"
-        if column == "override_reasons":
-            told = [(words.maybe(f"reason.{code}", code), count) for code, count in getattr(row, column)]
-            return ", ".join(f"{word} {count:,}" for word, count in told)
-        return value(row, column)
-
-    return found
+def cell_value(row: Struct, column: TableColumn, words: Words) -> object:
+    """Return the value of a column of a row, with words for codes."""
+    name = column.name
+    if column.format is CellFormat.COUNT_AND_SHARE:
+        name = name.removesuffix("_share")
+        return f"{getattr(row, name):,} ({percent_of(getattr(row, f'{name}_percent'))})"
+    value = getattr(row, name)
+    match column.format:
+        case CellFormat.CODE:
+            return words.maybe(f"{column.words}.{value}", str(value))
+        case CellFormat.MILLISECONDS:
+            return value / 1000
+        case CellFormat.SHARE:
+            return percent_of(value)
+        case CellFormat.PAIRS:
+            return [" ".join(filter(None, each)) for each in value]
+        case CellFormat.FLAGS:
+            return " · ".join(f"⚠ {words(f'flag.{each}')}" for each in value)
+        case CellFormat.COUNTED_REASONS:
+            return ", ".join(f"{words.maybe(f'reason.{each}', each)} {count:,}" for each, count in value)
+        case CellFormat.REPORT_LINK:
+            return words("value.report")
+        case _:
+            return value

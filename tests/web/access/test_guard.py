@@ -132,5 +132,5 @@ def test_static_files_are_kept_and_nothing_else_is_served(open_site: Site) -> No
         answer = browser.get(path)
         assert answer.status == 200
         assert "immutable" in answer.headers["Cache-Control"]
-    for path in ("/static/../app.py", "/static/%2e%2e%2fapp.py", "/static/inalign.css", "/static/echarts.LICENSE"):
+    for path in ("/static/../app.py", "/static/%2e%2e%2fapp.py", "/static/inalign.css", "/static/uplot.LICENSE"):
         assert browser.get(path).status == 404

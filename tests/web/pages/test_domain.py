@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from inalign.charts.svg import BOTTOM, HEIGHT, TOP
 from inalign.insight.result import DomainState
 from inalign.reports.report import AggregateReport, DkimAuth, SpfAuth
 from inalign.store.state.accounts import Role
@@ -140,7 +141,7 @@ def test_who_sees_no_domain_is_told_what_to_do(tmp_path: Path, monkeypatch: pyte
 
 def test_each_day_is_divided_into_the_four_classes(desk: Site) -> None:
     text = _text(desk, f"/domain?domain={DOMAIN}&since={SINCE}")
-    told = json.loads(html.unescape(re.findall(r'data-chart="([^"]*)"', text)[0]))
+    charts = json.loads(html.unescape(re.findall(r'data-charts="([^"]*)"', text)[0]))
     parts = {
         "authenticated": PASSES,
         "forwarded": "1 = 0",
@@ -150,22 +151,24 @@ def test_each_day_is_divided_into_the_four_classes(desk: Site) -> None:
     for place, where in enumerate(parts.values()):
         sql = f"SELECT day, sum(count) FROM records WHERE domain = :domain AND {where} GROUP BY day"  # noqa: S608
         asked = {str(day): int(str(count)) for day, count in desk.engine.query(sql, {"domain": DOMAIN})}
-        shown = zip(told["classes"]["days"], told["classes"]["counts"], strict=True)
+        shown = zip(charts["classes"]["labels"], charts["classes"]["counts"], strict=True)
         assert {day: counts[place] for day, counts in shown if counts[place]} == asked
-    outcomes = [sum(column) for column in zip(*told["outcomes"]["counts"], strict=True)]
+    outcomes = [sum(column) for column in zip(*charts["outcomes"]["counts"], strict=True)]
     assert outcomes == [_sum(desk, f"disposition = '{name}'") for name in ("none", "quarantine", "reject")]
 
 
 def test_the_figure_is_drawn_without_script(desk: Site) -> None:
     text = _text(desk, f"/domain?domain={DOMAIN}&since={SINCE}&show=percent")
-    (figure,) = re.findall(r'<div class="plot">.*?</svg>', text, re.DOTALL)
-    columns = re.findall(r"<g><title>20[0-9-]* ·.*?</g>", figure, re.DOTALL)
-    assert len(columns) == 26  # of which the first six have no reports
-    assert not any('height="' in column.partition("/><")[2] for column in columns[:6])
-    for column in columns[6:]:
-        assert sum(map(float, re.findall(r'width="8" height="([\d.]+)"', column))) == pytest.approx(100, abs=0.05)
-    assert re.search(r'class="reject"|class="quarantine"', figure) is None
-    assert 'class="quarantine"' in _text(desk, f"/domain?domain={DOMAIN}&of=outcomes")
+    (image,) = re.findall(r'<svg class="columns".*?</svg>', text, re.DOTALL)
+    columns = re.findall(r'<a href="/sources[^>]*>.*?</a>', image, re.DOTALL)
+    assert len(columns) == 26  # the first six have no reports
+    heights = [re.findall(r'height="([\d.]+)" fill="(?!none)', column) for column in columns]
+    assert not any(heights[:6])
+    room = HEIGHT - TOP - BOTTOM
+    assert [sum(map(float, each)) for each in heights[6:]] == pytest.approx([room] * 20, abs=0.1)
+    assert f"domain={DOMAIN}&amp;since=2026-10-31&amp;until=2026-10-31" in columns[6]
+    assert "diagonal-quarantine" not in image
+    assert "diagonal-quarantine" in _text(desk, f"/domain?domain={DOMAIN}&of=outcomes")
 
 
 def test_a_change_of_the_record_stands_in_the_figure(desk: Site) -> None:
@@ -200,7 +203,7 @@ def test_records_of_dns_stand_beside_what_reporters_saw(desk: Site) -> None:
     assert {row["origin"] for row in rows} == {"zone.json"}
     section = _text(desk, f"/domain?domain={DOMAIN}").partition('id="records"')[2].partition("</section>")[0]
     assert "v=DMARC1; p=quarantine; np=reject" in section
-    assert re.findall(r'<tr class="(\w*)"><td><code>([^<]*)</code>', section) == [
+    assert re.findall(r'<tr class="(\w*)">\s*<td><code>([^<]*)</code>', section) == [
         ("same", "v=DMARC1; p=quarantine"),
         ("differs", "v=DMARC1; p=none"),
     ]

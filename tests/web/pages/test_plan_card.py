@@ -5,18 +5,23 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from inalign.insight.overview import OverviewRow
+from inalign.insight.rows import NextRow
 from inalign.insight.texts import catalogue
 from inalign.reports.report import DkimAuth, SpfAuth
 from inalign.store.state.accounts import Role
-from inalign.web.pages.plan_card import POLICIES
+from inalign.web.pages.plan_card import POLICIES, STAIRS, action, goal, sentence, stairs
 from inalign.web.words import Words
 from tests.store.material import aggregate, record
 from tests.web.live_site import HOSTILE, Browser, Site, serve
+
+DAY = date(2026, 11, 1)
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +72,48 @@ def test_without_a_judgement_there_is_no_card(plan_site: Site, domain: str) -> N
     page = browser.get(f"/domain?domain={domain}")
     assert page.status == 200
     assert 'id="plan"' not in page.text
+
+
+@pytest.mark.parametrize(
+    ("policy", "testing", "step", "ready", "marks"),
+    [
+        ("", False, "quarantine_test", True, "later next later later later"),
+        ("none", False, "fix", False, "now later later later later"),
+        ("none", False, "quarantine_test", True, "now next later later later"),
+        ("none", False, "park", True, "now later later later next"),
+        ("quarantine", True, "quarantine", True, "done now next later later"),
+        ("quarantine", False, "hold", False, "done done now later later"),
+        ("reject", True, "reject", True, "done done done now next"),
+        ("reject", False, "hold", True, "done done done done now"),
+        ("<b>", False, "new_step", True, "later later later later later"),
+    ],
+)
+def test_the_present_and_the_next_stair_are_marked(
+    policy: str, testing: bool, step: str, ready: bool, marks: str
+) -> None:
+    found = stairs(policy, step, testing=testing, ready=ready)
+    assert tuple(each.name for each in found) == STAIRS
+    assert " ".join(each.mark for each in found) == marks
+
+
+def test_the_goal_is_the_policy_after_the_published_one() -> None:
+    assert [goal(policy, testing=False) for policy in ("", "none", "quarantine", "reject")] == [
+        "p=quarantine", "p=quarantine", "p=reject", "p=reject",
+    ]  # fmt: skip
+    assert goal("quarantine", testing=True) == "p=quarantine"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_domain_that_nobody_judged_yet_is_waited_for(language: str) -> None:
+    t = Words(language)
+    row = OverviewRow(
+        domain="example.com", state="collecting", policy="", testing=False, messages=1, own_messages=0, own_passed=0,
+        own_percent=0.0, forwarded=0, forwarded_failing=0, unwanted=0, unwanted_delivered=0, reporters=1,
+        first_day=DAY, last_day=DAY, trend=(), trend_since=DAY, trend_until=DAY,
+        ready=False, parked=False, next=NextRow("collect", None, (), ()),
+        blocking=0,
+    )  # fmt: skip
+    assert action(row, t) == t("action.not_judged")
+    assert sentence(row, "0%", t) == (t("action.not_judged"), "")
+    silent = replace(row, judged_at=datetime(2026, 11, 1, tzinfo=UTC), state="no_data")
+    assert action(silent, t) == t("action.no_data", day="2026-11-01")

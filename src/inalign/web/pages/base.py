@@ -66,7 +66,6 @@ class FilledTable(Struct, frozen=True):
 
     table: PageTable
     rows: list[Struct]
-    columns: tuple[str, ...]
     after: str
     """The address of the page with the rows that follow, or nothing."""
     csv: str
@@ -158,7 +157,6 @@ class ViewPages:
         return FilledTable(
             table,
             list(found.rows),
-            table.columns,
             after,
             f"/csv/{view.name}.csv?{query}",
             f"/api/v1/{view.name}?{query}",
@@ -188,10 +186,6 @@ class ViewPages:
                 )
                 for days, since in spans
             ],
-            "value": tables.worded(self.words(request)),
-            "bars": tables.BARS,
-            "shares": tables.SHARES,
-            "numbers": tables.NUMBERS,
             "link": link,
         }
         return self._renderer.page(request, name, visitor, shown | dict(values))
@@ -208,7 +202,7 @@ class ViewPages:
             filled += [self.part(request, table, others) for table in rest]
             fields = self._views[first.view].filters
             values = {"key": f"menu.{name}", "parts": filled, "fields": fields}
-            return self.show(request, visitor, "tables", filters, values, is_live=is_live)
+            return self.show(request, visitor, "table_page", filters, values, is_live=is_live)
 
         return work
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from inalign.assessment.record_views import LookedUpRow
+from inalign.charts.model import ChartColumn, ColumnChart, Mark, Series, day_columns
 from inalign.insight.overview import OverviewRow
 from inalign.insight.record_history import changes_of
 from inalign.insight.rows import FindingRow, PlanRow
@@ -20,7 +20,6 @@ from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.published import PublishedRow, RecordHistoryRow
 from inalign.web import tables
 from inalign.web.access.visitor import Visitor
-from inalign.web.drawing import Plot, countries, country_name, shade, stacked
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import TOP_ROWS, FilledTable, ViewPages, address
 from inalign.web.pages.incidents import TellIncidents
@@ -29,6 +28,7 @@ from inalign.web.pages.records import ShownRecords, shown
 from inalign.web.pages.sender_tree import make_tree
 from inalign.web.rendering import Form, Renderer, go
 from inalign.web.words import Words
+from inalign.web.world import countries, country_name, shade
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -99,7 +99,6 @@ class DomainPage:
             "published": published,
             "looked_up": looked_up,
             "impact": tuple(REACHED),
-            "plain": tables.value,
             "findings": self._findings(request, meant, say),
             "subdomains": self._pages.part(request, tables.SUBDOMAINS, filters),
             "reporters": replace(reporters, rows=reporters.rows[:TOP_ROWS]),
@@ -128,17 +127,13 @@ class DomainPage:
         found = [
             row.change for row in history.rows if isinstance(row, RecordHistoryRow) and row.domain == filters.domain
         ]
-        marks = [(each.day, t("chart.changed", day=each.day, record=each.after)) for each in changes_of(found)]
-        plots = {
-            name: _plot(parts[name], SERIES[name], marks, (filters.since, filters.until), percent=percent)
-            for name in SERIES
-        }
+        marks = {each.day: t("chart.changed", day=each.day, record=each.after) for each in changes_of(found)}
+        charts = {name: _chart(parts[name], SERIES[name], marks, filters, t, percent=percent) for name in SERIES}
         base = address(filters)
         return {
-            "plot": plots[of],
+            "chart": charts[of],
+            "day_charts": charts,
             "of": of,
-            "series": SERIES,
-            "chart_data": json.dumps({name: _data(plot) for name, plot in plots.items()}),
             "days": list(parts.values()),
             "switches": {
                 (name, shape): f"/domain?{base}&{urlencode({'of': name, 'show': shape})}"
@@ -174,26 +169,21 @@ class DomainPage:
         return {"lands": lands, "land_rows": lands[:COUNTRIES], "countries": part}
 
 
-def _plot(
-    part: FilledTable,
-    names: tuple[str, ...],
-    marks: list[tuple[date, str]],
-    span: tuple[date | None, date | None],
-    *,
-    percent: bool,
-) -> Plot:
-    told = [asdict(each) for each in part.rows]
-    rows = [(each["day"], [each[name] for name in names]) for each in told]
-    return stacked(names, rows, percent=percent, marks=marks, span=span)
-
-
-def _data(plot: Plot) -> dict[str, object]:
-    """For the script."""
-    return {
-        "days": [column.day.isoformat() for column in plot.columns],
-        "counts": [column.counts for column in plot.columns],
-        "marks": plot.marks,
-    }
+def _chart(
+    part: FilledTable, names: tuple[str, ...], marks: dict[date, str], filters: Filters, t: Words, *, percent: bool
+) -> ColumnChart:
+    """Make the chart of the days of a table; a column leads to the senders of its day."""
+    rows = [(row["day"], [row[name] for name in names]) for row in map(asdict, part.rows)]
+    days = day_columns(rows, (filters.since, filters.until))
+    kept = {"domain": filters.domain, "zone": filters.zone} if filters.zone != "UTC" else {"domain": filters.domain}
+    return ColumnChart(
+        title=t("chart.said"),
+        series=tuple(Series(name, t(f"chart.{name}")) for name in names),
+        columns=tuple(ChartColumn(day.isoformat(), counts) for day, counts in days),
+        percent=percent,
+        marks=tuple(Mark(place, marks[day]) for place, (day, _) in enumerate(days) if day in marks),
+        link=f"/sources?{urlencode(kept)}&since={{}}&until={{}}",
+    )
 
 
 def _land(row: CountryRow, most: int, t: Words) -> Land:

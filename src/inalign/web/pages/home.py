@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inalign.charts.model import SparkPart, sparkline
 from inalign.insight.overview import OverviewRow
 from inalign.insight.result import DomainState
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.web import tables
 from inalign.web.access.visitor import Visitor
-from inalign.web.drawing import Spark, sparkline
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import ViewPages, address
 from inalign.web.pages.incidents import TellIncidents
@@ -38,7 +38,7 @@ class DomainLine(Struct, frozen=True):
     """A domain."""
 
     row: OverviewRow
-    spark: tuple[Spark, ...]
+    spark: tuple[SparkPart, ...]
     action: str
     address: str
 
@@ -116,4 +116,5 @@ def _address(filters: Filters, state: str, search: str, start: int = 0) -> str:
 
 def _line(row: OverviewRow, filters: Filters, t: Words) -> DomainLine:
     query = address(replace(filters, domain=row.domain, after=""))
-    return DomainLine(row, sparkline(row.trend), action(row, t), f"/domain?{query}")
+    trend = [(passed, messages - passed) for messages, passed in row.trend]
+    return DomainLine(row, sparkline(("passed", "not_passed"), trend), action(row, t), f"/domain?{query}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from inalign.charts.model import ChartColumn, ColumnChart, Series
 from inalign.insight.rows import JudgedSource
 from inalign.insight.texts import catalogue
 from inalign.store.queries.events import FailureRow
@@ -18,7 +19,6 @@ from inalign.store.queries.reports import ReportDetail
 from inalign.store.queries.tls import TlsDayRow
 from inalign.web import tables
 from inalign.web.access.visitor import Visitor
-from inalign.web.columns import Stack, stack
 from inalign.web.endpoint import Endpoints, Work
 from inalign.web.pages.base import LIVE, ROWS, ViewPages, address, link
 from inalign.web.pages.sender_tree import query_of
@@ -85,35 +85,39 @@ class ToldPages:
                 "fields": self._views.narrowing(PARTS[name][long]),
                 **more(request, others),
             }
-            return self._views.show(request, visitor, "told", filters, values, is_live=is_live)
+            return self._views.show(request, visitor, "table_page", filters, values, is_live=is_live)
 
         return work
 
     def _tls(self, request: Request, filters: Filters) -> dict[str, object]:
         words = self._views.words(request)
-        series = (("good", words("tls.successful")), ("red", words("tls.failed")))
+        series = (Series("successful", words("tls.successful")), Series("failed", words("tls.failed")))
         part = self._views.part(request, tables.TLS_DAYS, filters, rows=1_000)
         days = [row for row in part.rows if isinstance(row, TlsDayRow)]
-        drawn = [(row.day.isoformat(), (row.successful, row.failed)) for row in days]
-        return {"twin": part, "drawing": _drawn(drawn, series), "series": series, "title": words("tls.days")}
+        columns = tuple(ChartColumn(row.day.isoformat(), (row.successful, row.failed)) for row in days)
+        base = address(replace(filters, since=None, until=None, after=""))
+        link = f"/tls?{base}{'&' if base else ''}since={{}}&until={{}}"
+        chart = ColumnChart(title=words("tls.days"), series=series, columns=columns, link=link)
+        return {"chart": chart, "numbers_of_chart": part}
 
     def _milter(self, request: Request, filters: Filters) -> dict[str, object]:
         words = self._views.words(request)
         series = (
-            ("good", words("column.passed")),
-            ("red", words("milter.failed")),
-            ("grey", words("column.without")),
-            ("orange", words("column.errors")),
+            Series("passed", words("column.passed")),
+            Series("failed", words("milter.failed")),
+            Series("without", words("column.without")),
+            Series("errors", words("column.errors")),
         )
         part = self._views.part(request, tables.MINUTES, filters, rows=MINUTES)
         zone = self._views.zone(request)
         rows = [row for row in part.rows if isinstance(row, MinuteRow) and row.minute is not None][::-1]
-        drawn = [
-            (f"{row.minute.astimezone(zone.info):%H:%M}", (row.passed, row.failed, row.without, row.errors))
+        columns = tuple(
+            ChartColumn(f"{row.minute.astimezone(zone.info):%H:%M}", (row.passed, row.failed, row.without, row.errors))
             for row in rows
             if row.minute is not None
-        ]
-        return {"twin": part, "drawing": _drawn(drawn, series), "series": series, "title": words("milter.minutes")}
+        )
+        chart = ColumnChart(title=words("milter.minutes"), series=series, columns=columns)
+        return {"chart": chart, "numbers_of_chart": part}
 
     def _failure(self, request: Request, visitor: Visitor, _form: Form) -> Response:
         filters = self._views.filters(request, visitor)
@@ -144,10 +148,6 @@ def _first(rows: Sequence[Struct], kind: type[R]) -> R | None:
 
 def _nothing(_request: Request, _filters: Filters) -> dict[str, object]:
     return {}
-
-
-def _drawn(rows: Sequence[tuple[str, Sequence[int]]], series: Sequence[tuple[str, str]]) -> Stack | None:
-    return stack(rows, [name for name, _ in series], [word for _, word in series])
 
 
 def _to_failure(row: Struct, column: str, filters: Filters) -> str:

@@ -12,7 +12,6 @@ from inalign.insight.overview import OverviewRow
 from inalign.insight.result import PlanStep, SourceClass, Value, WhyCode
 from inalign.insight.rows import BlockingRow, ConfidenceRow, Counts, NextRow, PlanRow, RecordToPublishRow
 from inalign.insight.texts import Catalogue
-from inalign.web.judged import Badge
 from inalign.web.words import Words
 
 POLICIES = {
@@ -47,7 +46,8 @@ class Obstacle(Struct, frozen=True):
     """A sender in the way."""
 
     sender: str
-    badge: Badge
+    source_class: str
+    class_word: str
     header_from: str
     messages: int
     failing: int
@@ -171,7 +171,8 @@ def _obstacle(row: BlockingRow, plan: PlanRow, say: Catalogue) -> Obstacle:
     is_of_window = (row.since, row.until) == (plan.since, plan.until)
     return Obstacle(
         row.source,
-        Badge(row.source_class, say.say("class", row.source_class), row.service or ""),
+        row.source_class,
+        say.say("class", row.source_class),
         row.header_from,
         row.messages,
         row.failing,

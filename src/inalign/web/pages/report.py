@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NEAR = timedelta(days=30)
 
 
-class SeenPolicy(Struct, frozen=True):
+class ReportedPolicy(Struct, frozen=True):
     """A policy, and who saw it when."""
 
     record: str
@@ -67,21 +67,21 @@ class ReportPage:
             ],
             "after": f"/report?{behind}" if found.after else "",
             "query": query,
-            "seen": self._seen(report, filters),
+            "policies": self._policies(report, filters),
             "documents": self._documents(filters) if visitor.domains is None else [],
         }
         return self._views.show(request, visitor, "report", filters, values)
 
-    def _seen(self, report: ReportDetail, filters: Filters) -> list[SeenPolicy]:
+    def _policies(self, report: ReportDetail, filters: Filters) -> list[ReportedPolicy]:
         """This report's policy first, then what the others saw of the domain itself."""
         if report.kind != "aggregate":
             return []
-        found = [SeenPolicy(str(report.record) if report.p else "", True)]
+        found = [ReportedPolicy(str(report.record) if report.p else "", True)]
         asked = Filters(domain=report.domain, scope=filters.scope, zone=filters.zone)
         for row in self._views.ask("published", asked).rows:
             if isinstance(row, PublishedRow) and row.domain == report.domain:
                 days = (row.first_day, row.last_day)
-                found.append(SeenPolicy(str(row.record), False, row.reporters, row.reports, *days))
+                found.append(ReportedPolicy(str(row.record), False, row.reporters, row.reports, *days))
         return found
 
     def _documents(self, filters: Filters) -> list[RawDocument]:

@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inalign.charts.model import Part, SparkPart, bar, sparkline
 from inalign.insight.texts import Catalogue
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.sender_rows import UNTOLD, ClassRow, SenderAddressRow, SenderRow
 from inalign.store.queries.view import ViewAnswer
-from inalign.web.columns import spark
-from inalign.web.tables import Dispositions
 from inalign.web.words import Words
 
 PAGE = 50
@@ -31,8 +30,8 @@ class SenderLine(Struct, frozen=True):
     row: SenderRow | SenderAddressRow
     share: float
     """Of all messages that are shown."""
-    split: Dispositions
-    spark: str
+    dispositions: tuple[Part, ...]
+    spark: tuple[SparkPart, ...]
     to: str
 
 
@@ -109,7 +108,7 @@ def sender_name(name: str, words: Words) -> str:
 def _line(row: SenderRow, whole: int, filters: Filters, words: Words) -> SenderLine:
     to = f"/sources?{query_of(filters, source_class=row.source_class, sender=row.sender)}" if row.sender else ""
     return SenderLine(
-        sender_name(row.sender, words), row, share_of(row.messages, whole), split_of(row), spark(row.trend), to
+        sender_name(row.sender, words), row, share_of(row.messages, whole), _dispositions(row), _spark(row.trend), to
     )
 
 
@@ -120,7 +119,7 @@ def address_lines(rows: Sequence[SenderAddressRow], filters: Filters) -> list[tu
     for row in rows:
         query = query_of(filters, domain=row.domain, source=row.source_ip, source_class="", sender="", search="")
         to = f"/source?{query}" if row.source_ip else ""
-        line = SenderLine(row.source_ip, row, share_of(row.messages, whole), split_of(row), spark(row.trend), to)
+        line = SenderLine(row.source_ip, row, share_of(row.messages, whole), _dispositions(row), _spark(row.trend), to)
         networks.setdefault(row.network, []).append(line)
     return list(networks.items())
 
@@ -130,9 +129,13 @@ def share_of(part: int, whole: int) -> float:
     return 100.0 * part / whole if whole else 0.0
 
 
-def split_of(row: SenderRow | SenderAddressRow) -> Dispositions:
-    """What was done with its messages."""
-    return Dispositions(*(share_of(getattr(row, name), row.messages) for name in Dispositions._fields))
+def _dispositions(row: SenderRow | SenderAddressRow) -> tuple[Part, ...]:
+    """Return the shares of the dispositions of a row, as the parts of a bar."""
+    return bar([(name, getattr(row, name)) for name in ("none", "quarantine", "reject")], row.messages)
+
+
+def _spark(trend: Sequence[int]) -> tuple[SparkPart, ...]:
+    return sparkline(("messages",), [(messages,) for messages in trend])
 
 
 _ASKED = ("domain", "since", "until", "source", "source_class", "sender", "search")

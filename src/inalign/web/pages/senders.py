@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.assessment.source_view import SourceDetail
+from inalign.charts.model import ChartColumn, ColumnChart, Series, day_columns
 from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.insight.result import SourceClass
@@ -18,12 +17,11 @@ from inalign.insight.rows import JudgedSource
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.sender_rows import SenderAddressRow
-from inalign.store.queries.source import DayOfRow
+from inalign.store.queries.source import IdentityRow
 from inalign.store.state.accounts import Role
 from inalign.store.state.control import Control
 from inalign.store.state.overrides import SourceOverrideRow, remove_override, write_override
 from inalign.web.access.visitor import Authenticator, Visitor
-from inalign.web.columns import stack
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import ViewPages
 from inalign.web.pages.sender_tree import ADDRESSES, address_lines, make_tree, query_of, sender_name
@@ -40,14 +38,26 @@ MAX_SERVICE = 100
 LEGITIMATE = (str(SourceClass.OWN), str(SourceClass.APPROVED))
 
 
-class SmallTableRow(Struct, frozen=True):
-    """A row of a small table."""
+class SmallTableColumn(NamedTuple):
+    """A column of a small table."""
+
+    title: str
+    is_number: bool = False
+
+
+class SmallTableRow(NamedTuple):
+    """A row of a small table; its first cell leads to an address, if there is one."""
 
     cells: tuple[object, ...]
-    numeric: tuple[int, ...] = ()
-    """Which of its cells are numbers."""
-    linked: int = -1
     to: str = ""
+
+
+class SmallTable(NamedTuple):
+    """A table of the page of a source."""
+
+    title: str
+    columns: tuple[SmallTableColumn, ...]
+    rows: Sequence[SmallTableRow]
 
 
 class SenderPages:
@@ -133,7 +143,7 @@ class SenderPages:
             "json": f"/api/v1/source?{query}",
             "self": f"/source?{query}",
             "tree": f"/sources?{_sender_query(row, filters)}",
-            **_told(row, words),
+            **_reported(row, words),
         }
         return self._views.show(request, visitor, "source", filters, values)
 
@@ -202,78 +212,86 @@ def _advice(row: SourceDetail) -> str:
     return f"advice.{row.source_class}" if row.source_class else "about_class.untold"
 
 
-def _calendar(rows: Sequence[DayOfRow]) -> list[tuple[date, tuple[int, int]]]:
-    """What passed and what did not, of each day from the first to the last, those without mail among them."""
-    told = {row.day: (row.passed, row.messages - row.passed) for row in rows}
-    if not told:
-        return []
-    first = min(told)
-    return [
-        (day, told.get(day, (0, 0)))
-        for day in (first + timedelta(ahead) for ahead in range((max(told) - first).days + 1))
-    ]
+def _reported(row: SourceDetail, words: Words) -> dict[str, object]:
+    """The small tables of what reports say of a source, and its days as a chart and as a table."""
+    first = words("column.day")
 
+    def text(key: str) -> SmallTableColumn:
+        return SmallTableColumn(words(key))
 
-def _told(row: SourceDetail, words: Words) -> dict[str, object]:
-    """The small tables of what reports tell, and the days."""
-    messages = words("column.messages")
-    passed = words("column.passed")
-    outcomes = [words(f"column.{name}") for name in ("none", "quarantine", "reject")]
-    tables = [
-        (
-            words("source.dkim"),
-            [words("column.domain"), words("source.selector"), words("column.result_type"), messages],
-            [SmallTableRow((each.name, each.detail, each.result, each.messages), (3,)) for each in row.dkim],
-        ),
-        (
-            words("source.spf"),
-            [words("column.domain"), words("source.scope"), words("column.result_type"), messages],
-            [SmallTableRow((each.name, each.detail, each.result, each.messages), (3,)) for each in row.spf],
-        ),
-        (
-            words("source.header_from"),
-            [words("column.header_from"), messages, passed],
-            [SmallTableRow((each.name, each.messages, each.passed), (1, 2)) for each in row.header_from],
-        ),
-        (
-            words("column.reporters"),
-            [words("column.reporter"), messages, passed, *outcomes, words("column.last_day")],
-            [
-                SmallTableRow(
-                    (each.reporter, each.messages, each.passed, each.none, each.quarantine, each.reject, each.last_day),
-                    (1, 2, 3, 4, 5),
-                )
-                for each in row.reporters
-            ],
-        ),
-        (
-            words("table.overrides"),
-            [words("column.type"), words("column.comment"), messages],
-            [SmallTableRow((each.type, each.comment, each.messages), (2,)) for each in row.reasons],
-        ),
-        (
-            words("source.reports"),
-            [words("column.day"), words("column.reporter"), messages, passed],
-            [
-                SmallTableRow(
-                    (each.day, each.reporter, each.messages, each.passed),
-                    (2, 3),
-                    0,
-                    f"/report?{urlencode({'key': each.report_key})}",
-                )
-                for each in row.reports
-            ],
-        ),
-    ]
-    days = [(day.isoformat(), numbers) for day, numbers in _calendar(row.days)]
+    def numbers(*names: str) -> tuple[SmallTableColumn, ...]:
+        return tuple(SmallTableColumn(words(f"column.{name}"), True) for name in names)
+
+    def results(title: str, detail: str, found: Sequence[IdentityRow]) -> SmallTable:
+        columns = (text("column.domain"), text(detail), text("column.result_type"), *numbers("messages"))
+        rows = [SmallTableRow((each.name, each.detail, each.result, each.messages)) for each in found]
+        return SmallTable(words(title), columns, rows)
+
+    dispositions = numbers("none", "quarantine", "reject")
+    days = day_columns([(each.day, (each.passed, each.messages - each.passed)) for each in row.days])
     return {
-        "tables": tables,
-        "drawing": stack(days, ("good", "orange"), (passed, words("senders.not_passed"))),
-        "day_heads": [words("column.day"), messages, passed, *outcomes],
-        "days": [
-            SmallTableRow(
-                (each.day, each.messages, each.passed, each.none, each.quarantine, each.reject), (1, 2, 3, 4, 5)
-            )
-            for each in row.days
+        "tables": [
+            results("source.dkim", "source.selector", row.dkim),
+            results("source.spf", "source.scope", row.spf),
+            SmallTable(
+                words("source.header_from"),
+                (text("column.header_from"), *numbers("messages", "passed")),
+                [SmallTableRow((each.name, each.messages, each.passed)) for each in row.header_from],
+            ),
+            SmallTable(
+                words("column.reporters"),
+                (
+                    text("column.reporter"),
+                    *numbers("messages", "passed"),
+                    *dispositions,
+                    text("column.last_day"),
+                ),
+                [
+                    SmallTableRow(
+                        (
+                            each.reporter,
+                            each.messages,
+                            each.passed,
+                            each.none,
+                            each.quarantine,
+                            each.reject,
+                            each.last_day,
+                        )
+                    )
+                    for each in row.reporters
+                ],
+            ),
+            SmallTable(
+                words("table.overrides"),
+                (text("column.type"), text("column.comment"), *numbers("messages")),
+                [SmallTableRow((each.type, each.comment, each.messages)) for each in row.reasons],
+            ),
+            SmallTable(
+                words("source.reports"),
+                (SmallTableColumn(first), text("column.reporter"), *numbers("messages", "passed")),
+                [
+                    SmallTableRow(
+                        (each.day, each.reporter, each.messages, each.passed),
+                        f"/report?{urlencode({'key': each.report_key})}",
+                    )
+                    for each in row.reports
+                ],
+            ),
         ],
+        "chart": ColumnChart(
+            title=words("source.days"),
+            series=(
+                Series("passed", words("column.passed")),
+                Series("not_passed", words("senders.not_passed")),
+            ),
+            columns=tuple(ChartColumn(day.isoformat(), counts) for day, counts in days),
+        ),
+        "days": SmallTable(
+            words("source.days"),
+            (SmallTableColumn(first), *numbers("messages", "passed"), *dispositions),
+            [
+                SmallTableRow((each.day, each.messages, each.passed, each.none, each.quarantine, each.reject))
+                for each in row.days
+            ],
+        ),
     }
