@@ -148,7 +148,7 @@ KILLER = """
 import os, signal, sys
 from functools import partial
 from inalign.cli import key, main
-from inalign.keys import durable
+from inalign import durable
 from inalign.keys.lifecycle.zone_servers import ZoneServers
 
 port, at = int(sys.argv[1]), int(sys.argv[2])
@@ -215,6 +215,7 @@ def killed(knots: Knots) -> Attempt:
             check=False,
         )
         assert done.returncode in (0, 1, -signal.SIGKILL), done.stderr.decode()
+        assert b"ImportError" not in done.stderr, done.stderr.decode()
         return done.returncode == -signal.SIGKILL
 
     return attempt
