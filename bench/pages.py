@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inalign.assessment.views import all_views
+from inalign.settings.config import Config
 from inalign.settings.store import StoreSettings
 from inalign.settings.tables import Settings
 from inalign.spool.deliveries import Spool
@@ -148,7 +149,7 @@ def main() -> None:
     sum_months(engine, END)
     control = Control(arguments.folder / "control.sqlite")
     settings = Settings(store=StoreSettings(folder=str(arguments.folder)))
-    judging = make_judging(settings, None, engine, control, offline=True)
+    judging = make_judging(Config(settings), engine, control, offline=True)
     views = all_views(lambda _: judging)
     start = time.perf_counter()
     for domain in DOMAINS if arguments.judge < 0 else reversed(DOMAINS[: arguments.judge]):

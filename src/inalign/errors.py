@@ -30,7 +30,14 @@ class RemoteProtocolError(ProtocolError):
 
 
 class SettingsError(Error):
-    """The configuration is wrong: file, key and what was expected."""
+    """A setting is wrong. The text is made of the attributes: `LOCATION: KEY: PROBLEM`."""
+
+    def __init__(self, problem: str, *, key: str = "", location: str = "") -> None:
+        """`problem` says what was found and what was expected; `location` is `FILE:LINE`."""
+        super().__init__(": ".join(part for part in (location, key, problem) if part))
+        self.problem = problem
+        self.key = key
+        self.location = location
 
 
 class TransportError(Error):

@@ -24,7 +24,8 @@ from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.directory import own_directory
 from inalign.reportd import reportd
 from inalign.reports.report import DkimAuth
-from inalign.settings.file import parse_settings
+from inalign.settings.config import Config
+from inalign.settings.file import parse_config, parse_settings
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.state import outbox
 from inalign.store.state.control import Control
@@ -109,7 +110,7 @@ def test_new_selector_is_told_once_by_mail_and_webhook(
             monkeypatch.setenv("HOOK", f"http://127.0.0.1:{hooks.port}/services/secret")
             settings = parse_settings(configured(mail=str(mails.port), url="env:HOOK"))
             clock = Clock()
-            alerts = replace(make_alerts(settings, None, control), clock=clock)
+            alerts = replace(make_alerts(Config(settings), control), clock=clock)
             store(engine, tmp_path, *(report(own(), day=day) for day in range(5, 60)))
             judge(engine, control, alerts)
             assert incidents(control) == []
@@ -168,7 +169,7 @@ def test_intake_that_fails_is_told_and_its_end_is(engine: DuckDbEngine, control:
         async with mail_server() as mails:
             settings = parse_settings(configured(mail=str(mails.port), url="env:NOT_SET"))
             clock = Clock()
-            alerts = replace(make_alerts(settings, None, control), clock=clock)
+            alerts = replace(make_alerts(Config(settings), control), clock=clock)
             store(engine, tmp_path, report(own(), day=0))
             failing = SourceRecord(
                 name="box", kind="imap", phase="failed", failures=4, last_error="no such\r\nuser", last_error_at=NOW
@@ -215,7 +216,7 @@ def test_trouble_with_a_channel_is_seen_and_the_other_is_told(
             monkeypatch.setenv("HOOK", f"http://127.0.0.1:{hooks.port}/services/secret")
             settings = parse_settings(configured(mail=str(mails.port), url="env:HOOK"))
             clock = Clock()
-            alerts = replace(make_alerts(settings, None, control), clock=clock)
+            alerts = replace(make_alerts(Config(settings), control), clock=clock)
             wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
             alerts._tell(note_findings(control, "example.com", [wave], T0), T0)
             clock.now += BATCH_SECONDS
@@ -242,7 +243,7 @@ def test_some_refused_recipients_are_trouble_and_nobody_gets_it_twice(control: C
                 '["alice@example.org"]', '["alice@example.org", "gone@example.org"]'
             )
             clock = Clock()
-            alerts = replace(make_alerts(parse_settings(text), None, control), clock=clock)
+            alerts = replace(make_alerts(parse_config(text), control), clock=clock)
             found = Detection(AlertCode.STORE_FAILS, "", firm=True, values={"error": "x"})
             alerts._tell(note_findings(control, "", [found], T0), T0)
             for _ in range(3):
@@ -261,14 +262,14 @@ def test_test_messages_tell_what_happened(monkeypatch: pytest.MonkeyPatch) -> No
         async with mail_server() as mails:
             monkeypatch.delenv("HOOK", raising=False)
             settings = parse_settings(configured(mail=str(mails.port), url="env:HOOK"))
-            team, chat = await try_channels(settings, None)
+            team, chat = await try_channels(Config(settings))
             assert (team.name, team.to, team.error) == ("team", "alice@example.org", "")
             assert (chat.name, chat.to) == ("chat", "slack")
             assert chat.error == "the environment variable HOOK is not set"
             assert len(mails.taken) == 1
-            assert [each.name for each in await try_channels(settings, None, ["chat"])] == ["chat"]
+            assert [each.name for each in await try_channels(Config(settings), ["chat"])] == ["chat"]
             with pytest.raises(SettingsError, match="there is no channel 'other'"):
-                await try_channels(settings, None, ["other"])
+                await try_channels(Config(settings), ["other"])
 
     run(go())
 
@@ -285,7 +286,7 @@ def test_keeper_looks_and_tells(
             failing = SourceRecord(name="box", kind="imap", phase="failed", failures=3, last_error="no")
             control.write_source(failing)
             # of all that a keeper is, this task needs these alone
-            running = SimpleNamespace(alerts=make_alerts(settings, None, control), engine=engine, trouble="")
+            running = SimpleNamespace(alerts=make_alerts(Config(settings), control), engine=engine, trouble="")
             ends = asyncio.Event()
             task = asyncio.ensure_future(reportd.ReportDaemon._alert(cast("reportd.ReportDaemon", running), ends))
             while not mails.taken:  # noqa: ASYNC110 - what is waited for is another program
@@ -307,16 +308,16 @@ TO = '[mail]\nhost = "mx"\nsender = "a@example.org"\n[[alerts.to]]\n'
         ('[[alerts.to]]\nname = "a"', "it needs either mail or url"),
         ('[[alerts.to]]\nname = "a"\nurl = "env:X"\nmail = ["a@example.org"]', "it needs either mail or url"),
         ('[[alerts.to]]\nname = "a"\nmail = ["a@example.org"]', "mail.host is required"),
-        (TO + 'name = "a"\nmail = ["a@example.org, b@example.org"]', "is no address"),
-        (TO + 'name = "a"\nmail = ["Alice <a@example.org>"]', "is no address"),
-        (TO + 'name = "a"\nmail = ["a@example.org\\r\\nBcc: b@example.org"]', "is no address"),
+        (TO + 'name = "a"\nmail = ["a@example.org, b@example.org"]', "is not a mail address"),
+        (TO + 'name = "a"\nmail = ["Alice <a@example.org>"]', "is not a mail address"),
+        (TO + 'name = "a"\nmail = ["a@example.org\\r\\nBcc: b@example.org"]', "is not a mail address"),
         (TO + 'name = "a"\nmail = ["a@example.org"]\ndomains = ["not a domain"]', "alerts.to[0].domains"),
         (TO + 'name = "a"\nurl = "env:X"\n[[alerts.to]]\nname = "a"\nurl = "env:Y"', "2 of them are called 'a'"),
     ],
 )
 def test_settings_that_cannot_be_right(text: str, told: str) -> None:
     with pytest.raises(SettingsError) as problem:
-        check_alerts(parse_settings(text), None)
+        check_alerts(parse_config(text))
     assert told in str(problem.value)
 
 

@@ -76,7 +76,7 @@ def test_several_programs_become_one_and_the_first_counts(tmp_path: Path) -> Non
         ("InternalHosts /nowhere/at/all\n", "it.conf:1: InternalHosts: /nowhere/at/all: No such file"),
         ("KeyTable dsn:mysql://u:secret@h/d\nSigningTable csl:a=b\n", "write it to a file"),
         ("Canonicalization strict\n", "it.conf:1: Canonicalization: 'strict' is not of simple and relaxed"),
-        ("Socket smtp:25\n", "it.conf:1: Socket: 'smtp:25' is no milter address"),
+        ("Socket smtp:25\n", "it.conf:1: Socket: 'smtp:25' is not an address to listen on"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text: str, told: str, tmp_path: Path) -> None:

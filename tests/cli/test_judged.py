@@ -46,7 +46,7 @@ class Host:
         self.config.write_text('[store]\nfolder = "store"\n[insight]\nlook_up = false\n')
 
     def load(self, *stories: Story) -> None:
-        engine = open_store(*load(self.config))
+        engine = open_store(load(self.config))
         control = Control(self.folder / "store" / "control.sqlite")
         try:
             for story in stories:
@@ -136,10 +136,10 @@ def test_the_overview_speaks_the_language_and_tells_all_to_programs(host: Host) 
 def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
     words = [("sources",), ("plan",), ("sources", "--limit", "7"), ("plan", "--until", "1999-01-01")]
     alone = [host.rows(*each) for each in words]
-    settings, path = load(host.config)
+    config = load(host.config)
     folders = Folders(base=host.folder / "store")
-    engine, control = open_store(settings, path), Control(folders.control)
-    views = all_views(lambda asked: make_judging(settings, path, asked, control))
+    engine, control = open_store(config), Control(folders.control)
+    views = all_views(lambda asked: make_judging(config, asked, control))
     server = WebServer(
         Starlette(routes=routes(lambda view, filters: view.ask(engine, filters), views)), [bind_local(folders.socket)]
     )

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from inalign.cli import main
-from inalign.settings.file import read_settings
+from inalign.settings.file import read_config
 from inalign.spool.deliveries import Delivery, Spool
 from inalign.store.folders import become_owner
 from inalign.wiring.store import open_store
@@ -21,7 +21,7 @@ from tests.store.material import NOW, aggregate, record, store
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "inalign.toml"
     path.write_text('[store]\nfolder = "kept"\n')
-    engine = open_store(read_settings(path), path)
+    engine = open_store(read_config(path))
     for domain in ("example.com", "bücher.example", "xn--bcher-kva.example"):
         store(engine, tmp_path, aggregate(record(header_from=domain, count=3), domain=domain))
     engine.close()
@@ -78,7 +78,7 @@ def test_purge_knows_both_forms_of_a_name_and_says_what_it_did_not_see(config: P
 
 
 def test_store_that_is_open_elsewhere_says_what_to_do(config: Path) -> None:
-    engine = open_store(read_settings(config), config)
+    engine = open_store(read_config(config))
     busy = inalign(config, "stats")
     engine.close()
     assert busy.exit_code == 2

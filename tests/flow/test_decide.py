@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +21,8 @@ from inalign.mail.fields import parse_message
 from inalign.settings.file import parse_settings
 from inalign.settings.tables import Settings
 from inalign.spf.result import SpfStatus
-from inalign.wiring.milter import make_policy, warnings
+from inalign.wiring.milter import make_policy
+from inalign.wiring.run import warnings
 from tests.flow.material import NO_CHAIN, chain, verdict, with_sealers
 from tests.helpers import VECTORS, message
 
@@ -152,7 +154,7 @@ def test_other_rules_leave_the_field(rule: DecisionRule) -> None:
 )
 def test_settings_that_cannot_be_meant_are_refused_with_their_place(line: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        parse_settings(f"[policy]\n{line}\n", "inalign.toml")
+        parse_settings(f"[policy]\n{line}\n", Path("inalign.toml"))
     assert str(caught.value).startswith(f"inalign.toml:2: {words}")
 
 

@@ -20,7 +20,7 @@ from inalign.keys.search import parse_name
 from inalign.mail.domain import DomainName
 from inalign.migrate.draft import Draft
 from inalign.migrate.translate import PROGRAMS, translate
-from inalign.settings.file import parse_settings
+from inalign.settings.file import parse_config
 from inalign.wiring.signing import make_key_options
 
 AUTHORS = ("alice@example.org", "bob+x@a.b.example.net", "@", "x", "c@bücher.example")
@@ -94,7 +94,7 @@ def sign_rules(data: bytes) -> None:
         return
     for whole in (f"[[sign.key]]\n{HEAD}{text}", f"[sign]\n{text}"):
         with contextlib.suppress(SettingsError):
-            options = make_key_options(parse_settings(whole), None)
+            options = make_key_options(parse_config(whole))
             assert all(rule.names for rule in options.rules)
 
 
@@ -121,4 +121,4 @@ def moving(data: bytes) -> None:
         with contextlib.suppress(SettingsError):
             translate(draft, names[choice[0] % len(names)], path)
             assert all(fault.place for fault in draft.faults)
-            draft.settings()
+            draft.config()

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from inalign.cli import main
-from inalign.settings.file import read_settings
+from inalign.settings.file import read_config
 from tests.house.citations import ROOT
 
 PAGES = ("signing.md", "keys.md", "moving.md")
@@ -28,7 +28,7 @@ def test_settings_that_are_shown_are_settings(page: str, tmp_path: Path) -> None
     assert shown or page == "moving.md"
     for block in shown:
         (tmp_path / "inalign.toml").write_text(block)
-        read_settings(tmp_path / "inalign.toml")
+        read_config(tmp_path / "inalign.toml")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -69,7 +69,7 @@ def test_no_connection_is_lost_by_a_reload(service: Service) -> None:
     ("change", "words"),
     [
         ({"milter": "lisen = []"}, "inalign.toml:7: milter.lisen: no such setting"),
-        ({"listen": "inet:nowhere"}, "inalign.toml:4: milter.listen: 'inet:nowhere' names no host"),
+        ({"listen": "inet:nowhere"}, "inalign.toml:4: milter.listen: 'inet:nowhere' names no host and port"),
         ({"dns_port": 99999}, "inalign.toml:10: dns.servers: "),
         ({"listen": "inet:192.0.2.1:8899"}, "this host has no such address"),
         ({"milter": "socket_group = 'nosuchgroup'"}, "inalign.toml:7: milter.socket_group: there is no group"),
@@ -91,7 +91,7 @@ def test_bad_configuration_keeps_the_old_one_and_says_where(
 def test_new_user_needs_a_restart(service: Service) -> None:
     service.config.write_text('user = "nobody"\n' + service.config.read_text())
     service.signal(signal.SIGHUP)
-    service.wait_for_log("inalign.toml:1: user, group: a change of these needs a restart")
+    service.wait_for_log("inalign.toml:1: user: a change of user or group needs a restart")
     assert delivers(service)
 
 

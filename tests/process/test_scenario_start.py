@@ -15,10 +15,10 @@ import pytest
 from inalign.errors import SettingsError
 from inalign.process.privileges import become, find_account, find_group, find_user
 from inalign.process.systemd import notify, reloading
-from inalign.settings.file import parse_settings, read_settings
-from inalign.settings.ownership import distrust
+from inalign.settings.file import distrust, parse_settings, read_config
 from inalign.settings.postfix import milter_content_timeout
-from inalign.wiring.milter import warnings, workers
+from inalign.wiring.milter import workers
+from inalign.wiring.run import warnings
 from tests.process.milter_service import OUTSIDE, Service
 from tests.process.test_scenario_workers import delivers
 from tests.programs import wait_until
@@ -73,7 +73,7 @@ def test_ipv6_is_served(tmp_path: Path) -> None:
         except OSError:
             pytest.skip("this host has no IPv6 loopback")
         port = probe.getsockname()[1]
-    with Service(tmp_path, listen=f"inet6:[::1]:{port}") as service:
+    with Service(tmp_path, listen=f"inet:[::1]:{port}") as service:
         assert delivers(service)
 
 
@@ -102,7 +102,7 @@ def test_root_becomes_the_user_after_binding(tmp_path: Path) -> None:
 
 def test_account_is_found_by_name() -> None:
     assert find_account("", "") is None
-    with pytest.raises(SettingsError, match=r"^group: stands without user"):
+    with pytest.raises(SettingsError, match=r"^group: group is set and user is not"):
         find_account("", "mail")
     with pytest.raises(SettingsError, match=r"^user: there is no user 'nosuchuser'"):
         find_account("nosuchuser", "")
@@ -131,9 +131,9 @@ def test_configuration_that_anybody_may_write_is_refused_by_name(tmp_path: Path)
     path.write_text("")
     path.chmod(0o666)
     with pytest.raises(SettingsError, match=r"/inalign.toml: anybody may write .*chmod o-w .*/inalign.toml$"):
-        read_settings(path)
+        read_config(path)
     path.chmod(0o664)
-    read_settings(path)
+    read_config(path)
 
 
 def status(*, mode: int = 0o640, uid: int = 0, gid: int = 0) -> os.stat_result:
@@ -168,7 +168,7 @@ def test_configuration_that_another_user_owns_is_refused(tmp_path: Path) -> None
     path.write_text("")
     os.chown(path, 12345, 0)
     with pytest.raises(SettingsError, match=r"inalign.toml: user 12345 owns this file, .*; try: chown root /"):
-        read_settings(path)
+        read_config(path)
 
 
 NO_POSTFIX = Path("/nonexistent/main.cf")

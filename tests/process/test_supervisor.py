@@ -92,7 +92,7 @@ def test_no_configuration_ends_what_serves(tmp_path: Path, text: str) -> None:
 
 
 def test_bug_in_reading_the_configuration_ends_nothing(tmp_path: Path) -> None:
-    patch = "import inalign.wiring.milter as d; d.check = lambda *a, n=[]: n.append(1) or len(n) > 1 and 1 / 0"
+    patch = "import inalign.wiring.run as d; d.check = lambda *a, n=[]: n.append(1) or len(n) > 1 and 1 / 0"
     with Service(tmp_path, patch=patch) as service:
         reload(service)
         service.wait_for_log("the old one stays in force: ZeroDivisionError")

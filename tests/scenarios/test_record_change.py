@@ -21,6 +21,7 @@ from inalign.insight.directory import own_directory
 from inalign.insight.period import parse_period
 from inalign.insight.record_history import RecordChange
 from inalign.reports.report import AggregateReport
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
@@ -69,7 +70,7 @@ def reports(until: date) -> list[AggregateReport]:
 
 
 def history(engine: Engine, control: Control) -> tuple[RecordChange, ...]:
-    views = all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True))
+    views = all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True))
     rows = views["record-history"].ask(engine, Filters(domain=DOMAIN)).rows
     return tuple(row.change for row in rows if isinstance(row, RecordHistoryRow) and row.before)
 
@@ -87,7 +88,7 @@ def test_chart_summary_and_history_have_the_same_days(tmp_path: Path) -> None:
         rows = json.loads(browser.get(f"/api/v1/record-history?domain={DOMAIN}").text)
         assert [row["day"] for row in rows] == ["2026-09-01", *(str(change.day) for change in CHANGES)]
 
-        views = all_views(lambda asked: make_judging(Settings(), None, asked, site.control, offline=True))
+        views = all_views(lambda asked: make_judging(Config(Settings()), asked, site.control, offline=True))
         (found,) = summarize(
             lambda name, filters: views[name].ask(site.engine, filters),
             (DOMAIN,),
@@ -114,7 +115,7 @@ def test_alert_has_the_day_of_the_history(change: RecordChange, tmp_path: Path) 
     for until in (change.day - timedelta(1), change.day + timedelta(1)):
         store(engine, tmp_path, *reports(until))
         seconds = datetime.combine(until + timedelta(1), datetime.min.time(), UTC).timestamp()
-        alerts = with_fields(make_alerts(Settings(), None, control), clock=partial(float, seconds))
+        alerts = with_fields(make_alerts(Config(Settings()), control), clock=partial(float, seconds))
         for judgement in judging.judgements():
             alerts.on_judged(judgement)
     assert history(engine, control)[-1] == change

@@ -12,6 +12,7 @@ from inalign.assessment.context_files import Surrounding
 from inalign.assessment.views import all_views
 from inalign.insight.period import PeriodKind, parse_period, period_of
 from inalign.insight.rows import JudgedSource
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
@@ -43,7 +44,7 @@ class Place:
             store(self.engine, folder, *reports_of(story))
             zones = {story.told["domain"]: story.told["zone"]}
             Surrounding(zones, story.told.get("ptr", {}), {}).keep(self.control, now=1.0)
-        judging = make_judging(Settings(), None, self.engine, self.control, offline=True)
+        judging = make_judging(Config(Settings()), self.engine, self.control, offline=True)
         self.views = all_views(lambda _: judging)
 
     def summary(

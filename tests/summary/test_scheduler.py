@@ -17,6 +17,7 @@ from inalign.insight.overview import OverviewRow
 from inalign.insight.period import Period, PeriodKind, parse_period
 from inalign.insight.rows import NextRow
 from inalign.net.smtp import MailError
+from inalign.settings.config import Config
 from inalign.settings.mail import MailSettings
 from inalign.settings.summaries import SummarySettings
 from inalign.settings.tables import Settings
@@ -288,15 +289,15 @@ MAIL = MailSettings(host="localhost", tls="none", sender="r@example.com")
 def test_settings_that_could_never_send_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refused(each: SummarySettings, mail: MailSettings = MAIL) -> str:
         with pytest.raises(SettingsError) as told:
-            check_summaries(Settings(summaries=[each], mail=mail), tmp_path / "inalign.toml")
+            check_summaries(Config(Settings(summaries=[each], mail=mail), tmp_path / "inalign.toml"))
         return str(told.value)
 
-    assert "summaries.to" in refused(SummarySettings())
+    assert "summaries[0].to" in refused(SummarySettings())
     assert "'a b@c.example'" in refused(SummarySettings(to=["a b@c.example"]))
     assert "mail.host" in refused(SummarySettings(to=["a@example.com"]), MailSettings())
     monkeypatch.setattr("inalign.wiring.summaries.find_spec", lambda _: None)
     assert "inalign[pdf]" in refused(SummarySettings(to=["a@example.com"], pdf=True))
-    check_summaries(Settings(summaries=[SummarySettings(to=["a@example.com"])], mail=MAIL), None)
+    check_summaries(Config(Settings(summaries=[SummarySettings(to=["a@example.com"])], mail=MAIL)))
 
 
 def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
@@ -308,7 +309,7 @@ def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
     views = {"overview": view, "plan": nothing, "record-history": nothing}
     chosen = Settings(summaries=[SummarySettings(to=["a@b.example"])], mail=MAIL)
     engine: Any = None
-    made = make_summaries(chosen, None, views, engine, mine.control)
+    made = make_summaries(Config(chosen), views, engine, mine.control)
     assert made is not None
     with pytest.raises(StoreError, match=r"example\.com: .* not judged yet"):
         made.make(made.wanted[0], parse_period("2026-10"), date(2026, 11, 3))
@@ -328,9 +329,9 @@ def unjudged_row(domain: str) -> OverviewRow:
 def test_nobody_wants_one_by_default(post: Callable[..., Post]) -> None:
     mine = post()
     nothing: Any = None
-    assert make_summaries(Settings(), None, {}, nothing, mine.control) is None
+    assert make_summaries(Config(Settings()), {}, nothing, mine.control) is None
     chosen = Settings(summaries=[SummarySettings(to=["a@b.example"] * 2, period="weekly", pdf=True)], mail=MAIL)
-    made = make_summaries(chosen, None, {}, nothing, mine.control)
+    made = make_summaries(Config(chosen), {}, nothing, mine.control)
     assert made is not None
     (each,) = made.wanted
     assert (each.to, each.kind, each.pdf, each.subject) == (("a@b.example",), PeriodKind.WEEK, True, "week en")

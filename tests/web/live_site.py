@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from inalign.assessment.views import all_views
 from inalign.reports.report import Report
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.spool.deliveries import Delivery, QuarantineReason, Spool
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -157,7 +158,7 @@ def serve(
     site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
         engine,
-        all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True)),
+        all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True)),
         control,
         spool,
         options or WebOptions(),

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from starlette.applications import Starlette
 
 from inalign.cli import main
+from inalign.settings.config import Config
 from inalign.settings.store import StoreSettings
 from inalign.settings.tables import Settings
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -59,7 +60,7 @@ class Client:
 
 @pytest.fixture
 def client(config: Path) -> Iterator[Client]:
-    with open_questions(Settings(store=StoreSettings(folder=".")), config) as ask, socket.socket() as listening:
+    with open_questions(Config(Settings(store=StoreSettings(folder=".")), config)) as ask, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         server = WebServer(Starlette(routes=routes(ask)), [listening])

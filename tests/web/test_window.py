@@ -169,7 +169,7 @@ def test_the_dates_are_the_same_in_every_time_zone(site: Site, zone: str) -> Non
 def test_commands_count_the_window(tmp_path: Path) -> None:
     config = tmp_path / "inalign.toml"
     config.write_text('[store]\nfolder = "store"\n[insight]\nlook_up = false\n')
-    engine = open_store(*load(config))
+    engine = open_store(load(config))
     store(engine, tmp_path, *_arrivals())
     engine.close()
     control = Control(tmp_path / "store" / "control.sqlite")

@@ -14,7 +14,8 @@ from inalign.dkim.crypto import generate_private_key
 from inalign.errors import SettingsError
 from inalign.flow.key_finder import KeyLookupError
 from inalign.keys.options import make_key_finder
-from inalign.settings.file import read_settings
+from inalign.settings.config import Config
+from inalign.settings.file import read_config
 from inalign.wiring.signing import make_key_options, refuse, signing_faults
 from tests.keys.material import ED25519_KEY, find, write_key
 from tests.keys.sql.test_finder import BY_DOMAIN, database, row
@@ -31,19 +32,18 @@ def settings_file(folder: Path, text: str) -> Path:
 
 def found(path: Path, *authors: str) -> list[list[str]]:
     """What the finder of these settings finds."""
-    finder = make_key_finder(make_key_options(read_settings(path), path))
+    finder = make_key_finder(make_key_options(read_config(path)))
     assert finder is not None
     return find(finder, *authors)
 
 
 def faults(path: Path) -> list[str]:
-    return [str(fault) for fault in signing_faults(read_settings(path), path, with_keys=True)]
+    return [str(fault) for fault in signing_faults(read_config(path), with_keys=True)]
 
 
 def test_nothing_signs_by_default() -> None:
-    from inalign.settings.tables import Settings
 
-    assert make_key_finder(make_key_options(Settings(), None)) is None
+    assert make_key_finder(make_key_options(Config())) is None
 
 
 def test_settings_lead_to_keys(tmp_path: Path) -> None:
@@ -117,9 +117,9 @@ def test_source_that_cannot_say_is_not_passed_over(tmp_path: Path) -> None:
         (RULE.format("-s"), ":3: sign.key[0].selector: '-s' in '-s' is not a label"),
         (RULE.format("s") + 'for = ["*.example.org"]\n', ":5: sign.key[0].for: '*' in"),
         (RULE.format("s") + "owner = 1\n", ":5: sign.key[0].owner: no such setting"),
-        ('[sign]\nkey_table = "/x"\n', ":1: sign.signing_table: it needs sign.key_table"),
+        ('[sign]\nkey_table = "/x"\n', ":1: sign.signing_table: sign.key_table is missing"),
         ('[sign]\nsigning_table = "dsn:x"\nkey_table = "dsn:x"\n', ":2: sign.signing_table: 'dsn:x' is no data set"),
-        ('[sign]\ndatabase = "x"\n', ":1: sign.query: it needs sign.database"),
+        ('[sign]\ndatabase = "x"\n', ":1: sign.query: sign.database is missing"),
         ('[sign]\nfolder = "gone"\n', ":2: sign.folder: "),
         ('[sign]\npassphrase_variable = "INALIGN_NOT_SET"\n', ":2: sign.passphrase_variable: there is no INALIGN"),
     ],
@@ -145,9 +145,9 @@ def test_check_opens_every_key(tmp_path: Path) -> None:
         f"{path}:16: {tmp_path}/gone.pem: No such file or directory",
     ]
     with pytest.raises(SettingsError, match=r"(?s)open.pem.*junk.pem.*gone.pem"):
-        refuse(signing_faults(read_settings(path), path, with_keys=True))
+        refuse(signing_faults(read_config(path), with_keys=True))
     # at the start of the service keys are not opened: there may be 100,000
-    assert signing_faults(read_settings(path), path, with_keys=False) == []
+    assert signing_faults(read_config(path), with_keys=False) == []
 
 
 def test_one_name_has_one_key(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_identity_outside_of_the_domain(tmp_path: Path) -> None:
 def test_many_faults_are_counted(tmp_path: Path) -> None:
     path = settings_file(tmp_path, "".join(RULE.format(f"gone{number}") for number in range(30)))
     with pytest.raises(SettingsError, match="and 10 more"):
-        refuse(signing_faults(read_settings(path), path, with_keys=True))
+        refuse(signing_faults(read_config(path), with_keys=True))
 
 
 def test_encrypted_keys_are_opened_by_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_encrypted_keys_are_opened_by_the_variable(tmp_path: Path, monkeypatch: 
     settings = settings_file(tmp_path, '[sign]\npassphrase_variable = "INALIGN_TEST"\n' + RULE.format("s"))
     monkeypatch.setenv("INALIGN_TEST", "secret")
     assert found(settings, "a@example.org") == [["example.org s"]]
-    assert "secret" not in repr(make_key_options(read_settings(settings), settings))
+    assert "secret" not in repr(make_key_options(read_config(settings)))
     monkeypatch.setitem(os.environ, "INALIGN_TEST", "other")
     assert faults(settings) == [
         f"{settings}:3: {path}: the private key is encrypted, and the passphrase does not open it"
@@ -214,7 +214,7 @@ def test_warnings_of_tables(keys: str, rules: str, words: str, tmp_path: Path) -
     path = talk(tmp_path)
     (tmp_path / "KeyTable").write_text(keys.format(write_key(tmp_path / "k.pem")) + "\n")
     (tmp_path / "SigningTable").write_text(rules + "\n")
-    (fault,) = signing_faults(read_settings(path), path, with_keys=True)
+    (fault,) = signing_faults(read_config(path), with_keys=True)
     assert str(fault).startswith(f"{tmp_path}/{words}")
     assert not fault.is_fatal
 

@@ -18,7 +18,7 @@ from inalign.cli.configuration import config_option, load
 from inalign.cli.judged import language_of
 from inalign.cli.rows import print_json, visible
 from inalign.insight.texts import LANGUAGES, catalogue
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.store.folders import Folders, become_owner
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.state.control import Control
@@ -39,13 +39,13 @@ def command() -> None:
 
 
 @contextmanager
-def _control(config: Path | None) -> Iterator[tuple[Settings, Control]]:
-    settings, path = load(config)
-    folders = Folders(base=store_folder(settings, path))
+def _control(config_file: Path | None) -> Iterator[tuple[Config, Control]]:
+    config = load(config_file)
+    folders = Folders(base=store_folder(config))
     become_owner(folders.base)
     control = Control(folders.control)
     try:
-        yield settings, control
+        yield config, control
     finally:
         control.close()
 
@@ -55,14 +55,14 @@ def _control(config: Path | None) -> Iterator[tuple[Settings, Control]]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Language of sentences. Default: as LANG says.")
 @config_option
-def list_command(*, everything: bool, as_json: bool, lang: str | None, config: Path | None) -> None:
+def list_command(*, everything: bool, as_json: bool, lang: str | None, config_file: Path | None) -> None:
     """Incidents, the newest first, and how the channels fare.
 
     Exit status: 0 nothing is open and every channel works, 1 something is.
 
     Example: inalign alerts list --all
     """
-    with _control(config) as (settings, control):
+    with _control(config_file) as (config, control):
         now = time.time()
         found = [each for each in incidents(control) if everything or not each.closed]
         rows = ask_incidents(control, Filters(limit=MAX_PAGE_ROWS)).rows
@@ -71,7 +71,7 @@ def list_command(*, everything: bool, as_json: bool, lang: str | None, config: P
     if as_json:
         print_json([row for row in rows if everything or row.state != "closed"])
         sys.exit(EXIT_FINDING if is_wrong else 0)
-    say = catalogue(language_of(lang, settings))
+    say = catalogue(language_of(lang, config.settings))
     for each in found:
         click.echo(
             f"{each.number}  {_time(each.opened)}  {each.state(now)}  {where_of(each.domain, say)}: "
@@ -90,12 +90,12 @@ def list_command(*, everything: bool, as_json: bool, lang: str | None, config: P
 @click.option("--days", type=click.FloatRange(0, 3_650), default=30.0, show_default=True, help="0: tell again.")
 @click.option("--acknowledge", "known", is_flag=True, help="Only no reminders: its end is told.")
 @config_option
-def mute_command(number: int, *, days: float, known: bool, config: Path | None) -> None:
+def mute_command(number: int, *, days: float, known: bool, config_file: Path | None) -> None:
     """Tell nothing about an incident for a while, also when it ends and comes back.
 
     Example: inalign alerts mute 17 --days 90
     """
-    with _control(config) as (_, control):
+    with _control(config_file) as (_, control):
         if known:
             acknowledge(control, number, "command line")
             click.echo(f"incident {number}: acknowledged")
@@ -108,15 +108,15 @@ def mute_command(number: int, *, days: float, known: bool, config: Path | None) 
 @command.command("test")
 @click.argument("names", nargs=-1, metavar="[CHANNEL]…")
 @config_option
-def test(names: tuple[str, ...], config: Path | None) -> None:
+def test(names: tuple[str, ...], config_file: Path | None) -> None:
     """Send a test message by each channel, and tell what happened.
 
     Exit status: 0 all were taken, 1 one was not, or none is set.
 
     Example: inalign alerts test
     """
-    settings, path = load(config)
-    tried = asyncio.run(try_channels(settings, path, names))
+    config = load(config_file)
+    tried = asyncio.run(try_channels(config, names))
     for each in tried:
         outcome = f"not sent: {visible(each.error)}" if each.error else "sent"
         click.echo(f"{each.name} ({visible(each.to)}): {outcome}")

@@ -9,13 +9,11 @@ import click
 from inalign.cli.configuration import config_option, load
 from inalign.settings.manual import sample
 from inalign.settings.tables import Settings
-from inalign.wiring import milter
-from inalign.wiring.alerts import check_alerts
+from inalign.wiring.check import check
 from inalign.wiring.intake import make_sources
-from inalign.wiring.milter import addresses, authserv_id, warnings, workers
-from inalign.wiring.relay import check_mail
+from inalign.wiring.milter import addresses, authserv_id, workers
+from inalign.wiring.run import warnings
 from inalign.wiring.signing import refuse, signing_faults
-from inalign.wiring.summaries import check_summaries
 
 
 @click.group()
@@ -25,20 +23,17 @@ def command() -> None:
 
 @command.command("check")
 @config_option
-def check(config: Path | None) -> None:
+def check_command(config_file: Path | None) -> None:
     """Read and validate the configuration and say what it will do.
 
     Example: inalign config check --config /etc/inalign/inalign.toml
     """
-    settings, path = load(config)
-    milter.check(settings, path)
-    faults = signing_faults(settings, path, with_keys=True)
+    config = load(config_file)
+    check(config)
+    faults = signing_faults(config, with_keys=True)
     refuse(faults)
-    sources = make_sources(settings, path)
-    check_mail(settings, path)
-    check_alerts(settings, path)
-    check_summaries(settings, path)
-    click.echo(f"{path or 'Built-in defaults'}: in order.")
+    settings, sources = config.settings, make_sources(config)
+    click.echo(f"{config.path or 'Built-in defaults'}: in order.")
     click.echo(f"  writes results as      {authserv_id(settings)}")
     for address in addresses(settings):
         click.echo(f"  listens on             {address}")

@@ -1,4 +1,4 @@
-"""Where the commands find their settings: `--config`, else inalign.toml here, else /etc/inalign, else the defaults."""
+"""Where commands find the configuration: `--config`, else ./inalign.toml, else /etc/inalign/inalign.toml."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import click
 
-from inalign.settings.file import read_settings
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
+from inalign.settings.file import read_config
 
 PLACES = (Path("inalign.toml"), Path("/etc/inalign/inalign.toml"))
 
@@ -17,16 +17,16 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def config_option(function: F) -> F:
-    """The option that every command with settings has."""
+    """Add the option --config, which every command with settings has; its parameter is `config_file`."""
     return click.option(
         "--config",
-        "config",
+        "config_file",
         type=click.Path(path_type=Path, dir_okay=False),
         help="The configuration file. Default: ./inalign.toml, then /etc/inalign/inalign.toml, then built-in defaults.",
     )(function)
 
 
-def load(config: Path | None) -> tuple[Settings, Path | None]:
-    """The settings, and the file they come from. Raises `SettingsError`."""
-    path = config or next((place for place in PLACES if place.exists()), None)
-    return (read_settings(path), path) if path else (Settings(), None)
+def load(config_file: Path | None) -> Config:
+    """Read the configuration file, or return the built-in defaults where there is none. Raises `SettingsError`."""
+    path = config_file or next((place for place in PLACES if place.exists()), None)
+    return read_config(path) if path is not None else Config()

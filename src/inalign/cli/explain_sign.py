@@ -19,14 +19,14 @@ from inalign.keys.options import make_key_finder
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.mail.mailbox import parse_mailboxes
 from inalign.resolver import Resolver
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.wiring.milter import make_hosts, make_resolver
 from inalign.wiring.signing import make_key_options, make_sending_options
 
 
 def explain_sign(
-    settings: Settings,
-    path: Path | None,
+    config: Config,
     author: str,
     *,
     from_ip: str | None,
@@ -39,20 +39,20 @@ def explain_sign(
         client = ip_address(from_ip) if from_ip else None
     except ValueError:
         raise click.UsageError(f"--from-ip {from_ip!r} is no address") from None
-    options = make_sending_options(settings)
+    options = make_sending_options(config.settings)
     lines = []
     signed = True
     if client is not None or login:
-        why = why_ours(make_hosts(settings), client, login)
+        why = why_ours(make_hosts(config.settings), client, login)
         signed = why is not None
         yes = f"the client authenticates as {login}" if login else f"{client} is in milter.local_networks"
-        lines.append(f"ours: yes, {yes}" if signed else f"ours: no, {_not_ours(settings, from_ip)}")
+        lines.append(f"ours: yes, {yes}" if signed else f"ours: no, {_not_ours(config.settings, from_ip)}")
     else:
         lines.append("ours: not asked; --from-ip and --login say who hands the message in")
     if login and AuthorAgreement.LOGIN in options.agreements and not is_of_login(domain, login):
         signed = False
         lines.append(f"login: the domain of {login} is neither {domain} nor above it (sign.must_agree)")
-    more, has_key = asyncio.run(_keys(settings, path, address, options, read_zones(zones) if zones else None))
+    more, has_key = asyncio.run(_keys(config, address, options, read_zones(zones) if zones else None))
     lines += more
     signed = signed and has_key
     click.echo("\n".join([f"{address}: {'signed' if signed else 'not signed'}", *(f"  {line}" for line in lines)]))
@@ -73,24 +73,25 @@ def _not_ours(settings: Settings, from_ip: str | None) -> str:
     return f"{from_ip} is not in milter.local_networks, or a relay, and does not authenticate{macros}"
 
 
-async def _keys(
-    settings: Settings, path: Path | None, author: str, options: SendingOptions, zone: Resolver | None
-) -> tuple[list[str], bool]:
-    finder = make_key_finder(make_key_options(settings, path))
+async def _keys(config: Config, author: str, options: SendingOptions, zone: Resolver | None) -> tuple[list[str], bool]:
+    finder = make_key_finder(make_key_options(config))
     if finder is None:
         return ["rule: none, [sign] names no key"], False
     try:
         choices = await finder.find(author)
     except KeyLookupError as problem:
-        return [f"rule: cannot be found out: {problem}", f"then: sign.on_failure = {settings.sign.on_failure}"], False
+        return [
+            f"rule: cannot be found out: {problem}",
+            f"then: sign.on_failure = {config.settings.sign.on_failure}",
+        ], False
     finally:
         await finder.aclose()
     if not choices:
         return ["rule: none fits"], False
     if zone is not None:
         return await _published(choices, options, zone)
-    async with make_resolver(settings) as resolver:
-        return await _published(choices, options, resolver.within(settings.dns.message_budget_seconds))
+    async with make_resolver(config.settings) as resolver:
+        return await _published(choices, options, resolver.within(config.settings.dns.message_budget_seconds))
 
 
 async def _published(

@@ -15,7 +15,7 @@ from inalign.migrate.draft import Draft
 from inalign.migrate.proof import MAX_SAMPLES, Trial, prove, samples
 from inalign.migrate.source import ForeignConfiguration
 from inalign.migrate.translate import PROGRAMS, translate
-from inalign.wiring import milter
+from inalign.wiring.check import check
 from inalign.wiring.signing import MAX_FAULTS
 
 
@@ -46,7 +46,7 @@ def command(files: Sequence[str], output: Path | None, proves: bool, senders: Se
         raise click.UsageError("--prove-with is for opendkim alone")
     draft = Draft()
     sources = [translate(draft, name, Path(file)) for name, file in pairs]
-    faults = draft_faults(draft, milter.check)
+    faults = draft_faults(draft, check)
     text = f"# Made by: inalign import {' '.join(files)}\n\n{draft.toml()}"
     if output is not None:
         _write(output, text)
@@ -88,7 +88,7 @@ def _prove(draft: Draft, sources: Sequence[ForeignConfiguration], given: Sequenc
         listed = []
     senders = list(dict.fromkeys([*given, *listed[:: -(-len(listed) // MAX_SAMPLES)]]))
     try:
-        trials = prove(sources, key_options(draft, draft.settings()), senders, program)
+        trials = prove(sources, key_options(draft, draft.config()), senders, program)
     except SettingsError as problem:
         click.echo(f"No proof before this is mended: {problem}")
         return False

@@ -22,7 +22,7 @@ from inalign.ingest.files import Inputs
 from inalign.ingest.loader import ItemOutcome, Loader, settle
 from inalign.ingest.read import delivery_of, spooled_item
 from inalign.net.run import run
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.spool.deliveries import Spool
 from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
@@ -70,7 +70,7 @@ def command(
     zones: tuple[Path, ...],
     hosts: tuple[Path, ...],
     words: tuple[Path, ...],
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Read reports into the store: files, folders, mbox, Maildir, or `-` for standard input.
 
@@ -83,17 +83,17 @@ def command(
     Example: inalign ingest /var/mail/dmarc reports/
     """
     if pipe:
-        _pipe(config, paths)
-    settings, path = load(config)
+        _pipe(config_file, paths)
+    config = load(config_file)
     if test_source is not None:
-        for line in run(try_source(settings, path, test_source)):
+        for line in run(try_source(config, test_source)):
             click.echo(line)
         return
     surrounding = read_surrounding(zones, hosts, words)
     if not paths and not (zones or hosts or words):
         raise click.UsageError("name a file or a folder, or - for standard input")
     begun = time.monotonic()
-    folders = Folders(base=store_folder(settings, path))
+    folders = Folders(base=store_folder(config))
     become_owner(folders.base)
     _keep(surrounding, folders)
     inputs = Inputs(paths, folders.base)
@@ -102,12 +102,12 @@ def command(
         length=inputs.octets(), label="reading reports", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         try:
-            engine = open_store(settings, path)
+            engine = open_store(config)
         except StoreBusy:
-            _hand_over(inputs, settings, path, total, bar.update)
+            _hand_over(inputs, config, total, bar.update)
         else:
-            options = make_reader_options(settings, path, offline=offline or bool(zones))
-            loader = Loader(engine, folders.work, options, processes=processes(settings))
+            options = make_reader_options(config, offline=offline or bool(zones))
+            loader = Loader(engine, folders.work, options, processes=processes(config.settings))
             spool = Spool(folders.spool)
             try:
                 _load(inputs, loader, spool, total, bar.update)
@@ -163,10 +163,10 @@ def _quarantine(spool: Spool, outcome: ItemOutcome) -> None:
     spool.refuse(name, outcome.reasons)
 
 
-def _pipe(config: Path | None, paths: tuple[str, ...]) -> NoReturn:
+def _pipe(config_file: Path | None, paths: tuple[str, ...]) -> NoReturn:
     """What a mail server hands over is on the disk when it hears 0, and stays in its queue else."""
     try:
-        folders = Folders(base=store_folder(*load(config)))
+        folders = Folders(base=store_folder(load(config_file)))
         become_owner(folders.base)
         spool = Spool(folders.spool)
         inputs = Inputs(paths, folders.base)
@@ -180,10 +180,10 @@ def _pipe(config: Path | None, paths: tuple[str, ...]) -> NoReturn:
     sys.exit(os.EX_TEMPFAIL if problem else 0)
 
 
-def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Receipt, advance: Advance) -> None:
+def _hand_over(inputs: Inputs, config: Config, total: Receipt, advance: Advance) -> None:
     """Another process has the store open: put all into the spool, and wait for what a keeper says of it. Where that
     was no keeper, and ends, load it here."""
-    folders = Folders(base=store_folder(settings, path))
+    folders = Folders(base=store_folder(config))
     spool, control = Spool(folders.spool), Control(folders.control)
     waiting: dict[str, int] = {}
     try:
@@ -200,11 +200,11 @@ def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Rec
             if waiting and time.monotonic() - tried > TAKE_OVER_SECONDS:
                 tried = time.monotonic()
                 try:
-                    engine = open_store(settings, path)
+                    engine = open_store(config)
                 except StoreBusy:
                     continue
                 with closing(engine):
-                    load_spooled(engine, settings, path, list(waiting), total)
+                    load_spooled(engine, config, list(waiting), total)
                 return
     finally:
         control.close()
@@ -212,8 +212,7 @@ def _hand_over(inputs: Inputs, settings: Settings, path: Path | None, total: Rec
 
 def load_spooled(
     engine: Engine,
-    settings: Settings,
-    path: Path | None,
+    config: Config,
     names: list[str],
     total: Receipt,
     *,
@@ -221,10 +220,10 @@ def load_spooled(
     advance: Advance = lambda _: None,
 ) -> None:
     """Load items of the spool, of those that are still there; `advance` gets one for each that is done."""
-    folders = Folders(base=store_folder(settings, path))
+    folders = Folders(base=store_folder(config))
     spool = Spool(folders.spool)
-    options = make_reader_options(settings, path, offline=offline)
-    loader = Loader(engine, folders.work, options, processes=processes(settings))
+    options = make_reader_options(config, offline=offline)
+    loader = Loader(engine, folders.work, options, processes=processes(config.settings))
 
     def done(outcome: ItemOutcome) -> None:
         total.add(receipt_of(outcome))

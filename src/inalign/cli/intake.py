@@ -19,7 +19,7 @@ from inalign.errors import Error
 from inalign.ingest.counts import Receipt
 from inalign.ingest.read import Item, Tools, read_item
 from inalign.net.run import run
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.spool.deliveries import Refused, Spool
 from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
@@ -27,8 +27,7 @@ from inalign.store.load.geoip import Places
 from inalign.store.load.reports import Arrival, exchange, raw_content
 from inalign.store.state.control import Control
 from inalign.wiring.intake import make_trust, try_source
-from inalign.wiring.reportd import asn_database
-from inalign.wiring.store import open_store, store_folder
+from inalign.wiring.store import asn_database, open_store, store_folder
 
 EXIT_FINDING = 1
 
@@ -42,24 +41,24 @@ def command() -> None:
 
 
 @contextmanager
-def _opened(config: Path | None) -> Iterator[tuple[Settings, Path | None, Folders]]:
-    settings, path = load(config)
-    folders = Folders(base=store_folder(settings, path))
+def _opened(config_file: Path | None) -> Iterator[tuple[Config, Folders]]:
+    config = load(config_file)
+    folders = Folders(base=store_folder(config))
     become_owner(folders.base)
-    yield settings, path, folders
+    yield config, folders
 
 
 @command.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of the sources.")
 @config_option
-def status(*, as_json: bool, config: Path | None) -> None:
+def status(*, as_json: bool, config_file: Path | None) -> None:
     """Each source: how it stands, when it ran last, what it took, its last error; and what waits.
 
     Exit status: 0 all is well, 1 a source fails or something is in quarantine.
 
     Example: inalign intake status
     """
-    with _opened(config) as (_, _, folders):
+    with _opened(config_file) as (_, folders):
         control, spool = Control(folders.control), Spool(folders.spool)
         records = control.sources()
         control.close()
@@ -88,14 +87,14 @@ def _time(time: datetime | None) -> str:
 @command.command("test")
 @click.argument("name")
 @config_option
-def test(name: str, config: Path | None) -> None:
+def test(name: str, config_file: Path | None) -> None:
     """Look at one source without taking anything: log in, count, name the newest.
 
     Example: inalign intake test reports
     """
-    settings, path = load(config)
+    config = load(config_file)
     try:
-        seen = run(try_source(settings, path, name))
+        seen = run(try_source(config, name))
     except OSError as problem:
         raise click.ClickException(f"{name}: {problem}") from None
     for line in seen:
@@ -105,12 +104,12 @@ def test(name: str, config: Path | None) -> None:
 @command.command("quarantine")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @config_option
-def quarantine(*, as_json: bool, config: Path | None) -> None:
+def quarantine(*, as_json: bool, config_file: Path | None) -> None:
     """What was refused, oldest first, with the reasons.
 
     Example: inalign intake quarantine
     """
-    with _opened(config) as (_, _, folders):
+    with _opened(config_file) as (_, folders):
         refused = list(Spool(folders.spool).refused())
     if as_json:
         print_json(refused)
@@ -125,26 +124,26 @@ def quarantine(*, as_json: bool, config: Path | None) -> None:
 @click.argument("ids", nargs=-1, metavar="[ID]…")
 @click.option("--all", "everything", is_flag=True, help="All that is in quarantine.")
 @config_option
-def replay(ids: tuple[str, ...], *, everything: bool, config: Path | None) -> None:
+def replay(ids: tuple[str, ...], *, everything: bool, config_file: Path | None) -> None:
     """Try again to read what was refused, as after an upgrade.
 
     Exit status: 0 all of it was read, 1 some was refused again.
 
     Example: inalign intake replay --all
     """
-    with _opened(config) as (settings, path, folders):
+    with _opened(config_file) as (config, folders):
         spool = Spool(folders.spool)
         names = _chosen(spool, ids, everything=everything)
         for name in names:
             spool.replay(name)
         try:
-            engine = open_store(settings, path)
+            engine = open_store(config)
         except StoreBusy:
             click.echo(f"{len(names)} items wait for the keeper, which has the store open.")
             return
         try:
             total = Receipt()
-            load_spooled(engine, settings, path, names, total)
+            load_spooled(engine, config, names, total)
         finally:
             engine.close()
     click.echo(
@@ -170,12 +169,12 @@ def _chosen(spool: Spool, ids: tuple[str, ...], *, everything: bool) -> list[str
 @command.command("discard")
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 @config_option
-def discard(ids: tuple[str, ...], config: Path | None) -> None:
+def discard(ids: tuple[str, ...], config_file: Path | None) -> None:
     """Delete what was refused, for good.
 
     Example: inalign intake discard 1795528027287777552-de0e76ba-3b7a2a7807763fe6
     """
-    with _opened(config) as (_, _, folders):
+    with _opened(config_file) as (_, folders):
         spool = Spool(folders.spool)
         for name in _chosen(spool, ids, everything=False):
             spool.discard(name)
@@ -185,17 +184,17 @@ def discard(ids: tuple[str, ...], config: Path | None) -> None:
 @click.argument("report_key")
 @click.argument("content_digest")
 @config_option
-def exchange_command(report_key: str, content_digest: str, config: Path | None) -> None:
+def exchange_command(report_key: str, content_digest: str, config_file: Path | None) -> None:
     """Let the other content of a report count, which `inalign reports conflicts` shows, in place of the first one.
 
     The store of one machine is open in one process: stop `inalign serve` or `inalign up` first.
 
     Example: inalign intake exchange 5b1f… 90ac…
     """
-    with _opened(config) as (settings, path, folders):
-        engine = open_store(settings, path)
+    with _opened(config_file) as (config, folders):
+        engine = open_store(config)
         try:
-            tools = Tools(None, Places(asn_database(settings, path)), make_trust(settings), folders.work)
+            tools = Tools(None, Places(asn_database(config)), make_trust(config.settings), folders.work)
             arrival = _conflict(engine, report_key, content_digest, tools)
             exchange(engine, arrival, now=datetime.now(UTC), folder=folders.work)
             arrival.rows.close()

@@ -75,7 +75,7 @@ def new(
     update_server: str | None,
     tsig: Path | None,
     now_text: str | None,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Make a key for a domain, and print the record to publish or send it.
 
@@ -83,7 +83,8 @@ def new(
 
     Example: inalign key new example.org --ed25519
     """
-    settings, options = _options(config)
+    config = load(config_file)
+    options = make_key_options(config)
     folder = open_folder(options, directory)
     name, now, way = parse_domain(domain), read_now(now_text), update_way(update_server, tsig)
     wishes = [KeyRequest(KeyType.RSA, bits, parse_domain(selector) if selector else None)]
@@ -105,8 +106,8 @@ def new(
     if way is None:
         click.echo(f"Publish this; then `inalign key rotate {name}` lets the key sign.", err=True)
         return
-    terms = key_terms(settings, RETIRE_DAYS)
-    found = asyncio.run(Rotation(folder, _zones(settings), terms, now).domain(name))
+    terms = key_terms(config.settings, RETIRE_DAYS)
+    found = asyncio.run(Rotation(folder, _zones(config.settings), terms, now).domain(name))
     sys.exit(_print_progress(found, terms, as_script=as_script))
 
 
@@ -136,7 +137,7 @@ def _make(
 @retire_option
 @config_option
 def show_list(
-    authors: tuple[str, ...], *, as_json: bool, directory: Path | None, retire_days: float, config: Path | None
+    authors: tuple[str, ...], *, as_json: bool, directory: Path | None, retire_days: float, config_file: Path | None
 ) -> None:
     """Show each key, where it is in its life, since when, and what comes next and when.
 
@@ -145,9 +146,10 @@ def show_list(
 
     Example: inalign key list
     """
-    settings, options = _options(config)
+    config = load(config_file)
+    options = make_key_options(config)
     folder = open_folder(options, directory)
-    terms = key_terms(settings, retire_days)
+    terms = key_terms(config.settings, retire_days)
     managed_keys: list[ManagedKey] = []
     named: list[Subject] = []
     status = 0
@@ -193,7 +195,7 @@ def _note_database(options: KeyOptions, authors: Sequence[str]) -> None:
 @folder_option
 @config_option
 def check(
-    authors: tuple[str, ...], *, zone: Path | None, as_json: bool, directory: Path | None, config: Path | None
+    authors: tuple[str, ...], *, zone: Path | None, as_json: bool, directory: Path | None, config_file: Path | None
 ) -> None:
     """Compare keys, of these domains or all, with what every authoritative server publishes for them.
 
@@ -204,7 +206,8 @@ def check(
 
     Example: inalign key check example.org
     """
-    settings, options = _options(config)
+    config = load(config_file)
+    options = make_key_options(config)
     subjects: list[Subject] = []
     unreadable = 0
     for item in all_subjects(options, open_folder(options, directory), authors):
@@ -217,7 +220,7 @@ def check(
     if not subjects and not unreadable:
         raise Error(f"there is no key of {', '.join(authors) or 'any domain'}; see --directory and --config")
     if zone is None:
-        found = asyncio.run(check_keys(subjects, _zones(settings)))
+        found = asyncio.run(check_keys(subjects, _zones(config.settings)))
     else:
         found = _check_file(subjects, zone)
     if as_json:
@@ -266,7 +269,7 @@ def rotate(
     update_server: str | None,
     tsig: Path | None,
     now_text: str | None,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Begin to replace the keys of a domain, or lead on what has begun; safe to run from a timer.
 
@@ -282,9 +285,10 @@ def rotate(
         raise click.UsageError("Give a DOMAIN, or --all.")
     if is_all and update_server:
         raise click.UsageError("--update is for one DOMAIN; keys keep it.")
-    settings, options = _options(config)
-    folder, terms = open_folder(options, directory), key_terms(settings, retire_days)
-    rotation = Rotation(folder, _zones(settings), terms, read_now(now_text))
+    config = load(config_file)
+    options = make_key_options(config)
+    folder, terms = open_folder(options, directory), key_terms(config.settings, retire_days)
+    rotation = Rotation(folder, _zones(config.settings), terms, read_now(now_text))
     age = timedelta(days=every) if every is not None else None
     status = 0
     if domain is not None:
@@ -318,11 +322,6 @@ def _print_progress(found: Sequence[Progress], terms: RetentionPeriods, *, as_sc
         progress.problem or any(flaw.finding not in HARMLESS for flaw in progress.flaws) for progress in found
     )
     return EXIT_FINDING if is_stuck else 0
-
-
-def _options(config: Path | None) -> tuple[Settings, KeyOptions]:
-    settings, path = load(config)
-    return settings, make_key_options(settings, path)
 
 
 def _zones(settings: Settings) -> ZoneServers:

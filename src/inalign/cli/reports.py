@@ -74,7 +74,7 @@ def command(
     as_csv: bool,
     lang: str | None,
     offline: bool,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Show what reports tell. Exit code 1 where nothing was found.
 
@@ -106,8 +106,8 @@ def command(
         question.check(replace(filters, until=date.max) if days else filters)
     except ParseError as problem:
         raise click.UsageError(f"--{'time-' if str(problem).startswith('zone:') else ''}{problem}") from None
-    settings, path = load(config)
-    with open_questions(settings, path, offline=offline) as ask:
+    config = load(config_file)
+    with open_questions(config, offline=offline) as ask:
         if days:
             (window,) = ask(QUESTIONS["window"], Filters()).rows
             chosen = window_to(asdict(window)["until"], days)
@@ -121,7 +121,7 @@ def command(
     else:
         if not as_csv and (filters.since or filters.until):
             click.echo(f"{filters.since or ''}/{filters.until or ''} {filters.zone}")
-        row, lines = in_words(question.row, found.rows, language_of(lang, settings))
+        row, lines = in_words(question.row, found.rows, language_of(lang, config.settings))
         (print_csv if as_csv else print_table)(lines, row)
     if found.after:
         click.echo(f"More rows: --after {found.after}", err=True)

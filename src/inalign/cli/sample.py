@@ -15,7 +15,7 @@ from inalign.errors import SettingsError
 from inalign.ingest.counts import Receipt
 from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
-from inalign.settings.file import read_settings
+from inalign.settings.file import read_config
 from inalign.spool.deliveries import Delivery, Spool
 from inalign.store.folders import Folders
 from inalign.store.state.answers import move_hosts
@@ -66,8 +66,8 @@ def command(folder: Path) -> None:
 
 def _fill(path: Path) -> int:
     """As reports come: through the spool. Returns how many messages they tell of."""
-    settings = read_settings(path)
-    folders = Folders(base=store_folder(settings, path))
+    config = read_config(path)
+    folders = Folders(base=store_folder(config))
     now = datetime.now(UTC)
     spool = Spool(folders.spool)
     names = []
@@ -77,12 +77,12 @@ def _fill(path: Path) -> int:
     known, total = surroundings(), Receipt()
     with (
         closing(Control(folders.control)) as control,
-        closing(open_store(settings, path)) as engine,
+        closing(open_store(config)) as engine,
         click.progressbar(
             length=len(names), label="making reports", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar,
     ):
         Surrounding({"sample": known.answers}, known.hosts, known.reputation).keep(control, now=now.timestamp())
-        load_spooled(engine, settings, path, names, total, offline=True, advance=bar.update)
+        load_spooled(engine, config, names, total, offline=True, advance=bar.update)
         move_hosts(engine, control, now=now.timestamp(), folder=folders.work)
     return total.messages

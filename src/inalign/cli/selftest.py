@@ -34,17 +34,17 @@ class Tally:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--no-dns", is_flag=True, help="Ask no name server.")
 @config_option
-def command(*, as_json: bool, no_dns: bool, config: Path | None) -> None:
+def command(*, as_json: bool, no_dns: bool, config_file: Path | None) -> None:
     """Run the conformance vectors that come with Inalign on this host, and show its libraries and its resolver.
 
     Exit status: 0 all is as it should be, 1 a case is wrong or the resolver does not answer.
 
     Example: inalign selftest
     """
-    settings, _ = load(config)
+    config = load(config_file)
     folder = vectors()
     tallies = [_run(suite) for suite in suites(folder)]
-    asked = None if no_dns else run(probe(make_resolver(settings)))
+    asked = None if no_dns else run(probe(make_resolver(config.settings)))
     if as_json:
         found = {"suites": tallies, "host": parts(), "dns": asked}
         click.echo(msgspec.json.encode(found).decode())

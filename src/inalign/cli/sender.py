@@ -36,13 +36,13 @@ def command() -> None:
 @click.argument("source_class", metavar="CLASS", type=click.Choice([str(each) for each in SourceClass]))
 @click.option("--service", default="", help="How the sender is called.")
 @config_option
-def set_command(domain: str, source: str, source_class: str, *, service: str, config: Path | None) -> None:
+def set_command(domain: str, source: str, source_class: str, *, service: str, config_file: Path | None) -> None:
     """Give a source its class.
 
     Example: inalign sender set example.org 192.0.2.7 approved --service "Our shop"
     """
     row = SourceOverrideRow(_domain(domain), source_of(source), SourceClass(source_class), service, time.time())
-    with _control(config) as control:
+    with _control(config_file) as control:
         write_override(control, row)
     click.echo(f"{row.domain}: {row.source} is {row.source_class}")
 
@@ -51,14 +51,14 @@ def set_command(domain: str, source: str, source_class: str, *, service: str, co
 @click.argument("domain")
 @click.argument("source")
 @config_option
-def remove_command(domain: str, source: str, *, config: Path | None) -> None:
+def remove_command(domain: str, source: str, *, config_file: Path | None) -> None:
     """Take it back.
 
     Exit status: 1 where nothing was set.
 
     Example: inalign sender remove example.org 192.0.2.7
     """
-    with _control(config) as control:
+    with _control(config_file) as control:
         is_gone = remove_override(control, _domain(domain), source_of(source))
     click.echo("removed" if is_gone else "nothing was set")
     sys.exit(0 if is_gone else EXIT_FINDING)
@@ -68,12 +68,12 @@ def remove_command(domain: str, source: str, *, config: Path | None) -> None:
 @click.argument("domain", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @config_option
-def list_command(domain: str | None, *, as_json: bool, config: Path | None) -> None:
+def list_command(domain: str | None, *, as_json: bool, config_file: Path | None) -> None:
     """What was set.
 
     Example: inalign sender list
     """
-    with _control(config) as control:
+    with _control(config_file) as control:
         rows = overrides(control, _domain(domain) if domain else None)
     if as_json:
         print_json(rows)
@@ -82,9 +82,9 @@ def list_command(domain: str | None, *, as_json: bool, config: Path | None) -> N
 
 
 @contextmanager
-def _control(config: Path | None) -> Iterator[Control]:
-    settings, path = load(config)
-    control = Control(Folders(base=store_folder(settings, path)).control)
+def _control(config_file: Path | None) -> Iterator[Control]:
+    config = load(config_file)
+    control = Control(Folders(base=store_folder(config)).control)
     try:
         yield control
     finally:

@@ -22,6 +22,7 @@ from inalign.keys.rules import KeyRule, RuleFinder
 from inalign.keys.search import parse_name
 from inalign.mail.domain import parse_domain
 from inalign.mail.fields import parse_message
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.wiring.milter import make_resolver
 from inalign.wiring.signing import make_key_options, make_sending_options
@@ -37,7 +38,7 @@ EXIT_UNREADABLE = 3
 @click.option("--key", "key_file", type=click.Path(path_type=Path), help="Its private key.")
 @config_option
 def command(
-    file: Path, *, domain: str | None, selector: str | None, key_file: Path | None, config: Path | None
+    file: Path, *, domain: str | None, selector: str | None, key_file: Path | None, config_file: Path | None
 ) -> None:
     """Sign a message with the keys that the configuration names for its author, or with this key; print it.
 
@@ -48,8 +49,8 @@ def command(
 
     Example: inalign sign --domain example.org --selector 2026a --key 2026a.pem message.eml
     """
-    settings, path = load(config)
-    finder = _finder(settings, path, domain, selector, key_file)
+    config = load(config_file)
+    finder = _finder(config, domain, selector, key_file)
     try:
         message = read_message(file)
     except OSError as problem:
@@ -57,7 +58,7 @@ def command(
         sys.exit(EXIT_UNREADABLE)
     if b"\r\n" not in message:
         message = message.replace(b"\n", b"\r\n")
-    sent = asyncio.run(_sign(message, finder, make_sending_options(settings), settings))
+    sent = asyncio.run(_sign(message, finder, make_sending_options(config.settings), config.settings))
     for _, unpublished in sent.unpublished:
         click.echo(f"{file}: not used: {unpublished}", err=True)
     if sent.unsigned is not None:
@@ -66,9 +67,7 @@ def command(
     sys.stdout.buffer.write(b"".join(sent.fields) + message)
 
 
-def _finder(
-    settings: Settings, path: Path | None, domain: str | None, selector: str | None, key_file: Path | None
-) -> KeyFinder:
+def _finder(config: Config, domain: str | None, selector: str | None, key_file: Path | None) -> KeyFinder:
     if domain or selector or key_file:
         if not (domain and selector and key_file):
             raise click.UsageError("--domain, --selector and --key go together")
@@ -77,8 +76,8 @@ def _finder(
         except ParseError as problem:
             raise click.UsageError(str(problem)) from None
         rule = KeyRule(place="--key", source=source, names=(parse_name("*"),))
-        return RuleFinder([rule], KeyStore(KeyAccess(unsafe_keys=settings.sign.unsafe_keys)))
-    finder = make_key_finder(make_key_options(settings, path))
+        return RuleFinder([rule], KeyStore(KeyAccess(unsafe_keys=config.settings.sign.unsafe_keys)))
+    finder = make_key_finder(make_key_options(config))
     if finder is None:
         raise Error("no key is named: neither by --domain, --selector and --key nor in [sign] of the configuration")
     return finder

@@ -33,11 +33,11 @@ def command() -> None:
 
 
 @contextmanager
-def _opened(config: Path | None, made: Path | None = None) -> Iterator[tuple[Engine, Path]]:
-    settings, path = load(config)
-    folder = store_folder(settings, path)
+def _opened(config_file: Path | None, made: Path | None = None) -> Iterator[tuple[Engine, Path]]:
+    config = load(config_file)
+    folder = store_folder(config)
     become_owner(folder, made)
-    engine = open_store(settings, path)
+    engine = open_store(config)
     try:
         yield engine, folder
     finally:
@@ -50,14 +50,14 @@ _place = click.Path(path_type=Path, file_okay=False)
 @command.command("backup")
 @click.argument("folder", type=_place)
 @config_option
-def backup_command(folder: Path, config: Path | None) -> None:
+def backup_command(folder: Path, config_file: Path | None) -> None:
     """Copy all that is kept into a new folder: tables, control state, what waits.
 
     The copy is whole when it has manifest.json. Either engine restores what the other wrote.
 
     Example: inalign store backup /var/backups/inalign/2026-11-24
     """
-    with _opened(config, folder) as (engine, local):
+    with _opened(config_file, folder) as (engine, local):
         made = back_up(engine, local, folder, datetime.now(UTC))
     click.echo(f"Backed up to {folder}: {len(made.files)} files, {_size(made.octets)}.")
 
@@ -65,12 +65,12 @@ def backup_command(folder: Path, config: Path | None) -> None:
 @command.command("restore")
 @click.argument("folder", type=_place)
 @config_option
-def restore_command(folder: Path, config: Path | None) -> None:
+def restore_command(folder: Path, config_file: Path | None) -> None:
     """Fill an empty store from a backup.
 
     Example: inalign store restore /var/backups/inalign/2026-11-24
     """
-    with _opened(config) as (engine, local):
+    with _opened(config_file) as (engine, local):
         made = restore(engine, local, folder)
         reports = stats(engine).rows["reports"]
     click.echo(f"Restored from {folder}, made {made.made.isoformat(timespec='seconds')}: {reports} reports.")
@@ -78,12 +78,12 @@ def restore_command(folder: Path, config: Path | None) -> None:
 
 @command.command("compact")
 @config_option
-def compact_command(config: Path | None) -> None:
+def compact_command(config_file: Path | None) -> None:
     """Give back the room of what was deleted; it needs as much room as the store while it works.
 
     Example: inalign store compact
     """
-    with _opened(config) as (engine, _):
+    with _opened(config_file) as (engine, _):
         before = engine.size()
         engine.compact()
         click.echo(f"{_size(before)} before, {_size(engine.size())} now.")
@@ -93,7 +93,7 @@ def compact_command(config: Path | None) -> None:
 @click.argument("domain")
 @click.option("--yes", is_flag=True, help="Do not ask for the domain again.")
 @config_option
-def purge_command(domain: str, *, yes: bool, config: Path | None) -> None:
+def purge_command(domain: str, *, yes: bool, config_file: Path | None) -> None:
     """Delete all that is kept of a domain and the names below it. There is no way back.
 
     Example: inalign store purge example.org
@@ -103,7 +103,7 @@ def purge_command(domain: str, *, yes: bool, config: Path | None) -> None:
         again = click.prompt(f"This deletes all that is kept of {name} and the names below it.\nType the domain again")
         if parse_domain(again) != name:
             raise click.ClickException("That is another domain; nothing was deleted.")
-    with _opened(config) as (engine, local):
+    with _opened(config_file) as (engine, local):
         # As reporters write it: with A-labels or U-labels.
         reports = sum(purge(engine, form) for form in {name, to_unicode(name)})
         _note(local, [name, to_unicode(name)])
@@ -121,12 +121,12 @@ def purge_command(domain: str, *, yes: bool, config: Path | None) -> None:
 @command.command("stats")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @config_option
-def stats_command(*, as_json: bool, config: Path | None) -> None:
+def stats_command(*, as_json: bool, config_file: Path | None) -> None:
     """Tell how much there is.
 
     Example: inalign store stats
     """
-    with _opened(config) as (engine, _):
+    with _opened(config_file) as (engine, _):
         found = stats(engine)
     if as_json:
         click.echo(msgspec.json.encode(found).decode())

@@ -47,7 +47,7 @@ def command(
     recipient: str | None,
     attach_pdf: bool,
     offline: bool,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Make the report of a month or a week, fit to hand to a manager; without a domain, of all. Without an option that
     says where it goes, it is printed as text. Exit code 1 where no reports came in.
@@ -58,14 +58,14 @@ def command(
         raise click.UsageError("--html, --pdf or --mail, not several of them")
     if attach_pdf and recipient is None:
         raise click.UsageError("--attach-pdf is for --mail")
-    settings, path = load(config)
-    zone = zone or settings.web.zone
+    config = load(config_file)
+    zone = zone or config.settings.web.zone
     if zone not in available_timezones():
         raise click.UsageError(f"--time-zone: no time zone is called {zone}")
     today = datetime.now(ZoneInfo(zone)).date()
     period = _period(month, week) or last_whole(today, PeriodKind.MONTH)
-    relay = make_relay(settings, path) if recipient is not None else None  # what is wrong there shows first
-    with open_questions(settings, path, offline=offline) as ask:
+    relay = make_relay(config) if recipient is not None else None  # what is wrong there shows first
+    with open_questions(config, offline=offline) as ask:
         summary = summarize(
             lambda name, filters: ask(QUESTIONS[name], filters), domains, period, zone=zone, today=today
         )
@@ -75,7 +75,7 @@ def command(
     from inalign.summary.text import as_text  # noqa: PLC0415
     from inalign.summary.words import words_of  # noqa: PLC0415
 
-    document = make_document(summary, words_of(language_of(language, settings)))
+    document = make_document(summary, words_of(language_of(language, config.settings)))
     if html is not None:
         _write(html, whole(document).encode())
     elif pdf is not None:
@@ -84,7 +84,7 @@ def command(
         from inalign.net.smtp import send_mail  # noqa: PLC0415
         from inalign.summary.mail import make_mail  # noqa: PLC0415
 
-        sender = settings.mail.sender
+        sender = config.settings.mail.sender
         message = make_mail(
             document,
             sender=sender,
@@ -94,7 +94,7 @@ def command(
             pdf=make_pdf(document) if attach_pdf else None,
         )
         asyncio.run(send_mail(message, sender, [recipient], relay))
-        click.echo(f"{settings.mail.host} took the report of {period.name} for {recipient}.")
+        click.echo(f"{config.settings.mail.host} took the report of {period.name} for {recipient}.")
     else:
         click.echo(as_text(document), nl=False)
     if not summary.now.messages:

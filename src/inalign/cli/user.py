@@ -38,12 +38,12 @@ def command() -> None:
 @_DOMAINS
 @click.option("--link", is_flag=True, help="Print a link with which the user sets a password, in place of asking.")
 @config_option
-def add(name: str, *, role: str, domains: tuple[str, ...], link: bool, config: Path | None) -> None:
+def add(name: str, *, role: str, domains: tuple[str, ...], link: bool, config_file: Path | None) -> None:
     """Add a user.
 
     Example: inalign user add bob --domain example.org
     """
-    with _accounts(config) as (accounts, settings):
+    with _accounts(config_file) as (accounts, settings):
         if accounts.user(name) is not None:
             raise Error(f"{name}: there is such a user")
         user = new_user(name, role, " ".join(domains) or "*", time.time())
@@ -56,12 +56,12 @@ def add(name: str, *, role: str, domains: tuple[str, ...], link: bool, config: P
 
 @command.command(name="list")
 @config_option
-def list_(config: Path | None) -> None:
+def list_(config_file: Path | None) -> None:
     """List users and tokens.
 
     Example: inalign user list
     """
-    with _accounts(config) as (accounts, _):
+    with _accounts(config_file) as (accounts, _):
         for user in accounts.users():
             click.echo(f"{told(user)}{'' if user.password else ' (no password yet)'}")
         for key, token in accounts.tokens():
@@ -72,12 +72,12 @@ def list_(config: Path | None) -> None:
 @command.command()
 @click.argument("name")
 @config_option
-def password(name: str, config: Path | None) -> None:
+def password(name: str, config_file: Path | None) -> None:
     """Set a password; the user is signed out everywhere.
 
     Example: inalign user password alice
     """
-    with _accounts(config) as (accounts, _):
+    with _accounts(config_file) as (accounts, _):
         user = _known(accounts, name)
         accounts.write_user(replace(user, password=hash_password(_ask_password())))
         _note(accounts, "password set", name)
@@ -86,12 +86,12 @@ def password(name: str, config: Path | None) -> None:
 @command.command()
 @click.argument("name")
 @config_option
-def remove(name: str, config: Path | None) -> None:
+def remove(name: str, config_file: Path | None) -> None:
     """Remove a user, with sessions and tokens.
 
     Example: inalign user remove bob
     """
-    with _accounts(config) as (accounts, _):
+    with _accounts(config_file) as (accounts, _):
         _known(accounts, name)
         accounts.remove_user(name)
         _note(accounts, "user removed", name)
@@ -104,12 +104,12 @@ def remove(name: str, config: Path | None) -> None:
 @_DOMAINS
 @click.option("--days", default="365", show_default=True, help="How long it may be used.")
 @config_option
-def token(name: str, purpose: str, *, role: str, domains: tuple[str, ...], days: str, config: Path | None) -> None:
+def token(name: str, purpose: str, *, role: str, domains: tuple[str, ...], days: str, config_file: Path | None) -> None:
     """Print a new token, with which a program asks in the user's name: Authorization: Bearer TOKEN.
 
     Example: inalign user token alice "weekly export"
     """
-    with _accounts(config) as (accounts, _):
+    with _accounts(config_file) as (accounts, _):
         user = _known(accounts, name)
         made = new_token(purpose, user, role=role, domains=" ".join(domains) or "*", days=days, now=time.time())
         click.echo(accounts.make_token(made))
@@ -119,23 +119,23 @@ def token(name: str, purpose: str, *, role: str, domains: tuple[str, ...], days:
 @command.command()
 @click.argument("name")
 @config_option
-def link(name: str, config: Path | None) -> None:
+def link(name: str, config_file: Path | None) -> None:
     """Print a link with which a user sets a password; it works once, for a day.
 
     Example: inalign user link alice
     """
-    with _accounts(config) as (accounts, settings):
+    with _accounts(config_file) as (accounts, settings):
         _known(accounts, name)
         _note(accounts, "link made", name)
         _print_link(accounts, settings, name)
 
 
 @contextmanager
-def _accounts(config: Path | None) -> Iterator[tuple[Accounts, Settings]]:
-    settings, path = load(config)
-    control = Control(Folders(base=store_folder(settings, path)).control)
+def _accounts(config_file: Path | None) -> Iterator[tuple[Accounts, Settings]]:
+    config = load(config_file)
+    control = Control(Folders(base=store_folder(config)).control)
     try:
-        yield Accounts(control), settings
+        yield Accounts(control), config.settings
     finally:
         control.close()
 

@@ -68,7 +68,7 @@ def command(
     author: str | None,
     from_ip: str | None,
     login: str | None,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
     """Authenticate saved messages with SPF, DKIM, ARC and DMARC, and explain each step.
 
@@ -78,14 +78,14 @@ def command(
 
     Example: inalign verify --client-ip 192.0.2.7 --helo mail.example.org --mail-from a@example.org message.eml
     """
-    settings, path = load(config)
+    config = load(config_file)
     if author is not None:
-        sys.exit(0 if explain_sign(settings, path, author, from_ip=from_ip, login=login, zones=zones) else EXIT_FINDING)
+        sys.exit(0 if explain_sign(config, author, from_ip=from_ip, login=login, zones=zones) else EXIT_FINDING)
     if not files:
         raise click.UsageError("Missing argument 'FILE…'.")
     now = read_now(now_text)
-    resolver: Resolver = read_zones(zones) if zones else make_resolver(settings)
-    options = _options(settings, authserv_id, legacy_crypto=legacy_crypto)
+    resolver: Resolver = read_zones(zones) if zones else make_resolver(config.settings)
+    options = _options(config.settings, authserv_id, legacy_crypto=legacy_crypto)
     envelope = Envelope(client_ip, helo, mail_from)
     worst = 0
     for file in files:
@@ -95,7 +95,7 @@ def command(
             click.echo(f"{file}: {problem.strerror or problem}", err=True)
             worst = EXIT_UNREADABLE
             continue
-        asked = RecordingResolver(_budgeted(resolver, settings))
+        asked = RecordingResolver(_budgeted(resolver, config.settings))
         verdict = run(authenticate_with(message, envelope, asked, options, now=now))
         if as_json:
             click.echo(msgspec.json.encode(verdict_json(str(file), verdict)).decode("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from inalign.errors import ParseError
@@ -32,3 +33,19 @@ class Recipients:
 def _address(text: str) -> tuple[str, DomainName]:
     local_part, _, domain = text.rpartition("@")
     return local_part.lower(), parse_domain(domain)
+
+
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
+
+
+def parse_recipient(text: str) -> str:
+    """Return the address of a person or program that Inalign sends mail to, with its domain in A-labels.
+
+    Accepted is a dot-string of ASCII and a domain (RFC 5321 section 4.1.2): what every relay takes, with no need to
+    quote it. Raises `ParseError`.
+    """
+    local_part, at, domain = text.strip().rpartition("@")
+    if not at or len(local_part) > _MAX_LOCAL_PART_OCTETS or not _LOCAL_PART.fullmatch(local_part):
+        raise ParseError(f"{text[:100]!r} is not a mail address; expected one such as postmaster@example.org, in ASCII")
+    return f"{local_part}@{parse_domain(domain)}"

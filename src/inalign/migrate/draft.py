@@ -11,9 +11,9 @@ from inalign.errors import ParseError, SettingsError
 from inalign.keys.fault import Fault
 from inalign.migrate.configuration import SettingLine
 from inalign.migrate.spelling import Name, networks
-from inalign.settings.file import parse_settings
+from inalign.settings.config import Config
+from inalign.settings.file import parse_config
 from inalign.settings.manual import describe, toml
-from inalign.settings.tables import Settings
 
 MAX_SHOWN = 200  # of a value in a comment
 
@@ -89,16 +89,16 @@ class Draft:
         """Something that is wrong, and must be mended."""
         self.faults.append(Fault(place, text))
 
-    def settings(self) -> Settings:
-        """What it comes to. Raises `SettingsError` naming the lines that a setting comes from."""
+    def config(self) -> Config:
+        """Parse and check the new configuration. Raises `SettingsError` with the line that a setting comes from."""
         try:
-            return parse_settings(self.toml(), "the new configuration")
+            return parse_config(self.toml())
         except ParseError as problem:
             raise SettingsError(str(problem)) from None
         except SettingsError as problem:
-            key = next((key for key in self.taken if f" {key}:" in str(problem) or f" {key}[" in str(problem)), None)
-            origin = self.taken[key].origins[0] + ": " if key else ""
-            raise SettingsError(f"{origin}{problem}") from None
+            held = self.taken.get(problem.key.partition("[")[0])
+            location = held.origins[0] if held else "the new configuration"
+            raise SettingsError(problem.problem, key=problem.key, location=location) from None
 
     def toml(self) -> str:
         """As a file, every setting below the lines that it comes from, and at the end what has no equal."""

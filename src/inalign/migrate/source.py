@@ -11,7 +11,7 @@ from inalign.migrate.configuration import Configuration, Dialect, SettingLine
 from inalign.migrate.draft import Draft, Left, origin_of
 from inalign.migrate.options import Option
 from inalign.migrate.spelling import boolean, data_set, integer, names
-from inalign.net.listen import InetAddress, parse_address
+from inalign.net.listen import parse_address
 
 HOST_NAME = "HOSTNAME"  # what an AuthservID says for it; it is what we do without a name
 
@@ -70,26 +70,35 @@ class Program:
 
 def listen(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
     """Translate Socket to `milter.listen`."""
-    text = line.value
-    kind, _, rest = text.partition(":")
+    kind, _, rest = line.value.partition(":")
     if kind in ("inet", "inet6") and rest.isdigit():
         loopback = "[::1]" if kind == "inet6" else "127.0.0.1"
-        draft.take("milter.listen", [f"{kind}:{loopback}:{rest}"], source.origin(line))
+        draft.take("milter.listen", [f"inet:{loopback}:{rest}"], source.origin(line))
         why = "It listened everywhere, and now on loopback: if the MTA is elsewhere, name an address in milter.listen."
         draft.left.append(Left(source.origin(line), "instead", why))
         return
-    address = parse_address(text)
-    if isinstance(address, InetAddress):
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        text = f"{kind}:{host}:{address.port}"
-    else:
-        text = str(address)
+    text = str(parse_address(_postfix_form(line.value)))
     held = draft.taken.get("milter.listen")
     if held is not None and held.value != [text]:
         why = f"One milter does both: take this one out of smtpd_milters, and leave {held.origins[0]}."
         draft.left.append(Left(source.origin(line), "instead", why))
         return
     draft.take("milter.listen", [text], source.origin(line))
+
+
+def _postfix_form(text: str) -> str:
+    """Return a socket as libmilter writes it (`inet:PORT@HOST`, `local:PATH`, a bare path) in the form of Postfix."""
+    if text.startswith("/"):
+        return f"unix:{text}"
+    kind, _, rest = text.partition(":")
+    if kind == "local":
+        return f"unix:{rest}"
+    if kind in ("inet", "inet6"):
+        port, at, host = rest.partition("@")
+        if not at:
+            return f"inet:{rest}"
+        return f"inet:[{host}]:{port}" if ":" in host and not host.startswith("[") else f"inet:{host}:{port}"
+    return text
 
 
 def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:

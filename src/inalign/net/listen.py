@@ -1,10 +1,8 @@
-"""Where the milter listens: addresses as mail people write them, and the sockets bound to them.
+"""Addresses to listen on, in the form that Postfix takes, and the sockets bound to them.
 
-    inet:8891@127.0.0.1      inet6:8891@::1      inet:8891@mx.example.net        as libmilter writes them
-    inet:127.0.0.1:8891      inet:[::1]:8891     inet:mx.example.net:8891        as Postfix writes them
-    unix:/run/inalign/milter.sock      local:/run/inalign/milter.sock      /run/inalign/milter.sock
+    inet:127.0.0.1:8891      inet:[::1]:8891      inet:mx.example.net:8891      unix:/run/inalign/milter.sock
 
-A port without a host is refused: libmilter would listen on every interface, and a milter believes whoever connects.
+A port without a host is refused: the milter would listen on every interface, and it trusts every client.
 """
 
 from __future__ import annotations
@@ -44,30 +42,30 @@ class InetAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"inet:{self.port}@{self.host}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"inet:{host}:{self.port}"
 
 
 Address = UnixAddress | InetAddress
 
 
+FORM = "expected inet:HOST:PORT, such as inet:127.0.0.1:8891 or inet:[::1]:8891, or unix:/PATH"
+
+
 def parse_address(text: str) -> Address:
-    """An address from its text; `ParseError` says what is wrong with it."""
-    kind, colon, rest = text.partition(":")
-    if text.startswith("/"):
-        kind, rest = "unix", text
-    elif not colon or kind not in ("unix", "local", "inet", "inet6"):
-        raise ParseError(f"{text!r} is no milter address: write inet:PORT@HOST, inet6:PORT@HOST or unix:/PATH")
-    if kind in ("unix", "local"):
+    """Parse `inet:HOST:PORT` or `unix:/PATH`. Raises `ParseError`."""
+    kind, _, rest = text.partition(":")
+    if kind == "unix":
         return _unix(text, rest)
-    if "@" in rest:
-        port, _, host = rest.partition("@")
-    else:
-        host, _, port = rest.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host:
-        raise ParseError(f"{text!r} names no host: write inet:PORT@HOST, for example inet:8891@127.0.0.1")
+    if kind != "inet":
+        raise ParseError(f"{text!r} is not an address to listen on; {FORM}")
+    host, colon, port = rest.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if is_bracketed else host
+    if not colon or not host or "@" in rest or (":" in host) != is_bracketed:
+        raise ParseError(f"{text!r} names no host and port; {FORM}")
     if not (port.isascii() and port.isdigit() and 0 <= int(port) <= 65535):
-        raise ParseError(f"{port!r} in {text!r} is no port")
+        raise ParseError(f"{port!r} in {text!r} is not a port; expected a number up to 65535")
     return InetAddress(host, int(port))
 
 

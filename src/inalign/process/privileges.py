@@ -23,15 +23,15 @@ def find_account(user: str, group: str) -> Account | None:
     """The account of the settings `user` and `group`; None when nobody is named. Raises `SettingsError`."""
     if not user:
         if group:
-            raise SettingsError("group: stands without user; name both, or user alone")
+            raise SettingsError("group is set and user is not; set both, or user only", key="group")
         return None
     try:
         found = pwd.getpwnam(user)
     except KeyError:
-        raise SettingsError(f"user: there is no user {user!r} on this host") from None
+        raise SettingsError(f"there is no user {user!r} on this host", key="user") from None
     account = Account(user, found.pw_uid, find_group(group, "group") if group else found.pw_gid)
     if os.geteuid() not in (0, account.uid):
-        raise SettingsError(f"user: only root can become {user}; start as root or as {user}")
+        raise SettingsError(f"only root can become {user}; start as root or as {user}", key="user")
     return account
 
 
@@ -40,7 +40,7 @@ def find_user(name: str, key: str) -> int:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise SettingsError(f"{key}: there is no user {name!r} on this host") from None
+        raise SettingsError(f"there is no user {name!r} on this host", key=key) from None
 
 
 def find_group(name: str, key: str) -> int:
@@ -48,7 +48,7 @@ def find_group(name: str, key: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise SettingsError(f"{key}: there is no group {name!r} on this host") from None
+        raise SettingsError(f"there is no group {name!r} on this host", key=key) from None
 
 
 def become(account: Account) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,9 @@ TESTS: dict[int, tuple[IPAddress, IPAddress]] = {
     6: (ip_address("::ffff:7f00:2"), ip_address("::ffff:7f00:1")),
 }
 """RFC 5782 section 5: the first is on every list of its kind, the second on none."""
+
+LIST_NAME = re.compile(r"(?=.{1,160}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
+"""The name of a list. The reversed IPv6 address in front of it takes 64 of the 253 octets of a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
-"""The TOML file of the settings: read and checked; what is wrong is told with file, line, key and what was expected.
+"""Reads the TOML file of the settings and checks it. An error names file, line, key and what was expected.
 
-Unknown keys are errors.
+An unknown key is an error. So is a file that other users may write: the configuration says as which user a program
+that root starts runs, and where it listens.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,49 +19,75 @@ from inalign.errors import SettingsError
 from inalign.flow.decide import PLACEHOLDERS
 from inalign.mail.domain import DomainError, parse_domain_list
 from inalign.mail.networks import NetworkError, Networks
+from inalign.settings.config import Config
+from inalign.settings.locations import key_lines
 from inalign.settings.manual import describe
-from inalign.settings.ownership import distrust
 from inalign.settings.tables import Settings
 
+ROOT = 0
 
-def read_settings(path: Path) -> Settings:
-    """Read a TOML file; raises `SettingsError` naming file, line, key and what was expected.
 
-    A file that others may have written is refused.
-    """
+def read_config(path: Path) -> Config:
+    """Read and check the configuration file. Raises `SettingsError`."""
     try:
         with path.open("rb") as file:
             reason = distrust(os.fstat(file.fileno()))
             text = file.read().decode("utf-8")
     except UnicodeDecodeError as problem:
-        raise SettingsError(f"{path}: not UTF-8 at octet {problem.start}") from None
+        raise SettingsError(f"octet {problem.start} is not UTF-8", location=str(path)) from None
     except OSError as problem:
-        raise SettingsError(f"{path}: {problem.strerror or problem}") from None
+        raise SettingsError(problem.strerror or str(problem), location=str(path)) from None
     if reason:
-        raise SettingsError(f"{path}: {reason} {path}")
-    return parse_settings(text, str(path))
+        raise SettingsError(f"{reason} {path}", location=str(path))
+    return parse_config(text, path)
 
 
-def parse_settings(text: str, source: str = "settings") -> Settings:
-    """Read TOML text; `source` stands for the file in errors."""
+def parse_config(text: str, path: Path | None = None) -> Config:
+    """Parse and check TOML text; `path` is the file that it was read from. Raises `SettingsError`."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise SettingsError(f"{source}: {problem}") from None
+        raise SettingsError(str(problem), location=str(path or "settings")) from None
+    unchecked = Config(path=path or Path("settings"), lines=key_lines(text))
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as problem:
-        raise SettingsError(_explain(str(problem), text, source)) from None
+        raise _explained(unchecked, str(problem)) from None
+    config = Config(settings, path, unchecked.lines)
+    _check(settings, unchecked)
+    return config
+
+
+def parse_settings(text: str, path: Path | None = None) -> Settings:
+    """Parse and check TOML text, and return the settings alone. Raises `SettingsError`."""
+    return parse_config(text, path).settings
+
+
+def distrust(status: os.stat_result) -> str | None:
+    """Return why a file with this status is not read, and which command helps; None where it is trusted."""
+    if status.st_mode & stat.S_IWOTH:
+        return "anybody may write this file, so it is not read; try: chmod o-w"
+    if status.st_uid not in (ROOT, os.geteuid()):
+        return (
+            f"user {status.st_uid} owns this file, neither root nor who runs Inalign, so it is not read; "
+            f"try: chown {'root' if os.geteuid() == ROOT else os.geteuid()}"
+        )
+    if status.st_mode & stat.S_IWGRP and status.st_gid not in (ROOT, os.getegid()):
+        return f"group {status.st_gid} may write this file, so it is not read; try: chmod g-w"
+    return None
+
+
+def _check(settings: Settings, config: Config) -> None:
+    """Raise the error of the first value that is wrong in itself."""
     for key, values in _lists_of_networks(settings):
         try:
             networks = Networks(values)
         except NetworkError as problem:
-            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
-        where = f"{_place(source, text, key)}: {key}"
+            raise config.error(key, problem) from None
         if "gateways" in key and networks.is_empty:
-            raise SettingsError(f"{where}: a gateway needs an address or a network")
+            raise config.error(key, "a gateway needs an address or a network")
         if key not in _MAY_BE_ALL and networks.holds_all:
-            raise SettingsError(f"{where}: a prefix of length 0 would let everybody say who he is")
+            raise config.error(key, "a prefix of length 0 would trust every host to name the client")
     for key, names in (
         ("policy.except_domains", settings.policy.except_domains),
         ("policy.trusted_sealers", settings.policy.trusted_sealers),
@@ -68,21 +96,9 @@ def parse_settings(text: str, source: str = "settings") -> Settings:
         try:
             parse_domain_list(names)
         except DomainError as problem:
-            raise SettingsError(f"{_place(source, text, key)}: {key}: {problem}") from None
+            raise config.error(key, problem) from None
     if re.search(r"[{}]", re.sub("|".join(map(re.escape, PLACEHOLDERS)), "", settings.policy.reject_text)):
-        key = "policy.reject_text"
-        raise SettingsError(f"{_place(source, text, key)}: {key}: braces are for {' and '.join(PLACEHOLDERS)} alone")
-    return settings
-
-
-def place(path: Path | None, key: str) -> str:
-    """Where a setting stands, as `file:line`, for an error that is found later than on reading."""
-    if path is None:
-        return "built-in defaults"
-    try:
-        return _place(str(path), path.read_text("utf-8"), key)
-    except (OSError, UnicodeDecodeError):
-        return str(path)
+        raise config.error("policy.reject_text", f"braces are for {' and '.join(PLACEHOLDERS)} alone")
 
 
 def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
@@ -99,44 +115,18 @@ def _lists_of_networks(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 _MAY_BE_ALL = {"milter.local_networks", "milter.trusted_relays"}
 _MISSING = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_INDEX = re.compile(r"\[[0-9]+\]")
 
 
-def _explain(problem: str, text: str, source: str) -> str:
-    """msgspec's words with the place in the file: `inalign.toml:3: milter.listen: expected array, got str`."""
+def _explained(config: Config, problem: str) -> SettingsError:
+    """Return the error for a message of msgspec: `inalign.toml:3: milter.listen: expected array, got str`."""
     at = _AT.search(problem)
-    path = at["path"] if at else ""
+    key = at["path"] if at else ""
     words = _AT.sub("", problem)
     unknown = _MISSING.search(words)
     if unknown:
-        path = f"{path}.{unknown['field']}".strip(".")
-        table = _INDEX.sub("[]", path.rpartition(".")[0])
+        key = f"{key}.{unknown['field']}".strip(".")
+        table = _INDEX.sub("[]", key.rpartition(".")[0])
         known = ", ".join(name for name, *_ in describe() if name.rpartition(".")[0] == table)
-        return f"{_place(source, text, path)}: {path}: no such setting; known here: {known or 'none'}"
-    return f"{_place(source, text, path)}: {path}: {words[:1].lower()}{words[1:]}"
-
-
-_INDEX = re.compile(r"\[[0-9]+\]")
-_HEADER = re.compile(r"\s*(?P<list>\[)?\[\s*(?P<name>[^\]]+?)\s*\]")
-_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_.-]+)\s*=")
-
-
-def _place(source: str, text: str, path: str) -> str:
-    """`file:line` of a key, as far as the text shows it; of the table that it is missing from, where there is one."""
-    # What stands for it: the key itself, or the key whose list it is in.
-    wanted = {path, re.sub(r"\[[0-9]+\]$", "", path), path.partition("[")[0]}
-    missing_from = path.rpartition(".")[0]
-    table, best = "", ""
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            table = header["name"]
-            if header["list"]:
-                counts[table] = counts.get(table, -1) + 1
-                table = f"{table}[{counts[table]}]"
-            if table in wanted:
-                return f"{source}:{number}"
-            if table == missing_from:
-                best = f"{source}:{number}"
-        elif (key := _KEY.match(line)) and f"{table}.{key['name']}".strip(".") in wanted:
-            return f"{source}:{number}"
-    return best or source
+        return config.error(key, f"no such setting; known here: {known or 'none'}")
+    return config.error(key, f"{words[:1].lower()}{words[1:]}")

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from inalign.alerts.mail import MailHead, alert_mail, trial_mail
@@ -17,10 +16,11 @@ from inalign.alerts.webhook import alert_body, trial_body
 from inalign.errors import Error, ParseError, SettingsError
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.mail.domain import parse_domain
+from inalign.mail.recipients import parse_recipient
 from inalign.net.http import post
 from inalign.net.smtp import MailError, send_mail
 from inalign.settings.alerts import ChannelSettings
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.secret import read_secret
 from inalign.settings.tables import Settings
 from inalign.store.state.control import Control
@@ -38,48 +38,49 @@ class Tried(NamedTuple):
     """Empty: it arrived, as far as the other side told."""
 
 
-def make_alerts(settings: Settings, path: Path | None, control: Control) -> Alerts:
+def make_alerts(config: Config, control: Control) -> Alerts:
     """All that alerts need. Raises `SettingsError`."""
-    check_alerts(settings, path)
+    check_alerts(config)
     return Alerts(
         control=control,
-        channels=[_channel(settings, path, told) for told in settings.alerts.to],
-        nothing_days=settings.alerts.nothing_days,
+        channels=[_channel(config, told) for told in config.settings.alerts.to],
+        nothing_days=config.settings.alerts.nothing_days,
     )
 
 
-def check_alerts(settings: Settings, path: Path | None) -> None:
+def check_alerts(config: Config) -> None:
     """Raises `SettingsError` with file, line and key."""
-    for number, told in enumerate(settings.alerts.to):
+    for number, told in enumerate(config.settings.alerts.to):
         key = f"alerts.to[{number}]"
         if not told.name:
-            raise SettingsError(f"{place(path, key)}: {key}.name: it is required")
+            raise config.error(f"{key}.name", "it is required")
         if bool(told.mail) == bool(told.url):
-            raise SettingsError(f"{place(path, key)}: {key}: it needs either mail or url")
-        if told.mail and not settings.mail.host:
-            raise SettingsError(f"{place(path, key)}: {key}.mail: mail.host is required to send mail")
+            raise config.error(key, "it needs either mail or url")
+        if told.mail and not config.settings.mail.host:
+            raise config.error(f"{key}.mail", "mail.host is required to send mail")
         for address in told.mail:
-            _check_address(address, place(path, f"{key}.mail"), f"{key}.mail")
+            _check_address(config, address, f"{key}.mail")
         for domain in told.domains:
             try:
                 parse_domain(domain.rstrip("."))
             except ParseError as problem:
-                raise SettingsError(f"{place(path, f'{key}.domains')}: {key}.domains: {problem}") from None
-    for name, count in Counter(told.name for told in settings.alerts.to).items():
+                raise config.error(f"{key}.domains", problem) from None
+    for name, count in Counter(told.name for told in config.settings.alerts.to).items():
         if count > 1:
-            raise SettingsError(f"{place(path, 'alerts.to')}: alerts.to: {count} of them are called {name!r}")
+            raise config.error("alerts.to", f"{count} of them are called {name!r}")
 
 
-def _check_address(address: str, where: str, key: str) -> None:
-    local, _, domain = address.rpartition("@")
-    if not local or not domain or not address.isprintable() or any(each in address for each in ' <>,;:"'):
-        raise SettingsError(f"{where}: {key}: {address!r} is no address")
+def _check_address(config: Config, address: str, key: str) -> None:
+    try:
+        parse_recipient(address)
+    except ParseError as problem:
+        raise config.error(key, problem) from None
 
 
-async def try_channels(settings: Settings, path: Path | None, names: Sequence[str] = ()) -> list[Tried]:
+async def try_channels(config: Config, names: Sequence[str] = ()) -> list[Tried]:
     """Send a test message to each channel, or to those named. Raises `SettingsError`."""
-    check_alerts(settings, path)
-    known = {told.name: told for told in settings.alerts.to}
+    check_alerts(config)
+    known = {told.name: told for told in config.settings.alerts.to}
     for name in names:
         if name not in known:
             raise SettingsError(f"there is no channel {name!r}; known are: {', '.join(known) or 'none'}")
@@ -87,12 +88,12 @@ async def try_channels(settings: Settings, path: Path | None, names: Sequence[st
     for told in known.values():
         if names and told.name not in names:
             continue
-        say = _words(settings, told)
+        say = _words(config.settings, told)
         try:
             if told.mail:
-                await _send(settings, path, told, partial(trial_mail, say=say))
+                await _send(config, told, partial(trial_mail, say=say))
             else:
-                await post(read_secret(told.url), trial_body(told.form, _url(settings), say))
+                await post(read_secret(told.url), trial_body(told.form, _url(config.settings), say))
         except Error as problem:
             tried.append(Tried(told.name, _to(told), str(problem)))
         else:
@@ -104,12 +105,12 @@ def _to(told: ChannelSettings) -> str:
     return ", ".join(told.mail) or told.form
 
 
-def _channel(settings: Settings, path: Path | None, told: ChannelSettings) -> Channel:
-    say = _words(settings, told)
-    url = _url(settings)
+def _channel(config: Config, told: ChannelSettings) -> Channel:
+    say = _words(config.settings, told)
+    url = _url(config.settings)
 
     async def by_mail(waiting: Sequence[Waiting]) -> None:
-        await _send(settings, path, told, lambda head: alert_mail(waiting, head, say))
+        await _send(config, told, lambda head: alert_mail(waiting, head, say))
 
     async def by_hook(waiting: Sequence[Waiting]) -> None:
         await post(await asyncio.to_thread(read_secret, told.url), alert_body(waiting, told.form, url, say))
@@ -118,18 +119,16 @@ def _channel(settings: Settings, path: Path | None, told: ChannelSettings) -> Ch
     return Channel(Reach(told.name, domains), by_mail if told.mail else by_hook)
 
 
-async def _send(
-    settings: Settings, path: Path | None, told: ChannelSettings, make: Callable[[MailHead], bytes]
-) -> None:
-    sender = settings.mail.sender
+async def _send(config: Config, told: ChannelSettings, make: Callable[[MailHead], bytes]) -> None:
+    sender = config.settings.mail.sender
     head = MailHead(
         sender=sender,
         recipients=told.mail,
         now=datetime.now(UTC),
         message_id=f"{secrets.token_hex(16)}@{sender.rpartition('@')[2]}",
-        url=_url(settings),
+        url=_url(config.settings),
     )
-    relay = await asyncio.to_thread(make_relay, settings, path)
+    relay = await asyncio.to_thread(make_relay, config)
     try:
         await send_mail(make(head), sender, told.mail, relay)
     except MailError as problem:

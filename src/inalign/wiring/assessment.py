@@ -6,17 +6,16 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from inalign.assessment.assess import Assessor, Judging, NoLookUps
 from inalign.assessment.dns_lookups import look_up
-from inalign.errors import ParseError, SettingsError
+from inalign.errors import ParseError
 from inalign.insight.data import texts
 from inalign.insight.directory import Directory, own_directory, read_directory
 from inalign.insight.facts import DomainFacts
 from inalign.net.dns import LiveResolver
 from inalign.net.run import run
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.store.engine.interface import Engine
 from inalign.store.folders import FOLDER_MODE, Folders
@@ -32,22 +31,20 @@ FAILED_SECONDS = 600.0
 """The same where its own records gave no answer."""
 
 
-def make_judging(
-    settings: Settings, path: Path | None, engine: Engine, control: Control, *, offline: bool = False
-) -> Judging:
+def make_judging(config: Config, engine: Engine, control: Control, *, offline: bool = False) -> Judging:
     """All that judging needs. Raises `SettingsError` for a map that cannot be read."""
-    folders = Folders(base=store_folder(settings, path))
+    folders = Folders(base=store_folder(config))
     folders.work.mkdir(FOLDER_MODE, exist_ok=True)
     return Judging(
-        engine, make_judge(settings, path, control, offline=offline), host=host_of(settings), folder=folders.work
+        engine, make_judge(config, control, offline=offline), host=host_of(config.settings), folder=folders.work
     )
 
 
-def make_judge(settings: Settings, path: Path | None, control: Control, *, offline: bool = False) -> Assessor:
+def make_judge(config: Config, control: Control, *, offline: bool = False) -> Assessor:
     """All of it but the store. Raises `SettingsError`."""
-    directory, digest = _directory(settings, path)
-    look_ups = NoLookUps() if offline or not settings.insight.look_up else LiveLookUps(settings, control)
-    return Assessor(control, directory, look_ups, digest, make_alerts(settings, path, control).on_judged)
+    directory, digest = _directory(config)
+    look_ups = NoLookUps() if offline or not config.settings.insight.look_up else LiveLookUps(config.settings, control)
+    return Assessor(control, directory, look_ups, digest, make_alerts(config, control).on_judged)
 
 
 def host_of(settings: Settings) -> str:
@@ -55,25 +52,25 @@ def host_of(settings: Settings) -> str:
     return socket.gethostname() if settings.store.url else ""
 
 
-def make_directory(settings: Settings, path: Path | None) -> Directory:
+def make_directory(config: Config) -> Directory:
     """The user's maps before our own. Raises `SettingsError`."""
-    return _directory(settings, path)[0]
+    return _directory(config)[0]
 
 
-def _directory(settings: Settings, path: Path | None) -> tuple[Directory, str]:
+def _directory(config: Config) -> tuple[Directory, str]:
     """With what tells it from others."""
-    if not settings.insight.maps:
+    if not config.settings.insight.maps:
         return own_directory(), _digest(texts())
-    base = path.absolute().parent if path is not None else Path.cwd()
+    base = config.folder
     tomls: list[str] = []
     csvs: list[str] = []
-    for name in settings.insight.maps:
+    for name in config.settings.insight.maps:
         try:
             text = (base / name).read_text("utf-8-sig")
             of_csv = name.lower().endswith(".csv")
             read_directory([] if of_csv else [text], csv_texts=[text] if of_csv else [])
         except (OSError, UnicodeDecodeError, ParseError) as problem:
-            raise SettingsError(f"{place(path, 'insight.maps')}: insight.maps: {base / name}: {problem}") from None
+            raise config.error("insight.maps", f"{base / name}: {problem}") from None
         (csvs if of_csv else tomls).append(text)
     return read_directory([*tomls, *texts()], csv_texts=csvs), _digest([*tomls, *texts(), *csvs])
 
@@ -111,6 +108,6 @@ class LiveLookUps:
         write_looked_up(self._control, facts.domain, asked, answers, now=good_from)
 
 
-def open_judge(settings: Settings, path: Path | None) -> Assessor:
+def open_judge(config: Config) -> Assessor:
     """A judge with a control state of its own. Raises `SettingsError`, `ControlError`."""
-    return make_judge(settings, path, Control(Folders(base=store_folder(settings, path)).control))
+    return make_judge(config, Control(Folders(base=store_folder(config)).control))

@@ -17,21 +17,21 @@ from inalign.intake.oauth import OAuthOptions, parse_token_url
 from inalign.intake.source import IntakeSource
 from inalign.mail.domain import parse_domain_list
 from inalign.mail.networks import Networks
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.intake import ImapSettings
 from inalign.settings.tables import Settings
 
 
-def make_sources(settings: Settings, path: Path | None) -> list[IntakeSource]:
+def make_sources(config: Config) -> list[IntakeSource]:
     """All sources; none of them does anything yet. Raises `SettingsError` with file, line and key."""
     sources: list[IntakeSource] = []
-    if settings.intake.listener.lmtp or settings.intake.listener.smtp:
-        sources.append(_listener(settings, path))
-    sources += [_mailbox(settings, number, path) for number in range(len(settings.intake.imap))]
-    sources += [_folder(settings, number, path) for number in range(len(settings.intake.folder))]
+    if config.settings.intake.listener.lmtp or config.settings.intake.listener.smtp:
+        sources.append(_listener(config))
+    sources += [_mailbox(config, number) for number in range(len(config.settings.intake.imap))]
+    sources += [_folder(config, number) for number in range(len(config.settings.intake.folder))]
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:
-            raise SettingsError(f"{place(path, 'intake')}: intake: {count} sources are called {name!r}")
+            raise config.error("intake", f"{count} sources are called {name!r}")
     return sources
 
 
@@ -46,9 +46,9 @@ def make_trust(settings: Settings) -> Trust:
     )
 
 
-async def try_source(settings: Settings, path: Path | None, name: str) -> list[str]:
+async def try_source(config: Config, name: str) -> list[str]:
     """Look at one source without taking anything; what was seen, a line each. Raises `Error`, `OSError`."""
-    sources = make_sources(settings, path)
+    sources = make_sources(config)
     for source in sources:
         if source.name == name:
             return await source.test()
@@ -56,11 +56,11 @@ async def try_source(settings: Settings, path: Path | None, name: str) -> list[s
     raise SettingsError(f"there is no source {name!r}; known are: {known}")
 
 
-def _listener(settings: Settings, path: Path | None) -> Listener:
-    told = settings.intake.listener
+def _listener(config: Config) -> Listener:
+    told = config.settings.intake.listener
     key = "intake.listener.addresses"
     if not told.addresses:
-        raise SettingsError(f"{place(path, 'intake.listener')}: {key}: which addresses are ours? It is required")
+        raise config.error(key, "it is required: the addresses that reports are sent to")
     try:
         return Listener(
             ListenerOptions(
@@ -72,25 +72,25 @@ def _listener(settings: Settings, path: Path | None) -> Listener:
                     connections=told.max_connections,
                     connections_a_client=told.max_connections_per_client,
                     mails_a_minute=told.max_mails_per_minute,
-                    message_bytes=settings.intake.max_mail_bytes,
+                    message_bytes=config.settings.intake.max_mail_bytes,
                 ),
                 idle_seconds=told.idle_seconds,
-                certificate=_base(path) / told.certificate if told.certificate else None,
-                key=_base(path) / told.key if told.key else None,
+                certificate=config.folder / told.certificate if told.certificate else None,
+                key=config.folder / told.key if told.key else None,
                 socket_mode=int(told.socket_mode, 8),
                 hostname=told.hostname or socket.gethostname(),
             )
         )
     except ParseError as problem:
-        raise SettingsError(f"{place(path, 'intake.listener')}: intake.listener: {problem}") from None
+        raise config.error("intake.listener", f"{problem}") from None
 
 
-def _mailbox(settings: Settings, number: int, path: Path | None) -> ImapSource:
-    told = settings.intake.imap[number]
+def _mailbox(config: Config, number: int) -> ImapSource:
+    told = config.settings.intake.imap[number]
     key = f"intake.imap[{number}]"
-    _require(path, key, name=told.name, host=told.host, user=told.user)
+    _require(config, key, name=told.name, host=told.host, user=told.user)
     if bool(told.password) == bool(told.token_url):
-        raise SettingsError(f"{place(path, key)}: {key}: it needs either password or token_url")
+        raise config.error(key, "it needs either password or token_url")
     try:
         return ImapSource(
             ImapOptions(
@@ -98,28 +98,28 @@ def _mailbox(settings: Settings, number: int, path: Path | None) -> ImapSource:
                 host=told.host,
                 port=told.port,
                 tls=told.tls,
-                ca_file=_base(path) / told.ca_file if told.ca_file else None,
+                ca_file=config.folder / told.ca_file if told.ca_file else None,
                 user=told.user,
                 password=told.password,
-                oauth=_oauth(told, key, path) if told.token_url else None,
+                oauth=_oauth(told, key, config) if told.token_url else None,
                 folder=told.folder,
                 after=told.after,
                 move_to=told.move_to,
                 poll_seconds=told.poll_seconds,
                 idle=told.idle,
-                max_bytes=settings.intake.max_mail_bytes,
+                max_bytes=config.settings.intake.max_mail_bytes,
             )
         )
     except ParseError as problem:
-        raise SettingsError(f"{place(path, key)}: {key}: {problem}") from None
+        raise config.error(key, f"{problem}") from None
 
 
-def _oauth(told: ImapSettings, key: str, path: Path | None) -> OAuthOptions:
-    _require(path, key, client_id=told.client_id)
+def _oauth(told: ImapSettings, key: str, config: Config) -> OAuthOptions:
+    _require(config, key, client_id=told.client_id)
     if told.grant == "refresh_token":
-        _require(path, key, refresh_token=told.refresh_token)
+        _require(config, key, refresh_token=told.refresh_token)
     else:
-        _require(path, key, client_secret=told.client_secret)
+        _require(config, key, client_secret=told.client_secret)
     parse_token_url(told.token_url)
     return OAuthOptions(
         token_url=told.token_url,
@@ -131,24 +131,24 @@ def _oauth(told: ImapSettings, key: str, path: Path | None) -> OAuthOptions:
     )
 
 
-def _folder(settings: Settings, number: int, path: Path | None) -> Folder:
-    told = settings.intake.folder[number]
-    _require(path, f"intake.folder[{number}]", name=told.name, path=told.path)
+def _folder(config: Config, number: int) -> Folder:
+    told = config.settings.intake.folder[number]
+    _require(config, f"intake.folder[{number}]", name=told.name, path=told.path)
     return Folder(
         FolderOptions(
             name=told.name,
-            path=_base(path) / told.path,
+            path=config.folder / told.path,
             after=told.after,
             poll_seconds=told.poll_seconds,
-            max_bytes=settings.intake.max_mail_bytes,
+            max_bytes=config.settings.intake.max_mail_bytes,
         )
     )
 
 
-def _require(path: Path | None, key: str, /, **values: str) -> None:
+def _require(config: Config, key: str, /, **values: str) -> None:
     for name, value in values.items():
         if not value:
-            raise SettingsError(f"{place(path, key)}: {key}.{name}: it is required")
+            raise config.error(f"{key}.{name}", "it is required")
 
 
 def _base(path: Path | None) -> Path:

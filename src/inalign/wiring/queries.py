@@ -15,7 +15,7 @@ import msgspec
 from inalign.assessment.assess import Judging
 from inalign.assessment.views import all_views
 from inalign.errors import ParseError
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.store.engine.interface import Engine, StoreBusy, StoreError
 from inalign.store.folders import Folders, become_owner
 from inalign.store.queries.filters import SPELLED, Filters
@@ -37,17 +37,17 @@ Ask = Callable[[View, Filters], ViewAnswer[msgspec.Struct]]
 
 
 @contextmanager
-def open_questions(settings: Settings, path: Path | None, *, offline: bool = False) -> Iterator[Ask]:
+def open_questions(config: Config, *, offline: bool = False) -> Iterator[Ask]:
     """What answers questions; `path` is the file of the settings. Raises `SettingsError`, `StoreError`.
 
     `offline`: DNS is asked nothing for judging.
     """
-    folders = Folders(base=store_folder(settings, path))
-    if not settings.store.url and not folders.store.exists():
+    folders = Folders(base=store_folder(config))
+    if not config.settings.store.url and not folders.store.exists():
         raise StoreError(f"{folders.store}: there is no store yet; `inalign ingest` makes it")
     become_owner(folders.base)
     try:
-        engine = open_store(settings, path)
+        engine = open_store(config)
     except StoreBusy:
         yield partial(ask_keeper, folders.socket)
         return
@@ -59,7 +59,7 @@ def open_questions(settings: Settings, path: Path | None, *, offline: bool = Fal
             if not made:
                 control = Control(folders.control)
                 stack.callback(control.close)
-                made.append(make_judging(settings, path, asked, control, offline=offline))
+                made.append(make_judging(config, asked, control, offline=offline))
             return made[0]
 
         views = all_views(judging)

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
-from inalign.errors import SettingsError
 from inalign.intake.oauth import is_loopback
 from inalign.net.smtp import Relay
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.secret import read_secret
-from inalign.settings.tables import Settings
 
 
-def check_mail(settings: Settings, path: Path | None) -> None:
+def check_mail(config: Config) -> None:
     """Raises `SettingsError` with file, line and key, where a relay is set that cannot be used."""
-    told = settings.mail
+    told = config.settings.mail
     if not told.host:
         return
     if not told.sender or "@" not in told.sender:
-        raise SettingsError(f"{place(path, 'mail.sender')}: mail.sender: with mail.host an address is required")
+        raise config.error("mail.sender", "with mail.host an address is required")
     if bool(told.user) != bool(told.password):
-        raise SettingsError(f"{place(path, 'mail.user')}: mail: user and password belong together")
+        raise config.error("mail", "user and password belong together")
     if told.password and told.tls == "none" and not is_loopback(told.host):
-        raise SettingsError(f"{place(path, 'mail.tls')}: mail.tls: a password would be sent in the clear")
+        raise config.error("mail.tls", "a password would be sent in the clear")
 
 
-def make_relay(settings: Settings, path: Path | None) -> Relay:
+def make_relay(config: Config) -> Relay:
     """The relay, with its password read now, so that one that was changed is taken at the next mail.
 
     Raises `SettingsError` where none is set, `TransportError` where the password is not there.
     """
-    check_mail(settings, path)
-    told = settings.mail
+    check_mail(config)
+    told = config.settings.mail
     if not told.host:
-        raise SettingsError(f"{place(path, 'mail')}: mail.host: it is required to send mail")
-    base = path.absolute().parent if path is not None else Path.cwd()
+        raise config.error("mail.host", "it is required to send mail")
+    base = config.folder
     return Relay(
         host=told.host,
         port=told.port,

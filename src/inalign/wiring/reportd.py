@@ -5,28 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import threading
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
 from inalign.assessment.assess import Judging
 from inalign.assessment.cache import Tending
 from inalign.assessment.process import AssessmentProcess
 from inalign.assessment.views import all_views
-from inalign.errors import Error, SettingsError, TransportError
+from inalign.errors import TransportError
 from inalign.ingest.loader import Loader, ReaderOptions
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import Address, InetAddress, listen, parse_address
 from inalign.reportd.dnsbl import Blocklists
 from inalign.reportd.reportd import ReportDaemon, bind_local, run_until_told
-from inalign.settings.file import place
-from inalign.settings.secret import FORM, read_secret
+from inalign.settings.config import Config
+from inalign.settings.secret import read_secret
 from inalign.settings.tables import Settings
 from inalign.spool.deliveries import Spool
 from inalign.store.folders import Folders
@@ -37,40 +34,25 @@ from inalign.store.queries.view import View
 from inalign.store.state.accounts import Accounts
 from inalign.store.state.control import Control
 from inalign.telemetry import configure_logging
-from inalign.wiring.alerts import check_alerts, make_alerts
-from inalign.wiring.assessment import make_directory, make_judging, open_judge
+from inalign.wiring.alerts import make_alerts
+from inalign.wiring.assessment import make_judging, open_judge
 from inalign.wiring.intake import make_sources, make_trust
-from inalign.wiring.relay import check_mail
-from inalign.wiring.store import open_store, store_folder
-from inalign.wiring.summaries import check_summaries, make_summaries
+from inalign.wiring.store import asn_database, open_store, store_folder
+from inalign.wiring.summaries import make_summaries
 
 if TYPE_CHECKING:
     from inalign.web.server import WebServer
 
 log = logging.getLogger("inalign")
 
-BLOCKLIST = re.compile(r"(?=.{1,160}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
-"""An IPv6 address before it takes 64 characters of the 253 of a name."""
 
-
-def make_reader_options(settings: Settings, path: Path | None, *, offline: bool = False) -> ReaderOptions:
+def make_reader_options(config: Config, *, offline: bool = False) -> ReaderOptions:
     """How deliveries are read; offline, nothing is looked up."""
     return ReaderOptions(
-        make_resolver=_no_resolver if offline else partial(_live_resolver, settings),
-        trust=make_trust(settings),
-        asn_database=asn_database(settings, path),
+        make_resolver=_no_resolver if offline else partial(_live_resolver, config.settings),
+        trust=make_trust(config.settings),
+        asn_database=asn_database(config),
     )
-
-
-def asn_database(settings: Settings, path: Path | None) -> Path | None:
-    """The file that names autonomous systems. Raises `SettingsError` where it is not there."""
-    if not settings.store.asn_database:
-        return None
-    base = path.absolute().parent if path is not None else Path.cwd()
-    found = base / settings.store.asn_database
-    if not os.access(found, os.R_OK):
-        raise SettingsError(f"{place(path, 'store.asn_database')}: store.asn_database: {found} cannot be read")
-    return found
 
 
 def _live_resolver(settings: Settings) -> LiveResolver:
@@ -100,34 +82,34 @@ def retention(settings: Settings) -> Retention:
     )
 
 
-def run_keeper(settings: Settings, path: Path | None) -> None:
-    """The keeper, from its first to its last moment. Raises `Error` when it cannot begin."""
-    configure_logging(settings.log.level, settings.log.format)
-    folders = Folders(base=store_folder(settings, path))
-    engine = open_store(settings, path)
+def run_reportd(config: Config) -> None:
+    """Run the report process until it ends. Raises `Error` when it cannot start."""
+    configure_logging(config.settings.log.level, config.settings.log.format)
+    folders = Folders(base=store_folder(config))
+    engine = open_store(config)
     try:
         control = Control(folders.control)
-        loader = Loader(engine, folders.work, make_reader_options(settings, path), processes=processes(settings))
+        loader = Loader(engine, folders.work, make_reader_options(config), processes=processes(config.settings))
         ending = threading.Event()
-        judging = replace(make_judging(settings, path, engine, control), is_tended=settings.insight.background)
-        apart = AssessmentProcess(partial(open_judge, settings, path), ending.is_set)
+        judging = replace(make_judging(config, engine, control), is_tended=config.settings.insight.background)
+        apart = AssessmentProcess(partial(open_judge, config), ending.is_set)
         keeper = ReportDaemon(
             folders=folders,
             engine=engine,
             control=control,
             spool=Spool(folders.spool),
             loader=loader,
-            places=Places(asn_database(settings, path)),
-            sources=make_sources(settings, path),
-            retention=retention(settings),
-            refused_days=settings.store.keep_refused_days,
-            alerts=make_alerts(settings, path, control),
-            serve=partial(_servers, settings, path, judging),
+            places=Places(asn_database(config)),
+            sources=make_sources(config),
+            retention=retention(config.settings),
+            refused_days=config.settings.store.keep_refused_days,
+            alerts=make_alerts(config, control),
+            serve=partial(_servers, config, judging),
             judge=Tending(judging, apart, ending.is_set, apart.rest).round if judging.is_tended else None,
             ending=ending,
         )
         try:
-            asyncio.run(_run(keeper, settings))
+            asyncio.run(_run(keeper, config.settings))
         finally:
             apart.close()
             loader.close()
@@ -145,7 +127,7 @@ async def _run(keeper: ReportDaemon, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: ReportDaemon) -> list[Awaitable[None]]:
+def _servers(config: Config, judging: Judging, keeper: ReportDaemon) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 
@@ -160,26 +142,26 @@ def _servers(settings: Settings, path: Path | None, judging: Judging, keeper: Re
             [bind_local(keeper.folders.socket)],
         )
     ]
-    servers += _pages(settings, path, keeper, views)
-    push = settings.intake.push
+    servers += _pages(config, keeper, views)
+    push = config.settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
         route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
-    posted = make_summaries(settings, path, views, keeper.engine, keeper.control)
+    posted = make_summaries(config, views, keeper.engine, keeper.control)
     return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
-def _pages(settings: Settings, path: Path | None, keeper: ReportDaemon, views: Mapping[str, View]) -> list[WebServer]:
+def _pages(config: Config, keeper: ReportDaemon, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
     from inalign.web.app import make_app  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
     from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - in the keeper alone
 
-    if not settings.web.listen:
+    if not config.settings.web.listen:
         return []
-    address = parse_address(settings.web.listen)
-    options = make_web_options(settings, loopback=is_loopback(address))
+    address = parse_address(config.settings.web.listen)
+    options = make_web_options(config.settings, loopback=is_loopback(address))
     if not options.loopback and Accounts(keeper.control).none_yet():
         log.error(
             "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
@@ -198,7 +180,7 @@ def _pages(settings: Settings, path: Path | None, keeper: ReportDaemon, views: M
         keeper.control,
         keeper.spool,
         options,
-        provider=make_provider(settings, path),
+        provider=make_provider(config),
     )
     return [WebServer(app, [listener])]
 
@@ -211,42 +193,3 @@ def is_loopback(address: Address) -> bool:
         return ip_address(address.host).is_loopback
     except ValueError:
         return address.host == "localhost"
-
-
-def check_keeper(settings: Settings, path: Path | None) -> None:
-    """What only shows when the parts are built. Raises `SettingsError`."""
-    try:
-        make_sources(settings, path)
-        make_trust(settings)
-        make_directory(settings, path)
-        for name in settings.insight.blocklists:
-            if not BLOCKLIST.fullmatch(name):
-                where = f"{place(path, 'insight.blocklists')}: insight.blocklists"
-                raise SettingsError(f"{where}: {name!r} is no domain name in small letters")
-        check_mail(settings, path)
-        check_alerts(settings, path)
-        check_summaries(settings, path)
-        push = settings.intake.push
-        if settings.web.listen:
-            parse_address(settings.web.listen)
-        if settings.web.zone not in available_timezones():
-            raise SettingsError(f"{place(path, 'web.zone')}: web.zone: no time zone is called {settings.web.zone}")
-        if settings.web.oidc.issuer:
-            from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - it loads much
-
-            make_provider(settings, path)
-            make_web_options(settings, loopback=False)
-        if push.listen:
-            parse_address(push.listen)
-            if not push.tokens:
-                raise SettingsError(f"{place(path, 'intake.push.listen')}: intake.push.listen: tokens are needed")
-            for token in push.tokens:
-                if not re.match(FORM, token):
-                    raise SettingsError(
-                        f"{place(path, 'intake.push.tokens')}: intake.push.tokens: write env:NAME or file:/PATH"
-                    )
-        Places(asn_database(settings, path))
-    except SettingsError:
-        raise
-    except Error as problem:
-        raise SettingsError(str(problem)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from inalign.keys.sql.database import POSTGRESQL
 from inalign.mail.domain import parse_domain
 from inalign.mail.recipients import Recipients
 from inalign.process.privileges import find_account
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings, SigningKeySettings
 
 # RFC 6376 section 5.4.1 and RFC 8617 section 4.1.2: trace fields, and what mail servers write themselves
@@ -37,20 +37,22 @@ _FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
 MAX_FAULTS = 20  # shown at a time; one mistake may be repeated in every line of a table
 
 
-def make_key_options(settings: Settings, path: Path | None) -> KeyOptions:
+def make_key_options(config: Config) -> KeyOptions:
     """Where signing keys come from; relative paths begin where the settings are. Raises `SettingsError`."""
-    sign = settings.sign
-    base = path.absolute().parent if path is not None else Path.cwd()
+    sign = config.settings.sign
+    base = config.folder
     if bool(sign.key_table) != bool(sign.signing_table):
-        raise SettingsError("sign.signing_table: it needs sign.key_table, and the other way round")
+        raise SettingsError(
+            "sign.key_table is missing: each of the two tables needs the other", key="sign.signing_table"
+        )
     if bool(sign.database) != bool(sign.query):
-        raise SettingsError("sign.query: it needs sign.database, and the other way round")
+        raise SettingsError("sign.database is missing: a query and a database need each other", key="sign.query")
     variable = sign.passphrase_variable
     if variable and variable not in os.environ:
-        raise SettingsError(f"sign.passphrase_variable: there is no {variable} in the environment")
-    account = find_account(settings.user, settings.group) if os.geteuid() == 0 else None
+        raise SettingsError(f"there is no {variable} in the environment", key="sign.passphrase_variable")
+    account = find_account(config.settings.user, config.settings.group) if os.geteuid() == 0 else None
     return KeyOptions(
-        rules=tuple(_rule(key, f"sign.key[{number}]", base, path) for number, key in enumerate(sign.key)),
+        rules=tuple(_rule(key, f"sign.key[{number}]", config) for number, key in enumerate(sign.key)),
         key_table=data_set_from(sign.key_table, base),
         signing_table=data_set_from(sign.signing_table, base),
         multiple_signatures=sign.multiple_signatures,
@@ -109,16 +111,15 @@ class SealingKey:
         yield from key_file_faults(self._location, self._source, self._access)
 
 
-def make_sealing_key(settings: Settings, path: Path | None) -> SealingKey | None:
+def make_sealing_key(config: Config) -> SealingKey | None:
     """The key that seals; None where nothing is sealed. Raises `SettingsError`."""
-    arc = settings.arc
+    arc = config.settings.arc
     if arc.seal == "off":
         return None
     if not (arc.domain and arc.selector and arc.file):
-        raise SettingsError("arc.seal: it needs arc.domain, arc.selector and arc.file")
-    base = path.absolute().parent if path is not None else Path.cwd()
-    source = _key_source("arc", arc.domain, arc.selector, base / arc.file)
-    return SealingKey(place(path, "arc"), source, make_key_options(settings, path).access)
+        raise SettingsError("arc.domain, arc.selector and arc.file are required", key="arc.seal")
+    source = _key_source(config, "arc", arc.domain, arc.selector, arc.file)
+    return SealingKey(config.location("arc") or "arc", source, make_key_options(config).access)
 
 
 def make_except_recipients(settings: Settings) -> Recipients:
@@ -126,18 +127,18 @@ def make_except_recipients(settings: Settings) -> Recipients:
     try:
         return Recipients(settings.sign.except_recipients)
     except ParseError as problem:
-        raise SettingsError(f"sign.except_recipients: {problem}") from None
+        raise SettingsError(str(problem), key="sign.except_recipients") from None
 
 
 def _field_names(key: str, names: Iterable[str]) -> frozenset[bytes]:
     listed = frozenset(name.lower().encode("utf-8") for name in names)
     for name in listed:
         if not _FIELD_NAME.fullmatch(name):
-            raise SettingsError(f"{key}: {name.decode()!r} is no name of a header field (RFC 5322 section 3.6.8)")
+            raise SettingsError(f"{name.decode()!r} is not a header field name (RFC 5322 section 3.6.8)", key=key)
         if name in NEVER_SIGNED and not key.endswith("excluded_fields"):
-            raise SettingsError(f"{key}: {name.decode()} is changed or taken away by every server on the way")
+            raise SettingsError(f"{name.decode()} is changed or removed by servers on the way", key=key)
     if b"from" in listed and key.endswith("excluded_fields"):
-        raise SettingsError(f"{key}: From is always signed (RFC 6376 section 5.4)")
+        raise SettingsError("From is always signed (RFC 6376 section 5.4)", key=key)
     return listed
 
 
@@ -145,43 +146,57 @@ def _database(place: str, base: Path) -> str:
     return place if not place or place.startswith(POSTGRESQL) else str(base / place)
 
 
-def _rule(key: SigningKeySettings, name: str, base: Path, path: Path | None) -> KeyRule:
-    """One `[[sign.key]]`."""
+def _rule(key: SigningKeySettings, name: str, config: Config) -> KeyRule:
+    """Return the rule of one `[[sign.key]]`; `name` is its key in the settings."""
     for part, value in (("domain", key.domain), ("selector", key.selector), ("file", key.file)):
         if not value:
-            raise SettingsError(f"{name}.{part}: it is required")
-    source = _key_source(name, key.domain, key.selector, base / key.file)
+            raise config.error(f"{name}.{part}", "it is required")
+    source = _key_source(config, name, key.domain, key.selector, key.file)
     try:
         names = tuple(parse_name(author) for author in key.authors) or (source.domain,)
     except ParseError as problem:
-        raise SettingsError(f"{name}.for: {problem}") from None
-    return KeyRule(place=place(path, name), source=source, names=names, also=key.also, identity=key.identity)
+        raise config.error(f"{name}.for", problem) from None
+    return KeyRule(
+        place=config.location(name) or name, source=source, names=names, also=key.also, identity=key.identity
+    )
 
 
-def _key_source(table: str, domain: str, selector: str, file: Path) -> KeySource:
-    """The place of a key that a table of the settings names. Raises `SettingsError` with the key of the setting."""
+def _key_source(config: Config, table: str, domain: str, selector: str, file: str) -> KeySource:
+    """Return the place of a key that a table of the settings names. Raises `SettingsError`."""
     names = []
     for key, value in (("domain", domain), ("selector", selector)):
         try:
             names.append(parse_domain(value))
         except ParseError as problem:
-            raise SettingsError(f"{table}.{key}: {problem}") from None
-    return KeySource(names[0], names[1], file)
+            raise config.error(f"{table}.{key}", problem) from None
+    return KeySource(names[0], names[1], config.relative(file))
 
 
-def signing_faults(settings: Settings, path: Path | None, *, with_keys: bool) -> list[Fault]:
-    """What is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
-    sealing = make_sealing_key(settings, path)
+def signing_faults(config: Config, *, with_keys: bool) -> list[Fault]:
+    """Return what is wrong with the rules of signing and, `with_keys`, with every key; each with file and line."""
+    sealing = make_sealing_key(config)
     faults = list(sealing.faults()) if sealing is not None else []
-    return faults + [
-        fault._replace(place=f"{place(path, fault.place)}: {fault.place}") if fault.place.startswith("sign.") else fault
-        for fault in key_faults(make_key_options(settings, path), with_keys=with_keys)
-    ]
+    return faults + [_located(config, fault) for fault in key_faults(make_key_options(config), with_keys=with_keys)]
+
+
+def _located(config: Config, fault: Fault) -> Fault:
+    """Return the fault of a setting with file and line before its key; any other fault names its file itself."""
+    location = config.location(fault.place) if fault.place.startswith("sign.") else ""
+    return fault._replace(place=f"{location}: {fault.place}") if location else fault
+
+
+class KeyFaultsError(SettingsError):
+    """Faults of signing keys and rules that prevent a start, a line each."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Name the first MAX_FAULTS of them, and the number of the others."""
+        more = [f"and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+        super().__init__("\n".join([*map(str, faults[:MAX_FAULTS]), *more]))
+        self.faults = tuple(faults)
 
 
 def refuse(faults: Iterable[Fault]) -> None:
-    """Raise `SettingsError` with all that are fatal, a line each."""
-    fatal = [str(fault) for fault in faults if fault.is_fatal]
+    """Raise `KeyFaultsError` where some of the faults prevent a start."""
+    fatal = [fault for fault in faults if fault.is_fatal]
     if fatal:
-        more = [f"and {len(fatal) - MAX_FAULTS} more"] if len(fatal) > MAX_FAULTS else []
-        raise SettingsError("\n".join(fatal[:MAX_FAULTS] + more))
+        raise KeyFaultsError(fatal)

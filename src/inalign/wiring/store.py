@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from inalign.errors import SettingsError
-from inalign.settings.file import place
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.store.engine.interface import Engine
 from inalign.store.folders import FOLDER_MODE, Folders, default_folder
 
 
-def store_folder(settings: Settings, path: Path | None) -> Path:
+def store_folder(config: Config) -> Path:
     """The folder of the store, made where it is missing. Raises `SettingsError`."""
     folder = default_folder()
-    if settings.store.folder:
-        folder = (path.absolute().parent if path is not None else Path.cwd()) / settings.store.folder
+    if config.settings.store.folder:
+        folder = config.folder / config.settings.store.folder
     try:
         folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as problem:
-        raise SettingsError(f"{place(path, 'store.folder')}: store.folder: {folder}: {problem.strerror}") from None
+        raise config.error("store.folder", f"{folder}: {problem.strerror}") from None
     return folder
 
 
-def open_store(settings: Settings, path: Path | None) -> Engine:
+def open_store(config: Config) -> Engine:
     """The store, in the form of this version. Raises `StoreBusy`, `StoreError`, `SettingsError`."""
     engine: Engine
-    if settings.store.url:
+    if config.settings.store.url:
         from inalign.store.engine.clickhouse import ClickHouseEngine  # noqa: PLC0415 - one of the two is needed
 
-        engine = ClickHouseEngine(settings.store.url)
+        engine = ClickHouseEngine(config.settings.store.url)
     else:
         from inalign.store.engine.duckdb import DuckDbEngine  # noqa: PLC0415 - 40 MB that no other process needs
 
         engine = DuckDbEngine(
-            Folders(base=store_folder(settings, path)).store,
-            memory_mb=settings.store.memory_mb,
-            threads=settings.store.threads,
+            Folders(base=store_folder(config)).store,
+            memory_mb=config.settings.store.memory_mb,
+            threads=config.settings.store.threads,
         )
     try:
         engine.migrate()
@@ -44,3 +43,13 @@ def open_store(settings: Settings, path: Path | None) -> Engine:
         engine.close()
         raise
     return engine
+
+
+def asn_database(config: Config) -> Path | None:
+    """The file that names autonomous systems. Raises `SettingsError` where it is not there."""
+    if not config.settings.store.asn_database:
+        return None
+    found = config.relative(config.settings.store.asn_database)
+    if not os.access(found, os.R_OK):
+        raise config.error("store.asn_database", f"{found} cannot be read")
+    return found

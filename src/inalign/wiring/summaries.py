@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inalign.errors import SettingsError
+from inalign.errors import ParseError
 from inalign.insight.period import Period, PeriodKind
+from inalign.mail.recipients import parse_recipient
 from inalign.net.smtp import send_mail
-from inalign.settings.file import place
-from inalign.settings.tables import Settings
+from inalign.settings.config import Config
 from inalign.store.engine.interface import Engine, StoreError
 from inalign.store.queries.snapshot import Snapshot
 from inalign.store.queries.view import View
@@ -25,37 +23,35 @@ if TYPE_CHECKING:
     from inalign.summary.document import SummaryDocument
     from inalign.summary.scheduler import Subscription, Summaries
 
-_ADDRESS = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
-"""Enough to notice a slip; whether it exists, the relay says."""
 _KINDS = {"weekly": PeriodKind.WEEK, "monthly": PeriodKind.MONTH}
 
 
-def check_summaries(settings: Settings, path: Path | None) -> None:
+def check_summaries(config: Config) -> None:
     """Raises `SettingsError` for a report that could never go out."""
-    for each in settings.summaries:
-        where = place(path, "summaries")
+    for number, each in enumerate(config.settings.summaries):
+        key = f"summaries[{number}]"
         if not each.to:
-            raise SettingsError(f"{where}: summaries.to: somebody must get it")
+            raise config.error(f"{key}.to", "no recipient; expected at least one mail address")
         for address in each.to:
-            if not _ADDRESS.fullmatch(address):
-                raise SettingsError(f"{where}: summaries.to: {address[:100]!r} is no address of mail")
-        if not settings.mail.host:
-            raise SettingsError(f"{where}: summaries: mail.host: it is required to send mail")
+            try:
+                parse_recipient(address)
+            except ParseError as problem:
+                raise config.error(f"{key}.to", problem) from None
+        if not config.settings.mail.host:
+            raise config.error(key, "mail.host is required to send mail")
         if each.pdf and find_spec("weasyprint") is None:
-            raise SettingsError(f"{where}: summaries.pdf: it needs WeasyPrint: pip install 'inalign[pdf]'")
+            raise config.error(f"{key}.pdf", "WeasyPrint is not installed: pip install 'inalign[pdf]'")
 
 
-def make_summaries(
-    settings: Settings, path: Path | None, views: Mapping[str, View], engine: Engine, control: Control
-) -> Summaries | None:
+def make_summaries(config: Config, views: Mapping[str, View], engine: Engine, control: Control) -> Summaries | None:
     """What sends them; None where nobody wants one."""
-    if not settings.summaries:
+    if not config.settings.summaries:
         return None
     from inalign.summary.document import make_document  # noqa: PLC0415
     from inalign.summary.scheduler import Subscription, Summaries  # noqa: PLC0415 - with the templates, where they are wanted
     from inalign.summary.words import words_of  # noqa: PLC0415
 
-    zone = settings.web.zone
+    zone = config.settings.web.zone
 
     def make(wanted: Subscription, period: Period, today: date) -> SummaryDocument:
         snapshot = Snapshot(engine)
@@ -67,7 +63,7 @@ def make_summaries(
         return make_document(summary, words_of(wanted.language))
 
     async def send(message: bytes, recipient: str) -> None:
-        await send_mail(message, settings.mail.sender, [recipient], make_relay(settings, path))
+        await send_mail(message, config.settings.mail.sender, [recipient], make_relay(config))
 
     return Summaries(
         wanted=[
@@ -78,11 +74,11 @@ def make_summaries(
                 language=each.language,
                 pdf=each.pdf,
             )
-            for each in settings.summaries
+            for each in config.settings.summaries
         ],
         make=make,
         send=send,
-        sender=settings.mail.sender,
+        sender=config.settings.mail.sender,
         control=control,
         zone=zone,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inalign.errors import Error, SettingsError
+from inalign.errors import Error
 from inalign.mail.networks import Networks
-from inalign.settings.file import place
+from inalign.settings.config import Config
 from inalign.settings.secret import read_secret
 from inalign.settings.tables import Settings
 from inalign.store.state.accounts import Role
@@ -37,23 +36,22 @@ def make_web_options(settings: Settings, *, loopback: bool) -> WebOptions:
     )
 
 
-def make_provider(settings: Settings, path: Path | None) -> Provider | None:
+def make_provider(config: Config) -> Provider | None:
     """Where users can sign in besides, None where no provider is set. Raises `SettingsError`."""
-    told, key = settings.web.oidc, "web.oidc.issuer"
+    told, key = config.settings.web.oidc, "web.oidc.issuer"
     if not told.issuer:
         return None
-    where = f"{place(path, key)}: {key}"
     try:
         # Here alone, so that nobody else needs or loads these libraries.
         from inalign.net.oidc import Provider, ProviderOptions  # noqa: PLC0415
     except ImportError as problem:
-        raise SettingsError(f"{where}: {problem.name} is not installed: pip install 'inalign[oidc]'") from None
-    if not settings.web.url or not told.client_id:
-        raise SettingsError(f"{where}: web.url, to which the provider sends browsers back, and client_id are needed")
+        raise config.error(key, f"{problem.name} is not installed: pip install 'inalign[oidc]'") from None
+    if not config.settings.web.url or not told.client_id:
+        raise config.error(key, "web.url, to which the provider sends browsers back, and client_id are required")
     if any(not each.value for each in told.grants):
-        raise SettingsError(f"{place(path, 'web.oidc.grants')}: web.oidc.grants: each needs a value")
+        raise config.error("web.oidc.grants", "each needs a value")
     try:
-        base = path.absolute().parent if path is not None else Path.cwd()
+        base = config.folder
         return Provider(
             ProviderOptions(
                 issuer=told.issuer,
@@ -64,4 +62,4 @@ def make_provider(settings: Settings, path: Path | None) -> Provider | None:
             )
         )
     except Error as problem:
-        raise SettingsError(f"{where}: {problem}") from None
+        raise config.error(key, problem) from None

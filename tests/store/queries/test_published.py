@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from inalign.assessment.views import all_views
 from inalign.reports.report import AggregateReport
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.countries import CountryRow
@@ -41,7 +42,7 @@ def filled(engine: Engine, tmp_path: Path) -> Engine:
 
 def _ask(engine: Engine, view: str, filters: Filters, folder: Path) -> list[object]:
     control = Control(folder / "control.sqlite")
-    views = all_views(lambda asked: make_judging(Settings(), None, asked, control, offline=True))
+    views = all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True))
     rows = list(views[view].ask(engine, filters).rows)
     control.close()
     return list(rows)

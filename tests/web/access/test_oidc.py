@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from inalign.errors import ParseError, SettingsError, TransportError
 from inalign.net.oidc import Provider, ProviderOptions
+from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.settings.web import GrantSettings, OidcSettings, WebSettings
 from inalign.store.state.accounts import Role
@@ -325,8 +326,8 @@ def test_the_settings_of_it() -> None:
         issuer="https://login.example.org", client_id="x", grants=[GrantSettings(value="a", domains=["*"])]
     )
     web = WebSettings(url="https://reports.example.org", oidc=told)
-    assert make_provider(Settings(), None) is None
-    made = make_provider(Settings(web=web), None)
+    assert make_provider(Config()) is None
+    made = make_provider(Config(Settings(web=web)))
     assert made is not None
     assert made.issuer == "https://login.example.org"
     assert make_web_options(Settings(web=web), loopback=True).oidc.grants == (Grant("groups", "a", Role.READER, None),)
@@ -339,7 +340,7 @@ def test_the_settings_of_it() -> None:
         replace(web, oidc=replace(told, ca_file="/nowhere.pem")),
     ):
         with pytest.raises(SettingsError, match="oidc"):
-            make_provider(Settings(web=wrong), None)
+            make_provider(Config(Settings(web=wrong)))
 
 
 def test_without_the_extra_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,4 +348,4 @@ def test_without_the_extra_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx2", None)
     web = WebSettings(url="https://reports.example.org", oidc=OidcSettings(issuer="https://login.example.org"))
     with pytest.raises(SettingsError, match=r"inalign\[oidc\]"):
-        make_provider(Settings(web=web), None)
+        make_provider(Config(Settings(web=web)))

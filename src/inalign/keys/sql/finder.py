@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from inalign.errors import Error, ParseError
+from inalign.errors import ParseError, SettingsError
 from inalign.flow.key_finder import Choice, KeyLookupError
 from inalign.keys.fault import Fault
 from inalign.keys.key_store import KeySource, KeyStore, RequestedKey
@@ -142,8 +142,8 @@ def database_faults(place: str, query: str) -> Iterator[Fault]:
     """What is wrong with the database or the query, which is asked once."""
     try:
         database = open_database(place)
-    except Error as problem:
-        yield Fault("sign.database", str(problem).removeprefix("sign.database: "))
+    except SettingsError as problem:
+        yield Fault("sign.database", problem.problem)
         return
     parameters = parameters_of(POSTMASTER, DomainName("example.org"))
     try:

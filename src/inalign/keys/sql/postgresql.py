@@ -13,8 +13,8 @@ try:
     import psycopg
 except ImportError as problem:  # not installed, or installed without libpq
     raise SettingsError(
-        "sign.database: PostgreSQL needs psycopg (pip install 'inalign[postgresql]', Debian: python3-psycopg): "
-        f"{problem}"
+        "PostgreSQL needs psycopg (pip install 'inalign[postgresql]', Debian: python3-psycopg): " + str(problem),
+        key="sign.database",
     ) from None
 
 _PARAMETER = re.compile(r"(?<![:\w]):(domain|local|address)\b")  # `::domain` is a cast
@@ -29,7 +29,7 @@ class PostgresqlDatabase:
             parts = urlsplit(url)
             self.name = f"{POSTGRESQL}{parts.netloc.rpartition('@')[2]}{parts.path}"
         except ValueError as problem:
-            raise SettingsError(f"sign.database: {problem}") from None
+            raise SettingsError(str(problem), key="sign.database") from None
         self._url = url
         self._connection: psycopg.Connection | None = None
 

@@ -78,17 +78,17 @@ class ClickHouseEngine:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as problem:
-            raise SettingsError(f"store.url: {problem}") from None
+            raise SettingsError(str(problem), key="store.url") from None
         if parts.scheme not in ("clickhouse", "clickhouses") or not host:
             raise SettingsError(
-                "store.url: write clickhouse://user:password@host:8123/database, or clickhouses:// for TLS"
+                "expected clickhouse://user:password@host:8123/database, or clickhouses:// for TLS", key="store.url"
             )
         self._host = host
         self._is_tls = parts.scheme == "clickhouses"
         self._port = port or (8443 if self._is_tls else 8123)
         self._database = unquote(parts.path.strip("/")) or "default"
         if not _DATABASE.fullmatch(self._database):
-            raise SettingsError("store.url: the name of a database has letters, digits and underscores alone")
+            raise SettingsError("a database name holds letters, digits and underscores only", key="store.url")
         self._tls = ssl.create_default_context() if self._is_tls else None
         user, password = unquote(parts.username or "default"), unquote(parts.password or "")
         self._headers = {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
