@@ -67,7 +67,14 @@ def look(chrome: Chrome, site: Site, *, language: str = "en", theme: str = "ligh
     )
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    chrome.get(address(site, f"/language/{language}?back=/settings"))
+    chrome.get(address(site, "/settings"))
+    page = chrome.find_element("css selector", "html")
+    if page.get_attribute("lang") != language:
+        chrome.find_element("css selector", f"button[name=code][value={language}]").click()
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        shown = f"html[lang={language}]"
+        WebDriverWait(chrome, SECONDS).until(lambda each: each.find_elements("css selector", shown))
 
 
 def faults_told(chrome: Chrome) -> list[str]:
@@ -97,7 +104,7 @@ def crawl(chrome: Chrome, site: Site, begin: str = "/", *, most: int = 60, of_a_
             kind = f"{where.path} {sorted(name for name, _ in parse_qsl(where.query))}"
             if where.netloc != f"127.0.0.1:{site.port}" or path in seen or kinds.get(kind, 0) >= of_a_kind:
                 continue
-            if where.path.startswith(("/csv/", "/api/", "/raw", "/language/", "/sign-", "/static/")):
+            if where.path.startswith(("/csv/", "/api/", "/raw", "/sign-", "/static/")):
                 continue
             seen.add(path)
             kinds[kind] = kinds.get(kind, 0) + 1

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from inalign.web.rendering import ZONE_COOKIE
+from inalign.web.rendering import TIME_ZONE_COOKIE
 from tests.store.material import aggregate, record
 from tests.web.live_site import Browser, Site, serve
 
@@ -39,14 +39,14 @@ def days(browser: Browser, query: str = "") -> dict[str, str]:
 def test_days_are_those_of_the_zone_that_was_chosen(site: Site) -> None:
     browser = Browser(site.port)
     assert days(browser) == {"2026-11-17": "7", "2026-11-18": "7"}
-    browser.get("/settings/zone?zone=Asia/Tokyo")
-    assert browser.cookies[ZONE_COOKIE].strip('"') == "Asia/Tokyo"
+    assert browser.post("/settings/time-zone", time_zone="Asia/Tokyo").to == "/settings"
+    assert browser.cookies[TIME_ZONE_COOKIE].strip('"') == "Asia/Tokyo"
     assert days(browser) == {"2026-11-18": "14"}
     assert days(browser, "&zone=America/Los_Angeles") == {"2026-11-17": "14"}
 
 
 def test_links_of_a_page_have_its_zone(site: Site) -> None:
-    browser = Browser(site.port, {ZONE_COOKIE: "Asia/Tokyo"})
+    browser = Browser(site.port, {TIME_ZONE_COOKIE: "Asia/Tokyo"})
     page = browser.get("/domain?domain=zone.example&since=2026-11-18&until=2026-11-18")
     assert page.status == 200
     (link,) = set(re.findall(r'href="(/api/v1/days\?[^"]*)"', page.text))
@@ -71,4 +71,4 @@ def test_zone_that_is_none_is_refused(site: Site, path: str) -> None:
 
 
 def test_cookie_of_no_zone_is_as_none(site: Site) -> None:
-    assert days(Browser(site.port, {ZONE_COOKIE: "../../etc/passwd"})) == days(Browser(site.port))
+    assert days(Browser(site.port, {TIME_ZONE_COOKIE: "../../etc/passwd"})) == days(Browser(site.port))

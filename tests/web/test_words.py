@@ -13,8 +13,8 @@ from inalign.insight.result import DomainState, PlanStep, SourceClass, WhyCode
 from inalign.reports.flaw import FlawCode, RefusalCode
 from inalign.web import tables, words
 from inalign.web.pages.domain import SERIES
-from inalign.web.pages.lists import FLAGS, PARTS
 from inalign.web.pages.plan_card import REACHED, STAIRS
+from inalign.web.pages.tables import FLAGS, PARTS
 from tests.house.citations import ROOT
 
 SOURCE = "\n".join(

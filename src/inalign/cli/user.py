@@ -14,10 +14,10 @@ from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
 from inalign.settings.tables import Settings
 from inalign.store.folders import Folders
+from inalign.store.state.account_texts import described, new_token, new_user
 from inalign.store.state.accounts import Accounts, AuditEntry, Role, User
 from inalign.store.state.control import Control
 from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password
-from inalign.web.pages.account import new_token, new_user, told
 from inalign.wiring.store import store_folder
 
 _DOMAINS = click.option("--domain", "domains", multiple=True, help="A domain, with all below it. Default: all.")
@@ -49,7 +49,7 @@ def add(name: str, *, role: str, domains: tuple[str, ...], link: bool, config_fi
         user = new_user(name, role, " ".join(domains) or "*", time.time())
         user = user if link else replace(user, password=hash_password(_ask_password()))
         accounts.write_user(user)
-        _note(accounts, "user added", told(user))
+        _note(accounts, "user added", described(user))
         if link:
             _print_link(accounts, settings, name)
 
@@ -63,7 +63,7 @@ def list_(config_file: Path | None) -> None:
     """
     with _accounts(config_file) as (accounts, _):
         for user in accounts.users():
-            click.echo(f"{told(user)}{'' if user.password else ' (no password yet)'}")
+            click.echo(f"{described(user)}{'' if user.password else ' (no password yet)'}")
         for key, token in accounts.tokens():
             until = time.strftime("%Y-%m-%d", time.gmtime(token.expires))
             click.echo(f"  token {key} {token.name} of {token.user}: {token.role}, until {until}")

@@ -62,7 +62,7 @@ def read_filters(parameters: Sequence[tuple[str, str]]) -> Filters:
         if name in given:
             raise ParseError(f"{name[:100]!r} is there twice")
         if name in GIVEN:
-            raise ParseError(f"{name}: nobody chooses his own")
+            raise ParseError(f"{name}: not a parameter")
         given[name] = value
     try:
         return msgspec.convert({name: value for name, value in given.items() if value}, Filters, strict=False)

@@ -29,16 +29,17 @@ from inalign.web.access.sign_in import SignIn
 from inalign.web.access.visitor import Authenticator
 from inalign.web.api import problem_response
 from inalign.web.endpoint import Endpoints, is_for_programs
-from inalign.web.pages.account import OwnPages
+from inalign.web.pages.account import AccountPage
 from inalign.web.pages.base import MENU, ViewPages
 from inalign.web.pages.domain import DomainPage
 from inalign.web.pages.home import HomePage
 from inalign.web.pages.incidents import IncidentsPage
 from inalign.web.pages.intake import IntakePage
-from inalign.web.pages.lists import ToldPages
 from inalign.web.pages.report import ReportPage
 from inalign.web.pages.senders import SenderPages
 from inalign.web.pages.summary import SummaryPage
+from inalign.web.pages.tables import TablePages
+from inalign.web.pages.users import UsersPage
 from inalign.web.redaction import Redactor
 from inalign.web.rendering import Renderer
 
@@ -107,7 +108,7 @@ def make_app(
     loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
     requests = RequestSnapshots(engine)
-    ask = Redactor(accounts.kept_secret("veil")).over(requests.ask)
+    ask = Redactor(accounts.kept_secret("veil")).wrap(requests.ask)
     gate = Authenticator(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer, requests.begin)
@@ -122,10 +123,11 @@ def make_app(
     routes = [
         Route("/static/{name}", assets.serve, methods=["GET"]),
         *SignIn(gate, renderer).routes(),
-        *OwnPages(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
+        *AccountPage(gate, renderer, endpoints).routes(),
+        *UsersPage(gate, renderer, endpoints, url=options.url.rstrip("/")).routes(),
         *pages.routes(),
         *ReportPage(pages, endpoints).routes(),
-        *ToldPages(pages, endpoints).routes(),
+        *TablePages(pages, endpoints).routes(),
         *SenderPages(gate, pages, endpoints, control).routes(),
         *HomePage(renderer, pages, endpoints, incidents.on_top).routes(),
         *DomainPage(renderer, pages, endpoints, incidents.on_top).routes(),

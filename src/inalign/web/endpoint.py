@@ -1,4 +1,4 @@
-"""What stands around each page: who asks, may he, what did he send; and what is answered where something fails."""
+"""What is done around each page: find the visitor, check the role, read the form, and answer errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Work = Callable[[Request, Visitor, Form], Response]
 
 
 class Endpoints:
-    """Makes routes of plain functions that may wait for files and the store."""
+    """Makes routes of functions that may block: each checks the visitor and the form, and runs in a thread."""
 
     def __init__(
         self, gate: Authenticator, renderer: Renderer, begin: Callable[[], AbstractContextManager[None]]
@@ -34,7 +34,7 @@ class Endpoints:
         self._begin = begin
 
     def route(self, path: str, work: Work, *, role: Role = Role.READER, post: bool = False) -> Route:
-        """For visitors of a role; `post` where it changes something."""
+        """Return a route for visitors who have at least a role; `post` for what changes something."""
         return Route(path, self._endpoint(work, role), methods=["POST"] if post else ["GET"])
 
     def _endpoint(self, work: Work, role: Role) -> Callable[[Request], Awaitable[Response]]:
@@ -51,9 +51,9 @@ class Endpoints:
         try:
             visitor = self._gate.visitor(request)
             if visitor is None:
-                return self._stranger(request)
-            # Without a name nobody can be held to what he did: such visitors read. What is an admin's concerns all
-            # domains: with some of them alone he could give himself the others.
+                return self._sign_in_first(request)
+            # A visitor without a name may only read: nobody would be accountable. An admin has all domains: one of some
+            # domains could give himself the others.
             nameless = request.method == "POST" and not visitor.name
             partial = role is Role.ADMIN and visitor.domains is not None
             if nameless or partial or not visitor.role.may(role):
@@ -65,7 +65,7 @@ class Endpoints:
         except Error as problem:
             return self._problem(request, visitor, 503, "problem.store", str(problem))
 
-    def _stranger(self, request: Request) -> Response:
+    def _sign_in_first(self, request: Request) -> Response:
         if is_for_programs(request):
             fields = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"status": 401, "detail": "sign in, or send a token"}, 401, fields, PROBLEM)
@@ -75,8 +75,8 @@ class Endpoints:
 
     def _problem(self, request: Request, visitor: Visitor | None, status: int, key: str, detail: str = "") -> Response:
         if is_for_programs(request):
-            told = detail or self._renderer.words(request)(key)
-            return JSONResponse({"status": status, "detail": told}, status, media_type=PROBLEM)
+            text = detail or self._renderer.words(request)(key)
+            return JSONResponse({"status": status, "detail": text}, status, media_type=PROBLEM)
         return self._renderer.page(request, "problem", visitor, {"key": key, "detail": detail}, status)
 
 
@@ -85,12 +85,15 @@ PROBLEM = "application/problem+json"
 
 
 def is_for_programs(request: Request) -> bool:
-    """Whether a program asks, which wants JSON."""
+    """Whether a request is of a program, which expects JSON: of the API, or with a token."""
     return request.url.path.startswith("/api/") or "authorization" in request.headers
 
 
 async def read_form(request: Request) -> Form | None:
-    """Its fields; of repeated ones the last counts. None: it is none, or too much of one."""
+    """Return the fields of the form of a request, the last one of a name.
+
+    Return None for a body that is no form, and for more than `MAX_FIELDS` fields.
+    """
     if request.method != "POST":
         return Form()
     body = await request.body()

@@ -1,9 +1,8 @@
-"""What failure reports tell of persons, hidden from those who only read: the one place where it is done.
+"""Redaction of personal data in failure reports, for visitors who may only read.
 
-Every answer that a page, its JSON twin, a spreadsheet or a download is made of passes here. Unless the question says
-that whoever asks may see it (`Filters.personal`, which the server alone sets), names, subjects and local parts become a
-short hash: equal ones stay equal, so that rows can still be grouped. The hash has a key that never leaves the store, so
-that nobody finds a name by hashing guesses.
+Every row of a page, of the API, of a CSV file or of a download passes here. Unless `Filters.personal` is set, which
+only the server does, names, subjects and local parts become a short hash. Equal texts have equal hashes, so that rows
+can still be grouped. The hash has a key that never leaves the store, so that a name cannot be found by hashing guesses.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ _DOMAIN = re.compile(r"[\w.:\[\]-]{1,255}")
 
 
 class Redactor:
-    """Hides, with one key."""
+    """Replaces personal data in rows by hashes, with one key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def over(self, ask: Ask) -> Ask:
-        """What asks the same, and hides what is not for whoever asks."""
+    def wrap(self, ask: Ask) -> Ask:
+        """Return a function that asks the same, and redacts the rows unless the filters have `personal`."""
 
         def asked(view: View, filters: Filters) -> ViewAnswer[Struct]:
             found = ask(view, filters)
@@ -51,7 +50,7 @@ class Redactor:
         return asked
 
     def row(self, row: Struct) -> Struct:
-        """It, or what is left of it."""
+        """Return a row with its personal data hashed or left out; a row of no failure report as it is."""
         names = row.__struct_fields__
         of_failure = getattr(row, "kind", "") in OF_FAILURES or isinstance(row, FailureRow | FailureGroupRow)
         if not of_failure and not {*names} & (HASHED | BLANKED):
@@ -60,7 +59,7 @@ class Redactor:
         return msgspec.structs.replace(row, **changed)
 
     def hashed(self, text: str) -> str:
-        """A word that stands for a text; nothing stands for nothing."""
+        """Return the hash of a text, of an empty text an empty one."""
         if not text:
             return ""
         octets = text.encode("utf-8", "surrogatepass")
@@ -70,7 +69,7 @@ class Redactor:
         if name in BLANKED:
             return ""
         if name == "flaws" and isinstance(value, tuple):
-            # What was mended is quoted in the detail; the code says enough.
+            # The detail quotes the report; the code says enough.
             return tuple((code, "") for code, _ in value)
         if not isinstance(value, str):
             return value
@@ -85,5 +84,5 @@ class Redactor:
 
 
 def _may(row: Struct) -> bool:
-    """What was delivered is not shown where it holds such a report."""
+    """Whether a row may be returned: a delivery with a report of a single message may not."""
     return not (isinstance(row, RawRow) and OF_FAILURES & {*row.kinds})

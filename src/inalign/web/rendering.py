@@ -23,7 +23,7 @@ from inalign.web.tables import cell_value, percent_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-ZONE_COOKIE = "inalign-zone"
+TIME_ZONE_COOKIE = "inalign-zone"
 COOKIE_SECONDS = 365 * 86_400
 
 
@@ -67,7 +67,7 @@ class Renderer:
 
     def zone(self, request: Request) -> str:
         """That of the address, so that its numbers are the same for all; else the one chosen, else of the settings."""
-        for name in (request.query_params.get("zone", ""), request.cookies.get(ZONE_COOKIE, "")):
+        for name in (request.query_params.get("zone", ""), request.cookies.get(TIME_ZONE_COOKIE, "")):
             if name in zone_names():
                 return name
         return self._zone

@@ -9,10 +9,10 @@ from inalign.mail.networks import Networks
 from inalign.settings.config import Config
 from inalign.settings.secret import read_secret
 from inalign.settings.tables import Settings
+from inalign.store.state.account_texts import parse_scope
 from inalign.store.state.accounts import Role
 from inalign.web.access.oidc import Grant, OidcOptions
 from inalign.web.app import WebOptions
-from inalign.web.pages.account import domains_of
 
 if TYPE_CHECKING:
     from inalign.net.oidc import Provider
@@ -29,7 +29,7 @@ def make_web_options(settings: Settings, *, loopback: bool) -> WebOptions:
         oidc=OidcOptions(
             label=web.oidc.label,
             grants=tuple(
-                Grant(each.claim, each.value, Role(each.role), domains_of(" ".join(each.domains)))
+                Grant(each.claim, each.value, Role(each.role), parse_scope(" ".join(each.domains)))
                 for each in web.oidc.grants
             ),
         ),

@@ -9,7 +9,7 @@ import pytest
 from inalign.mail.networks import Networks
 from inalign.store.state.accounts import Role
 from inalign.web.access.forwarded import MAX_FIELD, MAX_HOPS, visitor_of
-from inalign.web.access.throttle import ADDRESS_FAILURES, site_of
+from inalign.web.access.throttle import ADDRESS_FAILURES, network_of_address
 from inalign.web.app import WebOptions
 from tests.web.live_site import Browser, Site, serve
 
@@ -103,4 +103,4 @@ def test_behind_a_proxy_nobody_reads_without_users(tmp_path: Path) -> None:
     [("192.0.2.7", "192.0.2.7"), ("2001:db8:0:1::7", "2001:db8:0:1::/64"), ("", ""), ("x", "x")],
 )
 def test_a_visitor_has_a_network(address: str, site: str) -> None:
-    assert site_of(address) == site
+    assert network_of_address(address) == site

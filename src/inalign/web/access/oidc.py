@@ -19,9 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from inalign.errors import Error, ParseError, TransportError
+from inalign.store.state.account_texts import USER_NAME
 from inalign.store.state.accounts import Accounts, Domains, Role, User
 from inalign.web.access.visitor import MAX_SECRET, Authenticator
-from inalign.web.pages.account import NAME
 from inalign.web.rendering import Renderer, go, local_path
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def user_of(accounts: Accounts, issuer: str, claims: Claims, grants: Sequence[Gr
     if found is None:
         if grant is None:
             raise ParseError(f"{address or claims.sub[:100]}: there is no such user")
-        if not NAME.fullmatch(address):
+        if not USER_NAME.fullmatch(address):
             raise ParseError(f"{claims.sub[:100]}: a new user needs a verified address for a name")
         found = User(name=address, role=grant.role, made=now)
     changed = replace(found, subject=subject)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from inalign.errors import Error
 from inalign.web.access.passwords import MIN_LENGTH, fault_of, hash_password, is_password
-from inalign.web.access.throttle import Attempts
+from inalign.web.access.throttle import SignInThrottle
 from inalign.web.access.visitor import Authenticator, address_of
 from inalign.web.endpoint import read_form
 from inalign.web.rendering import Form, Renderer, go, local_path
@@ -31,12 +31,12 @@ class SignIn:
     def __init__(self, gate: Authenticator, renderer: Renderer) -> None:
         self._gate = gate
         self._renderer = renderer
-        self._attempts = Attempts()
+        self._throttle = SignInThrottle()
         self._hashing = threading.BoundedSemaphore(MAX_HASHES)
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """Return the routes of the pages."""
         return [
             Route("/sign-in", self._sign_in, methods=["GET", "POST"]),
             Route("/sign-out", self._sign_out, methods=["POST"]),
@@ -68,10 +68,10 @@ class SignIn:
         name, back, now = form.text("user"), local_path(form.text("back")), self._gate.clock()
         address = address_of(request)
         with self._lock:
-            may = self._attempts.may_try(address, name, now)
+            may = self._throttle.may_try(address, name, now)
             if may:
-                # Counted before it is known: many at once are not one.
-                self._attempts.failed(address, name, now)
+                # Counted before the password is checked: attempts at the same time are counted, too.
+                self._throttle.failed(address, name, now)
         values = {"form": Form(user=name), "back": back}
         if not may:
             return self._renderer.page(request, "sign_in", None, values | {"fault": "sign_in.too_often"}, 429)
@@ -82,7 +82,7 @@ class SignIn:
             self._gate.note(request, name, "sign-in failed")
             return self._renderer.page(request, "sign_in", None, values | {"fault": "sign_in.wrong"}, 403)
         with self._lock:
-            self._attempts.succeeded(address, name)
+            self._throttle.succeeded(address, name)
         response = go(back)
         self._gate.sign_in(request, response, user.name)
         self._gate.note(request, user.name, "sign-in")
@@ -109,11 +109,11 @@ class SignIn:
         if fault:
             return self._renderer.page(request, "link", None, values | {"fault": fault}, 400)
         with self._hashing:
-            kept = hash_password(password)
+            hashed = hash_password(password)
         user = accounts.user(accounts.take_link(secret, self._gate.clock()))
         if user is None:
             return self._renderer.page(request, "problem", None, {"key": "problem.link", "detail": ""}, 404)
-        accounts.write_user(replace(user, password=kept))
+        accounts.write_user(replace(user, password=hashed))
         response = go("/")
         self._gate.sign_in(request, response, user.name)
         self._gate.note(request, user.name, "password set by link")

@@ -1,4 +1,4 @@
-"""Who asks: a user by a session cookie, a program by a token, or, while there are no users, whoever is on this host."""
+"""Authentication of requests: a user by a session cookie, a program by a token, this host while there are no users."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ MAX_SECRET = 200
 
 
 class Visitor(NamedTuple):
-    """Who asks, and for what he may."""
+    """Who sends a request, and what is allowed to it."""
 
     name: str
-    """Empty: nobody who signed in, on a host where nobody can."""
+    """Empty: somebody on this host, while there are no users."""
     role: Role
     domains: Domains
     session: str = ""
 
 
 class Authenticator:
-    """Tells visitors."""
+    """Authenticates requests, and opens and closes sessions."""
 
     def __init__(
         self, accounts: Accounts, *, loopback: bool, https: bool, clock: Callable[[], float] = time.time
     ) -> None:
-        """`loopback`: nobody but this host reaches us."""
+        """Make an authenticator; `loopback` says that only this host reaches the pages."""
         self.accounts = accounts
         self.clock = clock
         self._loopback = loopback
@@ -45,7 +45,7 @@ class Authenticator:
         self.cookie = "__Host-inalign" if https else "inalign"
 
     def visitor(self, request: Request) -> Visitor | None:
-        """Who asks; None: he must sign in. Raises `ControlError`."""
+        """Return the visitor of a request, or None if a sign-in is needed. Raises `ControlError`."""
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return self._of_token(secret.strip())
@@ -54,7 +54,7 @@ class Authenticator:
         return self._nobody() if self.is_open() else None
 
     def is_open(self) -> bool:
-        """Whether anybody may read: he is on this host, and there are no users."""
+        """Whether anybody may read: only this host reaches the pages, and there are no users."""
         return self._loopback and self.accounts.none_yet()
 
     def _nobody(self) -> Visitor:
@@ -78,33 +78,33 @@ class Authenticator:
         return Visitor(user.name, role, narrowed(token.domains, user.domains))
 
     def sign_in(self, request: Request, response: Response, user: str) -> None:
-        """A new session, and the cookie of it."""
+        """Open a session of a user, and set its cookie."""
         secret = self.accounts.open_session(user, self.clock(), address_of(request), longest=LONGEST_SECONDS)
         self.keep(response, self.cookie, secret, LONGEST_SECONDS)
 
     def sign_out(self, visitor: Visitor, response: Response) -> None:
-        """The session ends."""
+        """Close the session of a visitor, and remove its cookie."""
         if visitor.session:
             self.accounts.close_session(visitor.session)
         self.forget(response, self.cookie)
 
     def keep(self, response: Response, name: str, secret: str, seconds: float) -> None:
-        """A secret in a cookie that no script reads and no form of another site sends."""
+        """Set a cookie that no script reads and no form of another site sends."""
         response.set_cookie(
             name, secret, max_age=int(seconds), path="/", secure=self._https, httponly=True, samesite="lax"
         )
 
     def forget(self, response: Response, name: str) -> None:
-        """The cookie goes."""
+        """Remove a cookie."""
         response.delete_cookie(name, path="/", secure=self._https, httponly=True, samesite="lax")
 
     def note(self, request: Request, who: str, act: str, about: str = "") -> None:
-        """To the audit log."""
+        """Write an entry of the audit log."""
         self.accounts.note(
             AuditEntry(at=self.clock(), who=who[:100], act=act, about=about[:300], address=address_of(request))
         )
 
 
 def address_of(request: Request) -> str:
-    """Of the visitor, as far as it is known (`web/access/forwarded.py`)."""
+    """Return the address of the client, as far as it is known (`web/access/forwarded.py`)."""
     return request.client.host if request.client else ""

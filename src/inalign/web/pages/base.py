@@ -1,4 +1,4 @@
-"""The pages that show what reports and the milter tell: each asks the questions that the API and the CLI ask."""
+"""The pages that are tables, the API and CSV files, and what other pages share: tables, filters and addresses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FilledTable(Struct, frozen=True):
 
 
 class ViewPages:
-    """Makes them."""
+    """Answers the pages that are tables, the API and CSV files; what the other pages share."""
 
     def __init__(
         self, gate: Authenticator, renderer: Renderer, endpoints: Endpoints, ask: Ask, views: Mapping[str, View]
@@ -85,7 +85,7 @@ class ViewPages:
         self._views = views
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """Return the routes of the tables, the API and the CSV files."""
         route = self._endpoints.route
         return [
             route("/", lambda _request, _visitor, _form: go("/domains")),
@@ -101,24 +101,24 @@ class ViewPages:
         return datetime.fromtimestamp(self._gate.clock(), self.zone(request).info).date()
 
     def words(self, request: Request) -> Words:
-        """In the language of the visitor."""
+        """Return the words in the language of the visitor."""
         return self._renderer.words(request)
 
     def zone(self, request: Request) -> Zone:
-        """That of the visitor."""
+        """Return the time zone of the visitor."""
         return zone_of(self._renderer.zone(request))
 
     def narrowing(self, table: PageTable) -> tuple[str, ...]:
-        """What the question of a table can be narrowed by, for a form."""
+        """Return the names of the filters of the view of a table, for a form."""
         return tuple(name for name in self._views[table.view].filters if name != "key")
 
     def ask(self, name: str, filters: Filters) -> ViewAnswer[Struct]:
-        """The answer of a question; filters that it does not have are left away."""
+        """Ask a view by its name, without the filters that it does not have."""
         view = self._views[name]
         return self._ask(view, fit(view, filters))
 
     def problem(self, request: Request, visitor: Visitor, key: str) -> Response:
-        """What is asked for is not there."""
+        """Answer that there is no such thing, with status 404."""
         return self._renderer.page(request, "problem", visitor, {"key": key, "detail": ""}, 404)
 
     def window(self) -> Window:
@@ -140,7 +140,7 @@ class ViewPages:
         if filters.since is None and filters.until is None and not filters.key:
             window = self.window()
             filters = replace(filters, since=window.since, until=None if is_live else window.until)
-        return seen_by(visitor, filters)
+        return visible_to(visitor, filters)
 
     def part(self, request: Request, table: PageTable, filters: Filters, *, rows: int = TOP_ROWS) -> FilledTable:
         """A table filled with what the question answers; filters that it does not have are left away.
@@ -221,7 +221,7 @@ class ViewPages:
 
     def _json(self, view: View) -> Work:
         def work(request: Request, visitor: Visitor, _form: Form) -> Response:
-            filters = seen_by(visitor, read_filters(request.query_params.multi_items()))
+            filters = visible_to(visitor, read_filters(request.query_params.multi_items()))
             return rows_response(self._ask(view, filters))
 
         return work
@@ -246,8 +246,8 @@ class ViewPages:
         raise ParseError(f"{view.name}: more than {MAX_CSV_ROWS:,} rows; choose fewer days, or one domain")
 
 
-def seen_by(visitor: Visitor, filters: Filters) -> Filters:
-    """With what the visitor may see, whatever the question said: nothing else makes them his."""
+def visible_to(visitor: Visitor, filters: Filters) -> Filters:
+    """Return filters with the scope and the rights of the visitor, whatever the request had."""
     return replace(filters, scope=visitor.domains, personal=visitor.role.may(Role.EDITOR))
 
 
@@ -257,7 +257,7 @@ def csv_name(view: View, filters: Filters) -> str:
 
 
 def fit(view: View, filters: Filters) -> Filters:
-    """Without the filters that the question does not have: the tables of one page differ in them."""
+    """Return filters without those that a view does not have: the tables of one page differ in them."""
     unknown = dict[str, str | None]()
     for name in NARROWING:
         if name not in view.filters:
@@ -266,7 +266,7 @@ def fit(view: View, filters: Filters) -> Filters:
 
 
 def address(filters: Filters) -> str:
-    """The query of an address; the scope is never in it."""
+    """Return the query of the address of a page with these filters. The scope is never in it."""
     chosen = {SPELLED[name]: getattr(filters, name) for name in (*NARROWING, "after")}
     if filters.zone != Filters().zone:
         chosen["zone"] = filters.zone
@@ -274,7 +274,7 @@ def address(filters: Filters) -> str:
 
 
 def link(row: Struct, column: str, filters: Filters) -> str:
-    """Where a cell leads."""
+    """Return the address that a cell leads to, or an empty text."""
     found = getattr(row, column, "")
     kept = Filters(since=filters.since, until=filters.until, zone=filters.zone)
     if not found:

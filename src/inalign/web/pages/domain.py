@@ -22,7 +22,7 @@ from inalign.web import tables
 from inalign.web.access.visitor import Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import TOP_ROWS, FilledTable, ViewPages, address
-from inalign.web.pages.incidents import TellIncidents
+from inalign.web.pages.incidents import OnTopIncidents
 from inalign.web.pages.plan_card import REACHED, make_card, sentence
 from inalign.web.pages.records import ShownRecords, shown
 from inalign.web.pages.sender_tree import make_tree
@@ -59,16 +59,16 @@ class Land(Struct, frozen=True):
 
 
 class DomainPage:
-    """Makes it."""
+    """Answers the page of a domain."""
 
-    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: TellIncidents) -> None:
+    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: OnTopIncidents) -> None:
         self._renderer = renderer
         self._pages = pages
         self._endpoints = endpoints
         self._on_top = on_top
 
     def routes(self) -> list[Route]:
-        """All of it."""
+        """Return the routes of the pages."""
         return [self._endpoints.route("/domain", self._domain)]
 
     def _domain(self, request: Request, visitor: Visitor, _form: Form) -> Response:

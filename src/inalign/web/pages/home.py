@@ -17,7 +17,7 @@ from inalign.web import tables
 from inalign.web.access.visitor import Visitor
 from inalign.web.endpoint import Endpoints
 from inalign.web.pages.base import ViewPages, address
-from inalign.web.pages.incidents import TellIncidents
+from inalign.web.pages.incidents import OnTopIncidents
 from inalign.web.pages.plan_card import action
 from inalign.web.rendering import Form, Renderer
 from inalign.web.words import Words
@@ -44,16 +44,16 @@ class DomainLine(Struct, frozen=True):
 
 
 class HomePage:
-    """Makes it."""
+    """Answers the list of domains."""
 
-    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: TellIncidents) -> None:
+    def __init__(self, renderer: Renderer, pages: ViewPages, endpoints: Endpoints, on_top: OnTopIncidents) -> None:
         self._renderer = renderer
         self._pages = pages
         self._endpoints = endpoints
         self._on_top = on_top
 
     def routes(self) -> list[Route]:
-        """All of it."""
+        """Return the routes of the pages."""
         return [self._endpoints.route("/domains", self._domains)]
 
     def _domains(self, request: Request, visitor: Visitor, _form: Form) -> Response:

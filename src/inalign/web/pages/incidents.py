@@ -50,7 +50,7 @@ class OnTop(NamedTuple):
     """How many there are besides."""
 
 
-class TellIncidents(Protocol):
+class OnTopIncidents(Protocol):
     """What other pages show them with."""
 
     def __call__(self, request: Request, visitor: Visitor, domain: str = "") -> OnTop:
@@ -70,7 +70,7 @@ def _shown(found: Iterable[Incident], now: float, say: Catalogue) -> Iterable[In
 
 
 class IncidentsPage:
-    """Makes it."""
+    """Answers the page of incidents."""
 
     def __init__(self, gate: Authenticator, renderer: Renderer, endpoints: Endpoints, control: Control) -> None:
         self._gate = gate
@@ -79,7 +79,7 @@ class IncidentsPage:
         self._control = control
 
     def routes(self) -> list[Route]:
-        """All of it."""
+        """Return the routes of the pages."""
         route = self._endpoints.route
         return [
             route("/incidents", self._incidents),

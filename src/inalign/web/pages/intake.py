@@ -33,7 +33,7 @@ MAX_SHOWN = 200
 
 
 class IntakePage:
-    """Makes it."""
+    """Answers the page of the intake."""
 
     def __init__(
         self, gate: Authenticator, views: ViewPages, endpoints: Endpoints, control: Control, spool: Spool
@@ -45,7 +45,7 @@ class IntakePage:
         self._spool = spool
 
     def routes(self) -> list[Route]:
-        """All of it."""
+        """Return the routes of the pages."""
         return [
             self._endpoints.route("/intake", self._intake),
             self._endpoints.route("/intake/again", self._again, role=Role.EDITOR, post=True),

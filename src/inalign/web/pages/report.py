@@ -40,7 +40,7 @@ class ReportedPolicy(Struct, frozen=True):
 
 
 class ReportPage:
-    """Makes it."""
+    """Answers the page of a report."""
 
     def __init__(self, views: ViewPages, endpoints: Endpoints) -> None:
         self._views = views

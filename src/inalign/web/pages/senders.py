@@ -61,7 +61,7 @@ class SmallTable(NamedTuple):
 
 
 class SenderPages:
-    """Makes them."""
+    """Answers the pages of senders and sources."""
 
     def __init__(self, gate: Authenticator, views: ViewPages, endpoints: Endpoints, control: Control) -> None:
         self._gate = gate
@@ -70,7 +70,7 @@ class SenderPages:
         self._control = control
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """Return the routes of the pages."""
         route = self._endpoints.route
         return [
             route("/sources", self._sources),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SummaryPage:
-    """Makes it."""
+    """Answers the summary, as a page and as PDF."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class SummaryPage:
         self._control = control
 
     def routes(self) -> list[Route]:
-        """Both of them."""
+        """Return the routes of the pages."""
         return [
             self._endpoints.route("/summary", self._page),
             self._endpoints.route("/summary.pdf", self._pdf),

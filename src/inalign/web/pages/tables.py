@@ -50,15 +50,15 @@ LONG = {"milter": 2, "failures": 1}
 """Which of them leads on to the rows that follow; else the first."""
 
 
-class ToldPages:
-    """Makes them."""
+class TablePages:
+    """Answers the pages of tables."""
 
     def __init__(self, views: ViewPages, endpoints: Endpoints) -> None:
         self._views = views
         self._endpoints = endpoints
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """Return the routes of the pages."""
         route = self._endpoints.route
         more: dict[str, Callable[[Request, Filters], dict[str, object]]] = {
             "tls": self._tls,
