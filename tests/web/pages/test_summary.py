@@ -27,7 +27,7 @@ def test_numbers_are_those_of_the_questions(open_site: Site, language: str, titl
     assert f'<td class="number">{row["own_messages"]:,}</td>' in page.text
     days = json.loads(browser.get("/api/v1/classes?domain=example.com&since=2026-11-01&until=2026-11-30").text)
     assert sum(day["messages"] for day in days) == row["messages"]
-    assert all(f'<td class="number">{day["messages"]:,}</td></tr>' in page.text for day in days)
+    assert all(f'<td class="number">{day["messages"]:,}</td>\n</tr>' in page.text for day in days)
 
 
 def test_names_of_others_are_text(open_site: Site) -> None:
