@@ -20,7 +20,7 @@ from inalign.store.queries.addresses import SourceRow
 from inalign.store.queries.filters import Filters
 from inalign.store.state.control import Control
 from inalign.summary.collect import new_senders, summarize
-from inalign.summary.numbers import Summary
+from inalign.summary.model import Summary
 from inalign.wiring.assessment import make_judging
 from tests.insight.vectors import FIRST_DAY, scenarios
 from tests.store.material import store

@@ -12,12 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from inalign.summary import words as words_module
+from inalign.summary.blocks import Cards, TableBlock
 from inalign.summary.document import MAX_DOMAINS, SummaryDocument, make_document
 from inalign.summary.html import BAR_PIXELS, body, for_mail, whole
-from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, SummaryDay
-from inalign.summary.parts import Cards, TableBlock
+from inalign.summary.model import DomainSummary, Figures, NewSender, Share, SummaryDay
+from inalign.summary.next_steps import MAX_LINES, next_steps
 from inalign.summary.text import WIDTH, as_text, width_of
-from inalign.summary.todo import MAX_LINES, to_do
 from inalign.summary.words import MAX_NAME, rate, share, signed, words_of
 from tests.house.citations import ROOT
 from tests.summary.vectors import FOLDER, LANGUAGES, NAMES, document, summary
@@ -137,7 +137,7 @@ def test_bars_of_a_mail_are_as_wide_as_there_is_room(name: str, language: str) -
 
 
 def test_a_domain_of_which_nothing_is_known_says_what_to_look_at() -> None:
-    (only,) = to_do(DomainSummary(domain="x.example"), words_of("en"))
+    (only,) = next_steps(DomainSummary(domain="x.example"), words_of("en"))
     assert "rua=" in only.text
 
 
@@ -151,7 +151,7 @@ def test_what_is_not_judged_yet_has_no_figures() -> None:
 def test_things_to_do_are_few() -> None:
     found = summary("month")
     many = replace(found.domains[0], blocking=found.domains[0].blocking * 20)
-    assert len(to_do(many, words_of("ja"))) == MAX_LINES
+    assert len(next_steps(many, words_of("ja"))) == MAX_LINES
 
 
 def test_domains_behind_the_most_are_in_the_table_alone() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from inalign.summary.blocks import Cards, TableBlock
 from inalign.summary.document import SummaryDocument, make_document
 from inalign.summary.html import whole
-from inalign.summary.parts import Cards, TableBlock
 from inalign.summary.pdf import PdfError, make_pdf
 from inalign.summary.pdf_process import Letters
 from inalign.summary.words import words_of

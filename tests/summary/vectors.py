@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from inalign.summary.document import SummaryDocument, make_document
-from inalign.summary.numbers import Summary
+from inalign.summary.model import Summary
 from inalign.summary.text import as_text
 from inalign.summary.words import words_of
 from tests.house.citations import ROOT

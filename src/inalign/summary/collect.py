@@ -22,7 +22,7 @@ from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.headlines import ReporterRow
 from inalign.store.queries.published import RecordHistoryRow
 from inalign.store.queries.view import ViewAnswer
-from inalign.summary.numbers import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
+from inalign.summary.model import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
 
 MAX_DETAILED = 30
 """Domains of which more than a line is told: each costs several questions, and nobody reads a hundred parts."""

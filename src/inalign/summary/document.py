@@ -12,9 +12,7 @@ from inalign.charts.model import ChartColumn, ColumnChart, Series
 from inalign.insight.result import WhyCode
 from inalign.insight.rows import BlockingRow
 from inalign.insight.window import Window
-from inalign.summary.figures import cards, figures_table, headline
-from inalign.summary.numbers import DomainSummary, Figures, Share, Summary
-from inalign.summary.parts import (
+from inalign.summary.blocks import (
     Block,
     ChartBlock,
     Lead,
@@ -27,7 +25,9 @@ from inalign.summary.parts import (
     TableBlock,
     Tone,
 )
-from inalign.summary.todo import to_do
+from inalign.summary.headline import cards, figures_table, headline
+from inalign.summary.model import DomainSummary, Figures, Share, Summary
+from inalign.summary.next_steps import next_steps
 from inalign.summary.words import Words, count, rate, share, shortened, signed
 
 MAX_DOMAINS = 30
@@ -113,7 +113,7 @@ def _points(now: Figures, before: Figures, words: Words) -> str:
 def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
     period = summary.period
     lead = Lead(headline(found.now, found.before, period, words), TONES.get(found.state, Tone.PLAIN))
-    todo = ListBlock(words.of_period(period, "period.next"), to_do(found, words), numbered=True)
+    todo = ListBlock(words.of_period(period, "period.next"), next_steps(found, words), numbered=True)
     if not found.judged:
         soon = Notes((words.insight.say("why", WhyCode.NOT_JUDGED),))
         return Section(found.domain, words(f"state.{found.state}"), (soon,))

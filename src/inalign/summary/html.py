@@ -11,8 +11,8 @@ from markupsafe import Markup
 from inalign.charts.model import ColumnChart, widths
 from inalign.charts.palette import colour_of
 from inalign.charts.svg import add_charts
+from inalign.summary.blocks import Lead, Section, Tone
 from inalign.summary.document import SummaryDocument
-from inalign.summary.parts import Lead, Section, Tone
 
 BAR_PIXELS = 220
 """Of the longest day in a mail: with name and number it fits on a telephone."""

@@ -7,8 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from inalign.summary.document import SummaryDocument
-from inalign.summary.parts import (
+from inalign.summary.blocks import (
     Block,
     Cards,
     ChartBlock,
@@ -20,6 +19,7 @@ from inalign.summary.parts import (
     Section,
     TableBlock,
 )
+from inalign.summary.document import SummaryDocument
 
 WIDTH = 76
 """Columns of a terminal or of quoted mail; letters of East Asia take two."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inalign.insight.period import Period
-from inalign.summary.numbers import Figures
-from inalign.summary.parts import Cards, FigureCard, TableBlock
+from inalign.summary.blocks import Cards, FigureCard, TableBlock
+from inalign.summary.model import Figures
 from inalign.summary.words import Words, count, rate, share, signed
 
 ROWS = ("messages", "own", "own_passed", "own_failed", "forwarded", "unwanted", "stopped", "delivered")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inalign.insight.result import PlanStep, Remedy, SourceClass
-from inalign.summary.numbers import DomainSummary
-from inalign.summary.parts import ListLine
+from inalign.summary.blocks import ListLine
+from inalign.summary.model import DomainSummary
 from inalign.summary.words import Words, count
 
 MAX_LINES = 8
@@ -15,7 +15,7 @@ _STEPS_OF_OTHERS = (PlanStep.FIX, PlanStep.CONFIRM, PlanStep.COLLECT, PlanStep.H
 """Steps that are no record to publish: the lines about senders say what to do."""
 
 
-def to_do(found: DomainSummary, words: Words) -> tuple[ListLine, ...]:
+def next_steps(found: DomainSummary, words: Words) -> tuple[ListLine, ...]:
     """At least one line."""
     if not found.now.messages:
         return (ListLine(words("text.no_reports")),)
