@@ -17,6 +17,7 @@ from inalign.insight.result import Plan
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
 from inalign.store.queries.health import health
+from inalign.store.queries.upkeep import last_arrival
 from inalign.store.state.answers import load_answers
 from inalign.store.state.control import Control
 from inalign.store.state.incidents import IncidentChange, close_calm, note_findings, note_told, read_known, write_known
@@ -119,8 +120,7 @@ class Alerts:
             note_told(self.control, told, now)
 
     def _intake_now(self, engine: Engine, trouble: str) -> IntakeNow:
-        found = engine.query("SELECT max(received_at) FROM reports WHERE is_counted")
-        arrived = int(str(found[0][0] or 0)) if found else 0
+        arrived = last_arrival(engine)
         rows = health(engine, Filters(limit=MAX_PAGE_ROWS)).rows
         return IntakeNow(
             # One that was stopped was taken out of the settings, or Inalign is ending.

@@ -25,6 +25,7 @@ from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
 from inalign.store.load.geoip import Places
 from inalign.store.load.reports import Arrival, exchange, raw_content
+from inalign.store.queries.upkeep import conflicting_content
 from inalign.store.state.control import Control
 from inalign.wiring.intake import make_trust, try_source
 from inalign.wiring.store import asn_database, open_store, store_folder
@@ -209,27 +210,20 @@ class ConflictError(Error):
 
 def _conflict(engine: Engine, key: str, digest: str, tools: Tools) -> Arrival:
     """The content as it came, read again."""
-    asked = {"key": key, "digest": digest}
-    found = engine.query(
-        "SELECT raw_digest, source, received_at, carrier, carrier_reason FROM conflicts"
-        " WHERE report_key = :key AND content_digest = :digest",
-        asked,
-    )
-    if not found:
+    found = conflicting_content(engine, key, digest)
+    if found is None:
         raise ConflictError(f"there is no content {digest} of a report {key}; `inalign reports conflicts` lists them")
-    raw_digest, source, received_at, carrier, reason = found[0]
-    raw = engine.query("SELECT name, form, content FROM raw WHERE raw_digest = :raw", {"raw": raw_digest})
-    if not raw:
-        raise ConflictError("its delivery is not kept any more")
+    if found.content is None:
+        raise ConflictError("its delivery is not stored any more")
     tools.folder.mkdir(mode=0o700, exist_ok=True)
-    received = datetime.fromtimestamp(int(str(received_at)), UTC)
+    received = datetime.fromtimestamp(found.received_at, UTC)
     with tempfile.NamedTemporaryFile(dir=tools.folder) as file:
-        file.write(raw_content(str(raw[0][1]), str(raw[0][2])))
+        file.write(raw_content(found.form, found.content))
         file.flush()
-        item = Item(path=file.name, name=str(raw[0][0]), source=str(source), received=received)
+        item = Item(path=file.name, name=found.name, source=found.source, received=received)
         read = run(read_item(item, tools, now=datetime.now(UTC)))
     for each in read.reads:
         if (each.rows.key, each.rows.digest) == (key, digest):
-            return Arrival(each.rows, str(source), received, str(raw_digest), str(carrier), str(reason), "")
+            return Arrival(each.rows, found.source, received, found.raw_digest, found.carrier, found.carrier_reason, "")
         each.rows.close()
     raise ConflictError("its delivery holds another content now that it is read again; nothing was changed")

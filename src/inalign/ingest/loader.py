@@ -32,9 +32,10 @@ from inalign.reports.flaw import RefusalCode
 from inalign.reports.report import Refusal
 from inalign.resolver import Resolver
 from inalign.spool.deliveries import QuarantineReason, Spool
-from inalign.store.engine.interface import Engine, RowsRefused, domain_parameters, same_or_below, whole
+from inalign.store.engine.interface import Engine, RowsRefused
 from inalign.store.load.geoip import Places
 from inalign.store.load.reports import Arrival, LoadOutcome, Raw, load
+from inalign.store.queries.upkeep import reporter_mails
 
 log = logging.getLogger("inalign")
 
@@ -316,17 +317,12 @@ def _count(outcome: ItemOutcome, row: dict[str, str | int | bool], result: LoadO
 
 def history_of(engine: Engine, organization: DomainName) -> History:
     """What the store knows of the mails of the reporters of an organization."""
-    reasons = ", ".join(f"'{reason}'" for reason in sorted({CarrierReason.AUTHENTICATED, *FAILURES}))
-    sql = (
-        f"SELECT reporter, carrier_reason, count(*) FROM reports WHERE {same_or_below('reporter')} "  # noqa: S608 - ours
-        f"AND carrier_reason IN ({reasons}) GROUP BY reporter, carrier_reason"
-    )
     passed = failed = 0
-    for reporter, reason, number in engine.query(sql, domain_parameters(organization)):
-        if not is_same_organization(str(reporter), organization):
+    for reporter, reason, number in reporter_mails(engine, organization, (CarrierReason.AUTHENTICATED, *FAILURES)):
+        if not is_same_organization(reporter, organization):
             continue  # the organization is a public suffix, and the reporter another owner below it
         if reason == CarrierReason.AUTHENTICATED:
-            passed += whole(number)
+            passed += number
         else:
-            failed += whole(number)
+            failed += number
     return History(passed, failed)

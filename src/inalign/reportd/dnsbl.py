@@ -17,6 +17,7 @@ from ipaddress import IPv4Network, IPv6Address, ip_address
 
 from inalign.resolver import IPAddress, Outcome, Resolver
 from inalign.store.engine.interface import Engine
+from inalign.store.queries.upkeep import addresses_that_never_pass
 from inalign.store.state.control import Control
 from inalign.store.state.dnsbl import fresh_listings, keep_listings
 
@@ -184,13 +185,8 @@ def question(name: str, address: IPAddress) -> str:
 
 def _wanted(engine: Engine, limits: ListLimits, now: datetime) -> list[IPAddress]:
     """Addresses of which nothing passed, by messages."""
-    rows = engine.query(
-        "SELECT source_ip, sum(count) AS messages FROM records WHERE day >= :since AND source_ip <> '' "  # noqa: S608 - a number of ours
-        "GROUP BY source_ip HAVING max(CASE WHEN dkim_aligned = 'pass' OR spf_aligned = 'pass' THEN 1 ELSE 0 END) = 0 "
-        f"ORDER BY messages DESC, source_ip LIMIT {limits.considered:d}",
-        {"since": (now - timedelta(days=limits.seen_days)).date()},
-    )
-    return list(_addresses(str(address) for address, _ in rows))
+    since = (now - timedelta(days=limits.seen_days)).date()
+    return list(_addresses(addresses_that_never_pass(engine, since, limit=limits.considered)))
 
 
 def _addresses(texts: Iterable[str]) -> Iterable[IPAddress]:

@@ -19,6 +19,7 @@ import msgspec
 from inalign.flow.iprev import IprevStatus, check_iprev, find_names
 from inalign.resolver import Outcome, Resolver
 from inalign.store.engine.interface import Engine
+from inalign.store.queries.upkeep import addresses_to_name
 from inalign.store.schema.tables import NAMES
 
 MAX_NAME = 253  # RFC 1035 section 3.1: 255 octets on the wire
@@ -64,18 +65,13 @@ async def resolve_names(
 
 def _wanted(engine: Engine, limits: NameLimits, now: datetime) -> list[str]:
     """Addresses without a name that is fresh enough, by messages."""
-    rows = engine.query(
-        "SELECT source_ip, sum(count) AS messages FROM records WHERE day >= :since AND source_ip <> '' "  # noqa: S608 - a number of ours
-        "AND source_ip NOT IN (SELECT source_ip FROM names "
-        "WHERE (name <> '' AND asked_at >= :names) OR (name = '' AND asked_at >= :misses)) "
-        f"GROUP BY source_ip ORDER BY messages DESC, source_ip LIMIT {limits.addresses:d}",
-        {
-            "since": (now - timedelta(days=limits.seen_days)).date(),
-            "names": _seconds(now, limits.name_days),
-            "misses": _seconds(now, limits.miss_days),
-        },
+    return addresses_to_name(
+        engine,
+        (now - timedelta(days=limits.seen_days)).date(),
+        names_since=_seconds(now, limits.name_days),
+        misses_since=_seconds(now, limits.miss_days),
+        limit=limits.addresses,
     )
-    return [str(address) for address, _ in rows]
 
 
 async def _find(address: str, resolver: Resolver, limits: NameLimits, slots: asyncio.Semaphore) -> _Found:

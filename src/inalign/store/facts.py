@@ -22,6 +22,7 @@ from inalign.insight.record_history import Sighting, seen_record
 from inalign.insight.window import Window, window_to
 from inalign.reports.report import AggregateRecord, DkimAuth, OverrideReason, SpfAuth
 from inalign.store.engine.interface import Engine, Parameter, Row, domain_parameters, same_or_below, whole
+from inalign.store.queries.counts import PASSES, STOPPED
 from inalign.store.window import window_of
 
 SLICE_RECORDS = 20_000
@@ -34,12 +35,9 @@ MAX_FAMILY = 100
 
 _COUNTED = "kind = 'aggregate' AND is_counted AND begin_at <> 0 AND end_at <> 0"
 _WHOLE = "begin_at <> 0 AND end_at <> 0 AND source_ip <> ''"
-_SUMS = "sum(count), " + ", ".join(
-    f"sum(CASE WHEN disposition = '{word}' THEN count ELSE 0 END)" for word in ("quarantine", "reject")
-)
+_SUMS = f"sum(t.count), {', '.join(STOPPED)}"
 _ENVELOPE = "CASE WHEN spf = '[]' OR spf LIKE '%[\"\",%' THEN envelope_from ELSE '' END"
 _LOOK = f"header_from, dkim_aligned = 'pass', spf_aligned = 'pass', dkim, spf, reasons, {_ENVELOPE}"
-_PASSES = "(dkim_aligned = 'pass' OR spf_aligned = 'pass')"
 
 
 class _Question(NamedTuple):
@@ -138,7 +136,7 @@ def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = E
         values,
     )
     unplaced = engine.query(
-        f"SELECT domain, slot, {_PASSES} AS passes, {_SUMS} FROM records WHERE NOT ({_WHOLE}) AND {where} "
+        f"SELECT domain, slot, {PASSES} AS passes, {_SUMS} FROM records AS t WHERE NOT ({_WHOLE}) AND {where} "
         "GROUP BY domain, slot, passes",
         values,
     )
@@ -172,7 +170,7 @@ def _sliced(
     engine: Engine, of: _Question, where: str, values: Mapping[str, Parameter], family: Collection[str]
 ) -> Iterator[list[Row]]:
     """The answer about some days at a time."""
-    where = f"FROM records WHERE {_WHOLE} AND {where}"
+    where = f"FROM records AS t WHERE {_WHOLE} AND {where}"
     days = engine.query(f"SELECT day, count(*) {where} GROUP BY day ORDER BY day", values)
     for since, until in _slices(cast("list[tuple[date, int]]", days), of.records):
         span = {**values, "since": since, "until": until}

@@ -11,20 +11,21 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 from inalign.store.engine.interface import Engine, StoreChange
+from inalign.store.queries.counts import DISPOSITIONS, PASSES
 from inalign.store.schema.tables import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
 
 _GROUP = ("domain", "reporter", "source_key", "source_ip", "network", "country", "asn", "as_name")
 OF_A_RECORD = {
     "sender": f"left(t.source_key, {SENDER_LETTERS})",
     "messages": "t.count",
-    "passed": "CASE WHEN t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass' THEN t.count ELSE 0 END",
+    "passed": f"CASE WHEN {PASSES} THEN t.count ELSE 0 END",
     "dkim": "CASE WHEN t.dkim_aligned = 'pass' THEN t.count ELSE 0 END",
     "spf": "CASE WHEN t.spf_aligned = 'pass' THEN t.count ELSE 0 END",
-    "quarantine": "CASE WHEN t.disposition = 'quarantine' THEN t.count ELSE 0 END",
-    "reject": "CASE WHEN t.disposition = 'reject' THEN t.count ELSE 0 END",
     "first_slot": "t.slot",
     "last_slot": "t.slot",
-} | {name: f"t.{name}" for name in _GROUP}
+}
+OF_A_RECORD |= {name: f"CASE WHEN t.disposition = '{name}' THEN t.count ELSE 0 END" for name in DISPOSITIONS}
+OF_A_RECORD |= {name: f"t.{name}" for name in _GROUP}
 """What a row of the sums has, of a record `t`."""
 _SUMS = ("messages", "passed", "dkim", "spf", "quarantine", "reject")
 

@@ -9,8 +9,8 @@ from msgspec import Struct
 from inalign.insight.result import SourceClass
 from inalign.store.assessments import OF_NOW
 from inalign.store.engine.interface import Engine, Parameter
+from inalign.store.queries.counts import PASSES, sum_where
 from inalign.store.queries.filters import Filters, counted
-from inalign.store.queries.headlines import PASSED
 from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 
 
@@ -45,7 +45,7 @@ def kept_countries(
     )
     of_address = (
         f"SELECT {judged} AS judged, t.source_key AS source_key, max(t.country) AS country, sum(t.count) AS messages, "
-        f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed FROM records AS t WHERE {where} "
+        f"{sum_where(PASSES)} AS passed FROM records AS t WHERE {where} "
         "GROUP BY t.domain, t.source_key"
     )
     classes = f"SELECT domain, source_key, source_class FROM judged_sources WHERE host = :host AND {OF_NOW}"

@@ -10,21 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inalign.store.engine.interface import Engine
+from inalign.store.queries.counts import COUNTS, SUMS_OF_COUNTS, SUMS_OF_RECORDS
 from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 from inalign.store.schema.tables import COUNTERS
 from inalign.store.time_zone import zone_of
 
 COUNTED = "t.is_counted AND t.kind = 'aggregate'"
-PASSED = "(t.dkim_aligned = 'pass' OR t.spf_aligned = 'pass')"
-_QUARANTINE, _REJECT = (
-    f"sum(CASE WHEN t.disposition = '{word}' THEN t.count ELSE 0 END)" for word in ("quarantine", "reject")
-)
-SUMS_OF_RECORDS = (
-    "sum(t.count) AS messages, "
-    f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed, "
-    f"sum(t.count) - {_QUARANTINE} - {_REJECT} AS none, {_QUARANTINE} AS quarantine, {_REJECT} AS reject"
-)
 DAYS = "min(t.slot) AS first_day, max(t.slot) AS last_day"
 _BY_ALIGNMENT = {
     name: (dkim, spf) for name, dkim, spf in (("by_both", "=", "="), ("by_dkim", "=", "<>"), ("by_spf", "<>", "="))
@@ -66,7 +58,7 @@ def reporters(engine: Engine, filters: Filters) -> ViewAnswer[ReporterRow]:
     sql = (
         "SELECT *, CASE WHEN timed = 0 THEN 0.0 ELSE late / 3600.0 / timed END AS delay_hours, "
         f"{PERCENTS} FROM (SELECT t.reporter AS reporter, count(*) AS reports, sum(t.flaw_count) AS flaws, "
-        f"{_SUMS_OF_REPORTS}, sum(CASE WHEN t.end_at > 0 THEN 1 ELSE 0 END) AS timed, "
+        f"{SUMS_OF_COUNTS}, sum(CASE WHEN t.end_at > 0 THEN 1 ELSE 0 END) AS timed, "
         "sum(CASE WHEN t.end_at > 0 THEN t.received_at - t.end_at ELSE 0 END) AS late, "
         f"{DAYS} FROM {table} GROUP BY t.reporter) AS summed"
     )
@@ -99,7 +91,7 @@ def domains(engine: Engine, filters: Filters) -> ViewAnswer[DomainRow]:
     sql = (
         f"SELECT *, {PERCENTS}, '' AS policy, '' AS subdomain_policy FROM ("
         "SELECT t.domain AS domain, max(t.org_domain) AS org_domain, count(*) AS reports, "
-        f"count(DISTINCT t.reporter) AS reporters, {_SUMS_OF_REPORTS}, "
+        f"count(DISTINCT t.reporter) AS reporters, {SUMS_OF_COUNTS}, "
         f"{DAYS} FROM {table} GROUP BY t.domain) AS summed"
     )
     answer = page(engine, filters, ViewQuery(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
@@ -167,7 +159,7 @@ class DayRow(Struct, frozen=True):
 def days(engine: Engine, filters: Filters) -> ViewAnswer[DayRow]:
     """Messages by day. Slots are summed first, of which there are few; what a day is, is asked of each of these."""
     where, parameters = counted(engine, filters)
-    names = ("messages", "passed", "none", "quarantine", "reject", *_BY_ALIGNMENT)
+    names = (*COUNTS, *_BY_ALIGNMENT)
     by_slot = (
         f"SELECT t.slot AS slot, {_sums(filters)}, {_alignments(filters)} "
         f"FROM {_table(filters)} AS t WHERE {where} GROUP BY t.slot"
@@ -179,11 +171,6 @@ def days(engine: Engine, filters: Filters) -> ViewAnswer[DayRow]:
         f"FROM ({by_slot}) AS s GROUP BY {number}) AS summed"
     )
     return page(engine, filters, ViewQuery(sql, parameters, DayRow, (Order("day"),)))
-
-
-_SUMS_OF_REPORTS = ", ".join(
-    f"sum(t.{name}) AS {name}" for name in ("messages", "passed", "none", "quarantine", "reject")
-)
 
 
 def _reports(filters: Filters) -> Condition:

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from inalign.store.engine.interface import Engine, Parameter
+from inalign.store.queries.counts import PASSES, SUMS_OF_RECORDS, sum_where
 from inalign.store.queries.filters import Filters, condition
-from inalign.store.queries.headlines import PASSED, SUMS_OF_RECORDS
 from inalign.store.queries.view import typed_rows
 from inalign.store.time_zone import zone_of
 
@@ -109,7 +109,7 @@ def told_of(engine: Engine, filters: Filters) -> SourceDetailAnswer:
         sql = f"SELECT {columns} {of} GROUP BY {group} ORDER BY {order} LIMIT {limit:d}"
         return tuple(typed_rows(engine.query(sql, parameters), kind, zone))
 
-    passed = f"sum(CASE WHEN {PASSED} THEN t.count ELSE 0 END) AS passed"
+    passed = f"{sum_where(PASSES)} AS passed"
     named = f"t.header_from AS name, sum(t.count) AS messages, {passed}"
     in_report = f"t.report_key AS report_key, t.reporter AS reporter, t.slot AS day, sum(t.count) AS messages, {passed}"
     return SourceDetailAnswer(
