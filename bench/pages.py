@@ -154,7 +154,7 @@ def main() -> None:
     start = time.perf_counter()
     for domain in DOMAINS if arguments.judge < 0 else reversed(DOMAINS[: arguments.judge]):
         views["plan"].ask(engine, Filters(domain=domain))
-    judged = count(engine, "SELECT count(*) FROM judged_domains")
+    judged = count(engine, "SELECT count(*) FROM assessments")
     print(f"{judged} domains judged, of {len(DOMAINS)}, {time.perf_counter() - start:.0f} s")
     records = count(engine, "SELECT count(*) FROM records")
     print(f"{records:,} records, {engine.size() / 1e6:,.0f} MB\n")

@@ -105,7 +105,7 @@ def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # 
         "report_key": key, "domain": domain, "org_domain": domain, "day": day.isoformat(), "slot": begin + 43_200,
         "reporter": reporter,
     }  # fmt: skip
-    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
+    sums: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
     lines = []
     for row in range(PER_REPORT):
         ip, source_key, network, country, asn, name = (
@@ -114,7 +114,7 @@ def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # 
         number_of, dkim, spf = int(chance.paretovariate(0.8)) % 10_000 + 1, chance.random() < 0.8, chance.random() < 0.7
         place = chance.choice((0, 0, 0, 1, 2))
         header = domain if chance.random() < 0.8 else f"s{chance.randrange(9)}.{domain}"
-        sums[header, f"AS{asn}"][(0 if dkim and spf else 3 if dkim else 6 if spf else 9) + place] += number_of
+        sums[header][(0 if dkim and spf else 3 if dkim else 6 if spf else 9) + place] += number_of
         lines.append(
             shared
             | {
@@ -125,14 +125,20 @@ def _report(files, chance, number, day, begin, domain, pool, usual) -> None:  # 
                 "dmarc": "pass" if dkim or spf else "fail", "header_from": header, "envelope_from": domain,
                 "envelope_to": "", "dkim": encode([[domain, "s1", "pass" if dkim else "fail"]]).decode(),
                 "spf": encode([[domain, "mfrom", "pass" if spf else "fail"]]).decode(),
-                "reasons": '[["local_policy","arc=pass"]]' if chance.random() < 0.05 else "[]", "extensions": "",
+                "reasons": '[["local_policy","arc=pass"]]' if chance.random() < 0.05 else "[]",
             }
         )  # fmt: skip
     files["records"].writelines(encode(line) + b"\n" for line in lines)
-    for (header, group), each in sums.items():
+    for header, each in sums.items():
         counters = dict(zip(COUNTERS, each, strict=True))
-        line = shared | {"header_from": header, "source_group": group, "unknown": 0} | counters
-        files["rollups"].write(encode(line) + b"\n")
+        line = (
+            shared
+            | {
+                "header_from": header,
+            }
+            | counters
+        )
+        files["domain_rollups"].write(encode(line) + b"\n")
     total = [sum(column) for column in zip(*sums.values(), strict=True)]
     text = {name: "" for name, kind in REPORTS.columns.items() if kind in (ColumnKind.TEXT, ColumnKind.WORD)}
     files["reports"].write(

@@ -20,7 +20,7 @@ from inalign.insight.directory import own_directory
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import count
 from inalign.store.queries.filters import Filters
-from inalign.store.schema.tables import JUDGED
+from inalign.store.schema.tables import OF_AN_ASSESSMENT
 from inalign.store.state.control import Control
 
 
@@ -52,7 +52,8 @@ def main() -> None:
     judging = Judging(engine, Assessor(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder)
     if given.judge:
         judge_all(judging)
-    print(", ".join(f"{table.name} {count(engine, f'SELECT count(*) FROM {table.name}')}" for table in JUDGED))  # noqa: S608
+    sizes = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in OF_AN_ASSESSMENT}  # noqa: S608
+    print(", ".join(f"{name} {number}" for name, number in sizes.items()))
     ((top, last),) = engine.query("SELECT domain, max(day) FROM records GROUP BY domain ORDER BY count(*) DESC LIMIT 1")
     span = {"since": (last if isinstance(last, date) else date.today()) - timedelta(days=90)}  # noqa: DTZ011
     views = all_views(lambda _: replace(judging, is_tended=True))

@@ -35,7 +35,7 @@ from inalign.store.facts import DomainRows
 from inalign.store.maintenance import Retention, forget, purge
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.headlines import days as ask_days
-from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, Table
+from inalign.store.schema.tables import ASSESSMENTS, OF_AN_ASSESSMENT, Table
 from inalign.store.state.answers import write_answers, write_hosts, write_looked_up, write_reputation
 from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
@@ -236,7 +236,7 @@ def test_a_domain_of_which_nothing_is_left_is_gone(judging: Judging, tmp_path: P
     assert len(rows(judging, "plan")) == 2
     purge(judging.engine, "example.net")
     assert [asdict(row)["domain"] for row in rows(judging, "plan")] == ["example.com"]
-    for table in JUDGED:
+    for table in OF_AN_ASSESSMENT:
         assert not left(judging, "count(*)", table, "domain = 'example.net'")
 
 
@@ -286,7 +286,7 @@ class BrokenError(Exception):
     """A bug, or a power cut."""
 
 
-@pytest.mark.parametrize("broken", JUDGED, ids=lambda table: table.name)
+@pytest.mark.parametrize("broken", OF_AN_ASSESSMENT, ids=lambda table: table.name)
 def test_what_ends_in_the_middle_leaves_the_old_judgement(
     judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Table
 ) -> None:
@@ -311,7 +311,7 @@ def test_what_ends_in_the_middle_leaves_the_old_judgement(
     assert (rows(judging, "sources"), rows(judging, "plan")) == (sources, plans)
     sweep(judging.engine, NOW.timestamp() + 10**9)
     assert rows(judging, "sources") == sources
-    for table in JUDGED:
+    for table in OF_AN_ASSESSMENT:
         assert left(judging, "count(DISTINCT generation)", table) == 1
 
 
@@ -427,7 +427,7 @@ def test_a_store_that_fails_ends_the_round(judging: Judging) -> None:
 
     with pytest.raises(StoreError):
         Tending(judging, run).round()
-    assert left(judging, "count(*)", JUDGED_DOMAINS) == 0
+    assert left(judging, "count(*)", ASSESSMENTS) == 0
 
 
 def test_many_who_ask_at_once_judge_once(judging: Judging) -> None:

@@ -155,5 +155,5 @@ def test_backup_while_reports_come_is_one_state(engine: Engine, other: Engine, t
     reports = count(other, "SELECT count(*) FROM reports")
     assert reports > 0
     sums = " + ".join(f"sum({name})" for name in COUNTERS)
-    for total in ("sum(messages) FROM reports", "sum(count) FROM records", f"{sums} FROM rollups"):
+    for total in ("sum(messages) FROM reports", "sum(count) FROM records", f"{sums} FROM domain_rollups"):
         assert count(other, f"SELECT {total}") == 5 * reports

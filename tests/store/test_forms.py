@@ -18,7 +18,7 @@ from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine, StoreError, count
 from inalign.store.schema import migrations
 from inalign.store.schema.migrations import FORM, statements
-from inalign.store.schema.tables import JUDGED, SOURCE_MONTHS, SUMMED_MONTHS, TABLES, ColumnKind, Table
+from inalign.store.schema.tables import OF_AN_ASSESSMENT, SOURCE_MONTHS, SUMMED_MONTHS, TABLES, ColumnKind, Table
 from inalign.store.state.control import VERSION as CONTROL_FORM
 from inalign.store.state.control import Control
 from tests.store.material import aggregate, store
@@ -32,10 +32,10 @@ from tests.store.write_form import (
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "store"
 FORMS = sorted(folder.name for folder in VECTORS.glob("form-*"))
-OF_DUCKDB = (*TABLES, *JUDGED, SOURCE_MONTHS, SUMMED_MONTHS)
-OF_CLICKHOUSE = (*TABLES, *JUDGED)
-BY_MONTH = {"records", "rollups", "failures", "tls_policies", "tls_failures", "evaluations"}
-PACKED = {("failures", "sample"), ("failures", "details"), ("raw", "content"), ("evaluations", "details")}
+OF_DUCKDB = (*TABLES, *OF_AN_ASSESSMENT, SOURCE_MONTHS, SUMMED_MONTHS)
+OF_CLICKHOUSE = (*TABLES, *OF_AN_ASSESSMENT)
+BY_MONTH = {"records", "domain_rollups", "failures", "tls_policies", "tls_failures", "evaluations"}
+PACKED = {("failures", "sample"), ("raw", "content"), ("evaluations", "details")}
 
 
 def form_of(folder: str) -> int:

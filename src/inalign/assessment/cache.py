@@ -1,8 +1,9 @@
 """Judgements that stand: each domain is judged once, kept, and judged again when something changed that it rests on.
 
-What it rests on is told by two words beside it. `told` counts what the owner said of its sources: who asks next gets
-that, however he is in a hurry. `seen` is all else: reports that came or went, reverse names, answers of DNS, lists, the
-map, this program. A domain whose words are not those of now is stale.
+Two revisions say what an assessment was made from. `overrides_revision` counts the classes that were set by hand: a
+request assesses the domain again first when it changed. `input_revision` covers all else: reports that came or went,
+reverse names, answers of DNS, lists, the directory, this program. An assessment with other revisions than those of now
+is stale.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from inalign.store.state.changes import Changes
 from inalign.store.state.control import ControlError
 from inalign.store.window import window_of
 
-FORM = 2
+FORM = 3
 """Raised when the rows of a judgement change: all are made again."""
 LEAST_SECONDS = 60.0
 """Between two judgements of a domain in the background: reports come all day."""
@@ -52,16 +53,14 @@ class Present:
     changes: Changes
     window: Window
 
-    def told(self, domain: str) -> int:
-        return self.changes.overrides(domain)
-
-    def seen(self, judge: Assessor, domain: str) -> str:
-        reports, others = self.reports[domain], self.changes.others(domain)
-        return seen_word(judge, self.window, reports, others, self.names.get(domain, ""))
+    def revisions(self, judge: Assessor, domain: str) -> tuple[int, str]:
+        """Return the revision of the overrides of a domain, and that of all else its assessment is made from."""
+        reports, others, names = self.reports[domain], self.changes.others(domain), self.names.get(domain, "")
+        return self.changes.overrides(domain), input_revision_of(judge, self.window, reports, others, names)
 
 
-def seen_word(judge: Assessor, window: Window, reports: str, others: str, names: str) -> str:
-    """All that a judgement rests on but what the owner told."""
+def input_revision_of(judge: Assessor, window: Window, reports: str, others: str, names: str) -> str:
+    """Return one word for the versions of all that an assessment is made from but the classes that were set by hand."""
     return f"{FORM}/{judge.edition}/{window.until}/{reports}/{others}/{names}"
 
 
@@ -86,7 +85,9 @@ def _digest(text: str) -> str:
 
 def is_stale(judging: Judging, present: Present, domain: str, known: CachedAssessment | None) -> bool:
     """Whether the judgement of a domain rests on what is past."""
-    return known is None or (known.told, known.seen) != (present.told(domain), present.seen(judging.judge, domain))
+    if known is None:
+        return True
+    return (known.overrides_revision, known.input_revision) != present.revisions(judging.judge, domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Assessment:
 
     rows: AssessmentRows
     others: str
-    told: int
+    overrides_revision: int
 
 
 def judge_told(judge: Assessor, told: DomainRows, *, look_up: bool = True) -> Assessment | None:
@@ -163,10 +164,10 @@ def judge_anew(judging: Judging, present: Present, domain: str, run: Run) -> Non
     newest = whole(told.names[-1][2]) if told.names else 0
     names = names_word(len(told.names), newest)
     more = {
-        "judged_at": int(time.time()),
+        "assessed_at": int(time.time()),
         "seconds": round(time.monotonic() - begun, 3),
-        "told": judged.told,
-        "seen": seen_word(judging.judge, told.window, present.reports[domain], judged.others, names),
+        "overrides_revision": judged.overrides_revision,
+        "input_revision": input_revision_of(judging.judge, told.window, present.reports[domain], judged.others, names),
     }
     rows = judged.rows._replace(first={**judged.rows.first, **more})
     keep(judging.engine, judging.host, rows, judging.folder)
@@ -212,7 +213,7 @@ def _unsettled(judging: Judging, domain: str) -> list[str]:
     if judging.is_tended:
         changes = Changes(judging.control)
         meant = _meant(domain, known)
-        told = [name for name in meant if known[name].told != changes.overrides(name)]
+        told = [name for name in meant if known[name].overrides_revision != changes.overrides(name)]
         return told if meant or not domain else _meant(domain, judged_domains(judging.reader))
     present = at_present(judging)
     due = judging.judge.look_ups.due(present.families)
@@ -255,7 +256,7 @@ class Tending:
         remove(judging.engine, judging.host, known.keys() - present.families.keys())
         due = judging.judge.look_ups.due(present.families)
         now, done, bug = time.time(), 0, None
-        for domain in sorted(present.families, key=lambda name: known[name].judged_at if name in known else 0):
+        for domain in sorted(present.families, key=lambda name: known[name].assessed_at if name in known else 0):
             if not self._is_wanted(present, domain, known.get(domain), now, is_due=domain in due):
                 continue
             if self.is_ending():
@@ -266,7 +267,7 @@ class Tending:
             except Exception as failure:
                 if isinstance(failure, StoreError | ControlError | OSError) and not isinstance(failure, AnswerTooLarge):
                     raise  # of all domains
-                self.given_up[domain] = present.told(domain), present.seen(judging.judge, domain), now
+                self.given_up[domain] = (*present.revisions(judging.judge, domain), now)
                 bug = bug or failure
         if bug is not None:
             raise bug
@@ -277,11 +278,11 @@ class Tending:
     def _is_wanted(
         self, present: Present, domain: str, known: CachedAssessment | None, now: float, *, is_due: bool
     ) -> bool:
-        rests_on = present.told(domain), present.seen(self.judging.judge, domain)
+        rests_on = present.revisions(self.judging.judge, domain)
         *before, at = self.given_up.get(domain, (0, "", 0.0))
         if tuple(before) == rests_on and now - at < AGAIN_SECONDS:
             return False
-        if known is None or known.told != rests_on[0]:
+        if known is None or known.overrides_revision != rests_on[0]:
             return True
-        rested = now - known.judged_at >= max(LEAST_SECONDS, SHARE * known.seconds)
-        return rested and (is_due or known.seen != rests_on[1])
+        rested = now - known.assessed_at >= max(LEAST_SECONDS, SHARE * known.seconds)
+        return rested and (is_due or known.input_revision != rests_on[1])

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from inalign.store.engine.interface import Engine, Parameter, typed, whole
 from inalign.store.load.rows import encode
-from inalign.store.schema.tables import JUDGED, JUDGED_DOMAINS, JUDGED_SLOTS, JUDGED_SOURCES
+from inalign.store.schema.tables import ASSESSED_SLOTS, ASSESSED_SOURCES, ASSESSMENTS, OF_AN_ASSESSMENT
 
 LEFT_OVER_SECONDS = 3_600
 """How old rows are that belong to no judgement before they are deleted, where they are not at once: somebody may still
 be writing what they belong to, or reading it."""
 AT_ONCE = 500
-OF_NOW = "generation IN (SELECT generation FROM judged_domains WHERE host = :host)"
+OF_NOW = "generation IN (SELECT generation FROM assessments WHERE host = :host)"
 """The rows of judgements that count."""
 
 
@@ -40,19 +40,19 @@ class CachedAssessment(Struct, frozen=True):
 
     domain: str
     generation: int
-    judged_at: int
+    assessed_at: int
     seconds: float
-    """What judging took."""
-    told: int
-    """How often the owner had spoken of its sources."""
-    seen: str
-    """All else that it rests on, as a word."""
+    """How long the assessment took."""
+    overrides_revision: int
+    """How many times the classes of its sources had been set by hand."""
+    input_revision: str
+    """The versions of all else that it was made from."""
 
 
 def kept(engine: Engine, host: str) -> dict[str, CachedAssessment]:
     """What there is, by domain. Raises `StoreError`."""
     names = ", ".join(CachedAssessment.__struct_fields__)
-    rows = engine.query(f"SELECT {names} FROM judged_domains WHERE host = :host", {"host": host})
+    rows = engine.query(f"SELECT {names} FROM assessments WHERE host = :host", {"host": host})
     return {each.domain: each for each in typed(rows, CachedAssessment)}
 
 
@@ -60,7 +60,7 @@ def names_seen(engine: Engine, host: str) -> dict[str, str]:
     """Of the reverse names of the addresses of each domain, a word that changes with them."""
     sql = (
         "SELECT s.domain AS domain, count(*) AS names, max(n.asked_at) AS newest FROM (SELECT domain, source_ip "
-        f"FROM judged_sources WHERE host = :host AND {OF_NOW}) AS s "
+        f"FROM assessed_sources WHERE host = :host AND {OF_NOW}) AS s "
         "JOIN (SELECT source_ip, asked_at FROM names WHERE name <> '') AS n ON n.source_ip = s.source_ip "
         "GROUP BY s.domain"
     )
@@ -84,20 +84,20 @@ def keep(engine: Engine, host: str, rows: AssessmentRows, folder: Path | None) -
     with tempfile.TemporaryDirectory(dir=folder, prefix="judged-") as name:
         files = {}
         for table, lines in (
-            (JUDGED_SOURCES, rows.sources),
-            (JUDGED_SLOTS, rows.slots),
-            (JUDGED_DOMAINS, [rows.first]),
+            (ASSESSED_SOURCES, rows.sources),
+            (ASSESSED_SLOTS, rows.slots),
+            (ASSESSMENTS, [rows.first]),
         ):
             files[table.name] = Path(name) / f"{table.name}.ndjson"
             with files[table.name].open("wb") as file:
                 for line in lines:
                     file.write(encode(mine | dict(line)) + b"\n")
         with engine.change() as change:
-            for table in (JUDGED_SOURCES, JUDGED_SLOTS, JUDGED_DOMAINS):
+            for table in (ASSESSED_SOURCES, ASSESSED_SLOTS, ASSESSMENTS):
                 change.insert(table, [files[table.name]])
             if engine.is_atomic:
                 old: dict[str, Parameter] = {"host": host, "domain": rows.domain, "mine": generation}
-                for table in (JUDGED_SOURCES, JUDGED_SLOTS):
+                for table in (ASSESSED_SOURCES, ASSESSED_SLOTS):
                     change.delete(table, "host = :host AND domain = :domain AND generation <> :mine", old)
 
 
@@ -108,7 +108,7 @@ def remove(engine: Engine, host: str, domains: Iterable[str]) -> None:
         values: dict[str, Parameter] = {f"d{place}": domain for place, domain in enumerate(some)}
         condition = f"host = :host AND domain IN ({', '.join(f':{each}' for each in values)})"
         with engine.change() as change:
-            for table in JUDGED:
+            for table in OF_AN_ASSESSMENT:
                 change.delete(table, condition, values | {"host": host})
 
 
@@ -118,8 +118,8 @@ def sweep(engine: Engine, now: float) -> None:
         return
     old: dict[str, Parameter] = {"oldest": int((now - LEFT_OVER_SECONDS) * 1_000_000_000)}
     # Asked first: a deletion may see rows of domains that newer ones have replaced.
-    left_over = "generation < :oldest AND generation NOT IN (SELECT generation FROM judged_domains)"
-    for table in (JUDGED_SOURCES, JUDGED_SLOTS):
+    left_over = "generation < :oldest AND generation NOT IN (SELECT generation FROM assessments)"
+    for table in (ASSESSED_SOURCES, ASSESSED_SLOTS):
         found = engine.query(f"SELECT DISTINCT generation FROM {table.name} WHERE {left_over}", old)
         numbers = iter([whole(generation) for (generation,) in found])
         while some := list(islice(numbers, AT_ONCE)):

@@ -21,8 +21,8 @@ from inalign.insight.names import judged_domain
 from inalign.insight.record_history import Sighting, seen_record
 from inalign.insight.window import Window, window_to
 from inalign.reports.report import AggregateRecord, DkimAuth, OverrideReason, SpfAuth
+from inalign.store.counts import PASSES, STOPPED
 from inalign.store.engine.interface import Engine, Parameter, Row, domain_parameters, same_or_below, whole
-from inalign.store.queries.counts import PASSES, STOPPED
 from inalign.store.window import window_of
 
 SLICE_RECORDS = 20_000

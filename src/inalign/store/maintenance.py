@@ -19,8 +19,8 @@ from inalign.store.schema.tables import (
     COUNTERS,
     EVALUATIONS,
     FAILURES,
-    JUDGED,
     NAMES,
+    OF_AN_ASSESSMENT,
     RAW,
     RECORDS,
     REPORTS,
@@ -99,8 +99,7 @@ def _delete(engine: Engine, table: Table, condition: str, parameters: Mapping[st
             change.delete(table, condition, parameters)
 
 
-_OF_A_GROUP = ("day", "slot", "domain", "org_domain", "reporter", "header_from", "source_group")
-_SUMS = (*COUNTERS, "unknown")
+_OF_A_GROUP = ("day", "slot", "domain", "org_domain", "reporter", "header_from")
 
 
 def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
@@ -109,15 +108,15 @@ def _merge_rollups(engine: Engine, first: date, folder: Path) -> None:
     A day is one change. Without such changes sums could be lost or doubled: ClickHouse keeps the rows as they are.
     """
     days = engine.query(
-        "SELECT DISTINCT day FROM rollups WHERE day < :first AND report_key <> '' ORDER BY day", {"first": first}
+        "SELECT DISTINCT day FROM domain_rollups WHERE day < :first AND report_key <> '' ORDER BY day", {"first": first}
     )
-    group, sums = ", ".join(_OF_A_GROUP), ", ".join(f"sum({name})" for name in _SUMS)
+    group, sums = ", ".join(_OF_A_GROUP), ", ".join(f"sum({name})" for name in COUNTERS)
     for (day,) in days:
         of = {"day": day}
-        merged = engine.query(f"SELECT {group}, {sums} FROM rollups WHERE day = :day GROUP BY {group}", of)
+        merged = engine.query(f"SELECT {group}, {sums} FROM domain_rollups WHERE day = :day GROUP BY {group}", of)
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".ndjson") as file:
             for row in merged:
-                file.write(_encode(dict(zip((*_OF_A_GROUP, *_SUMS), row, strict=True)) | {"report_key": ""}) + b"\n")
+                file.write(_encode(dict(zip((*_OF_A_GROUP, *COUNTERS), row, strict=True)) | {"report_key": ""}) + b"\n")
             file.flush()
             with engine.change() as change:
                 change.delete(ROLLUPS, "day = :day", of)
@@ -157,7 +156,7 @@ def purge(engine: Engine, domain: str) -> int:
             (CONFLICTS, same_or_below("domain")),
         ):
             change.delete(table_, condition, below)
-        for each in JUDGED:
+        for each in OF_AN_ASSESSMENT:
             change.delete(each, same_or_below("domain"), below)
         outdate_all(engine, change)
         change.delete(REPORTS, same_or_below("domain"), below)  # the last: by them the others are found

@@ -21,7 +21,7 @@ from inalign.web.api import Ask
 
 HASHED = frozenset({"subject", "display_name"})
 """Columns of which nothing is shown but the hash."""
-BLANKED = frozenset({"sample", "details"})
+BLANKED = frozenset({"sample"})
 """Columns with a whole header."""
 OF_FAILURES = frozenset({"failure", "abuse"})
 """Kinds of reports that tell of single messages."""

@@ -180,7 +180,7 @@ def test_several_store_the_same_report_once(clickhouse_url: str, tmp_path: Path)
         outcomes = list(pool.map(write, range(4)))
     assert [LoadOutcome.STORED] * 5 in outcomes
     engine = ClickHouseEngine(url)
-    for sums in ("sum(count) FROM records", f"{SUM} FROM rollups", "sum(messages) FROM reports"):
+    for sums in ("sum(count) FROM records", f"{SUM} FROM domain_rollups", "sum(messages) FROM reports"):
         assert count(engine, f"SELECT {sums}") == 25
     assert count(engine, "SELECT count(*) FROM raw") == 1
     engine.compact()

@@ -272,6 +272,6 @@ def test_what_was_stored_before_a_kill_is_there_once_and_nothing_half(duck: Duck
         reports = count(again, "SELECT count(*) FROM reports")
         assert reports % 20 == 0
         assert reports // 20 in (stored + 1, stored + 2)  # a batch may be stored and not told of
-        for sums in ("sum(count) FROM records", f"{SUM} FROM rollups", "sum(messages) FROM reports"):
+        for sums in ("sum(count) FROM records", f"{SUM} FROM domain_rollups", "sum(messages) FROM reports"):
             assert count(again, f"SELECT {sums}") == 5 * reports
         again.close()

@@ -18,7 +18,7 @@ from inalign.store.engine.interface import Engine, Parameter, RowsRefused, Store
 from inalign.store.load.reports import LoadOutcome
 from inalign.store.load.rows import DAYS_AHEAD, middle
 from inalign.store.schema.migrations import FORM
-from inalign.store.schema.tables import JUDGED, NAMES, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
+from inalign.store.schema.tables import NAMES, OF_AN_ASSESSMENT, RECORDS, SOURCE_MONTHS, SUMMED_MONTHS, TABLES
 from tests.store.material import NOW, aggregate, arrival, failure, record, store, tls
 
 HOSTILE = [
@@ -87,7 +87,7 @@ def test_numbers_over_64_bits_are_cut_and_the_report_stored(engine: Engine, tmp_
 def test_report_of_an_impossible_day_counts_on_the_day_it_came(engine: Engine, tmp_path: Path, when: datetime) -> None:
     report = replace(aggregate(), begin=when, end=when)
     assert store(engine, tmp_path, report, failure(arrival_date=when)) == [LoadOutcome.STORED] * 2
-    for table in ("records", "rollups", "failures", "reports"):
+    for table in ("records", "domain_rollups", "failures", "reports"):
         assert engine.query(f"SELECT DISTINCT day FROM {table}") == [(NOW.date(),)]  # noqa: S608
 
 
@@ -168,7 +168,7 @@ def test_migration_that_was_interrupted_is_finished(engine: Engine, tmp_path: Pa
     for table in TABLES[3:]:
         _execute(engine, f"DROP TABLE {table.name}")
     if engine.is_atomic:  # there a step is done as a whole: what is left is a store without any
-        for table in (*TABLES[:3], *JUDGED, SOURCE_MONTHS, SUMMED_MONTHS):
+        for table in (*TABLES[:3], *OF_AN_ASSESSMENT, SOURCE_MONTHS, SUMMED_MONTHS):
             _execute(engine, f"DROP TABLE {table.name}")
     _execute(engine, "DROP TABLE form")
     assert engine.migrate() == FORM
@@ -207,4 +207,4 @@ def test_same_rows_from_a_retry_count_once(engine: Engine, tmp_path: Path) -> No
         assert store(engine, tmp_path, aggregate(record(count=3))) == [LoadOutcome.STORED]
     assert arrival(aggregate()).counts
     assert count(engine, "SELECT sum(count) FROM records") == 3
-    assert count(engine, "SELECT count(*) FROM rollups") == 1
+    assert count(engine, "SELECT count(*) FROM domain_rollups") == 1

@@ -15,7 +15,7 @@ from tests.store.material import NOW, aggregate, arrival, record, store
 
 FIRST = aggregate(*[record(f"192.0.2.{number}", 1) for number in range(5)])
 OTHER = aggregate(record("198.51.100.1", 7), record("198.51.100.2", 8))
-SUMS = f"SELECT sum({' + '.join(COUNTERS)}) FROM rollups"  # noqa: S608
+SUMS = f"SELECT sum({' + '.join(COUNTERS)}) FROM domain_rollups"  # noqa: S608
 
 
 def test_exchanged_content_counts_alone_and_the_other_waits(engine: Engine, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class Elsewhere(Places):
     """A database that knows another network for each address."""
 
     def _find(self, address: str | None) -> GeoLocation:
-        return GeoLocation("", "", "JP", 64500, "Example", "AS64500")
+        return GeoLocation("", "", "JP", 64500, "Example")
 
 
 def digest(*portions: list[AggregateRecord], places: Places = PLACES) -> str:
@@ -59,11 +59,11 @@ def test_report_is_a_duplicate_when_its_networks_have_other_names(
 def test_names_beyond_the_limit_are_summed_together(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inalign.store.load.rows.MAX_GROUPS", 10)
+    monkeypatch.setattr("inalign.store.load.rows.MAX_FROM_DOMAINS", 10)
     store(engine, tmp_path, aggregate(*[record(header_from=f"d{n}.example", count=n) for n in range(40)]))
-    assert count(engine, "SELECT count(*) FROM rollups") == 11
-    assert count(engine, "SELECT sum(dkim_none) FROM rollups") == sum(range(40))
-    assert count(engine, "SELECT sum(dkim_none) FROM rollups WHERE header_from = ''") == sum(range(10, 40))
+    assert count(engine, "SELECT count(*) FROM domain_rollups") == 11
+    assert count(engine, "SELECT sum(dkim_none) FROM domain_rollups") == sum(range(40))
+    assert count(engine, "SELECT sum(dkim_none) FROM domain_rollups WHERE header_from = ''") == sum(range(10, 40))
     assert count(engine, "SELECT count(DISTINCT header_from) FROM records") == 40
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from inalign.store.engine.interface import (
     used,
 )
 from inalign.store.schema.migrations import migrate
-from inalign.store.schema.tables import JUDGED, REPORTS, TABLES, Table
+from inalign.store.schema.tables import OF_AN_ASSESSMENT, REPORTS, TABLES, Table
 
 TIMEOUT = 120.0
 """Seconds without an octet from the server; an insert of a large batch takes some."""
@@ -60,6 +61,11 @@ _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _OF_THE_ROWS = re.compile(
     r"Code: (6|26|27|33|38|41|53|69|72|117|321|467|691)\b"  # parsing of texts, numbers, dates, JSON; unknown fields
 )
+
+
+STEP_ATTEMPTS = 5
+STEP_PAUSE = 0.2
+"""Seconds, times the number of attempts of a step that failed."""
 
 
 class _QueryResult(msgspec.Struct):
@@ -143,9 +149,20 @@ class ClickHouseEngine:
         return migrate(self, "clickhouse", count(self, "SELECT max(version) FROM form"), self._run_step)
 
     def _run_step(self, step: int, statements: Sequence[str]) -> None:
-        """Run a step, then write its number: an interrupted step runs again."""
-        for statement in statements:
-            self._ask(statement, {}, is_long=True)
+        """Run a step, then write its number: an interrupted step runs again.
+
+        Another process that runs the step at the same time can drop a table between two statements: then it is run
+        again from its first statement.
+        """
+        for attempt in range(1, STEP_ATTEMPTS + 1):
+            try:
+                for statement in statements:
+                    self._ask(statement, {}, is_long=True)
+                break
+            except StoreError:
+                if attempt == STEP_ATTEMPTS:
+                    raise
+                time.sleep(attempt * STEP_PAUSE)
         self._ask(f"INSERT INTO form VALUES ({step:d})", {})
 
     def backup(self, folder: Path) -> None:
@@ -164,7 +181,7 @@ class ClickHouseEngine:
 
     def compact(self) -> None:
         """Merge what is to be merged now, and not in a while."""
-        for table in (*TABLES, *JUDGED):
+        for table in (*TABLES, *OF_AN_ASSESSMENT):
             self._ask(f"OPTIMIZE TABLE {table.name} FINAL", {}, is_long=True)
 
     def size(self) -> int:

@@ -27,7 +27,7 @@ from inalign.store.engine.interface import (
 )
 from inalign.store.engine.lock import StoreLock
 from inalign.store.schema.migrations import migrate
-from inalign.store.schema.tables import CONFLICTS, EVALUATIONS, JUDGED_DOMAINS, NAMES, RAW, TABLES, Table
+from inalign.store.schema.tables import ASSESSMENTS, CONFLICTS, EVALUATIONS, NAMES, RAW, TABLES, Table
 
 STORAGE_VERSION = "v1.2.0"
 """So that a site can go back to an older DuckDB."""
@@ -38,7 +38,7 @@ EXCHANGE_SECONDS = 60.0
 
 REPEATED = (RAW, CONFLICTS, EVALUATIONS, NAMES)
 """Tables whose rows may come again; of reports the intake knows before."""
-RENEWED = (NAMES, JUDGED_DOMAINS)
+RENEWED = (NAMES, ASSESSMENTS)
 """Of these the new row counts."""
 _OF_THE_ROWS = (
     duckdb.InvalidInputException,

@@ -28,11 +28,9 @@ class GeoLocation(NamedTuple):
     """ISO 3166, two letters, of whom the registry gave the addresses to."""
     asn: int
     as_name: str
-    group: str
-    """The coarse group of the rollups: the AS, else /16 or /32."""
 
 
-NOWHERE = GeoLocation("", "", "", 0, "", "")
+NOWHERE = GeoLocation("", "", "", 0, "")
 
 
 class Places:
@@ -53,15 +51,13 @@ class Places:
             number = ip_address(address)
         except ValueError:
             return NOWHERE
-        near, far = (24, 16) if number.version == 4 else (64, 32)
         asn, name = self._as(address)
         return GeoLocation(
             source_key(number),
-            _network(number, near),
+            _network(number, 24 if number.version == 4 else 64),
             iptocc.country_code(address) or "",
             asn,
             name,
-            f"AS{asn}" if asn else _network(number, far),
         )
 
     def _as(self, address: str) -> tuple[int, str]:

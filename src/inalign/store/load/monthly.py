@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
+from inalign.store.counts import DISPOSITIONS, PASSES
 from inalign.store.engine.interface import Engine, StoreChange
-from inalign.store.queries.counts import DISPOSITIONS, PASSES
 from inalign.store.schema.tables import SENDER_LETTERS, SOURCE_MONTHS, SUMMED_MONTHS
 
 _GROUP = ("domain", "reporter", "source_key", "source_ip", "network", "country", "asn", "as_name")

@@ -98,7 +98,7 @@ def exchange(engine: Engine, arrival: Arrival, *, now: datetime, folder: Path) -
     sql = f"SELECT {', '.join(names)} FROM reports WHERE report_key = :key AND content_digest <> :digest"
     before = engine.query(sql, key | {"digest": arrival.rows.digest})
     of_it = "FROM reports WHERE report_key = :key AND kind = 'aggregate' AND is_counted AND records > 0"
-    has_sums = "SELECT count(*) FROM rollups WHERE report_key = :key"
+    has_sums = "SELECT count(*) FROM domain_rollups WHERE report_key = :key"
     if count(engine, f"SELECT count(*) {of_it}", key) and not count(engine, has_sums, key):
         raise StoreError(f"report {arrival.rows.key}: it is too old to be exchanged; its day is summed up")
     with tempfile.TemporaryDirectory(dir=folder, prefix="exchange-") as name, _Files(Path(name)) as files:

@@ -42,10 +42,9 @@ MEMORY_OCTETS = 1 << 18
 MAX_TEXT = 1_000
 """Characters of a text that is a column of its own; the raw report has all of it."""
 
-MAX_GROUPS = 50_000
-"""Sums of one report; some 20 MB. A name for each record, as a forger may write them, would fill memory."""
-REST = ("", "")
-"""From domain and source group of what is beyond."""
+MAX_FROM_DOMAINS = 50_000
+"""From domains of one report with sums of their own; some 20 MB. A forger can write another one in each record: the
+records beyond are counted under no name."""
 MAX_WHOLE = 10**15
 """Of a number that a reporter wrote; sums of thousands of them still fit into 64 bits."""
 FIRST_DAY = date(2000, 1, 1)
@@ -90,7 +89,6 @@ class StoredRecord(Struct, frozen=True, gc=False):
     dkim: str
     spf: str
     reasons: str
-    extensions: str
 
 
 class TableLines:
@@ -150,16 +148,16 @@ class AggregateRows:
         self._places = places
         self.lines = TableLines(folder)
         self.digest = hashlib.blake2b(digest_size=16)
-        self.sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(COUNTERS) + 1))
-        """By From domain and source group: the counters of a rollup, and what had no word on an alignment."""
+        self.sums: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(COUNTERS))
+        """By From domain: the counters of a rollup."""
 
     def __call__(self, records: Sequence[AggregateRecord]) -> None:
         """Take records."""
         find = self._places.find
         places = [find(record.source_ip) for record in records]
         contents = list(map(_content, records))
-        for record, place in zip(records, places, strict=True):
-            self._sum(record, place)
+        for record in records:
+            self._sum(record)
         # What is known of an address changes with the databases; the same report stays the same.
         self.digest.update(b"".join(contents))
         self.lines.add(
@@ -169,22 +167,20 @@ class AggregateRows:
             ]
         )
 
-    def _sum(self, record: AggregateRecord, place: GeoLocation) -> None:
+    def _sum(self, record: AggregateRecord) -> None:
         dkim, spf = record.dkim_aligned, record.spf_aligned
         first = 0 if dkim and spf else 3 if dkim else 6 if spf else 9
-        group = record.header_from[:MAX_TEXT], place.group
-        if len(self.sums) >= MAX_GROUPS and group not in self.sums:
-            group = REST
-        sums = self.sums[group]
+        name = record.header_from[:MAX_TEXT]
+        if len(self.sums) >= MAX_FROM_DOMAINS and name not in self.sums:
+            name = ""
+        sums = self.sums[name]
         sums[first + (1 if record.disposition == "quarantine" else 2 if record.disposition == "reject" else 0)] += (
             record.count
         )
-        if dkim is None or spf is None:
-            sums[-1] += record.count
 
     def totals(self) -> list[int]:
-        """The counters over all groups."""
-        return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * (len(COUNTERS) + 1)
+        """Return the counters over all From domains."""
+        return [sum(column) for column in zip(*self.sums.values(), strict=True)] or [0] * len(COUNTERS)
 
 
 def _content(record: AggregateRecord) -> bytes:
@@ -203,7 +199,6 @@ def _content(record: AggregateRecord) -> bytes:
             _dkim(record.dkim),
             _spf(record.spf),
             _reasons(record.reasons),
-            encode(record.extensions).decode() if record.extensions else "",
         )
     )
 
@@ -324,9 +319,9 @@ def _common(report: Report, reporter: str, domain: str, org_domain: str, when: M
 
 
 _NOTHING_TOLD: dict[str, str | int | bool] = {
-    "org_name": "", "email": "", "report_id": "", "begin_at": 0, "end_at": 0, "is_rfc9990": False, "namespace": "",
+    "org_name": "", "email": "", "report_id": "", "begin_at": 0, "end_at": 0, "is_rfc9990": False,
     "version": "", "generator": "", "extra_contact_info": "", "p": "", "sp": "", "np": "", "adkim": "", "aspf": "",
-    "fo": "", "pct": -1, "testing": "", "discovery_method": "", "errors": "", "extensions": "", "records": 0,
+    "fo": "", "pct": -1, "testing": "", "discovery_method": "", "errors": "", "records": 0,
     "messages": 0, "passed": 0, "none": 0, "quarantine": 0, "reject": 0,
 }  # fmt: skip
 
@@ -347,7 +342,6 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
         "begin_at": begin,
         "end_at": end,
         "is_rfc9990": report.rfc9990,
-        "namespace": report.namespace[:MAX_TEXT],
         "version": report.version[:MAX_TEXT],
         "generator": report.generator[:MAX_TEXT],
         "extra_contact_info": report.extra_contact_info[:MAX_TEXT],
@@ -361,13 +355,12 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
         "testing": policy.testing[:MAX_TEXT],
         "discovery_method": policy.discovery_method[:MAX_TEXT],
         "errors": encode(report.errors).decode() if report.errors else "",
-        "extensions": encode(report.extensions).decode() if report.extensions else "",
         "records": records.lines.count,
-        "messages": sum(totals[:-1]),
+        "messages": sum(totals),
         "passed": sum(totals[:9]),
-        "none": sum(totals[0:-1:3]),
-        "quarantine": sum(totals[1:-1:3]),
-        "reject": sum(totals[2:-1:3]),
+        "none": sum(totals[0::3]),
+        "quarantine": sum(totals[1::3]),
+        "reject": sum(totals[2::3]),
     }
     records.digest.update(encode(report.policy))
     shared = {
@@ -375,10 +368,7 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
     }  # fmt: skip
     rollups = TableLines(records.folder)
     rollups.add(
-        [
-            encode({"header_from": name, "source_group": group, **_counted(sums)})
-            for (name, group), sums in records.sums.items()
-        ]
+        [encode({"header_from": name, **dict(zip(COUNTERS, sums, strict=True))}) for name, sums in records.sums.items()]
     )
     head = encode(shared | {"begin_at": begin, "end_at": end, "is_rfc9990": report.rfc9990})
     return ReportRows(
@@ -386,12 +376,8 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
         key,
         records.digest.hexdigest(),
         row,
-        {"records": (records.lines, head), "rollups": (rollups, encode(shared))},
+        {"records": (records.lines, head), "domain_rollups": (rollups, encode(shared))},
     )
-
-
-def _counted(sums: Sequence[int]) -> dict[str, int]:
-    return dict(zip((*COUNTERS, "unknown"), sums, strict=True))
 
 
 def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
@@ -405,15 +391,13 @@ def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
     for number, policy in enumerate(report.policies):
         of = policy.policy_domain.lower().rstrip(".")[:MAX_TEXT] or domain
         where = {"row": number, "domain": of, "org_domain": registrable_domain(of)}
-        what = {"policy_type": policy.policy_type[:MAX_TEXT], "policy_domain": of}
+        what = {"policy_type": policy.policy_type[:MAX_TEXT]}
         policies.add(
             [
                 encode(
                     where
                     | what
                     | {
-                        "policy_string": "\n".join(policy.policy_string),
-                        "mx_host": " ".join(policy.mx_host),
                         "successful": _whole(policy.successful),
                         "failed": _whole(policy.failed),
                     }
@@ -430,10 +414,7 @@ def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
                         "result_type": failure.result_type[:MAX_TEXT],
                         "sending_ip": failure.sending_mta_ip or "",
                         "receiving_mx": failure.receiving_mx_hostname[:MAX_TEXT],
-                        "receiving_helo": failure.receiving_mx_helo[:MAX_TEXT],
-                        "receiving_ip": failure.receiving_ip or "",
                         "sessions": _whole(failure.failed_sessions),
-                        "information": failure.additional_information[:MAX_TEXT],
                         "reason_code": failure.failure_reason_code[:MAX_TEXT],
                     }
                 )
@@ -472,8 +453,7 @@ def _failure(report: FailureReport | AbuseReport, places: Places, received: date
     place = places.find(report.source_ip)
     arrived = report.arrival_date or received
     incidents = _whole(report.incidents) if isinstance(report, FailureReport) else 1
-    details = encode(report).decode()
-    digest = hashlib.blake2b(details.encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(encode(report), digest_size=16).hexdigest()
     key = report_key(report.kind, reporter, domain, digest)
     failed = report.failed_mechanisms if isinstance(report, FailureReport) else ()
     one = TableLines(folder)
@@ -505,7 +485,6 @@ def _failure(report: FailureReport | AbuseReport, places: Places, received: date
                     "agent": report.user_agent[:MAX_TEXT],
                     "incidents": incidents,
                     "sample": report.sample_header if isinstance(report, FailureReport) else "",
-                    "details": details,
                 }
             )
         ]

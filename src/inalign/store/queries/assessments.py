@@ -78,7 +78,7 @@ class KeptPlan(Struct, frozen=True):
     reporters: int
     first_day: date
     last_day: date
-    judged_at: int
+    assessed_at: int
     plan: str
 
 
@@ -92,7 +92,7 @@ def _of(engine: Engine, host: str, filters: Filters, *, clock: str = "") -> tupl
     """The rows of `t` that are meant: a name stands for the domain with which it is judged."""
     names: list[str] = []
     if filters.domain:
-        rows = engine.query("SELECT domain FROM judged_domains WHERE host = :host", {"host": host})
+        rows = engine.query("SELECT domain FROM assessments WHERE host = :host", {"host": host})
         known = frozenset(str(name) for (name,) in rows)
         name = judged_domain(filters.domain.lower().rstrip("."), known)
         names = [name] if name in known else []
@@ -104,7 +104,7 @@ def kept_sources(engine: Engine, host: str, filters: Filters) -> ViewAnswer[Judg
     """By domain, the largest first."""
     where, parameters = _of(engine, host, filters)
     columns = ", ".join(f"t.{name} AS {name}" for name in KeptSource.__struct_fields__)
-    sql = f"SELECT {columns} FROM judged_sources AS t WHERE {where} AND t.{OF_NOW}"
+    sql = f"SELECT {columns} FROM assessed_sources AS t WHERE {where} AND t.{OF_NOW}"
     order = (Order("domain"), Order("messages", True), Order("source_ip"))
     found = page(engine, filters, ViewQuery(sql, parameters, KeptSource, order))
     return ViewAnswer([_source(row) for row in found.rows], found.after)
@@ -136,7 +136,7 @@ def _plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[KeptPlan]:
     where, parameters = _of(engine, host, filters)
     columns = ", ".join(f"t.{name} AS {name}" for name in KeptPlan.__struct_fields__)
     question = ViewQuery(
-        f"SELECT {columns} FROM judged_domains AS t WHERE {where}", parameters, KeptPlan, (Order("domain"),)
+        f"SELECT {columns} FROM assessments AS t WHERE {where}", parameters, KeptPlan, (Order("domain"),)
     )
     return page(engine, filters, question)
 
@@ -170,7 +170,7 @@ def kept_overview(
                 window=window,
                 last_report=row.last_day.toordinal(),
                 today=today.toordinal(),
-                judged_at=moment(row.judged_at),
+                judged_at=moment(row.assessed_at),
             )
         )
     return page_of(rows, worst_first, OverviewRow, filters)
@@ -188,7 +188,7 @@ def _sums(
         f"sum(CASE WHEN {which} THEN {what} ELSE 0 END)"
         for what, which in (_OVERVIEW_SUMS[name] for name in ClassSums._fields)
     )
-    sql = f"SELECT t.domain, min(t.slot), max(t.slot), {named} FROM judged_slots AS t WHERE {where} GROUP BY t.domain"
+    sql = f"SELECT t.domain, min(t.slot), max(t.slot), {named} FROM assessed_slots AS t WHERE {where} GROUP BY t.domain"
     return {
         str(domain): (ClassSums(*map(whole, counts)), (zone.day(whole(first)), zone.day(whole(last))))
         for domain, first, last, *counts in engine.query(sql, parameters)
@@ -205,7 +205,7 @@ def _trends(
     of_day = zone_of(filters.zone).number("t.slot", window.since, window.until)
     sql = (
         f"SELECT t.domain, {of_day} AS number, sum({_ALL}), "
-        f"sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM judged_slots AS t "
+        f"sum(CASE WHEN t.passes THEN {_ALL} ELSE 0 END) FROM assessed_slots AS t "
         f"WHERE {where} AND t.{OF_NOW} AND {_IS_OWN} GROUP BY t.domain, number"
     )
     for domain, number, messages, passed in engine.query(sql, parameters):
@@ -235,7 +235,7 @@ def kept_classes(engine: Engine, host: str, filters: Filters) -> ViewAnswer[Clas
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
         f"SELECT {zone_of(filters.zone).number('t.slot', filters.since, filters.until)} AS number, t.source_class, "
-        "t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) FROM judged_slots AS t "
+        "t.passes, sum(t.none), sum(t.quarantine), sum(t.reject) FROM assessed_slots AS t "
         f"WHERE {where} AND t.{OF_NOW} GROUP BY number, t.source_class, t.passes"
     )
     rows = list(class_days(_by_day(engine, sql, parameters)))
@@ -251,6 +251,6 @@ def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> It
 def kept_findings(engine: Engine, host: str, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain, in the order in which insight tells them."""
     where, parameters = _of(engine, host, filters)
-    asked = engine.query(f"SELECT t.findings FROM judged_domains AS t WHERE {where} AND t.findings <> '[]'", parameters)
+    asked = engine.query(f"SELECT t.findings FROM assessments AS t WHERE {where} AND t.findings <> '[]'", parameters)
     rows = [row for (text,) in asked for row in _read_findings(str(text))]
     return page_of(rows, lambda row: (row.domain, row.number), FindingRow, filters)

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from inalign.insight.result import SourceClass
 from inalign.store.assessments import OF_NOW
+from inalign.store.counts import PASSES, sum_where
 from inalign.store.engine.interface import Engine, Parameter
-from inalign.store.queries.counts import PASSES, sum_where
 from inalign.store.queries.filters import Filters, counted
 from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 
@@ -48,7 +48,7 @@ def kept_countries(
         f"{sum_where(PASSES)} AS passed FROM records AS t WHERE {where} "
         "GROUP BY t.domain, t.source_key"
     )
-    classes = f"SELECT domain, source_key, source_class FROM judged_sources WHERE host = :host AND {OF_NOW}"
+    classes = f"SELECT domain, source_key, source_class FROM assessed_sources WHERE host = :host AND {OF_NOW}"
     sql = (
         "SELECT *, messages - own - approved - forwarded AS unwanted FROM (SELECT s.country AS country, "
         f"sum(s.messages) AS messages, sum(s.passed) AS passed, {sums}, count(DISTINCT s.source_key) AS addresses "

@@ -9,8 +9,8 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inalign.store.counts import COUNTS, SUMS_OF_COUNTS, SUMS_OF_RECORDS
 from inalign.store.engine.interface import Engine
-from inalign.store.queries.counts import COUNTS, SUMS_OF_COUNTS, SUMS_OF_RECORDS
 from inalign.store.queries.filters import Condition, Filters, condition, counted
 from inalign.store.queries.view import Order, ViewAnswer, ViewQuery, page
 from inalign.store.schema.tables import COUNTERS
@@ -189,7 +189,7 @@ def _reports(filters: Filters) -> Condition:
 
 
 def _table(filters: Filters) -> str:
-    return "records" if filters.source else "rollups"
+    return "records" if filters.source else "domain_rollups"
 
 
 def _sums(filters: Filters) -> str:

@@ -178,7 +178,7 @@ def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
         f"max(t.country) AS country, max(t.as_name) AS as_name, {SUMS} FROM {table} AS t "
         "GROUP BY t.domain, t.source_key) AS s LEFT JOIN ("
         "SELECT t.domain AS domain, t.source_key AS source_key, t.source_class AS source_class, t.sender AS sender, "
-        f"t.service AS service FROM judged_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
+        f"t.service AS service FROM assessed_sources AS t WHERE t.host = :host AND t.{OF_NOW} AND {visible}"
         ") AS j ON j.domain = s.judged AND j.source_key = s.source_key LEFT JOIN ("
         "SELECT source_ip, max(name) AS name FROM names GROUP BY source_ip) AS n ON n.source_ip = s.source_ip"
         f") AS b WHERE {fits}"

@@ -9,8 +9,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from inalign.store.counts import PASSES, SUMS_OF_RECORDS, sum_where
 from inalign.store.engine.interface import Engine, Parameter
-from inalign.store.queries.counts import PASSES, SUMS_OF_RECORDS, sum_where
 from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import typed_rows
 from inalign.store.time_zone import zone_of

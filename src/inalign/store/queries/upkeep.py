@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
+from inalign.store.counts import PASSES
 from inalign.store.engine.interface import Engine, Parameter, domain_parameters, same_or_below, whole
-from inalign.store.queries.counts import PASSES
 
 
 class ReporterMails(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Literal
 
 from inalign.store.engine.interface import StoreError
 
-FORM = 4
+FORM = 5
 """The form that the steps lead to: the number of the last one."""
 
 _END = re.compile(r";[ \t]*(?:\n|\Z)")

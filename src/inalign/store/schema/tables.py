@@ -71,8 +71,8 @@ REPORTS = Table(
     "reports",
     _columns(
         "report_key kind:w reporter:w org_name:w email:w report_id domain:w org_domain:w begin_at:n end_at:n "
-        "day:d slot:n received_at:n stored_at:n is_rfc9990:b namespace:w version:w generator:w extra_contact_info:w "
-        "p:w sp:w np:w adkim:w aspf:w fo:w pct:n testing:w discovery_method:w errors extensions "
+        "day:d slot:n received_at:n stored_at:n is_rfc9990:b version:w generator:w extra_contact_info:w "
+        "p:w sp:w np:w adkim:w aspf:w fo:w pct:n testing:w discovery_method:w errors "
         "records:n messages:n passed:n none:n quarantine:n reject:n flaws flaw_count:n "
         "carrier:w carrier_reason:w carrier_detail content_digest raw_digest source:w is_counted:b"
     ),
@@ -86,7 +86,7 @@ RECORDS = Table(
     _columns(
         "report_key row:n domain:w org_domain:w day:d slot:n begin_at:n end_at:n reporter:w is_rfc9990:b "
         "source_ip source_key network:w country:w asn:n as_name:w count:n disposition:w dkim_aligned:w spf_aligned:w "
-        "dmarc:w header_from:w envelope_from:w envelope_to:w dkim:w spf:w reasons:w extensions"
+        "dmarc:w header_from:w envelope_from:w envelope_to:w dkim:w spf:w reasons:w"
     ),
     ("domain", "day", "report_key", "row"),
 )
@@ -95,16 +95,16 @@ was not told (which is no pass). `source_key` sorts as addresses do. dkim: [[dom
 [[domain, scope, result], …]; reasons: [[type, comment], …]."""
 
 ROLLUPS = Table(
-    "rollups",
+    "domain_rollups",
     _columns(
-        "report_key day:d slot:n domain:w org_domain:w reporter:w header_from:w source_group:w "
+        "report_key day:d slot:n domain:w org_domain:w reporter:w header_from:w "
         "both_none:n both_quarantine:n both_reject:n dkim_none:n dkim_quarantine:n dkim_reject:n "
-        "spf_none:n spf_quarantine:n spf_reject:n neither_none:n neither_quarantine:n neither_reject:n unknown:n"
+        "spf_none:n spf_quarantine:n spf_reject:n neither_none:n neither_quarantine:n neither_reject:n"
     ),
-    ("day", "domain", "header_from", "source_group", "reporter", "report_key", "slot"),
+    ("day", "domain", "header_from", "reporter", "report_key", "slot"),
 )
-"""Messages of a report by From domain and source group, in twelve counters: aligned by both, DKIM alone, SPF alone or
-neither, by disposition. `unknown` is how many of them had no word on an alignment, which counts as not aligned.
+"""Messages of a report by From domain, in twelve counters: aligned by both, DKIM alone, SPF alone or
+neither, by disposition. An alignment that was not reported counts as not aligned.
 Rows of slots whose records are gone are put together, with an empty report key."""
 
 CONFLICTS = Table(
@@ -122,26 +122,25 @@ FAILURES = Table(
     _columns(
         "report_key kind:w domain:w org_domain:w day:d slot:n arrived_at:n received_at:n reporter:w source_ip "
         "source_key network:w country:w asn:n as_name:w auth_failure:w failed:w delivery_result:w header_from:w "
-        "envelope_from display_name subject message_id agent:w incidents:n sample details"
+        "envelope_from display_name subject message_id agent:w incidents:n sample"
     ),
     ("report_key",),
 )
-"""Failure reports, and abuse reports (by `kind`). `sample` is the header of the reported message; `details` is the
-whole report as JSON."""
+"""Failure reports, and abuse reports (by `kind`). `sample` is the header of the reported message."""
 
 TLS_POLICIES = Table(
     "tls_policies",
     _columns(
         "report_key row:n domain:w org_domain:w day:d slot:n begin_at:n end_at:n reporter:w policy_type:w "
-        "policy_domain:w policy_string mx_host successful:n failed:n"
+        "successful:n failed:n"
     ),
     ("report_key", "row"),
 )
 TLS_FAILURES = Table(
     "tls_failures",
     _columns(
-        "report_key row:n place:n domain:w org_domain:w day:d slot:n reporter:w policy_type:w policy_domain:w "
-        "result_type:w sending_ip receiving_mx:w receiving_helo:w receiving_ip sessions:n information reason_code"
+        "report_key row:n place:n domain:w org_domain:w day:d slot:n reporter:w policy_type:w "
+        "result_type:w sending_ip receiving_mx:w sessions:n reason_code"
     ),
     ("report_key", "row", "place"),
 )
@@ -166,20 +165,21 @@ whole record as JSON (`store.evaluation`), from which the message can be decided
 NAMES = Table("names", _columns("source_ip name asked_at:n"), ("source_ip",))
 """Reverse names, looked up in the background; an empty one was asked for and is not there."""
 
-JUDGED_DOMAINS = Table(
-    "judged_domains",
+ASSESSMENTS = Table(
+    "assessments",
     _columns(
-        "host:w domain:w generation:n judged_at:n seconds:r told:n seen policy:w testing:b reporters:n "
-        "first_day:d last_day:d plan findings"
+        "host:w domain:w generation:n assessed_at:n seconds:r overrides_revision:n input_revision policy:w testing:b "
+        "reporters:n first_day:d last_day:d plan findings"
     ),
     ("host", "domain"),
 )
-"""Judgements that are kept, a row a domain: written last, and its `generation` says which rows of the next two tables
-belong to it; others are left over. `host` is who judged, empty where only one can. `told` and `seen` say on what the
-judgement rests (`flow.standing`); `plan` and `findings` are JSON."""
+"""The assessment of each domain. Its row is written last, and its `generation` says which rows of the next two tables
+belong to it; others are left over. `host` is the host that assessed it, empty where only one can.
+`overrides_revision` and `input_revision` are the versions of what it is made from (`assessment.cache`); `plan` and
+`findings` are JSON."""
 
-JUDGED_SOURCES = Table(
-    "judged_sources",
+ASSESSED_SOURCES = Table(
+    "assessed_sources",
     _columns(
         "host:w domain:w generation:n source_ip source_key source_class:w service:w sender:w evidence messages:n "
         "failing:n classes first_day:d last_day:d"
@@ -188,15 +188,15 @@ JUDGED_SOURCES = Table(
 )
 """Addresses with their class; `evidence` and `classes` (messages by class, where there are several) are JSON."""
 
-JUDGED_SLOTS = Table(
-    "judged_slots",
+ASSESSED_SLOTS = Table(
+    "assessed_slots",
     _columns("host:w domain:w generation:n slot:n source_class:w passes:b none:n quarantine:n reject:n"),
     ("host", "domain", "generation", "slot", "source_class", "passes"),
 )
-"""Messages of a judged domain and the names below it by slot, class of the mail, whether it passes, and what became of
-it. The class is empty where no address or no span was told."""
+"""Messages of an assessed domain and the names below it by slot, class of the mail, whether it passes, and
+its disposition. The class is empty where no address or no span was told."""
 
-JUDGED = (JUDGED_DOMAINS, JUDGED_SOURCES, JUDGED_SLOTS)
+OF_AN_ASSESSMENT = (ASSESSMENTS, ASSESSED_SOURCES, ASSESSED_SLOTS)
 """What can be made again from the others: not in backups."""
 
 SOURCE_MONTHS = Table(
