@@ -67,14 +67,13 @@ def ask_subdomains(engine: Engine, control: Control, filters: Filters) -> ViewAn
 def _advice(row: SubdomainRow, record: NewestRecord, lookups: Callable[[str], DomainLookups]) -> SubdomainAdviceRow:
     exists = lookups(registrable_domain(row.domain)).exists(row.header_from)
     policy_from, policy = _policy(row, record, exists)
-    of_row = {name: value for name, value in asdict(row).items() if name != "policy"}
     return SubdomainAdviceRow(
         in_dns={True: "yes", False: "no", None: "unknown"}[exists],
         policy=policy,
         policy_from=policy_from,
         discovery_method=record.discovery_method,
         suggestion=_suggestion(row, policy, policy_from, exists),
-        **of_row,
+        **asdict(row),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inalign.store.engine.interface import Engine, StoreError, count
+from inalign.store.load.monthly import sum_months
 from inalign.store.load.reports import LoadOutcome, exchange
 from inalign.store.maintenance import Retention, forget
 from inalign.store.schema.tables import COUNTERS, OF_A_REPORT
@@ -35,6 +36,20 @@ def test_exchange_is_taken_back_by_an_exchange(engine: Engine, tmp_path: Path) -
     assert count(engine, "SELECT sum(count) FROM records") == count(engine, SUMS) == 5
     assert engine.query("SELECT messages FROM conflicts") == [(15,)]
     assert store(engine, tmp_path, FIRST, OTHER) == [LoadOutcome.DUPLICATE, LoadOutcome.CONFLICT]
+
+
+def test_exchange_outdates_the_sums_of_its_own_months_only(engine: Engine, tmp_path: Path) -> None:
+    if not engine.is_atomic:
+        pytest.skip("ClickHouse has no sums of months")
+    store(engine, tmp_path, FIRST, OTHER, aggregate(day=100, report_id="later"))
+    sum_months(engine, (NOW + timedelta(days=200)).date())
+    months = [month for (month,) in engine.query("SELECT month FROM summed_months ORDER BY month")]
+    assert len(months) == 2
+    ((day,),) = engine.query("SELECT day FROM reports WHERE report_id <> 'later'")
+    exchange(engine, arrival(OTHER), now=NOW, folder=tmp_path)
+    assert engine.query("SELECT month FROM summed_months") == [
+        (month,) for month in months if str(month)[:7] != str(day)[:7]
+    ]
 
 
 def test_exchange_that_ended_between_is_finished_by_another(engine: Engine, tmp_path: Path) -> None:

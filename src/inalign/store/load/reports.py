@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from inalign.store.engine.interface import Engine, Parameter, StoreError, count, in_list
-from inalign.store.load.monthly import outdate, outdate_all
+from inalign.store.load.monthly import outdate
 from inalign.store.load.rows import ReportRows, encode
 from inalign.store.schema.tables import CONFLICTS, OF_A_REPORT, RAW
 
@@ -101,12 +101,14 @@ def exchange(engine: Engine, arrival: Arrival, *, now: datetime, folder: Path) -
     has_sums = "SELECT count(*) FROM domain_rollups WHERE report_key = :key"
     if count(engine, f"SELECT count(*) {of_it}", key) and not count(engine, has_sums, key):
         raise StoreError(f"report {arrival.rows.key}: it is too old to be exchanged; its day is summed up")
+    days = [str(arrival.rows.row["day"])]
+    days += [str(day) for (day,) in engine.query("SELECT DISTINCT day FROM records WHERE report_key = :key", key)]
     with tempfile.TemporaryDirectory(dir=folder, prefix="exchange-") as name, _Files(Path(name)) as files:
         files.write("conflicts", [encode(dict(zip(names, row, strict=True))) for row in before])
         _write(files, arrival, now)
         with engine.change() as change:
             change.insert(CONFLICTS, files.of("conflicts"))
-            outdate_all(engine, change)
+            outdate(engine, change, days)
             for table in OF_A_REPORT:
                 change.delete(table, "report_key = :key", key)
                 change.insert(table, files.of(table.name))

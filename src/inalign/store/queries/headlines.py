@@ -95,11 +95,11 @@ def domains(engine: Engine, filters: Filters) -> ViewAnswer[DomainRow]:
         f"{DAYS} FROM {table} GROUP BY t.domain) AS summed"
     )
     answer = page(engine, filters, ViewQuery(sql, parameters, DomainRow, (Order("messages", True), Order("domain"))))
-    published = _published(engine, filters)
+    records = newest_records(engine, filters)
     rows = []
     for row in answer.rows:
-        p, sp = published.get(row.domain, ("", ""))
-        rows.append(replace(row, policy=p, subdomain_policy=sp or p))
+        record = records.get(row.domain, NewestRecord())
+        rows.append(replace(row, policy=record.p, subdomain_policy=record.sp or record.p))
     return ViewAnswer(rows, answer.after)
 
 
@@ -109,7 +109,6 @@ class SubdomainRow(Struct, frozen=True):
     header_from: str
     domain: str
     """Whose record applies."""
-    policy: str
     messages: int
     passed: int
     passed_percent: float
@@ -125,18 +124,12 @@ def subdomains(engine: Engine, filters: Filters) -> ViewAnswer[SubdomainRow]:
     where, parameters = counted(engine, filters)
     below = "t.header_from <> :domain" if filters.domain else "t.header_from <> t.org_domain"
     sql = (
-        f"SELECT *, {PERCENTS}, '' AS policy FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
+        f"SELECT *, {PERCENTS} FROM (SELECT t.header_from AS header_from, t.domain AS domain, "
         f"{_sums(filters)}, {DAYS} "
         f"FROM {_table(filters)} AS t WHERE {where} AND {below} GROUP BY t.header_from, t.domain) AS summed"
     )
     order = (Order("messages", True), Order("header_from"), Order("domain"))
-    answer = page(engine, filters, ViewQuery(sql, parameters, SubdomainRow, order))
-    published = _published(engine, filters)
-    rows = []
-    for row in answer.rows:
-        p, sp = published.get(row.domain, ("", ""))
-        rows.append(replace(row, policy=p if row.header_from == row.domain else sp or p))
-    return ViewAnswer(rows, answer.after)
+    return page(engine, filters, ViewQuery(sql, parameters, SubdomainRow, order))
 
 
 class DayRow(Struct, frozen=True):
@@ -221,17 +214,6 @@ def _sum(counters: tuple[str, ...]) -> str:
     return " + ".join(f"sum(t.{name})" for name in counters)
 
 
-def _published(engine: Engine, filters: Filters) -> dict[str, tuple[str, str]]:
-    """p and sp of each domain as the newest report has them."""
-    where, parameters = condition(replace(filters, source="", reporter=""))
-    found = engine.query(
-        f"SELECT t.domain, t.p, t.sp, max(t.end_at) AS newest FROM reports AS t WHERE {COUNTED} AND {where} "
-        "GROUP BY t.domain, t.p, t.sp ORDER BY newest, t.p, t.sp",
-        parameters,
-    )
-    return {str(domain): (str(p), str(sp)) for domain, p, sp, _ in found}
-
-
 class NewestRecord(Struct, frozen=True):
     """The record of a domain as the newest report has it."""
 
@@ -248,7 +230,8 @@ def newest_records(engine: Engine, filters: Filters) -> dict[str, NewestRecord]:
     )
     sql = (
         "SELECT t.domain, t.p, t.sp, t.np, t.discovery_method, max(t.end_at) AS newest FROM reports AS t "
-        f"WHERE {COUNTED} AND {where} GROUP BY t.domain, t.p, t.sp, t.np, t.discovery_method ORDER BY newest"
+        f"WHERE {COUNTED} AND {where} GROUP BY t.domain, t.p, t.sp, t.np, t.discovery_method "
+        "ORDER BY newest, t.p, t.sp, t.np, t.discovery_method"
     )
     found: dict[str, NewestRecord] = {}
     for domain, p, sp, np, method, _ in engine.query(sql, parameters):

@@ -15,7 +15,7 @@ from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.insight.window import WINDOW_DAYS, window_to
 from inalign.store.assessments import OF_NOW
-from inalign.store.engine.interface import Engine, Parameter
+from inalign.store.engine.interface import Engine, Parameter, whole
 from inalign.store.facts import judged_domains
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
 from inalign.store.queries.headlines import percent
@@ -44,6 +44,11 @@ class _Sender(SenderRow, frozen=True):
     """In its class, from 1."""
     of_class: int
     """Senders of it."""
+
+
+class _ClassOrSender(_Sender, frozen=True):
+    is_class: int
+    """1: the row has the sums of a class, and names no sender."""
 
 
 class _Address(SenderAddressRow, frozen=True):
@@ -79,37 +84,36 @@ def ask_classes_of_senders(engine: Engine, host: str, filters: Filters) -> ViewA
     if filters.after:
         raise ParseError("after: no cursor of an answer")
     meant = _meant(engine, host, filters)
+    columns = ", ".join(_ClassOrSender.__struct_fields__)
+    sets = "GROUPING SETS ((source_class, sender), (source_class))"
     sql = (
-        f"SELECT source_class, {_PLACE} AS place, count(DISTINCT source_key) AS addresses, {_SUMMED} "
-        f"FROM ({meant.sql}) AS e GROUP BY source_class ORDER BY place"
+        f"SELECT {columns} FROM ({_senders(meant, sets, 'grouping(sender)')}) AS f "
+        f"WHERE is_class = 1 OR rank <= {TOP:d} ORDER BY place, is_class, rank"
     )
-    names = ("source_class", "place", "addresses", *_COUNTS)
-    classes = [dict(zip(names, row, strict=True)) for row in engine.query(sql, meant.parameters)]
-    columns = ", ".join(_Sender.__struct_fields__)
-    top = f"SELECT {columns} FROM ({_senders(meant)}) AS f WHERE rank <= {TOP:d} ORDER BY place, rank"
-    shown = typed_rows(engine.query(top, meant.parameters), _Sender, zone_of(filters.zone))
+    found = typed_rows(engine.query(sql, meant.parameters), _ClassOrSender, zone_of(filters.zone))
+    shown = [row for row in found if not row.is_class]
     of_class = {row.source_class: row.of_class for row in shown}
     by_class: defaultdict[str, list[SenderRow]] = defaultdict(list)
     for row in _whole(engine, filters, meant, shown):
         by_class[row.source_class].append(row)
-    rows = []
-    for each in classes:
-        name, messages, passed = str(each["source_class"]), int(str(each["messages"])), int(str(each["passed"]))
-        rows.append(
+    return ViewAnswer(
+        [
             ClassRow(
-                source_class=name,
-                senders=of_class[name],
-                addresses=int(str(each["addresses"])),
-                messages=messages,
-                passed=passed,
-                passed_percent=100.0 * passed / messages if messages else 0.0,
-                none=int(str(each["none"])),
-                quarantine=int(str(each["quarantine"])),
-                reject=int(str(each["reject"])),
-                top=tuple(by_class[name]),
+                source_class=each.source_class,
+                senders=of_class[each.source_class],
+                addresses=each.addresses,
+                messages=whole(each.messages),
+                passed=whole(each.passed),
+                passed_percent=each.passed_percent,
+                none=whole(each.none),
+                quarantine=whole(each.quarantine),
+                reject=whole(each.reject),
+                top=tuple(by_class[each.source_class]),
             )
-        )
-    return ViewAnswer(rows)
+            for each in found
+            if each.is_class
+        ]
+    )
 
 
 def ask_addresses(engine: Engine, host: str, filters: Filters) -> ViewAnswer[SenderAddressRow]:
@@ -134,17 +138,18 @@ def ask_addresses(engine: Engine, host: str, filters: Filters) -> ViewAnswer[Sen
     return ViewAnswer(rows, found.after)
 
 
-def _senders(meant: Condition) -> str:
-    """All senders, with their places."""
+def _senders(meant: Condition, groups: str = "source_class, sender", is_class: str = "0") -> str:
+    """Return the SQL of all senders with their class's place and their rank in it; of classes, too, by other groups."""
     return (
         f"SELECT *, {_PERCENTS}, '' AS trend, 0 AS reporters, "
         "CASE WHEN domains = 1 THEN a_domain ELSE '' END AS domain, "
-        "row_number() OVER (PARTITION BY source_class ORDER BY messages DESC, sender) AS rank, "
-        "count(*) OVER (PARTITION BY source_class) AS of_class FROM ("
-        f"SELECT source_class, sender, max(service) AS service, min({_PLACE}) AS place, min(domain) AS a_domain, "
+        "row_number() OVER (PARTITION BY source_class, is_class ORDER BY messages DESC, sender) AS rank, "
+        "count(*) OVER (PARTITION BY source_class, is_class) AS of_class FROM ("
+        f"SELECT source_class, sender, {is_class} AS is_class, max(service) AS service, min({_PLACE}) AS place, "
+        "min(domain) AS a_domain, "
         "count(DISTINCT domain) AS domains, count(DISTINCT prefix) AS networks, "
         f"count(DISTINCT source_key) AS addresses, {_SUMMED}, min(first_day) AS first_day, "
-        f"max(last_day) AS last_day FROM ({meant.sql}) AS e GROUP BY source_class, sender) AS g"
+        f"max(last_day) AS last_day FROM ({meant.sql}) AS e GROUP BY {groups}) AS g"
     )
 
 
