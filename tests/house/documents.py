@@ -1,6 +1,7 @@
 """Writes the pages of docs/ that are made of the code (`make docs`); `--check` says which of them are not current.
 
 docs/conformance.md: which file obeys, and which test checks, each section of an RFC that we cite (`citations.py`).
+docs/api.md: the public names with their docstrings (`api.py`).
 docs/architecture.md: the layers and the modules, between marks (`architecture.py`); the rest is written by hand.
 docs/settings.md: every setting with its default and meaning (`inalign.settings`).
 docs/man/: the manual pages, of `--help` and of the settings (`manual.py`).
@@ -13,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from inalign.settings.manual import describe, header_of, meaning_of
+from tests.house.api import api
 from tests.house.architecture import fill
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
@@ -63,6 +65,7 @@ Without either the defaults hold.
 def pages() -> dict[str, str]:
     """The generated pages, by name within docs/."""
     return {
+        "api.md": api(),
         "architecture.md": fill(_read("architecture.md")),
         "conformance.md": conformance(list(read_citations()), read_sections(), read_state()),
         "settings.md": settings(),

@@ -15,10 +15,9 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from inalign.errors import SettingsError
 from inalign.net import dns as live
 from inalign.net.dns import LiveResolver
-from inalign.net.dns_servers import ServerAddress, parse_server
+from inalign.net.dns_servers import ServerAddress, ServerAddressError, parse_server
 from inalign.resolver import Answer, MailExchange, Outcome, Question, Resolver, addresses, mx, ptr, txt
 from inalign.resolver.cache import CacheLimits
 from tests.nameserver import (
@@ -844,7 +843,7 @@ async def test_a_question_that_is_given_up_leaves_no_warning_behind_the_loop(ser
 
 
 def test_an_address_that_is_none_is_a_settings_error() -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(ServerAddressError):
         LiveResolver(["ns.example.org"])
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inalign.errors import SettingsError
 from inalign.net.dns import LiveResolver
-from inalign.net.dns_servers import MAX_SERVERS, parse_server, system_servers
+from inalign.net.dns_servers import MAX_SERVERS, ServerAddressError, parse_server, system_servers
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ def test_an_address_with_or_without_port(text: str, address: tuple[object, ...])
     ],
 )
 def test_what_is_no_address_is_a_settings_error(text: str) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(ServerAddressError):
         parse_server(text)
 
 

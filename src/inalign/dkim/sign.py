@@ -79,6 +79,11 @@ class SigningKey:
     identity: str | None = None
     """`i=` of its signatures; None for that of the options."""
 
+    def __post_init__(self) -> None:
+        """Check both names. Raises `DomainError` for text that is not a domain name."""
+        object.__setattr__(self, "domain", parse_domain(self.domain))
+        object.__setattr__(self, "selector", parse_domain(self.selector))
+
     @classmethod
     def load(cls, domain: str, selector: str, key_file: bytes) -> SigningKey:
         """From the contents of a key file; see `crypto.load_private_key`. Raises `ParseError`."""
@@ -130,6 +135,8 @@ class Signing:
     ) -> None:
         """Raises `SigningError` for a message or a key that must not be signed with."""
         self._options = options or SigningOptions()
+        if isinstance(keys, SigningKey):
+            raise TypeError("keys must be a list of SigningKey, not one SigningKey: write [key]")
         # RFC 8463 section 6: both may stand side by side; the RSA one first, since more verifiers know it
         self.keys = sorted(keys, key=lambda key: key.private_key.key_type is not KeyType.RSA)
         """In the order of their signatures."""

@@ -192,10 +192,11 @@ def is_dmarc_record(octets: bytes) -> bool:
 def parse_dmarc_record(text: str | bytes) -> DmarcRecord:
     """Read a DMARC record, the strings of its TXT record joined (RFC 9989 section 4.5).
 
-    Raises `SpfRecordError` unless it begins with `v=DMARC1`; everything else that is wrong is told in `flaws`.
+    Raises `DmarcRecordError` unless it begins with `v=DMARC1`; everything else that is wrong is told in `flaws`.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
+    text = text.removesuffix("\r\n")  # of a line that a person read from a file
     return _parse_cached(text) if len(text) <= MAX_CACHED_LENGTH else _parse(text)
 
 

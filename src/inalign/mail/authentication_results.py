@@ -31,13 +31,15 @@ class AuthenticationResultsError(ParseError):
     """The value is no Authentication-Results."""
 
 
-def parse_authentication_results(value: bytes, *, lenient: bool = False) -> AuthenticationResults:
-    """Read the value of an Authentication-Results field, folds (CRLF or LF) included.
+def parse_authentication_results(value: bytes | str, *, lenient: bool = False) -> AuthenticationResults:
+    """Parse the value of an Authentication-Results field, folds (CRLF or LF) and a last CRLF included.
 
     Raises `ParseError` for what RFC 8601 refuses; with `lenient`, only where no result can be read at all, or more
     than the limits allow.
     """
-    return _read_leniently(value) if lenient else _FieldReader(unfold(value)).read()
+    octets = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    octets = octets.removesuffix(b"\r\n")
+    return _read_leniently(octets) if lenient else _FieldReader(unfold(octets)).read()
 
 
 class _FieldReader:

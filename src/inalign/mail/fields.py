@@ -68,12 +68,16 @@ def make_field(name: bytes, value: bytes) -> Field:
 
 
 def parse_message(data: bytes) -> Message:
-    """Cut a message into fields and body; never raises.
+    """Cut a message into fields and body. Raises `TypeError` for anything but bytes, and nothing else.
 
     `data` is what crosses SMTP (CRLF). Where no CRLF occurs at all, as in a file saved on Unix, each LF counts as
     one. A last line without its end gets it. The `From ` line that mailbox files put on top is no part of the
     message and is left out.
     """
+    if not isinstance(data, bytes):
+        raise TypeError(
+            f"a message must be bytes, as they cross SMTP, not {type(data).__name__}; see bytes(), encode()"
+        )
     if b"\r\n" not in data:
         data = data.replace(b"\n", b"\r\n")
     fields: list[Field] = []

@@ -61,7 +61,7 @@ class LiveResolver:
 
     `servers` are addresses such as "127.0.0.1", "192.0.2.1:5353", "[2001:db8::1]:53", in the order of preference; None
     takes those of the system. `timeout` is seconds for one question. `trust_ad` believes the AD flag of servers that
-    are not on this host, too. `limits` bound the cache. Raises `SettingsError` for an address that is none.
+    are not on this host, too. `limits` bound the cache. Raises `ServerAddressError` for text that is not an address.
     """
 
     def __init__(

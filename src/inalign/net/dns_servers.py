@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from inalign.errors import SettingsError
+from inalign.errors import ParseError
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 DNS_PORT = 53
@@ -16,6 +16,10 @@ MAX_SERVERS = 8  # more of them only makes a failure last longer
 MAX_RESOLV_CONF_OCTETS = 65_536
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+
+
+class ServerAddressError(ParseError):
+    """The text is not the IP address of a name server, with or without a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class ServerAddress:
 
 
 def parse_server(text: str, *, trust_ad: bool = False) -> ServerAddress:
-    """From `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`; a name is a `SettingsError`."""
+    """From `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`; a name is a `ServerAddressError`."""
     host, port = _split(text.strip())
     try:
         is_local = ip_address(host).is_loopback
@@ -37,7 +41,7 @@ def parse_server(text: str, *, trust_ad: bool = False) -> ServerAddress:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
         family, address = infos[0][0], infos[0][4]
     except (OSError, ValueError):
-        raise SettingsError(
+        raise ServerAddressError(
             f"{text!r} is not the address of a name server: expected 192.0.2.1 or [2001:db8::1]:53"
         ) from None
     return ServerAddress(text.strip(), family, _checked(address), is_trusted=trust_ad or is_local)
@@ -62,7 +66,7 @@ def _readable(servers: Iterable[str], *, trust_ad: bool) -> list[ServerAddress]:
     for text in servers:
         try:
             found.append(parse_server(text, trust_ad=trust_ad))
-        except SettingsError:  # the C library passes over what it cannot read, too
+        except ServerAddressError:  # the C library passes over what it cannot read, too
             continue
     return found[:MAX_SERVERS]
 
@@ -78,7 +82,7 @@ def _split(text: str) -> tuple[str, int]:
     if not separator and not port:
         return host, DNS_PORT
     if separator != ":" or not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
-        raise SettingsError(f"{text!r} has no port number behind the address of the name server")
+        raise ServerAddressError(f"{text!r} has no port number behind the address of the name server")
     return host, int(port)
 
 
@@ -88,4 +92,4 @@ def _checked(address: tuple[object, ...]) -> SocketAddress:
             return host, port
         case (str(host), int(port), int(flow), int(scope)):
             return host, port, flow, scope
-    raise SettingsError(f"{address!r} is an address of a kind that is not known")
+    raise ServerAddressError(f"{address!r} is an address of a kind that is not known")

@@ -70,6 +70,7 @@ def parse_spf_record(text: str | bytes) -> SpfRecord:
     if len(text) > MAX_RECORD_OCTETS:
         raise SpfRecordError(f"an SPF record of {len(text)} octets is over the limit of {MAX_RECORD_OCTETS}")
     octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    octets = octets.removesuffix(b"\r\n")  # of a line that a person read from a file
     if len(octets) <= _CACHED_OCTETS and octets.count(b" ") <= _CACHED_TERMS:
         return _parse_cached(octets)
     return _parse(octets)
