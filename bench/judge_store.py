@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.assess import AssessmentCache, Assessor
 from inalign.assessment.context_files import read_surrounding
 from inalign.insight.classify import judge_domain
 from inalign.insight.context import SourceContext
@@ -82,7 +82,7 @@ def main() -> None:
 
 def judge_all(folder: Path, output: Path, engine: Engine, control: Control, surroundings: SourceContext) -> int:
     """Judge every domain; how many differ from their reports."""
-    judging = Judging(engine, Assessor(control, own_directory()))
+    judging = AssessmentCache(engine, Assessor(control, own_directory()))
     answer, different = {}, 0
     for path in sorted((folder / "truth").glob("*.json")):
         domain = path.stem

@@ -37,7 +37,7 @@ from inalign.store.queries.view import View
 from inalign.store.state.control import Control
 from inalign.web.app import WebOptions, make_app
 from inalign.web.server import WebServer
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from questions import DAYS, DOMAINS, FIRST, fill, repeat
 
 BUDGET_MS = 100
@@ -149,7 +149,7 @@ def main() -> None:
     sum_months(engine, END)
     control = Control(arguments.folder / "control.sqlite")
     settings = Settings(store=StoreSettings(folder=str(arguments.folder)))
-    judging = make_judging(Config(settings), engine, control, offline=True)
+    judging = make_assessment_cache(Config(settings), engine, control, offline=True)
     views = all_views(lambda _: judging)
     start = time.perf_counter()
     for domain in DOMAINS if arguments.judge < 0 else reversed(DOMAINS[: arguments.judge]):
@@ -159,7 +159,7 @@ def main() -> None:
     records = count(engine, "SELECT count(*) FROM records")
     print(f"{records:,} records, {engine.size() / 1e6:,.0f} MB\n")
     print("| page | median ms | worst ms | processor ms | kB | |\n| --- | --- | --- | --- | --- | --- |")
-    tended = replace(judging, is_tended=True)  # as in the keeper: no page waits for a judgement
+    tended = replace(judging, has_background_refresh=True)  # as in the keeper: no page waits for a judgement
     with served(engine, control, arguments.folder, all_views(lambda _: tended)) as port:
         for name, path in addresses(engine).items():
             found = measure(port, path, arguments.runs)

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from inalign.assessment.assess import Assessor, Judging
-from inalign.assessment.cache import at_present, judge_anew, judge_told
+from inalign.assessment.assess import AssessmentCache, Assessor
+from inalign.assessment.cache import assess_rows, at_present, refresh
 from inalign.assessment.views import all_views
 from inalign.insight.directory import own_directory
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -24,14 +24,14 @@ from inalign.store.schema.tables import OF_AN_ASSESSMENT
 from inalign.store.state.control import Control
 
 
-def judge_all(judging: Judging) -> None:
+def judge_all(judging: AssessmentCache) -> None:
     """As the keeper does it, but at once and in this process."""
     records = count(judging.engine, "SELECT count(*) FROM records")
     present = at_present(judging)
     begun, used, slowest = time.perf_counter(), time.process_time(), (0.0, "")
     for domain in present.families:
         started = time.process_time()
-        judge_anew(judging, present, domain, partial(judge_told, judging.judge))
+        refresh(judging, present, domain, partial(assess_rows, judging.assessor))
         slowest = max(slowest, (time.process_time() - started, domain))
     used = time.process_time() - used
     print(
@@ -49,14 +49,16 @@ def main() -> None:
     given = parser.parse_args()
     engine = DuckDbEngine(given.folder / "store.duckdb")
     engine.migrate()
-    judging = Judging(engine, Assessor(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder)
+    judging = AssessmentCache(
+        engine, Assessor(Control(given.folder / "control.sqlite"), own_directory()), folder=given.folder
+    )
     if given.judge:
         judge_all(judging)
     sizes = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in OF_AN_ASSESSMENT}  # noqa: S608
     print(", ".join(f"{name} {number}" for name, number in sizes.items()))
     ((top, last),) = engine.query("SELECT domain, max(day) FROM records GROUP BY domain ORDER BY count(*) DESC LIMIT 1")
     span = {"since": (last if isinstance(last, date) else date.today()) - timedelta(days=90)}  # noqa: DTZ011
-    views = all_views(lambda _: replace(judging, is_tended=True))
+    views = all_views(lambda _: replace(judging, has_background_refresh=True))
     questions: list[tuple[str, dict[str, object]]] = [
         ("overview", {}),
         ("overview", span | {"zone": "Asia/Tokyo"}),

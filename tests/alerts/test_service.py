@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace as changed
 
 from inalign.alerts.service import Alerts
-from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.assess import AssessmentCache, Assessor
 from inalign.cli import main
 from inalign.errors import SettingsError
 from inalign.insight.detection import AlertCode, Detection
@@ -82,9 +82,9 @@ def with_selector(name: str, count: int = 40) -> Any:
 
 
 def judge(engine: DuckDbEngine, control: Control, alerts: Alerts) -> None:
-    judging = Judging(engine, Assessor(control, own_directory()))
+    judging = AssessmentCache(engine, Assessor(control, own_directory()))
     for judgement in judging.judgements():
-        alerts.on_judged(judgement)
+        alerts.on_assessed(judgement)
 
 
 def configured(**changes: str) -> str:

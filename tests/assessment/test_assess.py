@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from inalign.assessment import cache
-from inalign.assessment.assess import Assessor, Judging
-from inalign.assessment.cache import Assessment, Tending, judge_told
+from inalign.assessment.assess import AssessmentCache, Assessor
+from inalign.assessment.cache import Assessment, BackgroundRefresh, assess_rows
 from inalign.assessment.process import AssessmentError, AssessmentProcess
 from inalign.assessment.views import all_views
 from inalign.errors import ParseError
@@ -62,13 +62,13 @@ def control(tmp_path: Path) -> Iterator[Control]:
 
 
 @pytest.fixture
-def judging(engine: Engine, control: Control, tmp_path: Path) -> Judging:
+def judging(engine: Engine, control: Control, tmp_path: Path) -> AssessmentCache:
     named = [aggregate(*each.records, report_id=str(day), day=day) for day, each in enumerate(HANDFUL)]
     store(engine, tmp_path, *named)
-    return Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
+    return AssessmentCache(engine, Assessor(control, own_directory()), folder=tmp_path)
 
 
-def rows(judging: Judging, view: str, **filters: object) -> list[Struct]:
+def rows(judging: AssessmentCache, view: str, **filters: object) -> list[Struct]:
     """All pages of an answer."""
     question = all_views(lambda _: judging)[view]
     answer = question.ask(judging.engine, Filters(**filters))  # type: ignore[arg-type]  # filters of the test
@@ -79,17 +79,17 @@ def rows(judging: Judging, view: str, **filters: object) -> list[Struct]:
     return found
 
 
-def live(judging: Judging) -> tuple[list[Struct], list[Struct]]:
+def live(judging: AssessmentCache) -> tuple[list[Struct], list[Struct]]:
     judgements = list(judging.judgements())
     sources: list[Struct] = [row for judgement in judgements for row in source_rows(judgement)]
     return sources, [plan_row(judging.plan(judgement)) for judgement in judgements]
 
 
-def generations(judging: Judging) -> dict[str, int]:
+def generations(judging: AssessmentCache) -> dict[str, int]:
     return {domain: each.generation for domain, each in kept(judging.engine, judging.host).items()}
 
 
-def left(judging: Judging, what: str, table: Table, where: str = "1 = 1") -> int:
+def left(judging: AssessmentCache, what: str, table: Table, where: str = "1 = 1") -> int:
     return count(judging.engine, f"SELECT {what} FROM {table.name} WHERE {where}")  # noqa: S608 - words of ours
 
 
@@ -98,7 +98,7 @@ def test_what_is_kept_of_stories_is_what_is_judged_now(engine: Engine, control: 
         store(engine, tmp_path, *reports_of(story))
         write_answers(control, story.name, story.told["zone"], now=1.0)
         write_hosts(control, story.told.get("ptr", {}))
-    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
+    judging = AssessmentCache(engine, Assessor(control, own_directory()), folder=tmp_path)
     sources, plans = live(judging)
     assert rows(judging, "sources", limit=50) == sources
     assert rows(judging, "plan", limit=1) == plans
@@ -132,7 +132,7 @@ def test_what_is_kept_of_any_report_is_what_is_judged_now(
     engine, control = DuckDbEngine(folder / "store.duckdb"), Control(folder / "control.sqlite")
     engine.migrate()
     store(engine, folder, report, aggregate())
-    judging = Judging(engine, Assessor(control, own_directory()), folder=folder)
+    judging = AssessmentCache(engine, Assessor(control, own_directory()), folder=folder)
     sources, plans = live(judging)
     assert rows(judging, "sources") == sources
     assert rows(judging, "plan") == plans
@@ -145,7 +145,7 @@ def test_what_is_kept_of_any_report_is_what_is_judged_now(
 
 def test_messages_nobody_can_judge_are_in_the_classes(engine: Engine, control: Control, tmp_path: Path) -> None:
     store(engine, tmp_path, aggregate(record(count=5), record(None, 7, dkim=False), record(None, 2)))
-    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
+    judging = AssessmentCache(engine, Assessor(control, own_directory()), folder=tmp_path)
     (row,) = map(asdict, rows(judging, "classes"))
     assert (row["messages"], row["authenticated"], row["unwanted"]) == (14, 7, 7)
 
@@ -153,25 +153,25 @@ def test_messages_nobody_can_judge_are_in_the_classes(engine: Engine, control: C
 # What makes a judgement stale
 
 
-def _more(judging: Judging, folder: Path) -> None:
+def _more(judging: AssessmentCache, folder: Path) -> None:
     store(judging.engine, folder, aggregate(record("203.0.113.9", 3), report_id="more", day=5))
 
 
-def _below(judging: Judging, folder: Path) -> None:
+def _below(judging: AssessmentCache, folder: Path) -> None:
     store(judging.engine, folder, aggregate(report_id="below", domain="shop.example.com"))
 
 
-def _override(judging: Judging, _: Path, domain: str = "example.com") -> None:
+def _override(judging: AssessmentCache, _: Path, domain: str = "example.com") -> None:
     write_override(judging.control, SourceOverrideRow(domain, "192.0.2.1", SourceClass.SPOOF, "", 1.0))
 
 
-def _records_gone(judging: Judging, folder: Path) -> None:
+def _records_gone(judging: AssessmentCache, folder: Path) -> None:
     with judging.control.change() as change:
         for domain in forget(judging.engine, Retention(records=2), NOW, folder):
             note(change, InputRevisions.RECORDS, domain)
 
 
-CHANGES: dict[str, Callable[[Judging, Path], None]] = {
+CHANGES: dict[str, Callable[[AssessmentCache, Path], None]] = {
     "a report": _more,
     "a report of a name below": _below,
     "an override": _override,
@@ -189,7 +189,7 @@ CHANGES: dict[str, Callable[[Judging, Path], None]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_in_the_next_answer(judging: Judging, tmp_path: Path, change: str) -> None:
+def test_a_change_is_in_the_next_answer(judging: AssessmentCache, tmp_path: Path, change: str) -> None:
     before = rows(judging, "sources")
     known = generations(judging)
     assert rows(judging, "sources") == before
@@ -203,14 +203,14 @@ def test_a_change_is_in_the_next_answer(judging: Judging, tmp_path: Path, change
     assert generations(judging) == known
 
 
-def test_another_map_and_another_version_judge_anew(judging: Judging) -> None:
+def test_another_map_and_another_version_judge_anew(judging: AssessmentCache) -> None:
     rows(judging, "plan")
     known = generations(judging)
-    rows(replace(judging, judge=replace(judging.judge, edition="other")), "plan")
+    rows(replace(judging, assessor=replace(judging.assessor, edition="other")), "plan")
     assert generations(judging) != known
 
 
-def test_an_override_that_is_taken_back_is_gone_from_the_next_answer(judging: Judging, tmp_path: Path) -> None:
+def test_an_override_that_is_taken_back_is_gone_from_the_next_answer(judging: AssessmentCache, tmp_path: Path) -> None:
     before = rows(judging, "sources")
     _override(judging, tmp_path)
     assert rows(judging, "sources") != before
@@ -218,7 +218,7 @@ def test_an_override_that_is_taken_back_is_gone_from_the_next_answer(judging: Ju
     assert rows(judging, "sources") == before
 
 
-def test_answers_that_are_the_same_again_change_nothing(judging: Judging) -> None:
+def test_answers_that_are_the_same_again_change_nothing(judging: AssessmentCache) -> None:
     answers = {"example.com": {"MX": [[0, "."]]}}
     write_looked_up(judging.control, "example.com", ["example.com", "_dmarc.example.com"], answers, now=1.0)
     rows(judging, "plan")
@@ -231,7 +231,7 @@ def test_answers_that_are_the_same_again_change_nothing(judging: Judging) -> Non
     assert generations(judging) != known
 
 
-def test_a_domain_of_which_nothing_is_left_is_gone(judging: Judging, tmp_path: Path) -> None:
+def test_a_domain_of_which_nothing_is_left_is_gone(judging: AssessmentCache, tmp_path: Path) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
     assert len(rows(judging, "plan")) == 2
     purge(judging.engine, "example.net")
@@ -243,7 +243,7 @@ def test_a_domain_of_which_nothing_is_left_is_gone(judging: Judging, tmp_path: P
 # What can be asked
 
 
-def test_kept_rows_are_narrowed_as_others_are(judging: Judging, tmp_path: Path) -> None:
+def test_kept_rows_are_narrowed_as_others_are(judging: AssessmentCache, tmp_path: Path) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
     names = [asdict(row)["domain"] for row in rows(judging, "sources", limit=1)]
     assert names == ["example.com", "example.com", "example.net"]
@@ -263,7 +263,7 @@ def test_kept_rows_are_narrowed_as_others_are(judging: Judging, tmp_path: Path) 
         rows(judging, "sources", source="nonsense")
 
 
-def test_counts_of_the_overview_and_days_are_those_of_the_span(judging: Judging) -> None:
+def test_counts_of_the_overview_and_days_are_those_of_the_span(judging: AssessmentCache) -> None:
     today = (NOW - timedelta(days=1)).date()
     (ever,), (one,) = (map(asdict, rows(judging, "overview", since=since)) for since in (None, today))
     assert (ever["messages"], one["messages"]) == (360, 120)
@@ -288,10 +288,10 @@ class BrokenError(Exception):
 
 @pytest.mark.parametrize("broken", OF_AN_ASSESSMENT, ids=lambda table: table.name)
 def test_what_ends_in_the_middle_leaves_the_old_judgement(
-    judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Table
+    judging: AssessmentCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Table
 ) -> None:
     before = {view: rows(judging, view) for view in ("sources", "plan", "classes")}
-    tended = replace(judging, is_tended=True)
+    tended = replace(judging, has_background_refresh=True)
     _more(judging, tmp_path)
     with judging.engine.change() as change:
         kind = type(change)
@@ -315,9 +315,9 @@ def test_what_ends_in_the_middle_leaves_the_old_judgement(
         assert left(judging, "count(DISTINCT generation)", table) == 1
 
 
-def test_each_host_has_judgements_of_its_own(judging: Judging, tmp_path: Path) -> None:
+def test_each_host_has_judgements_of_its_own(judging: AssessmentCache, tmp_path: Path) -> None:
     there = Control(tmp_path / "there.sqlite")
-    other = replace(judging, host="there", judge=Assessor(there, own_directory()))
+    other = replace(judging, host="there", assessor=Assessor(there, own_directory()))
     _override(judging, tmp_path)
     here = rows(judging, "sources")
     assert rows(other, "sources") != here
@@ -328,12 +328,12 @@ def test_each_host_has_judgements_of_its_own(judging: Judging, tmp_path: Path) -
 # In the background
 
 
-def here(judging: Judging) -> Callable[[DomainRows], Assessment | None]:
-    return partial(judge_told, judging.judge)
+def here(judging: AssessmentCache) -> Callable[[DomainRows], Assessment | None]:
+    return partial(assess_rows, judging.assessor)
 
 
-def test_whoever_asks_waits_for_no_report(judging: Judging, tmp_path: Path) -> None:
-    tended = replace(judging, is_tended=True)
+def test_whoever_asks_waits_for_no_report(judging: AssessmentCache, tmp_path: Path) -> None:
+    tended = replace(judging, has_background_refresh=True)
     (row,) = map(asdict, rows(tended, "overview"))
     assert (row["domain"], row["messages"], row["judged_at"]) == ("example.com", 360, None)
     assert generations(judging) == {}
@@ -349,9 +349,9 @@ def test_whoever_asks_waits_for_no_report(judging: Judging, tmp_path: Path) -> N
 
 
 def test_a_round_judges_what_is_stale_and_lets_large_domains_rest(
-    judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judging: AssessmentCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tending = Tending(judging, here(judging))
+    tending = BackgroundRefresh(judging, here(judging))
     assert [tending.round(), tending.round()] == [1, 0]
     _more(judging, tmp_path)
     assert tending.round() == 0
@@ -360,19 +360,19 @@ def test_a_round_judges_what_is_stale_and_lets_large_domains_rest(
     assert [tending.round(), tending.round()] == [1, 0]
     _more(judging, tmp_path)
     _override(judging, tmp_path)
-    assert Tending(judging, here(judging), lambda: True).round() == 0
+    assert BackgroundRefresh(judging, here(judging), lambda: True).round() == 0
     assert tending.round() == 1
 
 
-def test_a_bug_with_one_domain_keeps_no_other_from_being_judged(judging: Judging, tmp_path: Path) -> None:
+def test_a_bug_with_one_domain_keeps_no_other_from_being_judged(judging: AssessmentCache, tmp_path: Path) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
 
     def run(told: DomainRows) -> Assessment | None:
         if told.domain == "example.com":
             raise BrokenError
-        return judge_told(judging.judge, told)
+        return assess_rows(judging.assessor, told)
 
-    tending = Tending(judging, run)
+    tending = BackgroundRefresh(judging, run)
     with pytest.raises(BrokenError):
         tending.round()
     assert list(generations(judging)) == ["example.net"]
@@ -382,15 +382,15 @@ def test_a_bug_with_one_domain_keeps_no_other_from_being_judged(judging: Judging
         tending.round()
 
 
-def test_judgements_are_told_of(judging: Judging) -> None:
+def test_judgements_are_told_of(judging: AssessmentCache) -> None:
     heard: list[tuple[Judgement, Plan]] = []
-    judge = replace(judging.judge, on_judged=lambda judgement, plan: heard.append((judgement, plan)))
-    assert Tending(judging, partial(judge_told, judge)).round() == 1
+    judge = replace(judging.assessor, on_assessed=lambda judgement, plan: heard.append((judgement, plan)))
+    assert BackgroundRefresh(judging, partial(assess_rows, judge)).round() == 1
     ((judgement, plan),) = heard
     assert judgement.facts.domain == plan.domain == "example.com"
 
 
-def make_judge(path: Path) -> Assessor:
+def make_assessor(path: Path) -> Assessor:
     return Assessor(Control(path), own_directory())
 
 
@@ -398,12 +398,12 @@ def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> No
     engine = DuckDbEngine(tmp_path / "store.duckdb")
     engine.migrate()
     store(engine, tmp_path, *reports_of(STORIES[0]))
-    judging = Judging(engine, Assessor(control, own_directory()), folder=tmp_path)
+    judging = AssessmentCache(engine, Assessor(control, own_directory()), folder=tmp_path)
     ending = threading.Event()
-    apart = AssessmentProcess(partial(make_judge, tmp_path / "control.sqlite"), ending.is_set)
+    apart = AssessmentProcess(partial(make_assessor, tmp_path / "control.sqlite"), ending.is_set)
     try:
-        assert Tending(judging, apart).round() == 1
-        tended = replace(judging, is_tended=True)
+        assert BackgroundRefresh(judging, apart).round() == 1
+        tended = replace(judging, has_background_refresh=True)
         assert (rows(tended, "sources"), rows(tended, "plan")) == live(judging)
         apart.rest()
         process = apart._process
@@ -412,8 +412,8 @@ def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> No
         process.join()
         _override(judging, tmp_path, asdict(rows(tended, "plan")[0])["domain"])
         with pytest.raises(AssessmentError):
-            Tending(judging, apart).round()
-        assert Tending(judging, apart).round() == 1
+            BackgroundRefresh(judging, apart).round()
+        assert BackgroundRefresh(judging, apart).round() == 1
         ending.set()
         write_reputation(control, {})
     finally:
@@ -421,19 +421,19 @@ def test_another_process_judges_the_same(control: Control, tmp_path: Path) -> No
         engine.close()
 
 
-def test_a_store_that_fails_ends_the_round(judging: Judging) -> None:
+def test_a_store_that_fails_ends_the_round(judging: AssessmentCache) -> None:
     def run(_: DomainRows) -> Assessment | None:
         raise StoreError("away")
 
     with pytest.raises(StoreError):
-        Tending(judging, run).round()
+        BackgroundRefresh(judging, run).round()
     assert left(judging, "count(*)", ASSESSMENTS) == 0
 
 
-def test_many_who_ask_at_once_judge_once(judging: Judging) -> None:
+def test_many_who_ask_at_once_judge_once(judging: AssessmentCache) -> None:
     heard: list[str] = []
-    judge = replace(judging.judge, on_judged=lambda judgement, _: heard.append(judgement.facts.domain))
-    shared = replace(judging, judge=judge)
+    judge = replace(judging.assessor, on_assessed=lambda judgement, _: heard.append(judgement.facts.domain))
+    shared = replace(judging, assessor=judge)
 
     async def ask() -> None:
         await asyncio.gather(*(asyncio.to_thread(rows, shared, "plan") for _ in range(4)))
@@ -443,16 +443,16 @@ def test_many_who_ask_at_once_judge_once(judging: Judging) -> None:
 
 
 def test_one_domain_that_is_too_large_holds_up_no_other(
-    judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judging: AssessmentCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(judging.engine, tmp_path, aggregate(domain="example.net", report_id="n"))
 
     def run(told: DomainRows) -> Assessment | None:
         if told.domain == "example.com":
             raise AnswerTooLarge
-        return judge_told(judging.judge, told)
+        return assess_rows(judging.assessor, told)
 
-    tending = Tending(judging, run)
+    tending = BackgroundRefresh(judging, run)
     with pytest.raises(AnswerTooLarge):
         tending.round()
     assert list(generations(judging)) == ["example.net"]
@@ -463,7 +463,7 @@ def test_one_domain_that_is_too_large_holds_up_no_other(
 
 
 @pytest.mark.parametrize("most", [1, 7, 60])
-def test_answers_in_parts_are_the_whole(judging: Judging, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def test_answers_in_parts_are_the_whole(judging: AssessmentCache, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     whole = live(judging)
     for name in ("_SEEN", "_MAIL"):
         monkeypatch.setattr(facts, name, getattr(facts, name)._replace(records=most))

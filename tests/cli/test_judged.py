@@ -27,7 +27,7 @@ from inalign.store.state.control import Control
 from inalign.web.api import routes
 from inalign.web.openapi import openapi
 from inalign.web.server import WebServer
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from inalign.wiring.queries import ask_keeper
 from inalign.wiring.store import open_store
 from tests.insight.vectors import Story, scenarios
@@ -139,7 +139,7 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
     config = load(host.config)
     folders = Folders(base=host.folder / "store")
     engine, control = open_store(config), Control(folders.control)
-    views = all_views(lambda asked: make_judging(config, asked, control))
+    views = all_views(lambda asked: make_assessment_cache(config, asked, control))
     server = WebServer(
         Starlette(routes=routes(lambda view, filters: view.ask(engine, filters), views)), [bind_local(folders.socket)]
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.assess import AssessmentCache, Assessor
 from inalign.assessment.views import all_views
 from inalign.insight.detection import AlertCode
 from inalign.insight.directory import own_directory
@@ -31,7 +31,7 @@ from inalign.store.state.control import Control
 from inalign.store.state.incidents import incidents
 from inalign.summary.collect import summarize
 from inalign.wiring.alerts import make_alerts
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.store.material import NOW, aggregate, record, store
 from tests.web.live_site import Browser, serve
 
@@ -70,7 +70,7 @@ def reports(until: date) -> list[AggregateReport]:
 
 
 def history(engine: Engine, control: Control) -> tuple[RecordChange, ...]:
-    views = all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True))
+    views = all_views(lambda asked: make_assessment_cache(Config(Settings()), asked, control, offline=True))
     rows = views["record-history"].ask(engine, Filters(domain=DOMAIN)).rows
     return tuple(row.change for row in rows if isinstance(row, RecordHistoryRow) and row.before)
 
@@ -88,7 +88,7 @@ def test_chart_summary_and_history_have_the_same_days(tmp_path: Path) -> None:
         rows = json.loads(browser.get(f"/api/v1/record-history?domain={DOMAIN}").text)
         assert [row["day"] for row in rows] == ["2026-09-01", *(str(change.day) for change in CHANGES)]
 
-        views = all_views(lambda asked: make_judging(Config(Settings()), asked, site.control, offline=True))
+        views = all_views(lambda asked: make_assessment_cache(Config(Settings()), asked, site.control, offline=True))
         (found,) = summarize(
             lambda name, filters: views[name].ask(site.engine, filters),
             (DOMAIN,),
@@ -111,13 +111,13 @@ def test_chart_summary_and_history_have_the_same_days(tmp_path: Path) -> None:
 def test_alert_has_the_day_of_the_history(change: RecordChange, tmp_path: Path) -> None:
     engine, control = DuckDbEngine(tmp_path / "store.duckdb"), Control(tmp_path / "control.sqlite")
     engine.migrate()
-    judging = Judging(engine, Assessor(control, own_directory()))
+    judging = AssessmentCache(engine, Assessor(control, own_directory()))
     for until in (change.day - timedelta(1), change.day + timedelta(1)):
         store(engine, tmp_path, *reports(until))
         seconds = datetime.combine(until + timedelta(1), datetime.min.time(), UTC).timestamp()
         alerts = with_fields(make_alerts(Config(Settings()), control), clock=partial(float, seconds))
         for judgement in judging.judgements():
-            alerts.on_judged(judgement)
+            alerts.on_assessed(judgement)
     assert history(engine, control)[-1] == change
     found = [each for each in incidents(control) if each.code == AlertCode.RECORD_CHANGED]
     assert [(each.values["day"], each.values["old"], each.values["new"]) for each in found] == [

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from inalign.alerts.rules import Known
-from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.assess import AssessmentCache, Assessor
 from inalign.assessment.views import all_views
 from inalign.insight.detection import AlertCode, Detection
 from inalign.insight.directory import own_directory
@@ -133,7 +133,7 @@ def store_answers(engine: Engine, folder: Path) -> Answers:
     """The answers to the questions, as JSON gives them."""
     control = Control(folder / "control.sqlite")
     try:
-        views = all_views(lambda asked: Judging(asked, Assessor(control, own_directory()), folder=folder))
+        views = all_views(lambda asked: AssessmentCache(asked, Assessor(control, own_directory()), folder=folder))
         found = {name: _plain(views[name].ask(engine, Filters()).rows) for name in QUESTIONS}
     finally:
         control.close()

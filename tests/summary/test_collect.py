@@ -21,7 +21,7 @@ from inalign.store.queries.filters import Filters
 from inalign.store.state.control import Control
 from inalign.summary.collect import new_senders, summarize
 from inalign.summary.model import Summary
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.insight.vectors import FIRST_DAY, scenarios
 from tests.store.material import store
 from tests.store.test_facts import reports_of
@@ -44,7 +44,7 @@ class Place:
             store(self.engine, folder, *reports_of(story))
             zones = {story.told["domain"]: story.told["zone"]}
             Surrounding(zones, story.told.get("ptr", {}), {}).keep(self.control, now=1.0)
-        judging = make_judging(Config(Settings()), self.engine, self.control, offline=True)
+        judging = make_assessment_cache(Config(Settings()), self.engine, self.control, offline=True)
         self.views = all_views(lambda _: judging)
 
     def summary(

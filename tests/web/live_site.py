@@ -27,7 +27,7 @@ from inalign.store.state.control import Control
 from inalign.web.access.passwords import hash_password
 from inalign.web.app import WebOptions, make_app
 from inalign.web.server import WebServer
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.store.material import NOW, aggregate, failure, record, store, tls
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def serve(
     site = Site(listener.getsockname()[1], control, spool, engine)
     app = make_app(
         engine,
-        all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True)),
+        all_views(lambda asked: make_assessment_cache(Config(Settings()), asked, control, offline=True)),
         control,
         spool,
         options or WebOptions(),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inalign.assessment.assess import Judging
+from inalign.assessment.assess import AssessmentCache
 from inalign.web.tables import PAGES
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.web.live_site import Browser, Site, serve
 
 
@@ -18,10 +18,10 @@ from tests.web.live_site import Browser, Site, serve
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Of a keeper that is about to judge."""
 
-    def tended(*given: object, **named: object) -> Judging:
-        return replace(make_judging(*given, **named), is_tended=True)  # type: ignore[arg-type]  # as they come
+    def tended(*given: object, **named: object) -> AssessmentCache:
+        return replace(make_assessment_cache(*given, **named), has_background_refresh=True)  # type: ignore[arg-type]  # as they come
 
-    monkeypatch.setattr("tests.web.live_site.make_judging", tended)
+    monkeypatch.setattr("tests.web.live_site.make_assessment_cache", tended)
     with serve(tmp_path) as site:
         yield site
 

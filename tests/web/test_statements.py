@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from inalign.assessment.assess import Judging
+from inalign.assessment.assess import AssessmentCache
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Parameter, Row
 from inalign.store.state.control import Control
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.web.live_site import Browser, Site, serve
 
 PAGES = (
@@ -52,12 +52,12 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> tuple[Executed, Executed]:
 
 @pytest.fixture(params=[True, False], ids=["refreshed in the background", "refreshed by the request"])
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Site]:
-    def service(*given: object, **named: object) -> Judging:
-        made = make_judging(*given, **named)  # type: ignore[arg-type]  # as they come
-        return replace(made, is_tended=is_background[0])
+    def service(*given: object, **named: object) -> AssessmentCache:
+        made = make_assessment_cache(*given, **named)  # type: ignore[arg-type]  # as they come
+        return replace(made, has_background_refresh=is_background[0])
 
     is_background = [False]
-    monkeypatch.setattr("tests.web.live_site.make_judging", service)
+    monkeypatch.setattr("tests.web.live_site.make_assessment_cache", service)
     with serve(tmp_path) as site:
         Browser(site.port).get("/domains?since=2026-01-01")  # all domains are assessed
         is_background[0] = request.param

@@ -61,7 +61,7 @@ class Alerts:
     nothing_days: int = 3
     clock: Callable[[], float] = field(default=time.time)
 
-    def on_judged(self, judgement: Judgement, _plan: Plan | None = None) -> None:
+    def on_assessed(self, judgement: Judgement, _plan: Plan | None = None) -> None:
         """A domain was judged, on all that is known of it. Raises `ControlError`."""
         now = self.clock()
         domain = judgement.facts.domain

@@ -1,4 +1,4 @@
-"""From the store to judgements and plans: facts, what is published, what is known of addresses, the map, overrides."""
+"""Assess domains from the store: facts, what DNS publishes, the context of addresses, the directory, overrides."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ from inalign.store.state.overrides import overrides_of
 
 
 class LookUps(Protocol):
-    """Asks DNS about domains, once in a while."""
+    """Looks up the DNS records of domains whose answers are too old."""
 
     def due(self, domains: Iterable[str]) -> set[str]:
-        """Those of them about which it should be asked now."""
+        """Return the domains whose answers are too old."""
 
     def look_up(self, facts: DomainFacts) -> None:
-        """Ask about a domain and keep the answers, where that is due."""
+        """Look up the records of a domain and store the answers, if those stored are too old."""
 
 
 class NoLookUps:
-    """What was given or looked up before is all there is."""
+    """Uses the stored answers only: DNS is not asked."""
 
     def due(self, _: Iterable[str]) -> set[str]:
         return set()
 
     def look_up(self, _: DomainFacts) -> None:
-        """Nothing."""
+        """Leave the stored answers as they are."""
 
 
-OnJudged = Callable[[Judgement, Plan], None]
+OnAssessed = Callable[[Judgement, Plan], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """All that judging needs but the store, so that it can be done in another process."""
+    """Assesses one domain from its rows: all that is needed but the store, so that another process can do it."""
 
     control: Control
     directory: Directory
     look_ups: LookUps = field(default_factory=NoLookUps)
     edition: str = ""
-    """Tells one map, and one version of this program, from another."""
-    on_judged: OnJudged = lambda _, __: None
-    """Hears of each judgement before it is kept."""
+    """A digest of the directory and the version of this program."""
+    on_assessed: OnAssessed = lambda _, __: None
+    """Called with each assessment before it is stored."""
 
     def judgement(self, facts: DomainFacts, told: DomainRows) -> Judgement:
-        """What is known now, put together. Raises `ControlError`."""
+        """Classify the sources of a domain from its facts and all that is stored about it. Raises `ControlError`."""
         names = {str(address): str(name) for address, name, _ in told.names}
         return judge_domain(
             facts,
@@ -75,17 +75,17 @@ class Assessor:
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
-    """A judge, and the store that it judges from and keeps judgements in."""
+class AssessmentCache:
+    """An assessor, and the store that it reads from and that holds its assessments."""
 
     engine: Engine
-    judge: Assessor
+    assessor: Assessor
     host: str = ""
-    """Who judges, where several hosts share a store: each has its own overrides and answers."""
+    """This host, where several share a store: each has its own overrides and answers."""
     folder: Path | None = None
-    """For files in between."""
-    is_tended: bool = False
-    """Whether somebody judges in the background: then whoever asks is answered with what is kept."""
+    """For temporary files."""
+    has_background_refresh: bool = False
+    """Whether assessments are refreshed in the background: then a request is answered with the stored ones."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Snapshot | None = None
     """What the views of one request read from; None: each reads from the store."""
@@ -95,17 +95,17 @@ class Judging:
         """The snapshot of the request, or the store."""
         return self.snapshot or self.engine
 
-    def within(self, engine: Engine) -> Judging:
+    def within(self, engine: Engine) -> AssessmentCache:
         """Return the same for one request, where `engine` is its snapshot."""
         return replace(self, snapshot=engine) if isinstance(engine, Snapshot) else self
 
     @property
     def control(self) -> Control:
-        return self.judge.control
+        return self.assessor.control
 
     @property
     def directory(self) -> Directory:
-        return self.judge.directory
+        return self.assessor.directory
 
     def judgements(
         self, domain: str | None = None, span: Span = EVER, *, since: str = "", after: str | None = None
@@ -117,13 +117,13 @@ class Judging:
         for told in self._told(domain, span, since, after):
             facts = facts_from(told)
             if facts is not None:
-                if not self.is_tended:
-                    self.judge.look_ups.look_up(facts)
-                yield self.judge.judgement(facts, told)
+                if not self.has_background_refresh:
+                    self.assessor.look_ups.look_up(facts)
+                yield self.assessor.judgement(facts, told)
 
     def plan(self, judgement: Judgement) -> Plan:
         """What to do next about a domain."""
-        return self.judge.plan(judgement)
+        return self.assessor.plan(judgement)
 
     def _told(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[DomainRows]:
         if domain is None:

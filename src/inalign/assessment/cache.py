@@ -1,4 +1,4 @@
-"""Judgements that stand: each domain is judged once, kept, and judged again when something changed that it rests on.
+"""The stored assessments: each domain is assessed once, and again when something changed that it is made from.
 
 Two revisions say what an assessment was made from. `overrides_revision` counts the classes that were set by hand: a
 request assesses the domain again first when it changed. `input_revision` covers all else: reports that came or went,
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from ipaddress import ip_address
 
-from inalign.assessment.assess import Assessor, Judging
+from inalign.assessment.assess import AssessmentCache, Assessor
 from inalign.insight.classify import Judgement
 from inalign.insight.names import is_same_or_below, judged_domain
 from inalign.insight.overview import SlotSum, published_of, slot_sums
@@ -45,7 +45,7 @@ AGAIN_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What judgements would rest on now."""
+    """The revisions that assessments made now would have."""
 
     families: dict[str, list[str]]
     reports: dict[str, str]
@@ -53,29 +53,33 @@ class Present:
     changes: Changes
     window: Window
 
-    def revisions(self, judge: Assessor, domain: str) -> tuple[int, str]:
+    def revisions(self, assessor: Assessor, domain: str) -> tuple[int, str]:
         """Return the revision of the overrides of a domain, and that of all else its assessment is made from."""
         reports, others, names = self.reports[domain], self.changes.others(domain), self.names.get(domain, "")
-        return self.changes.overrides(domain), input_revision_of(judge, self.window, reports, others, names)
+        return self.changes.overrides(domain), input_revision_of(assessor, self.window, reports, others, names)
 
 
-def input_revision_of(judge: Assessor, window: Window, reports: str, others: str, names: str) -> str:
+def input_revision_of(assessor: Assessor, window: Window, reports: str, others: str, names: str) -> str:
     """Return one word for the versions of all that an assessment is made from but the classes that were set by hand."""
-    return f"{FORM}/{judge.edition}/{window.until}/{reports}/{others}/{names}"
+    return f"{FORM}/{assessor.edition}/{window.until}/{reports}/{others}/{names}"
 
 
-def at_present(judging: Judging) -> Present:
-    """Look at all of it. Raises `StoreError`, `ControlError`."""
-    if judging.folder is not None:
-        move_hosts(judging.engine, judging.control, now=time.time(), folder=judging.folder)
-    counts = report_counts(judging.reader)
+def at_present(assessments: AssessmentCache) -> Present:
+    """Read the revisions of all inputs. Raises `StoreError`, `ControlError`."""
+    if assessments.folder is not None:
+        move_hosts(assessments.engine, assessments.control, now=time.time(), folder=assessments.folder)
+    counts = report_counts(assessments.reader)
     families = families_of(counts)
     reports = {
         domain: _digest(",".join(f"{name} {counts[name][0]} {counts[name][1]}" for name in family))
         for domain, family in families.items()
     }
     return Present(
-        families, reports, names_seen(judging.reader, judging.host), Changes(judging.control), window_of(judging.reader)
+        families,
+        reports,
+        names_seen(assessments.reader, assessments.host),
+        Changes(assessments.control),
+        window_of(assessments.reader),
     )
 
 
@@ -83,38 +87,38 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def is_stale(judging: Judging, present: Present, domain: str, known: CachedAssessment | None) -> bool:
-    """Whether the judgement of a domain rests on what is past."""
+def is_stale(assessments: AssessmentCache, present: Present, domain: str, known: CachedAssessment | None) -> bool:
+    """Whether the stored assessment of a domain, if any, has other revisions than those of now."""
     if known is None:
         return True
-    return (known.overrides_revision, known.input_revision) != present.revisions(judging.judge, domain)
+    return (known.overrides_revision, known.input_revision) != present.revisions(assessments.assessor, domain)
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A judgement, ready to be kept; it can come from another process."""
+    """An assessment as rows for the store, and the revisions that it was made from."""
 
     rows: AssessmentRows
     others: str
     overrides_revision: int
 
 
-def judge_told(judge: Assessor, told: DomainRows, *, look_up: bool = True) -> Assessment | None:
-    """Judge what the tables tell of a domain. Raises `ControlError`."""
+def assess_rows(assessor: Assessor, told: DomainRows, *, look_up: bool = True) -> Assessment | None:
+    """Assess a domain from its rows. Raises `ControlError`."""
     facts = facts_from(told)
     if facts is None:
         return None
     if look_up:
-        judge.look_ups.look_up(facts)
-    changes = Changes(judge.control)  # before what they count is read: what comes between is seen the next time
-    judgement = judge.judgement(facts, told)
-    plan = judge.plan(judgement)
-    judge.on_judged(judgement, plan)
+        assessor.look_ups.look_up(facts)
+    changes = Changes(assessor.control)  # before what they count is read: what comes between is seen the next time
+    judgement = assessor.judgement(facts, told)
+    plan = assessor.plan(judgement)
+    assessor.on_assessed(judgement, plan)
     return Assessment(rows_of(judgement, plan, told), changes.others(told.domain), changes.overrides(told.domain))
 
 
 def rows_of(judgement: Judgement, plan: Plan, told: DomainRows) -> AssessmentRows:
-    """A judgement as it is kept."""
+    """Make the rows of an assessment."""
     policy, testing = published_of(judgement)
     first: dict[str, object] = {
         "policy": policy,
@@ -150,16 +154,16 @@ def rows_of(judgement: Judgement, plan: Plan, told: DomainRows) -> AssessmentRow
 
 
 Run = Callable[[DomainRows], Assessment | None]
-"""Judges, here or elsewhere."""
+"""Assesses the rows of a domain, in this process or another one; None: they give no facts."""
 
 
-def judge_anew(judging: Judging, present: Present, domain: str, run: Run) -> None:
-    """Judge a domain and keep it. Raises `StoreError`, `ControlError`, `OSError`."""
+def refresh(assessments: AssessmentCache, present: Present, domain: str, run: Run) -> None:
+    """Assess a domain and store the result. Raises `StoreError`, `ControlError`, `OSError`."""
     begun = time.monotonic()
-    told = told_of(judging.engine, domain, present.families[domain])
+    told = told_of(assessments.engine, domain, present.families[domain])
     judged = run(told) if told is not None else None
     if told is None or judged is None:
-        remove(judging.engine, judging.host, [domain])
+        remove(assessments.engine, assessments.host, [domain])
         return
     newest = whole(told.names[-1][2]) if told.names else 0
     names = names_word(len(told.names), newest)
@@ -167,63 +171,72 @@ def judge_anew(judging: Judging, present: Present, domain: str, run: Run) -> Non
         "assessed_at": int(time.time()),
         "seconds": round(time.monotonic() - begun, 3),
         "overrides_revision": judged.overrides_revision,
-        "input_revision": input_revision_of(judging.judge, told.window, present.reports[domain], judged.others, names),
+        "input_revision": input_revision_of(
+            assessments.assessor, told.window, present.reports[domain], judged.others, names
+        ),
     }
     rows = judged.rows._replace(first={**judged.rows.first, **more})
-    keep(judging.engine, judging.host, rows, judging.folder)
+    keep(assessments.engine, assessments.host, rows, assessments.folder)
 
 
 # Whoever asks
 
 
-def settle(judging: Judging, domain: str = "") -> None:
-    """See to it that what is kept of a domain, or of all, may be told. Raises `StoreError`, `ControlError`, `OSError`.
+def ensure_fresh(assessments: AssessmentCache, domain: str = "") -> None:
+    """Ensure that the stored assessment of a domain, or of all, is fresh.
 
-    Where somebody judges in the background, that is so for all but what the owner said since, and a domain that was
-    never judged. Where nobody does, all that is stale is judged now.
+    With a refresh in the background, only domains whose overrides changed since, or that were never assessed, are
+    assessed now. Without one, all that are stale are. Raises `StoreError`, `ControlError`, `OSError`.
     """
-    snapshot = judging.snapshot
+    snapshot = assessments.snapshot
     if snapshot is not None and not snapshot.fresh.isdisjoint((domain, "")):
         return
-    if _unsettled(judging, domain):
-        _refresh_now(judging, domain)
+    if _stale_domains(assessments, domain):
+        _refresh_now(assessments, domain)
         if snapshot is not None:
             snapshot.forget()
     if snapshot is not None:
         snapshot.fresh.add(domain)
 
 
-def _refresh_now(judging: Judging, domain: str) -> None:
+def _refresh_now(assessments: AssessmentCache, domain: str) -> None:
     """Assess what is stale of a domain, or of all, from the store itself: a snapshot would hold its rows in memory."""
-    judging = replace(judging, snapshot=None)
-    with judging.lock:
-        present = at_present(judging)
-        for name in _unsettled(judging, domain):  # whoever was before us may have seen to it
+    assessments = replace(assessments, snapshot=None)
+    with assessments.lock:
+        present = at_present(assessments)
+        for name in _stale_domains(assessments, domain):  # whoever was before us may have seen to it
             if name in present.families:
-                judge_anew(
-                    judging, present, name, lambda told: judge_told(judging.judge, told, look_up=not judging.is_tended)
+                refresh(
+                    assessments,
+                    present,
+                    name,
+                    lambda told: assess_rows(
+                        assessments.assessor, told, look_up=not assessments.has_background_refresh
+                    ),
                 )
             else:
-                remove(judging.engine, judging.host, [name])
+                remove(assessments.engine, assessments.host, [name])
 
 
-def _unsettled(judging: Judging, domain: str) -> list[str]:
-    """What is to be judged before anything is told of a domain."""
-    known = kept(judging.reader, judging.host)
-    if judging.is_tended:
-        changes = Changes(judging.control)
+def _stale_domains(assessments: AssessmentCache, domain: str) -> list[str]:
+    """List the domains to assess before a question about one, or about all, is answered."""
+    known = kept(assessments.reader, assessments.host)
+    if assessments.has_background_refresh:
+        changes = Changes(assessments.control)
         meant = _meant(domain, known)
         told = [name for name in meant if known[name].overrides_revision != changes.overrides(name)]
-        return told if meant or not domain else _meant(domain, judged_domains(judging.reader))
-    present = at_present(judging)
-    due = judging.judge.look_ups.due(present.families)
+        return told if meant or not domain else _meant(domain, judged_domains(assessments.reader))
+    present = at_present(assessments)
+    due = assessments.assessor.look_ups.due(present.families)
     gone = known.keys() - present.families.keys()
     meant = _meant(domain, present.families)
-    return sorted(gone) + [name for name in meant if name in due or is_stale(judging, present, name, known.get(name))]
+    return sorted(gone) + [
+        name for name in meant if name in due or is_stale(assessments, present, name, known.get(name))
+    ]
 
 
 def _meant(domain: str, judged: Collection[str]) -> list[str]:
-    """The judged domains that a name stands for."""
+    """List the assessed domains that a name means: the one it belongs to, or all below it."""
     if not domain:
         return sorted(judged)
     asked = domain.lower().rstrip(".")
@@ -235,10 +248,10 @@ def _meant(domain: str, judged: Collection[str]) -> list[str]:
 
 
 @dataclass(slots=True)
-class Tending:
-    """Judges what is stale, round after round."""
+class BackgroundRefresh:
+    """Refreshes stale assessments in the background."""
 
-    judging: Judging
+    assessments: AssessmentCache
     run: Run
     is_ending: Callable[[], bool] = lambda: False
     rest: Callable[[], None] = lambda: None
@@ -251,10 +264,10 @@ class Tending:
 
         Raises `StoreError`, `ControlError`, `OSError`; and what a bug raises, after all other domains were judged.
         """
-        judging = self.judging
-        present, known = at_present(judging), kept(judging.engine, judging.host)
-        remove(judging.engine, judging.host, known.keys() - present.families.keys())
-        due = judging.judge.look_ups.due(present.families)
+        assessments = self.assessments
+        present, known = at_present(assessments), kept(assessments.engine, assessments.host)
+        remove(assessments.engine, assessments.host, known.keys() - present.families.keys())
+        due = assessments.assessor.look_ups.due(present.families)
         now, done, bug = time.time(), 0, None
         for domain in sorted(present.families, key=lambda name: known[name].assessed_at if name in known else 0):
             if not self._is_wanted(present, domain, known.get(domain), now, is_due=domain in due):
@@ -262,12 +275,12 @@ class Tending:
             if self.is_ending():
                 break
             try:
-                judge_anew(judging, present, domain, self.run)
+                refresh(assessments, present, domain, self.run)
                 done += 1
             except Exception as failure:
                 if isinstance(failure, StoreError | ControlError | OSError) and not isinstance(failure, AnswerTooLarge):
                     raise  # of all domains
-                self.given_up[domain] = (*present.revisions(judging.judge, domain), now)
+                self.given_up[domain] = (*present.revisions(assessments.assessor, domain), now)
                 bug = bug or failure
         if bug is not None:
             raise bug
@@ -278,7 +291,7 @@ class Tending:
     def _is_wanted(
         self, present: Present, domain: str, known: CachedAssessment | None, now: float, *, is_due: bool
     ) -> bool:
-        rests_on = present.revisions(self.judging.judge, domain)
+        rests_on = present.revisions(self.assessments.assessor, domain)
         *before, at = self.given_up.get(domain, (0, "", 0.0))
         if tuple(before) == rests_on and now - at < AGAIN_SECONDS:
             return False

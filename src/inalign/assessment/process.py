@@ -1,4 +1,4 @@
-"""Judging in a process of its own, so that pages do not wait while Python computes.
+"""Assess domains in a process of its own, so that pages do not wait while Python computes.
 
 The process has the control state open for itself and asks DNS by itself; what the store tells comes to it through a
 pipe, since the store has one owner. It ends with whoever started it, and when there is nothing to do for a while.
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from inalign.assessment.assess import Assessor
-from inalign.assessment.cache import Assessment, judge_told
+from inalign.assessment.cache import Assessment, assess_rows
 from inalign.errors import Error
 from inalign.store.engine.interface import Row
 from inalign.store.facts import DomainRows
@@ -113,15 +113,15 @@ def _work(pipe: Connection, make: Callable[[], Assessor]) -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with suppress(OSError):
         os.nice(NICE)
-    judge: Assessor | None = None
+    assessor: Assessor | None = None
     with suppress(EOFError, OSError):
         while True:
             told: DomainRows = pipe.recv()
             seen: Iterator[list[Row]] = iter(pipe.recv, None)
             mail: Iterator[list[Row]] = iter(pipe.recv, None)
             try:
-                judge = judge or make()
-                answer: Assessment | str | None = judge_told(judge, told._replace(seen=seen, mail=mail))
+                assessor = assessor or make()
+                answer: Assessment | str | None = assess_rows(assessor, told._replace(seen=seen, mail=mail))
             except Error as problem:
                 answer = str(problem)
             except Exception:  # noqa: BLE001 - told over there

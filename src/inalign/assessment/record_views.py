@@ -9,8 +9,8 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from inalign.assessment.assess import Judging
-from inalign.assessment.cache import settle
+from inalign.assessment.assess import AssessmentCache
+from inalign.assessment.cache import ensure_fresh
 from inalign.dmarc.record import is_dmarc_record
 from inalign.errors import ParseError
 from inalign.insight.names import judged_domain
@@ -45,27 +45,27 @@ class LookedUpRow(Struct, frozen=True, kw_only=True):
     """`dns`, or the name of the file that it was given by."""
 
 
-def ask_records(judging: Judging, filters: Filters) -> ViewAnswer[LookedUpRow]:
+def ask_records(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[LookedUpRow]:
     """By domain and name. Nothing is asked of DNS here: the rows tell when it was."""
-    rows = [row for name in _meant(judging, filters) for row in _records_of(judging.control, name)]
+    rows = [row for name in _meant(assessments, filters) for row in _records_of(assessments.control, name)]
     return page_of(rows, lambda row: (row.domain, row.kind, row.name, row.value), LookedUpRow, filters)
 
 
-def ask_findings(judging: Judging, filters: Filters) -> ViewAnswer[FindingRow]:
+def ask_findings(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain."""
-    settle(judging, filters.domain)
-    return kept_findings(judging.reader, judging.host, filters)
+    ensure_fresh(assessments, filters.domain)
+    return kept_findings(assessments.reader, assessments.host, filters)
 
 
-def ask_countries(judging: Judging, filters: Filters) -> ViewAnswer[CountryRow]:
+def ask_countries(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[CountryRow]:
     """The largest first."""
-    settle(judging, filters.domain)
-    return kept_countries(judging.reader, judging.host, filters, judged_domains(judging.reader))
+    ensure_fresh(assessments, filters.domain)
+    return kept_countries(assessments.reader, assessments.host, filters, judged_domains(assessments.reader))
 
 
-def _meant(judging: Judging, filters: Filters) -> list[str]:
+def _meant(assessments: AssessmentCache, filters: Filters) -> list[str]:
     """The judged domains of a question, as far as its scope goes."""
-    families = judged_domains(judging.reader)
+    families = judged_domains(assessments.reader)
     if filters.domain:
         name = judged_domain(filters.domain.lower().rstrip("."), frozenset(families))
         return [name] if name in families and is_visible(filters, name) else []
@@ -140,7 +140,7 @@ def _included(kept: StoredAnswer | None) -> list[str]:
     return [name.lower().rstrip(".") for name in found]
 
 
-def record_views(judging: Callable[[Engine], Judging]) -> tuple[View, ...]:
+def record_views(assessments: Callable[[Engine], AssessmentCache]) -> tuple[View, ...]:
     """These questions, and where mail comes from."""
     return (
         View(
@@ -148,20 +148,20 @@ def record_views(judging: Callable[[Engine], Judging]) -> tuple[View, ...]:
             "What the domains publish, as it was looked up",
             LookedUpRow,
             ("domain",),
-            lambda engine, filters: ask_records(judging(engine), filters),
+            lambda engine, filters: ask_records(assessments(engine), filters),
         ),
         View(
             "findings",
             "What reports say about these records",
             FindingRow,
             ("domain",),
-            lambda engine, filters: ask_findings(judging(engine), filters),
+            lambda engine, filters: ask_findings(assessments(engine), filters),
         ),
         View(
             "countries",
             "Where mail in the name of the domains comes from, by country",
             CountryRow,
             ("domain", "since", "until", "reporter", "source"),
-            lambda engine, filters: ask_countries(judging(engine), filters),
+            lambda engine, filters: ask_countries(assessments(engine), filters),
         ),
     )

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from inalign.assessment.assess import Judging
-from inalign.assessment.cache import settle
+from inalign.assessment.assess import AssessmentCache
+from inalign.assessment.cache import ensure_fresh
 from inalign.store.engine.interface import Engine
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.sender_rows import ClassRow, SenderAddressRow, SenderRow
@@ -20,13 +20,13 @@ R = TypeVar("R", bound=Struct)
 NARROWED = ("domain", "since", "until", "source", "source_class", "sender", "search")
 
 
-def sender_views(judging: Callable[[Engine], Judging]) -> tuple[View, ...]:
+def sender_views(assessments: Callable[[Engine], AssessmentCache]) -> tuple[View, ...]:
     """Classes, senders, and their addresses."""
 
     def settled(ask: Callable[[Engine, str, Filters], ViewAnswer[R]]) -> Callable[[Engine, Filters], ViewAnswer[R]]:
         def asked(engine: Engine, filters: Filters) -> ViewAnswer[R]:
-            judge = judging(engine)
-            settle(judge, filters.domain)
+            judge = assessments(engine)
+            ensure_fresh(judge, filters.domain)
             return ask(engine, judge.host, filters)
 
         return asked

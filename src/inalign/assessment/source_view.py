@@ -8,7 +8,7 @@ from datetime import date
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from inalign.assessment.assess import Judging
+from inalign.assessment.assess import AssessmentCache
 from inalign.errors import ParseError
 from inalign.insight.rows import BlockingRow, Code, JudgedSource, PlanRow
 from inalign.store.queries.filters import Filters, is_visible
@@ -64,7 +64,7 @@ Plans = Callable[[Filters], ViewAnswer[PlanRow]]
 """Asks `plan`."""
 
 
-def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -> ViewAnswer[SourceDetail]:
+def ask_source(assessments: AssessmentCache, judge: Judge, plans: Plans, filters: Filters) -> ViewAnswer[SourceDetail]:
     """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
     if "/" in filters.source:
         raise ParseError("source: one address, not a network")
@@ -74,8 +74,8 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
         return ViewAnswer(())
     of_it = Filters(domain=filters.domain, source=filters.source, scope=filters.scope)
     judged = next(iter(judge(of_it).rows), None)
-    counted = ask_addresses(judging.reader, judging.host, filters).rows
-    ever = counted or ask_addresses(judging.reader, judging.host, of_it).rows
+    counted = ask_addresses(assessments.reader, assessments.host, filters).rows
+    ever = counted or ask_addresses(assessments.reader, assessments.host, of_it).rows
     if not ever:
         return ViewAnswer(())
     planned = plans(Filters(domain=filters.domain, scope=filters.scope)).rows if judged else ()
@@ -87,12 +87,12 @@ def ask_source(judging: Judging, judge: Judge, plans: Plans, filters: Filters) -
         source_class=judged.source_class if judged else "",
         sender=judged.sender if judged else "",
         service=service or "",
-        page=next((each.page for each in judging.directory.services if each.name == service and each.page), ""),
+        page=next((each.page for each in assessments.directory.services if each.name == service and each.page), ""),
         evidence=judged.evidence if judged else (),
         classes=judged.classes if judged and isinstance(judged.classes, dict) else {},
         blocking=tuple(each for plan in planned for each in plan.blocking if first.source_ip in each.addresses),
         **_numbers(counted),  # type: ignore[arg-type]  # the columns of the same names
-        **asdict(told_of(judging.reader, filters)),
+        **asdict(told_of(assessments.reader, filters)),
     )
     return ViewAnswer((found,))
 

@@ -8,8 +8,8 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 
 from inalign.alerts.views import IncidentRow, ask_incidents
-from inalign.assessment.assess import Judging
-from inalign.assessment.cache import settle
+from inalign.assessment.assess import AssessmentCache
+from inalign.assessment.cache import ensure_fresh
 from inalign.assessment.record_views import record_views
 from inalign.assessment.sender_views import sender_views
 from inalign.assessment.source_view import SourceDetail, ask_overrides, ask_source
@@ -29,10 +29,10 @@ SOURCES, PLAN, OVERVIEW, CLASSES, INCIDENTS = "sources", "plan", "overview", "cl
 SUBDOMAINS = "subdomains"
 
 
-def all_views(make: Callable[[Engine], Judging]) -> Mapping[str, View]:
+def all_views(make: Callable[[Engine], AssessmentCache]) -> Mapping[str, View]:
     """Every question by name; `make` gives what judges what is asked of a store. Sums alone are `addresses`."""
 
-    def judging(engine: Engine) -> Judging:
+    def assessments(engine: Engine) -> AssessmentCache:
         return make(engine).within(engine)
 
     judged = (
@@ -41,51 +41,51 @@ def all_views(make: Callable[[Engine], Judging]) -> Mapping[str, View]:
             "Who sends in the name of the domains: class and evidence",
             JudgedSource,
             ("domain", "since", "until", "source", "source_class"),
-            lambda engine, filters: ask_sources(judging(engine), filters),
+            lambda engine, filters: ask_sources(assessments(engine), filters),
         ),
         View(
             PLAN,
             "What to do next on the way to p=reject, and why",
             PlanRow,
             ("domain", "since", "until"),
-            lambda engine, filters: ask_plans(judging(engine), filters),
+            lambda engine, filters: ask_plans(assessments(engine), filters),
         ),
-        *sender_views(judging),
+        *sender_views(assessments),
         View(
             "source",
             "One address whole: class and evidence, names, reporters, days, what to do",
             SourceDetail,
             ("domain", "since", "until", "source"),
-            lambda engine, filters: _ask_source(judging(engine), filters),
+            lambda engine, filters: _ask_source(assessments(engine), filters),
         ),
         View(
             "sender-overrides",
             "Classes that were set by hand",
             SourceOverrideRow,
             ("domain",),
-            lambda engine, filters: ask_overrides(judging(engine).control, filters),
+            lambda engine, filters: ask_overrides(assessments(engine).control, filters),
         ),
         View(
             OVERVIEW,
             "How each domain fares, worst first",
             OverviewRow,
             ("domain", "since", "until"),
-            lambda engine, filters: ask_overview(judging(engine), filters),
+            lambda engine, filters: ask_overview(assessments(engine), filters),
         ),
         View(
             CLASSES,
             "Messages by day in four classes: authenticated, forwarded, failing, unwanted",
             ClassDayRow,
             ("domain", "since", "until"),
-            lambda engine, filters: ask_classes(judging(engine), filters),
+            lambda engine, filters: ask_classes(assessments(engine), filters),
         ),
-        *record_views(judging),
+        *record_views(assessments),
         View(
             INCIDENTS,
             "What alerts found: what changed for the worse, and whether it is over",
             IncidentRow,
             ("domain",),
-            lambda engine, filters: ask_incidents(judging(engine).control, filters),
+            lambda engine, filters: ask_incidents(assessments(engine).control, filters),
         ),
         *(
             view._replace(name="addresses") if view.name == SOURCES else view
@@ -97,13 +97,13 @@ def all_views(make: Callable[[Engine], Judging]) -> Mapping[str, View]:
             "From domains below them: whether DNS has them, which record reaches them, what would serve them better",
             SubdomainAdviceRow,
             VIEWS[SUBDOMAINS].filters,
-            lambda engine, filters: ask_subdomains(engine, judging(engine).control, filters),
+            lambda engine, filters: ask_subdomains(engine, assessments(engine).control, filters),
         ),
     )
     return {view.name: view for view in judged}
 
 
-def _nothing(_: Engine) -> Judging:
+def _nothing(_: Engine) -> AssessmentCache:
     raise AssertionError("these are there to be shown and named, not to be asked")
 
 
@@ -111,23 +111,23 @@ QUESTIONS = all_views(_nothing)
 """Every question by name, for what it tells and its rows."""
 
 
-def _ask_source(judging: Judging, filters: Filters) -> ViewAnswer[SourceDetail]:
-    sources, plans = partial(ask_sources, judging), partial(ask_plans, judging)
-    return ask_source(judging, sources, plans, filters)
+def _ask_source(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[SourceDetail]:
+    sources, plans = partial(ask_sources, assessments), partial(ask_plans, assessments)
+    return ask_source(assessments, sources, plans, filters)
 
 
-def ask_sources(judging: Judging, filters: Filters) -> ViewAnswer[JudgedSource]:
+def ask_sources(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[JudgedSource]:
     """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
     if not _has_span(filters):
-        settle(judging, filters.domain)
-        return kept_sources(judging.reader, judging.host, filters)
+        ensure_fresh(assessments, filters.domain)
+        return kept_sources(assessments.reader, assessments.host, filters)
     is_meant = _meant(filters.source)
     domain, behind = "", (0, "")
     if filters.after:
         name, messages, address = decode_cursor(filters.after, JudgedSource, (str, int, str))
         domain, behind = str(name), (-int(str(messages)), str(address))
     rows: list[JudgedSource] = []
-    for at, found in _judged_from(judging, filters, domain):
+    for at, found in _judged_from(assessments, filters, domain):
         for row in found:
             if filters.source_class not in ("", row.source_class):
                 continue
@@ -140,43 +140,45 @@ def ask_sources(judging: Judging, filters: Filters) -> ViewAnswer[JudgedSource]:
     return ViewAnswer(rows)
 
 
-def ask_plans(judging: Judging, filters: Filters) -> ViewAnswer[PlanRow]:
+def ask_plans(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[PlanRow]:
     """By domain."""
     if not _has_span(filters):
-        settle(judging, filters.domain)
-        return kept_plans(judging.reader, judging.host, filters)
+        ensure_fresh(assessments, filters.domain)
+        return kept_plans(assessments.reader, assessments.host, filters)
     (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
     rows: list[PlanRow] = []
-    for judgement in judging.judgements(filters.domain or None, _span(filters), after=str(domain)):
+    for judgement in assessments.judgements(filters.domain or None, _span(filters), after=str(domain)):
         if not is_visible(filters, judgement.facts.domain):
             continue
         if len(rows) == filters.limit:
             return ViewAnswer(rows, encode_cursor(PlanRow, [rows[-1].domain]))
-        rows.append(plan_row(judging.plan(judgement)))
+        rows.append(plan_row(assessments.plan(judgement)))
     return ViewAnswer(rows)
 
 
-def ask_overview(judging: Judging, filters: Filters) -> ViewAnswer[OverviewRow]:
+def ask_overview(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[OverviewRow]:
     """Worst first."""
-    settle(judging, filters.domain)
-    families = judged_domains(judging.reader) if judging.is_tended else {}
+    ensure_fresh(assessments, filters.domain)
+    families = judged_domains(assessments.reader) if assessments.has_background_refresh else {}
     today = datetime.now(UTC).date()
-    return kept_overview(judging.reader, judging.host, filters, today=today, families=families)
+    return kept_overview(assessments.reader, assessments.host, filters, today=today, families=families)
 
 
-def ask_classes(judging: Judging, filters: Filters) -> ViewAnswer[ClassDayRow]:
+def ask_classes(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """By day."""
-    settle(judging, filters.domain)
-    return kept_classes(judging.reader, judging.host, filters)
+    ensure_fresh(assessments, filters.domain)
+    return kept_classes(assessments.reader, assessments.host, filters)
 
 
 def _has_span(filters: Filters) -> bool:
     return filters.since is not None or filters.until is not None
 
 
-def _judged_from(judging: Judging, filters: Filters, domain: str) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
+def _judged_from(
+    assessments: AssessmentCache, filters: Filters, domain: str
+) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
     """Domains from one on, with their sources."""
-    for judgement in judging.judgements(filters.domain or None, _span(filters), since=domain):
+    for judgement in assessments.judgements(filters.domain or None, _span(filters), since=domain):
         if is_visible(filters, judgement.facts.domain):
             yield judgement.facts.domain, source_rows(judgement)
 

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterable
 
-from inalign.assessment.assess import Assessor, Judging, NoLookUps
+from inalign.assessment.assess import AssessmentCache, Assessor, NoLookUps
 from inalign.assessment.dns_lookups import look_up
 from inalign.errors import ParseError
 from inalign.insight.data import texts
@@ -31,20 +31,22 @@ FAILED_SECONDS = 600.0
 """The same where its own records gave no answer."""
 
 
-def make_judging(config: Config, engine: Engine, control: Control, *, offline: bool = False) -> Judging:
+def make_assessment_cache(
+    config: Config, engine: Engine, control: Control, *, offline: bool = False
+) -> AssessmentCache:
     """All that judging needs. Raises `SettingsError` for a map that cannot be read."""
     folders = Folders(base=store_folder(config))
     folders.work.mkdir(FOLDER_MODE, exist_ok=True)
-    return Judging(
-        engine, make_judge(config, control, offline=offline), host=host_of(config.settings), folder=folders.work
+    return AssessmentCache(
+        engine, make_assessor(config, control, offline=offline), host=host_of(config.settings), folder=folders.work
     )
 
 
-def make_judge(config: Config, control: Control, *, offline: bool = False) -> Assessor:
+def make_assessor(config: Config, control: Control, *, offline: bool = False) -> Assessor:
     """All of it but the store. Raises `SettingsError`."""
     directory, digest = _directory(config)
     look_ups = NoLookUps() if offline or not config.settings.insight.look_up else LiveLookUps(config.settings, control)
-    return Assessor(control, directory, look_ups, digest, make_alerts(config, control).on_judged)
+    return Assessor(control, directory, look_ups, digest, make_alerts(config, control).on_assessed)
 
 
 def host_of(settings: Settings) -> str:
@@ -108,6 +110,6 @@ class LiveLookUps:
         write_looked_up(self._control, facts.domain, asked, answers, now=good_from)
 
 
-def open_judge(config: Config) -> Assessor:
+def open_assessor(config: Config) -> Assessor:
     """A judge with a control state of its own. Raises `SettingsError`, `ControlError`."""
-    return make_judge(config, Control(Folders(base=store_folder(config)).control))
+    return make_assessor(config, Control(Folders(base=store_folder(config)).control))

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from inalign.assessment.assess import Judging
+from inalign.assessment.assess import AssessmentCache
 from inalign.assessment.views import all_views
 from inalign.errors import ParseError
 from inalign.settings.config import Config
@@ -22,7 +22,7 @@ from inalign.store.queries.filters import SPELLED, Filters
 from inalign.store.queries.snapshot import Snapshot
 from inalign.store.queries.view import AFTER, View, ViewAnswer
 from inalign.store.state.control import Control
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from inalign.wiring.store import open_store, store_folder
 
 TIMEOUT = 120.0
@@ -53,13 +53,13 @@ def open_questions(config: Config, *, offline: bool = False) -> Iterator[Ask]:
         return
     with ExitStack() as stack:
         stack.callback(engine.close)
-        made: list[Judging] = []
+        made: list[AssessmentCache] = []
 
-        def judging(asked: Engine) -> Judging:
+        def judging(asked: Engine) -> AssessmentCache:
             if not made:
                 control = Control(folders.control)
                 stack.callback(control.close)
-                made.append(make_judging(config, asked, control, offline=offline))
+                made.append(make_assessment_cache(config, asked, control, offline=offline))
             return made[0]
 
         views = all_views(judging)

@@ -12,8 +12,8 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from inalign.assessment.assess import Judging
-from inalign.assessment.cache import Tending
+from inalign.assessment.assess import AssessmentCache
+from inalign.assessment.cache import BackgroundRefresh
 from inalign.assessment.process import AssessmentProcess
 from inalign.assessment.views import all_views
 from inalign.errors import TransportError
@@ -35,7 +35,7 @@ from inalign.store.state.accounts import Accounts
 from inalign.store.state.control import Control
 from inalign.telemetry import configure_logging
 from inalign.wiring.alerts import make_alerts
-from inalign.wiring.assessment import make_judging, open_judge
+from inalign.wiring.assessment import make_assessment_cache, open_assessor
 from inalign.wiring.intake import make_sources, make_trust
 from inalign.wiring.store import asn_database, open_store, store_folder
 from inalign.wiring.summaries import make_summaries
@@ -91,8 +91,10 @@ def run_reportd(config: Config) -> None:
         control = Control(folders.control)
         loader = Loader(engine, folders.work, make_reader_options(config), processes=processes(config.settings))
         ending = threading.Event()
-        judging = replace(make_judging(config, engine, control), is_tended=config.settings.insight.background)
-        apart = AssessmentProcess(partial(open_judge, config), ending.is_set)
+        judging = replace(
+            make_assessment_cache(config, engine, control), has_background_refresh=config.settings.insight.background
+        )
+        apart = AssessmentProcess(partial(open_assessor, config), ending.is_set)
         keeper = ReportDaemon(
             folders=folders,
             engine=engine,
@@ -105,7 +107,9 @@ def run_reportd(config: Config) -> None:
             refused_days=config.settings.store.keep_refused_days,
             alerts=make_alerts(config, control),
             serve=partial(_servers, config, judging),
-            judge=Tending(judging, apart, ending.is_set, apart.rest).round if judging.is_tended else None,
+            judge=BackgroundRefresh(judging, apart, ending.is_set, apart.rest).round
+            if judging.has_background_refresh
+            else None,
             ending=ending,
         )
         try:
@@ -127,7 +131,7 @@ async def _run(keeper: ReportDaemon, settings: Settings) -> None:
         await run_until_told(keeper)
 
 
-def _servers(config: Config, judging: Judging, keeper: ReportDaemon) -> list[Awaitable[None]]:
+def _servers(config: Config, judging: AssessmentCache, keeper: ReportDaemon) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
     from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
 

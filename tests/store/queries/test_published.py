@@ -17,7 +17,7 @@ from inalign.store.queries.countries import CountryRow
 from inalign.store.queries.filters import Filters
 from inalign.store.queries.published import PublishedRow, RecordHistoryRow
 from inalign.store.state.control import Control
-from inalign.wiring.assessment import make_judging
+from inalign.wiring.assessment import make_assessment_cache
 from tests.store.material import aggregate, record, store
 
 
@@ -42,7 +42,7 @@ def filled(engine: Engine, tmp_path: Path) -> Engine:
 
 def _ask(engine: Engine, view: str, filters: Filters, folder: Path) -> list[object]:
     control = Control(folder / "control.sqlite")
-    views = all_views(lambda asked: make_judging(Config(Settings()), asked, control, offline=True))
+    views = all_views(lambda asked: make_assessment_cache(Config(Settings()), asked, control, offline=True))
     rows = list(views[view].ask(engine, filters).rows)
     control.close()
     return list(rows)
