@@ -23,7 +23,7 @@ from inalign.authenticity.assess import (
     judge_all,
     weigh,
 )
-from inalign.authenticity.evidence import Trust, arrival, gather_evidence, judge
+from inalign.authenticity.evidence import Trust, arrival, gather_evidence
 from inalign.dkim.sign import SigningKey
 from inalign.dmarc.result import DmarcStatus
 from inalign.mail.domain import DomainName, parse_domain, parse_domain_list
@@ -31,6 +31,7 @@ from inalign.mail.fields import parse_message
 from inalign.mail.results import AuthenticationResults
 from inalign.reports.report import AggregateReport, FailureReport, Kind, PublishedPolicy, TlsReport
 from inalign.spool.deliveries import Delivery
+from inalign.spool.provenance import Provenance
 from tests.helpers import NOW, VECTORS, message, run_now, zone
 from tests.senders import CLIENT, TEXT, key_record, private_key, records, signed, without
 
@@ -65,12 +66,14 @@ def delivery(
 ) -> Delivery:
     return Delivery(
         content=content,
-        name="mail.eml",
-        source="listener",
-        received=received,
-        client_ip=client,
-        helo="mail.example.org",
-        mail_from=mail_from,
+        provenance=Provenance(
+            name="mail.eml",
+            source="listener",
+            received=received,
+            client_ip=client,
+            helo="mail.example.org",
+            mail_from=mail_from,
+        ),
     )
 
 
@@ -86,7 +89,9 @@ def judged(
 ) -> Carrier:
     resolver = None if offline else zone({**STRANGERS_ZONE, **(records() if names is None else names)})
     chosen = claim or claim_of(report())
-    return run_now(judge(item, chosen, resolver, now=now, trust=trust or Trust(), history=history))
+    mail = parse_message(item.content)
+    evidence = run_now(gather_evidence(mail, item.provenance, chosen.kind, resolver, now=now, trust=trust or Trust()))
+    return weigh(evidence, chosen, history)
 
 
 NO_POLICY = records("v=DMARC1; p=none")
@@ -405,7 +410,7 @@ def test_of_the_scenarios_all_forged_ones_are_found_and_no_other() -> None:
     for case in cases:
         item = delivery(message(case["head"] + "\n"), client=None, mail_from=None)
         trust = Trust(reported_domain=parse_domain(case["domain"]))
-        found = run_now(gather_evidence(item, kind, None, now=NOW, trust=trust))
+        found = run_now(gather_evidence(parse_message(item.content), item.provenance, kind, None, now=NOW, trust=trust))
         mails.append((found, claim_of(report(case["email"], case["org_name"]))))
     judged_forged = {case["file"] for case, each in zip(cases, judge_all(mails), strict=True) if each.word == "forged"}
     assert judged_forged == {case["file"] for case in cases if case["forged"]}

@@ -19,6 +19,7 @@ from inalign.authenticity.assess import History
 from inalign.ingest.loader import history_of
 from inalign.mail.domain import parse_domain
 from inalign.spool.deliveries import Delivery, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import count
 from tests.reports.material import report_xml, write_reports
@@ -181,7 +182,7 @@ def test_keeper_that_is_killed_loses_and_doubles_nothing(tmp_path: Path, pause: 
         for round_ in range(4):
             for number in range(60):
                 content = report_xml(round_ * 60 + number, messages=3)
-                spool.put(Delivery(content=content, source="test", received=datetime.now(UTC)))
+                spool.put(Delivery(content=content, provenance=Provenance(source="test", received=datetime.now(UTC))))
                 accepted += 3
             time.sleep(pause)
             served.process.kill()
@@ -200,7 +201,7 @@ def test_keeper_that_is_killed_loses_and_doubles_nothing(tmp_path: Path, pause: 
 def test_report_waits_while_the_store_cannot_be_reached(tmp_path: Path) -> None:
     """Nothing listens where the store should be: what comes stays in the spool, and the log says so once."""
     spool = Spool(tmp_path / "store" / "spool")
-    spool.put(Delivery(content=report_xml(1), source="test", received=datetime.now(UTC)))
+    spool.put(Delivery(content=report_xml(1), provenance=Provenance(source="test", received=datetime.now(UTC))))
     settings = tmp_path / "inalign.toml"
     settings.write_text('[store]\nfolder = "store"\nurl = "clickhouse://127.0.0.1:9/x"\n')
     ended = subprocess.run(

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from inalign.cli import main
 from inalign.settings.file import read_config
 from inalign.spool.deliveries import Delivery, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.folders import become_owner
 from inalign.wiring.store import open_store
 from tests.store.material import NOW, aggregate, record, store
@@ -70,7 +71,7 @@ def test_purge_asks_for_the_domain_again(config: Path) -> None:
 
 
 def test_purge_knows_both_forms_of_a_name_and_says_what_it_did_not_see(config: Path, tmp_path: Path) -> None:
-    Spool(tmp_path / "kept" / "spool").put(Delivery(content=b"x", source="test", received=NOW))
+    Spool(tmp_path / "kept" / "spool").put(Delivery(content=b"x", provenance=Provenance(source="test", received=NOW)))
     done = inalign(config, "purge", "Bücher.example", "--yes")
     assert "Deleted 2 reports of xn--bcher-kva.example" in done.output
     assert "1 items that wait to be loaded, 0 in quarantine" in done.output

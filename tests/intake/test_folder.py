@@ -25,7 +25,7 @@ def test_files_are_taken_and_moved_away(tmp_path: Path) -> None:
         (tmp_path / "a.xml").write_bytes(b"one")
         spool = ListSpool()
         async with running(folder(tmp_path), spool) as desk:
-            assert [(each.name, each.content) for each in spool.taken] == [("a.xml", b"one")]
+            assert [(each.provenance.name, each.content) for each in spool.taken] == [("a.xml", b"one")]
             (tmp_path / "a.xml").write_bytes(b"two")
             await until(lambda: len(spool.taken) == 2 and not (tmp_path / "a.xml").exists())
             assert desk.record.taken == 2
@@ -78,7 +78,7 @@ def test_names_of_unfinished_files_links_and_folders_are_passed_by(tmp_path: Pat
         spool = ListSpool()
         async with running(folder(tmp_path), spool):
             await until(lambda: bool(spool.taken))
-        assert [each.name for each in spool.taken] == ["good"]
+        assert [each.provenance.name for each in spool.taken] == ["good"]
 
     asyncio.run(case())
 
@@ -89,11 +89,11 @@ def test_one_bad_file_is_told_once_and_does_not_stop_the_rest(tmp_path: Path) ->
         (tmp_path / "bug").write_bytes(b"bug")
         (tmp_path / "good").write_bytes(b"good")
         spool = ListSpool()
-        spool.refuse = lambda delivery: ValueError("a bug") if delivery.name == "bug" else None
+        spool.refuse = lambda delivery: ValueError("a bug") if delivery.provenance.name == "bug" else None
         tries: list[str] = []
         async with running(folder(tmp_path), spool) as desk:
-            spool.refuse = lambda delivery: tries.append(delivery.name)
-            assert [each.name for each in spool.taken] == ["good"]
+            spool.refuse = lambda delivery: tries.append(delivery.provenance.name)
+            assert [each.provenance.name for each in spool.taken] == ["good"]
             first = desk.record.last_run
             await until(lambda: desk.record.last_run != first and desk.record.phase == "waiting")
             assert desk.record.left == 2

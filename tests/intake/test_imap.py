@@ -86,7 +86,7 @@ def test_what_cannot_be_fetched_is_tried_a_few_times_and_told(server: Server) ->
         async with running(mailbox(), spool) as desk:
             await until(lambda: server.sessions > MAX_TRIES + 2)
             assert server.fetched.count(2) == MAX_TRIES
-            assert sorted(each.name for each in spool.taken) == ["1.eml", "3.eml"]
+            assert sorted(each.provenance.name for each in spool.taken) == ["1.eml", "3.eml"]
             assert (desk.record.left, desk.record.last_error) == (1, "message 2: NO")
 
     asyncio.run(case())

@@ -109,9 +109,9 @@ def test_a_mail_is_answered_with_250_once_the_spool_has_it() -> None:
             assert await sending == "250 2.0.0 Kept as item-1"
         (delivery,) = spool.taken
         assert delivery.content == MAIL
-        assert (delivery.client_ip, delivery.helo) == ("127.0.0.1", "client.example")
-        assert (delivery.mail_from, delivery.recipient) == ("a@b.example", "dmarc@example.net")
-        assert delivery.source == "listener"
+        assert (delivery.provenance.client_ip, delivery.provenance.helo) == ("127.0.0.1", "client.example")
+        assert (delivery.provenance.mail_from, delivery.provenance.recipient) == ("a@b.example", "dmarc@example.net")
+        assert delivery.provenance.source == "listener"
 
     asyncio.run(case())
 
@@ -128,7 +128,7 @@ def test_only_the_report_addresses_are_taken() -> None:
             assert (await client.say("RCPT TO:<tls@example.net>"))[:3] == "250"
             assert (await client.data(MAIL))[:3] == "250"
         assert len(spool.taken) == 1
-        assert spool.taken[0].mail_from == ""
+        assert spool.taken[0].provenance.mail_from == ""
 
     asyncio.run(case())
 
@@ -146,7 +146,7 @@ def test_over_lmtp_a_second_recipient_is_asked_to_come_again() -> None:
             assert (await client.say("RCPT TO:<nobody@example.net>")).startswith("550")
             assert (await client.data(MAIL))[:3] == "250"
             assert (await client.mail(recipient="tls@example.net"))[:3] == "250"
-        assert [each.recipient for each in spool.taken] == ["dmarc@example.net", "tls@example.net"]
+        assert [each.provenance.recipient for each in spool.taken] == ["dmarc@example.net", "tls@example.net"]
 
     asyncio.run(case())
 
@@ -272,7 +272,7 @@ def test_our_own_server_is_not_taken_for_the_sender() -> None:
             assert (await client.say("XFORWARD ADDR=IPV6:2001:db8::7 HELO=[UNAVAILABLE]"))[:3] == "250"
             assert (await client.mail())[:3] == "250"
             assert (await client.say("XFORWARD EVIL=1"))[:3] == "501"
-        assert [(each.client_ip, each.helo) for each in spool.taken] == [
+        assert [(each.provenance.client_ip, each.provenance.helo) for each in spool.taken] == [
             (None, None),
             ("192.0.2.7", "out.example"),
             (None, None),
@@ -300,7 +300,7 @@ def test_a_unix_socket_serves_and_goes_with_the_listener(tmp_path: Path) -> None
         listener = Listener(options(lmtp=(f"unix:{path}",)))
         async with running(listener, spool), connect(str(path), "LHLO mx.example.net") as client:
             assert (await client.mail())[:3] == "250"
-        assert spool.taken[0].client_ip is None
+        assert spool.taken[0].provenance.client_ip is None
         assert not path.exists()
 
     asyncio.run(case())

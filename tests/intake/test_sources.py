@@ -18,6 +18,7 @@ from inalign.intake.listener import Listener, ListenerOptions
 from inalign.intake.source import FIRST_DELAY, MOST_DELAY, Desk, IntakeSource, delay_after
 from inalign.intake.sources import Sources
 from inalign.spool.deliveries import Delivery
+from inalign.spool.provenance import Provenance
 from inalign.store.state.intake_sources import SourceRecord
 from tests.helpers import NOW
 from tests.intake.material import ListSpool, MemoryState, until
@@ -39,7 +40,7 @@ class Scripted:
     async def run(self, desk: Desk) -> None:
         desk.begin()
         self.count += 1
-        await desk.take(Delivery(content=b"x", name="x", source=self.name, received=NOW))
+        await desk.take(Delivery(content=b"x", provenance=Provenance(name="x", source=self.name, received=NOW)))
         if self.runs:
             self.runs.pop(0)(desk)
         desk.end()
@@ -138,7 +139,7 @@ def test_real_ones_of_all_kinds_run_beside_one_that_cannot(tmp_path: Path) -> No
         assert isinstance(where, tuple)
         await asyncio.to_thread(send, where[1])
         await until(lambda: len(spool.taken) == 2)
-        assert {each.source for each in spool.taken} == {"listener", "inbox"}
+        assert {each.provenance.source for each in spool.taken} == {"listener", "inbox"}
         missing, refused = runner.records()[2:]
         assert "missing" in missing.last_error
         assert "refused" in refused.last_error

@@ -95,8 +95,8 @@ def test_one_mail_to_two_addresses_comes_in_two_deliveries(intake: Intake) -> No
     assert sorted(str(each.recipient) for each in intake.spool.taken) == ["dmarc@example.net", "tls@example.net"]
     for delivery in intake.spool.taken:
         assert delivery.content.endswith(MAIL)
-        assert (delivery.client_ip, delivery.helo) == ("192.0.2.7", "mail.example.org")
-        assert delivery.mail_from == "a@example.org"
+        assert (delivery.provenance.client_ip, delivery.provenance.helo) == ("192.0.2.7", "mail.example.org")
+        assert delivery.provenance.mail_from == "a@example.org"
 
 
 def test_a_full_spool_leaves_the_mail_in_the_queue_until_there_is_room(intake: Intake) -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from inalign.authenticity.assess import History, ReporterClaim, claim_of, judge_all
 from inalign.authenticity.evidence import Trust, gather_evidence
 from inalign.mail.domain import parse_domain
+from inalign.mail.fields import parse_message
 from inalign.reports.report import AggregateReport, PublishedPolicy
-from inalign.spool.deliveries import Delivery
+from inalign.spool.provenance import Provenance
 from tests.helpers import NOW, run_now, zone
 from tests.senders import records
 
@@ -47,14 +48,12 @@ CLAIM = claim_of(
 
 @given(MAILS | st.binary(max_size=200), st.none() | st.text(max_size=20), st.booleans(), st.booleans())
 def test_any_mail_is_judged(content: bytes, client: str | None, is_offline: bool, is_listed: bool) -> None:
-    delivery = Delivery(
-        content=content, name="", source="", received=NOW, client_ip=client, helo=client, mail_from=client, recipient=""
-    )
+    provenance = Provenance(source="", received=NOW, client_ip=client, helo=client, mail_from=client, recipient="")
     trust = Trust(
         authserv_ids=frozenset({"mx.example.net"} if is_listed else ()), reported_domain=parse_domain("example.net")
     )
     resolver = None if is_offline else zone(records())
-    evidence = run_now(gather_evidence(delivery, "aggregate", resolver, now=NOW, trust=trust))
+    evidence = run_now(gather_evidence(parse_message(content), provenance, "aggregate", resolver, now=NOW, trust=trust))
     (carrier,) = judge_all([(evidence, CLAIM)], lambda _: History(passed=9))
     assert len(carrier.detail) <= 200
 

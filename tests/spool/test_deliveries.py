@@ -23,13 +23,14 @@ from inalign.spool.deliveries import (
     SpoolLimits,
     SpoolUnavailable,
 )
+from inalign.spool.provenance import Provenance
 from tests.store.material import NOW
 
 REASONS = [QuarantineReason("no_report", "nothing in it")]
 
 
 def delivery(content: bytes = b"<feedback/>", **changes: str) -> Delivery:
-    return Delivery(content=content, source="test", received=NOW, **changes)
+    return Delivery(content=content, provenance=Provenance(source="test", received=NOW, **changes))
 
 
 def test_item_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -85,11 +86,10 @@ def test_quarantine_is_shown_replayed_and_discarded(tmp_path: Path) -> None:
     assert [(each.name, each.reasons) for each in spool.refused()] == [("one", tuple(REASONS)), ("two", tuple(REASONS))]
     spool.replay(one)
     assert spool.waiting() == [one]
-    assert spool.read(one).name == "one"
-    assert spool.read_refused(two).name == "two"
+    assert spool.read(one).provenance.name == "one"
     spool.discard(two)
     assert list((tmp_path / "refused").iterdir()) == []
-    for deed in (spool.replay, spool.discard, spool.read_refused):
+    for deed in (spool.replay, spool.discard):
         with pytest.raises(FileNotFoundError):
             deed(two)
 
@@ -97,7 +97,7 @@ def test_quarantine_is_shown_replayed_and_discarded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "../waiting/1", "/etc/passwd", "a\0b", "x.json", "1 2"])
 def test_name_from_a_user_is_a_name_of_the_quarantine_alone(tmp_path: Path, name: str) -> None:
     spool = Spool(tmp_path)
-    for deed in (spool.replay, spool.discard, spool.read_refused):
+    for deed in (spool.replay, spool.discard):
         with pytest.raises(FileNotFoundError):
             deed(name)
 
@@ -175,7 +175,7 @@ from inalign.spool.deliveries import Delivery, Spool
 spool = Spool(Path(sys.argv[1]))
 while True:
     content = b"x" * 50_000
-    name = spool.put(Delivery(content=content, source="test", received=datetime.now(UTC)))
+    name = spool.put(Delivery(content=content, provenance=Provenance(source="test", received=datetime.now(UTC))))
     sys.stdout.write(name + "\\n")
     sys.stdout.flush()
 """

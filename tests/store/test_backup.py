@@ -12,6 +12,7 @@ import pytest
 
 from inalign.reports.report import Report
 from inalign.spool.deliveries import Delivery, QuarantineReason, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.backup import MANIFEST, back_up, restore
 from inalign.store.engine.clickhouse import ClickHouseEngine
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -74,7 +75,7 @@ def test_restore_into_a_store_with_rows_is_refused(engine: Engine, tmp_path: Pat
 def test_control_state_and_what_waits_come_back(engine: Engine, other: Engine, tmp_path: Path) -> None:
     local, copy, fresh = tmp_path / "local", tmp_path / "copy", tmp_path / "fresh"
     spool = Spool(local / "spool")
-    delivery = Delivery(content=b"x", source="test", received=NOW)
+    delivery = Delivery(content=b"x", provenance=Provenance(source="test", received=NOW))
     waiting, refused = spool.put(delivery), spool.put(delivery)
     spool.refuse(refused, [QuarantineReason("no_report", "")])
     (local / "spool" / "new" / "unfinished").touch()

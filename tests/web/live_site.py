@@ -19,6 +19,7 @@ from inalign.reports.report import Report
 from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.spool.deliveries import Delivery, QuarantineReason, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
 from inalign.store.load.reports import Arrival
@@ -152,7 +153,7 @@ def serve(
     engine.migrate()
     store(engine, folder, *(reports() if usual else ()), *more, raws=raws)
     control, spool = Control(folder / "control.sqlite"), Spool(folder / "spool")
-    name = spool.put(Delivery(content=b"?", name=HOSTILE, source="imap", received=NOW))
+    name = spool.put(Delivery(content=b"?", provenance=Provenance(name=HOSTILE, source="imap", received=NOW)))
     spool.refuse(name, [QuarantineReason("no_report", HOSTILE)])
     listener = listener or socket.create_server(("127.0.0.1", 0))
     site = Site(listener.getsockname()[1], control, spool, engine)

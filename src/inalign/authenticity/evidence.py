@@ -17,23 +17,23 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from inalign.arc.result import ArcResult, ArcStatus
-from inalign.authenticity.assess import Carrier, History, MailEvidence, ReporterClaim, weigh
+from inalign.authenticity.assess import MailEvidence
 from inalign.dkim.result import DkimStatus
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcStatus, Policy
 from inalign.errors import ParseError
-from inalign.flow.authenticate import authenticate_with
+from inalign.flow.authenticate import authenticate_message
 from inalign.flow.receive import VerificationOptions
 from inalign.flow.verdict import Envelope, Verdict
 from inalign.mail.authentication_results import parse_authentication_results
 from inalign.mail.author import Authors, author_domains
 from inalign.mail.domain import NO_DOMAINS, DomainList, DomainName, is_same_or_below, parse_domain
-from inalign.mail.fields import Field, parse_message
+from inalign.mail.fields import Field, Message
 from inalign.mail.results import AuthenticationResults, MethodResult
 from inalign.reports.report import Kind
 from inalign.resolver import Resolver, ZoneResolver
 from inalign.spf.result import SpfStatus
-from inalign.spool.deliveries import Delivery
+from inalign.spool.provenance import Provenance
 
 MAX_SPF_AGE = timedelta(days=5)
 """After this SPF is not checked any more: a queue gives up by then (RFC 5321 section 4.5.4.1)."""
@@ -62,40 +62,32 @@ class Trust:
 
 
 async def gather_evidence(
-    delivery: Delivery, kind: Kind, resolver: Resolver | None, *, now: datetime, trust: Trust
-) -> MailEvidence | None:
-    """What is known of the mail in a delivery; None where it is no mail. Without a resolver nothing is looked up."""
-    message = parse_message(delivery.content)
-    authors = author_domains(message.fields)
-    if not any(field.key in (b"from", b"received", b"message-id") for field in message.fields):
-        return None
-    # Where we met the client we know when; else what the mail says of itself would make it as old as it likes.
-    is_ours = delivery.client_ip is not None
-    arrived = delivery.received if is_ours else arrival(message.fields, delivery.received)
-    said = _trusted_results(message.fields, trust)
-    is_fresh = is_ours and now - arrived < MAX_SPF_AGE
-    envelope = Envelope(delivery.client_ip if is_fresh else None, delivery.helo, delivery.mail_from)
-    found = None
-    if resolver is not None:
-        services = frozenset({"email", "tlsrpt"}) if kind == "tls" else frozenset({"email"})
-        options = VerificationOptions(authserv_id="localhost", helo_check=False, key_services=services)
-        found = await authenticate_with(delivery.content, envelope, resolver, options, now=now)
-    if found is None and not any(field.results for field in said):
-        return MailEvidence(author=authors.sole_domain, is_checked=False, arrived=arrived)
-    return await _combine(authors, found, _BelievedResults(said), resolver, trust, is_fresh=is_fresh, arrived=arrived)
-
-
-async def judge(
-    delivery: Delivery,
-    claim: ReporterClaim,
+    message: Message,
+    provenance: Provenance,
+    kind: Kind,
     resolver: Resolver | None,
     *,
     now: datetime,
     trust: Trust,
-    history: dict[DomainName, History] | None = None,
-) -> Carrier:
-    """Judge one report of a delivery, by itself."""
-    return weigh(await gather_evidence(delivery, claim.kind, resolver, now=now, trust=trust), claim, history)
+) -> MailEvidence | None:
+    """Collect the evidence of a parsed mail; None where it is not a mail. Without a resolver nothing is looked up."""
+    authors = author_domains(message.fields)
+    if not any(field.key in (b"from", b"received", b"message-id") for field in message.fields):
+        return None
+    # Where we met the client we know when; else what the mail says of itself would make it as old as it likes.
+    is_ours = provenance.client_ip is not None
+    arrived = provenance.received if is_ours else arrival(message.fields, provenance.received)
+    said = _trusted_results(message.fields, trust)
+    is_fresh = is_ours and now - arrived < MAX_SPF_AGE
+    envelope = Envelope(provenance.client_ip if is_fresh else None, provenance.helo, provenance.mail_from)
+    found = None
+    if resolver is not None:
+        services = frozenset({"email", "tlsrpt"}) if kind == "tls" else frozenset({"email"})
+        options = VerificationOptions(authserv_id="localhost", helo_check=False, key_services=services)
+        found = await authenticate_message(message, envelope, resolver, options, now=now)
+    if found is None and not any(field.results for field in said):
+        return MailEvidence(author=authors.sole_domain, is_checked=False, arrived=arrived)
+    return await _combine(authors, found, _BelievedResults(said), resolver, trust, is_fresh=is_fresh, arrived=arrived)
 
 
 async def _combine(

@@ -152,7 +152,7 @@ def _load(inputs: Inputs, loader: Loader, spool: Spool, total: Receipt, advance:
             _quarantine(spool, outcome)
 
     for item, problem in loader.load(inputs, done):
-        inputs.problems.append((item.name, problem))
+        inputs.problems.append((item.provenance.name, problem))
 
 
 def _quarantine(spool: Spool, outcome: ItemOutcome) -> None:
@@ -189,7 +189,9 @@ def _hand_over(inputs: Inputs, config: Config, total: Receipt, advance: Advance)
     try:
         for item in inputs:
             if (item.length or 0) > MAX_OCTETS:
-                inputs.problems.append((item.name, "too large to hand to the keeper; stop it, and read the file then"))
+                inputs.problems.append(
+                    (item.provenance.name, "too large to hand to the keeper; stop it, and read the file then")
+                )
                 continue
             waiting[spool.put(delivery_of(item))] = item.length or 0
             _take_receipts(control, waiting, total, advance)
@@ -233,7 +235,7 @@ def load_spooled(
     items = [spooled_item(spool.path(name), name) for name in names if spool.path(name).exists()]
     try:
         for item, problem in loader.load(items, done):
-            total.refused.append(Refusing(item.name, f"unreadable: {problem}"))
+            total.refused.append(Refusing(item.provenance.name, f"unreadable: {problem}"))
     finally:
         loader.close()
 

@@ -21,6 +21,7 @@ from inalign.ingest.read import Item, Tools, read_item
 from inalign.net.run import run
 from inalign.settings.config import Config
 from inalign.spool.deliveries import Refused, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.engine.interface import Engine, StoreBusy
 from inalign.store.folders import Folders, become_owner
 from inalign.store.load.geoip import Places
@@ -220,7 +221,8 @@ def _conflict(engine: Engine, key: str, digest: str, tools: Tools) -> Arrival:
     with tempfile.NamedTemporaryFile(dir=tools.folder) as file:
         file.write(raw_content(found.form, found.content))
         file.flush()
-        item = Item(path=file.name, name=found.name, source=found.source, received=received)
+        provenance = Provenance(name=found.name, source=found.source, received=received)
+        item = Item(path=file.name, provenance=provenance)
         read = run(read_item(item, tools, now=datetime.now(UTC)))
     for each in read.reads:
         if (each.rows.key, each.rows.digest) == (key, digest):

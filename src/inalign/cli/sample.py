@@ -17,6 +17,7 @@ from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
 from inalign.settings.file import read_config
 from inalign.spool.deliveries import Delivery, Spool
+from inalign.spool.provenance import Provenance
 from inalign.store.folders import Folders
 from inalign.store.state.answers import move_hosts
 from inalign.store.state.control import Control
@@ -72,8 +73,8 @@ def _fill(path: Path) -> int:
     spool = Spool(folders.spool)
     names = []
     for each in documents(now.date()):
-        received = min(each.received, now)
-        names.append(spool.put(Delivery(content=each.content, name=each.name, source="sample", received=received)))
+        provenance = Provenance(name=each.name, source="sample", received=min(each.received, now))
+        names.append(spool.put(Delivery(content=each.content, provenance=provenance)))
     known, total = surroundings(), Receipt()
     with (
         closing(Control(folders.control)) as control,

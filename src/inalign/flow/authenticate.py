@@ -6,7 +6,7 @@ from datetime import datetime
 
 from inalign.flow.receive import Reception, VerificationOptions, check_client
 from inalign.flow.verdict import Envelope, Verdict
-from inalign.mail.fields import parse_message
+from inalign.mail.fields import Message, parse_message
 from inalign.resolver import Resolver
 
 
@@ -31,10 +31,16 @@ async def authenticate(
 async def authenticate_with(
     message: bytes, envelope: Envelope, resolver: Resolver, options: VerificationOptions, *, now: datetime
 ) -> Verdict:
-    """`authenticate` with all that an operator may choose."""
+    """Authenticate the octets of a message by the options of an operator; see `authenticate`."""
+    return await authenticate_message(parse_message(message), envelope, resolver, options, now=now)
+
+
+async def authenticate_message(
+    parsed: Message, envelope: Envelope, resolver: Resolver, options: VerificationOptions, *, now: datetime
+) -> Verdict:
+    """Authenticate a message that is parsed already. Raises `ValueError` where `now` is not aware."""
     if now.tzinfo is None:
         raise ValueError("now must be an aware datetime, such as datetime.now(UTC)")
-    parsed = parse_message(message)
     # First the header, since that names the keys and records to expect; SPF is looked up while they are on their way.
     reception = Reception(parsed.fields, resolver, options, now=now)
     reception.body(parsed.body)

@@ -57,7 +57,6 @@ class Receipt(Struct):
 
 def receipt_of(outcome: ItemOutcome) -> Receipt:
     """The numbers of one item."""
-    name = outcome.item.name or outcome.item.path
     return Receipt(
         mails=int(outcome.is_mail),
         reports=ReportCounts(**outcome.stored),
@@ -67,5 +66,5 @@ def receipt_of(outcome: ItemOutcome) -> Receipt:
         conflicts=outcome.conflicts,
         forged=outcome.forged,
         mended=outcome.mended,
-        refused=[Refusing(name, f"{each.code}: {each.detail}") for each in outcome.refused],
+        refused=[Refusing(outcome.item.label, f"{each.code}: {each.detail}") for each in outcome.refused],
     )

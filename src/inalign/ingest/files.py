@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inalign.ingest.read import Item
+from inalign.spool.provenance import Provenance
 
 SOURCE = "ingest"
 MAX_LINE = 1 << 16
@@ -68,7 +69,7 @@ class Inputs:
         with path.open("rb") as file:
             line = file.readline(512)
             if not _FROM_LINE.match(line):
-                yield Item(path=str(path), length=state.st_size, name=name, source=SOURCE, received=received)
+                yield Item(path=str(path), length=state.st_size, provenance=_provenance(name, received))
                 return
             start, number = file.tell(), 1
             was_blank, at_start = False, True
@@ -82,7 +83,12 @@ class Inputs:
 
 
 def _mail(path: Path, start: int, end: int, *, name: str, received: datetime) -> Item:
-    return Item(path=str(path), start=start, length=end - start, name=name, source=SOURCE, received=received)
+    return Item(path=str(path), start=start, length=end - start, provenance=_provenance(name, received))
+
+
+def _provenance(name: str, received: datetime) -> Provenance:
+    """The provenance of a file given to `inalign ingest`: it has no envelope."""
+    return Provenance(name=name, source=SOURCE, received=received)
 
 
 def _walk(root: Path) -> Iterator[Path]:

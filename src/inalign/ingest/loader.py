@@ -125,7 +125,7 @@ async def _read_all(items: Sequence[Item], tools: Tools) -> list[ItemRead | str]
         except OSError as problem:
             found.append(problem.strerror or str(problem))
         except Exception as problem:  # a bug of ours costs one item, which is kept
-            log.exception("%s", item.name or item.path)
+            log.exception("%s", item.label)
             found.append(_refused(item, RefusalCode.INTERNAL, repr(problem)))
     return found
 
@@ -189,7 +189,7 @@ class Loader:
         except RowsRefused as problem:
             if len(batch) == 1:
                 (item,) = batch
-                log.error("%s: %s", item.item.name or item.item.path, problem)
+                log.error("%s: %s", item.item.label, problem)
                 refusal = Refusal(RefusalCode.INTERNAL.value, f"the store refuses it: {problem}"[:200])
                 done(ItemOutcome(item.item, is_mail=item.is_mail, refused=(refusal,)))
                 return
@@ -280,13 +280,20 @@ def store_batch(engine: Engine, batch: Sequence[ItemRead], *, now: datetime, fol
     carriers = judge_all([(read.evidence, read.claim) for _, read in reads], partial(history_of, engine))
     arrivals = [
         Arrival(
-            read.rows, item.item.source, item.item.received, item.digest, carrier.word, carrier.reason, carrier.detail
+            read.rows,
+            item.item.provenance.source,
+            item.item.provenance.received,
+            item.digest,
+            carrier.word,
+            carrier.reason,
+            carrier.detail,
         )
         for (item, read), carrier in zip(reads, carriers, strict=True)
     ]
     raws = [
-        Raw(item.digest, item.item.name, item.item.source, item.item.received, item.octets, item.form, item.raw)
+        Raw(item.digest, origin.name, origin.source, origin.received, item.octets, item.form, item.raw)
         for item in batch
+        for origin in (item.item.provenance,)
         if item.raw
     ]
     results = iter(load(engine, arrivals, raws, now=now, folder=folder))

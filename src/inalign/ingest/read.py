@@ -22,12 +22,13 @@ from inalign.authenticity.assess import MailEvidence, ReporterClaim, claim_of
 from inalign.authenticity.evidence import Trust, gather_evidence
 from inalign.errors import ParseError
 from inalign.mail.domain import parse_domain
-from inalign.mail.fields import parse_message
+from inalign.mail.fields import Message, parse_message
 from inalign.reports.flaw import Flaw
 from inalign.reports.read import read_pieces
 from inalign.reports.report import AggregateReport, Refusal, Report, TlsReport
 from inalign.resolver import Resolver
-from inalign.spool.deliveries import MAX_HEAD_OCTETS, Delivery, read_head
+from inalign.spool.deliveries import MAX_HEAD_OCTETS, Delivery, read_provenance
+from inalign.spool.provenance import Provenance
 from inalign.store.load.geoip import Places
 from inalign.store.load.rows import AggregateRows, ReportRows, rows_of
 
@@ -39,21 +40,20 @@ MAX_RAW = 64 << 20
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a delivery is, and what is known of it. A file of the spool, or a piece of a file of the user's."""
+    """A place in a file that holds a delivery: a file of the spool, or a piece of a file of the user's."""
 
     path: str
     start: int = 0
     length: int | None = None
     """None: to the end."""
-    name: str = ""
-    source: str
-    received: datetime
-    client_ip: str | None = None
-    helo: str | None = None
-    mail_from: str | None = None
-    recipient: str | None = None
+    provenance: Provenance
     spooled: str = ""
-    """Its name in the spool."""
+    """Its name in the spool; empty for a piece of a file of the user's."""
+
+    @property
+    def label(self) -> str:
+        """How logs and results name it: by its name, else by its path."""
+        return self.provenance.name or self.path
 
 
 @dataclass(slots=True)
@@ -107,7 +107,8 @@ class _Taken:
         self._packed: list[bytes] = []
         self._packed_octets = 0
         self.octets = 0
-        self.start = b""
+        self._mail: list[bytes] | None = []
+        """The pieces, as long as they may be a mail that is small enough."""
 
     def pieces(self) -> Iterator[bytes]:
         """In order, once. Raises `OSError`."""
@@ -122,8 +123,10 @@ class _Taken:
 
     def _take(self, piece: bytes) -> None:
         self.octets += len(piece)
-        if not self.start:
-            self.start = piece
+        if self._mail is not None and (self._mail or _looks_like_mail(piece)) and self.octets <= MAX_MAIL:
+            self._mail.append(piece)
+        else:
+            self._mail = None
         self._digest.update(piece)
         if self._packed_octets <= MAX_RAW:
             packed = self._packer.compress(piece)
@@ -133,6 +136,10 @@ class _Taken:
     @property
     def digest(self) -> str:
         return self._digest.hexdigest()
+
+    def mail(self) -> Message | None:
+        """The octets as a parsed mail; None where they do not begin as one, or are more than `MAX_MAIL`."""
+        return parse_message(b"".join(self._mail)) if self._mail else None
 
     def raw(self) -> tuple[str, bytes]:
         """How it is kept, and its octets as base64."""
@@ -151,52 +158,34 @@ async def read_item(item: Item, tools: Tools, *, now: datetime) -> ItemRead:
         return sinks[-1]
 
     pieces = taken.pieces()
-    found, flaws, refused = read_pieces(pieces, item.name or None, make_sink)
+    found, flaws, refused = read_pieces(pieces, item.provenance.name or None, make_sink)
     for _ in pieces:  # what the reader had no need of belongs to the delivery, too
         pass
     reads = []
     evidence: dict[str, MailEvidence | None] = {}
-    submitter = ""
-    delivery = _mail(item, taken)
-    if delivery is not None:
-        submitter = _submitter(delivery)
+    mail = taken.mail()
+    submitter = _submitter(mail) if mail is not None else ""
     for report, sink in found:
         rows = rows_of(
             report,
             sink if isinstance(sink, AggregateRows) else AggregateRows(tools.places, tools.folder),
             places=tools.places,
-            received=item.received,
+            received=item.provenance.received,
         )
         kind = "tls" if report.kind == "tls" else "mail"
-        if delivery is not None and kind not in evidence:
-            evidence[kind] = await _examine(delivery, report, tools, now)
+        if mail is not None and kind not in evidence:
+            evidence[kind] = await _examine(mail, item.provenance, report, tools, now)
         reads.append(Read(rows, evidence.get(kind), claim_of(report, submitter)))
     form, raw = taken.raw() if reads else ("", b"")
-    return ItemRead(item, reads, refused, flaws, taken.digest, taken.octets, delivery is not None, form, raw)
-
-
-def _mail(item: Item, taken: _Taken) -> Delivery | None:
-    """The item as a delivery, if it may be a mail."""
-    if taken.octets > MAX_MAIL or not _looks_like_mail(taken.start):
-        return None
-    return delivery_of(item)
+    return ItemRead(item, reads, refused, flaws, taken.digest, taken.octets, mail is not None, form, raw)
 
 
 def delivery_of(item: Item) -> Delivery:
-    """The item with its octets, all of them in memory. Raises `OSError`."""
+    """Read the octets of an item into memory, to put them into the spool. Raises `OSError`."""
     with Path(item.path).open("rb") as file:
         file.seek(item.start)
         content = file.read() if item.length is None else file.read(item.length)
-    return Delivery(
-        content=content,
-        name=item.name,
-        source=item.source,
-        received=item.received,
-        client_ip=item.client_ip,
-        helo=item.helo,
-        mail_from=item.mail_from,
-        recipient=item.recipient,
-    )
+    return Delivery(content=content, provenance=item.provenance)
 
 
 def _looks_like_mail(start: bytes) -> bool:
@@ -205,21 +194,24 @@ def _looks_like_mail(start: bytes) -> bool:
     return bool(colon) and bool(name) and all(33 <= octet <= 126 for octet in name.rstrip(b" \t"))
 
 
-def _submitter(delivery: Delivery) -> str:
-    for field in parse_message(delivery.content).fields:
+def _submitter(mail: Message) -> str:
+    """The value of the TLS-Report-Submitter field (RFC 8460 section 5.3)."""
+    for field in mail.fields:
         if field.key == b"tls-report-submitter":
             return field.value.decode("ascii", "replace").strip()
     return ""
 
 
-async def _examine(delivery: Delivery, report: Report, tools: Tools, now: datetime) -> MailEvidence | None:
+async def _examine(
+    mail: Message, provenance: Provenance, report: Report, tools: Tools, now: datetime
+) -> MailEvidence | None:
     trust = tools.trust
-    if delivery.client_ip is None and not trust.authserv_ids:
+    if provenance.client_ip is None and not trust.authserv_ids:
         # A mail out of a file: the server of the reported domain took it in.
         domain = _domain_of(report)
         with contextlib.suppress(ParseError):
             trust = replace(trust, reported_domain=parse_domain(domain))
-    return await gather_evidence(delivery, report.kind, tools.resolver, now=now, trust=trust)
+    return await gather_evidence(mail, provenance, report.kind, tools.resolver, now=now, trust=trust)
 
 
 def _domain_of(report: Report) -> str:
@@ -236,9 +228,6 @@ def spooled_item(path: Path, name: str) -> Item:
     with path.open("rb") as file:
         line = file.readline(MAX_HEAD_OCTETS)
         size = os.fstat(file.fileno()).st_size
-    head = read_head(line)
     return Item(
-        path=str(path), start=len(line), length=size - len(line), name=head.name, source=head.source,
-        received=head.received, client_ip=head.client_ip, helo=head.helo, mail_from=head.mail_from,
-        recipient=head.recipient, spooled=name,
-    )  # fmt: skip
+        path=str(path), start=len(line), length=size - len(line), provenance=read_provenance(line), spooled=name
+    )

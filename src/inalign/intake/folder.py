@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 from inalign.errors import TransportError
 from inalign.intake.source import Desk
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.provenance import Provenance
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,8 @@ class Folder:
         received = datetime.fromtimestamp(look.modified / 1e9, UTC)
         try:
             shown = name.encode("utf-8", "replace").decode()
-            await desk.take(Delivery(content=content, name=shown, source=self.name, received=received))
+            provenance = Provenance(name=shown, source=self.name, received=received)
+            await desk.take(Delivery(content=content, provenance=provenance))
         except (SpoolFull, SpoolUnavailable):
             raise
         except Exception as problem:

@@ -21,6 +21,7 @@ from inalign.intake.imap_session import ImapMessage, ImapOptions, ImapSession, M
 from inalign.intake.oauth import Tokens
 from inalign.intake.source import Desk, now
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.provenance import Provenance
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +147,9 @@ class ImapSource:
 
     async def _hand_in(self, desk: Desk, mail: ImapMessage, uid: int) -> None:
         """To the spool. Raises `MessageError` where it is this mail alone that cannot be handed in."""
-        delivery = Delivery(content=mail.content, name=f"{uid}.eml", source=self.name, received=mail.arrived or now())
+        provenance = Provenance(name=f"{uid}.eml", source=self.name, received=mail.arrived or now())
         try:
-            await desk.take(delivery)
+            await desk.take(Delivery(content=mail.content, provenance=provenance))
         except (SpoolFull, SpoolUnavailable):
             raise
         except Exception as problem:

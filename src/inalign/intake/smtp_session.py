@@ -23,6 +23,7 @@ from inalign.intake.addresses import ReportAddresses
 from inalign.intake.gate import ConnectionGate, find_address
 from inalign.intake.source import Desk, now
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.provenance import Provenance
 
 log = logging.getLogger(__name__)
 # It tells every command of every client, and at each connection how it can be logged in.
@@ -254,8 +255,7 @@ class SmtpConnection(SMTP):
         content = _unstuffed(bytes(data[: -len(_END)]))
         client, helo = self._who()
         desk = self._service.desk
-        delivery = Delivery(
-            content=content,
+        provenance = Provenance(
             name="mail.eml",
             source=desk.record.name,
             received=now(),
@@ -265,7 +265,7 @@ class SmtpConnection(SMTP):
             recipient=envelope.rcpt_tos[0],
         )
         try:
-            name = await desk.take(delivery)
+            name = await desk.take(Delivery(content=content, provenance=provenance))
         except SpoolFull as problem:
             desk.complain(str(problem))
             return "452 4.3.1 No room at the moment; come again later"

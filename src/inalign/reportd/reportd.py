@@ -182,8 +182,8 @@ class ReportDaemon:
             log.warning(
                 "refused=%s source=%s name=%s reason=%s",
                 name,
-                outcome.item.source,
-                outcome.item.name or "-",
+                outcome.item.provenance.source,
+                outcome.item.provenance.name or "-",
                 "; ".join(f"{each.code}: {each.detail}" for each in outcome.refused),
             )
 

@@ -25,6 +25,7 @@ import msgspec
 
 from inalign.errors import Error
 from inalign.spool.evaluations import FOLDER_MODE, sync_folder
+from inalign.spool.provenance import Provenance
 
 MAX_HEAD_OCTETS = 1 << 16
 """Of the line before the content: six texts of `MAX_TEXT` characters, each at worst of six octets."""
@@ -46,32 +47,10 @@ class SpoolFull(SpoolUnavailable):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was handed in: a mail or a file, and what is known of where it came from."""
+    """One mail or file that was delivered, with its provenance."""
 
     content: bytes
-    name: str = ""
-    """Of the file; empty for a mail that has none."""
-    source: str
-    """Which way it came: the name of a source of the settings, or `ingest`."""
-    received: datetime
-    """Aware."""
-    client_ip: str | None = None
-    """The SMTP client, where it is known; with it SPF can be checked."""
-    helo: str | None = None
-    mail_from: str | None = None
-    recipient: str | None = None
-
-
-class Head(msgspec.Struct, omit_defaults=True):
-    """The first line of an item: what is known of a delivery beside its content."""
-
-    name: str
-    source: str
-    received: datetime
-    client_ip: str | None = None
-    helo: str | None = None
-    mail_from: str | None = None
-    recipient: str | None = None
+    provenance: Provenance
 
 
 class QuarantineReason(msgspec.Struct, frozen=True):
@@ -132,7 +111,7 @@ class Spool:
             descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
                 self._give_away(descriptor)
-                _write_all(descriptor, _head(delivery))
+                _write_all(descriptor, _first_line(delivery.provenance))
                 _write_all(descriptor, delivery.content)
                 os.fsync(descriptor)
             finally:
@@ -186,18 +165,15 @@ class Spool:
             place = self._refused / name
             try:
                 with place.open("rb") as file:
-                    head = read_head(file.readline(MAX_HEAD_OCTETS))
+                    head = read_provenance(file.readline(MAX_HEAD_OCTETS))
                 octets = place.stat().st_size
                 reasons = msgspec.json.decode(
                     (self._refused / f"{name}.json").read_bytes(), type=tuple[QuarantineReason, ...]
                 )
             except (OSError, msgspec.DecodeError, SpoolUnavailable):
-                head, octets, reasons = Head(name, "", datetime.fromtimestamp(0).astimezone()), 0, ()
+                unknown = datetime.fromtimestamp(0).astimezone()
+                head, octets, reasons = Provenance(name=name, source="", received=unknown), 0, ()
             yield Refused(name, head.name, head.source, head.received, octets, reasons)
-
-    def read_refused(self, name: str) -> Delivery:
-        """An item of the quarantine. Raises `FileNotFoundError`, `SpoolUnavailable`."""
-        return read_item(self._refused / _checked(name))
 
     def replay(self, name: str) -> None:
         """Let an item be tried again. Raises `FileNotFoundError`, `SpoolUnavailable`."""
@@ -281,7 +257,7 @@ def read_item(place: Path) -> Delivery:
     """A file of the spool. Raises `FileNotFoundError`, `ItemUnreadable`, `SpoolUnavailable`."""
     try:
         with place.open("rb") as file:
-            head = read_head(file.readline(MAX_HEAD_OCTETS))
+            head = read_provenance(file.readline(MAX_HEAD_OCTETS))
             content = file.read()
     except FileNotFoundError:
         raise
@@ -289,33 +265,27 @@ def read_item(place: Path) -> Delivery:
         raise ItemUnreadable(f"{place}: a folder") from None
     except OSError as problem:
         raise SpoolUnavailable(f"{place}: {problem.strerror}") from None
-    return Delivery(
-        content=content,
-        name=head.name,
-        source=head.source,
-        received=head.received,
-        client_ip=head.client_ip,
-        helo=head.helo,
-        mail_from=head.mail_from,
-        recipient=head.recipient,
-    )
+    return Delivery(content=content, provenance=head)
 
 
-def _head(delivery: Delivery) -> bytes:
-    texts = (delivery.name, delivery.source, delivery.client_ip, delivery.helo, delivery.mail_from, delivery.recipient)
-    name, source, *envelope = [None if text is None else _printable(text) for text in texts]
-    head = Head(name or "", source or "", delivery.received, *envelope)
-    return msgspec.json.encode(head) + b"\n"
+def _first_line(provenance: Provenance) -> bytes:
+    """The first line of the file of an item, its texts made printable and cut to `MAX_TEXT` characters."""
+    printable = {
+        name: _printable(text)
+        for name in ("name", "source", "client_ip", "helo", "mail_from", "recipient")
+        if (text := getattr(provenance, name)) is not None
+    }
+    return msgspec.json.encode(msgspec.structs.replace(provenance, **printable)) + b"\n"
 
 
 def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()[:MAX_TEXT]
 
 
-def read_head(line: bytes) -> Head:
-    """The first line of an item. Raises `ItemUnreadable` where it is none."""
+def read_provenance(line: bytes) -> Provenance:
+    """Read the provenance from the first line of an item. Raises `ItemUnreadable` where the line is not one."""
     try:
-        return msgspec.json.decode(line, type=Head)
+        return msgspec.json.decode(line, type=Provenance)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise ItemUnreadable(f"no item of the spool: {problem}") from None
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inalign.spool.deliveries import Delivery, SpoolFull, SpoolUnavailable
+from inalign.spool.provenance import Provenance
 from inalign.web.api import problem_response
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def push_route(accept: Accept, tokens: Sequence[str], *, max_bytes: int) -> Rout
         if not content:
             return problem_response(400, "the body is the report: a file or a mail, as it came")
         name = request.query_params.get("name", "")[:MAX_NAME]
-        delivery = Delivery(content=bytes(content), name=name, source="push", received=datetime.now(UTC))
+        provenance = Provenance(name=name, source="push", received=datetime.now(UTC))
         try:
-            spooled = await accept(delivery)
+            spooled = await accept(Delivery(content=bytes(content), provenance=provenance))
         except (SpoolFull, SpoolUnavailable) as problem:
             return problem_response(503, str(problem), {"Retry-After": RETRY_SECONDS})
         return JSONResponse({"id": spooled}, 202)
