@@ -92,7 +92,10 @@ def test_one_mail_to_two_addresses_comes_in_two_deliveries(intake: Intake) -> No
     )
     intake.deferred("452 4.5.3")
     intake.expect(2)
-    assert sorted(str(each.recipient) for each in intake.spool.taken) == ["dmarc@example.net", "tls@example.net"]
+    assert sorted(str(each.provenance.recipient) for each in intake.spool.taken) == [
+        "dmarc@example.net",
+        "tls@example.net",
+    ]
     for delivery in intake.spool.taken:
         assert delivery.content.endswith(MAIL)
         assert (delivery.provenance.client_ip, delivery.provenance.helo) == ("192.0.2.7", "mail.example.org")

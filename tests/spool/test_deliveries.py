@@ -40,6 +40,15 @@ def test_item_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert list((tmp_path / "spool" / "new").iterdir()) == []
 
 
+def test_first_line_is_the_provenance_and_an_unknown_name_in_it_is_ignored(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    line = b'{"name":"","source":"inbox","received":"2026-01-02T03:04:05Z","recipient":"a@b","later":1}\n'
+    (tmp_path / "waiting" / "1-x").write_bytes(line + b"x\ny")
+    received = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    expected = Provenance(source="inbox", received=received, recipient="a@b")
+    assert spool.read("1-x") == Delivery(content=b"x\ny", provenance=expected)
+
+
 def test_items_wait_in_the_order_they_came(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     names = [spool.put(delivery(b"%d" % number)) for number in range(5)]
