@@ -17,10 +17,11 @@ import msgspec
 from inalign.assessment.context_files import Surrounding, read_surrounding
 from inalign.cli.configuration import config_option, load
 from inalign.errors import Error
-from inalign.ingest.counts import Receipt, Refusing, receipt_of
+from inalign.ingest.counts import LoadResult, Refusing, load_result
 from inalign.ingest.files import Inputs
-from inalign.ingest.loader import ItemOutcome, Loader, settle
-from inalign.ingest.read import delivery_of, spooled_item
+from inalign.ingest.loader import ItemOutcome, Loader
+from inalign.ingest.read import delivery_of
+from inalign.ingest.spooled import MAX_OCTETS, load_items, spooled_items
 from inalign.net.run import run
 from inalign.settings.config import Config
 from inalign.spool.deliveries import Spool
@@ -37,8 +38,6 @@ EXIT_FINDING = 1
 POLL_SECONDS = 0.1
 TAKE_OVER_SECONDS = 2.0
 """After so long it is looked whether the store is free: who had it open may have been no keeper."""
-MAX_OCTETS = 512 << 20
-"""Of one file that is handed to a keeper, which takes it whole; larger ones are read with the keeper stopped."""
 
 Advance = Callable[[int], None]
 _PLACE = click.Path(path_type=Path, exists=True)
@@ -97,7 +96,7 @@ def command(
     become_owner(folders.base)
     _keep(surrounding, folders)
     inputs = Inputs(paths, folders.base)
-    total = Receipt()
+    total = LoadResult()
     with click.progressbar(
         length=inputs.octets(), label="reading reports", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
@@ -142,25 +141,15 @@ def _move(engine: Engine, folders: Folders) -> None:
         control.close()
 
 
-def _load(inputs: Inputs, loader: Loader, spool: Spool, total: Receipt, advance: Advance) -> None:
+def _load(inputs: Inputs, loader: Loader, spool: Spool, total: LoadResult, advance: Advance) -> None:
     """Nobody has the store open: load into it."""
 
     def done(outcome: ItemOutcome) -> None:
-        total.add(receipt_of(outcome))
+        total.add(load_result(outcome))
         advance(outcome.item.length or 0)
-        if outcome.refused:
-            _quarantine(spool, outcome)
 
-    for item, problem in loader.load(inputs, done):
+    for item, problem in load_items(loader, spool, inputs, done):
         inputs.problems.append((item.provenance.name, problem))
-
-
-def _quarantine(spool: Spool, outcome: ItemOutcome) -> None:
-    item = outcome.item
-    if (item.length or 0) > MAX_OCTETS:
-        return
-    name = spool.put(delivery_of(item))
-    spool.refuse(name, outcome.reasons)
 
 
 def _pipe(config_file: Path | None, paths: tuple[str, ...]) -> NoReturn:
@@ -180,7 +169,7 @@ def _pipe(config_file: Path | None, paths: tuple[str, ...]) -> NoReturn:
     sys.exit(os.EX_TEMPFAIL if problem else 0)
 
 
-def _hand_over(inputs: Inputs, config: Config, total: Receipt, advance: Advance) -> None:
+def _hand_over(inputs: Inputs, config: Config, total: LoadResult, advance: Advance) -> None:
     """Another process has the store open: put all into the spool, and wait for what a keeper says of it. Where that
     was no keeper, and ends, load it here."""
     folders = Folders(base=store_folder(config))
@@ -194,11 +183,11 @@ def _hand_over(inputs: Inputs, config: Config, total: Receipt, advance: Advance)
                 )
                 continue
             waiting[spool.put(delivery_of(item))] = item.length or 0
-            _take_receipts(control, waiting, total, advance)
+            _take_results(control, waiting, total, advance)
         tried = time.monotonic()
         while waiting:
             time.sleep(POLL_SECONDS)
-            _take_receipts(control, waiting, total, advance)
+            _take_results(control, waiting, total, advance)
             if waiting and time.monotonic() - tried > TAKE_OVER_SECONDS:
                 tried = time.monotonic()
                 try:
@@ -216,7 +205,7 @@ def load_spooled(
     engine: Engine,
     config: Config,
     names: list[str],
-    total: Receipt,
+    total: LoadResult,
     *,
     offline: bool = False,
     advance: Advance = lambda _: None,
@@ -228,25 +217,23 @@ def load_spooled(
     loader = Loader(engine, folders.work, options, processes=processes(config.settings))
 
     def done(outcome: ItemOutcome) -> None:
-        total.add(receipt_of(outcome))
-        settle(spool, outcome)
+        total.add(load_result(outcome))
         advance(1)
 
-    items = [spooled_item(spool.path(name), name) for name in names if spool.path(name).exists()]
     try:
-        for item, problem in loader.load(items, done):
+        for item, problem in load_items(loader, spool, spooled_items(spool, names), done):
             total.refused.append(Refusing(item.provenance.name, f"unreadable: {problem}"))
     finally:
         loader.close()
 
 
-def _take_receipts(control: Control, waiting: dict[str, int], total: Receipt, advance: Advance) -> None:
-    for name, receipt in control.read_receipts(list(waiting)).items():
-        total.add(msgspec.json.decode(receipt, type=Receipt))
+def _take_results(control: Control, waiting: dict[str, int], total: LoadResult, advance: Advance) -> None:
+    for name, result in control.read_receipts(list(waiting)).items():
+        total.add(msgspec.json.decode(result, type=LoadResult))
         advance(waiting.pop(name))
 
 
-def _tell(total: Receipt) -> None:
+def _tell(total: LoadResult) -> None:
     reports = total.reports
     kinds = ", ".join(
         f"{getattr(reports, kind)} {kind}" for kind in reports.__struct_fields__ if getattr(reports, kind)

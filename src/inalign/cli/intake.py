@@ -16,7 +16,7 @@ from inalign.cli.configuration import config_option, load
 from inalign.cli.ingest import load_spooled
 from inalign.cli.rows import print_json, visible
 from inalign.errors import Error
-from inalign.ingest.counts import Receipt
+from inalign.ingest.counts import LoadResult
 from inalign.ingest.read import Item, Tools, read_item
 from inalign.net.run import run
 from inalign.settings.config import Config
@@ -144,7 +144,7 @@ def replay(ids: tuple[str, ...], *, everything: bool, config_file: Path | None) 
             click.echo(f"{len(names)} items wait for the keeper, which has the store open.")
             return
         try:
-            total = Receipt()
+            total = LoadResult()
             load_spooled(engine, config, names, total)
         finally:
             engine.close()

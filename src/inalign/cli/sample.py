@@ -12,7 +12,7 @@ import click
 from inalign.assessment.context_files import Surrounding
 from inalign.cli.ingest import load_spooled
 from inalign.errors import SettingsError
-from inalign.ingest.counts import Receipt
+from inalign.ingest.counts import LoadResult
 from inalign.sample.documents import documents
 from inalign.sample.stories import stories, surroundings
 from inalign.settings.file import read_config
@@ -75,7 +75,7 @@ def _fill(path: Path) -> int:
     for each in documents(now.date()):
         provenance = Provenance(name=each.name, source="sample", received=min(each.received, now))
         names.append(spool.put(Delivery(content=each.content, provenance=provenance)))
-    known, total = surroundings(), Receipt()
+    known, total = surroundings(), LoadResult()
     with (
         closing(Control(folders.control)) as control,
         closing(open_store(config)) as engine,

@@ -1,4 +1,4 @@
-"""What became of a delivery, in numbers: told to whoever brought it."""
+"""Counts of what one load did with the deliveries it was given."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ReportCounts(Struct):
     abuse: int = 0
 
 
-class Receipt(Struct):
-    """Sums over one item, or over many (design section 10: what `inalign ingest --json` ends with)."""
+class LoadResult(Struct):
+    """Counts of one item, or the sums of many; `inalign ingest --json` prints the sums at its end."""
 
     files: int = 0
     mails: int = 0
@@ -37,10 +37,11 @@ class Receipt(Struct):
     conflicts: int = 0
     forged: int = 0
     mended: int = 0
+    """Reports with flaws that the parser repaired."""
     refused: list[Refusing] = []
     seconds: float = 0.0
 
-    def add(self, other: Receipt) -> None:
+    def add(self, other: LoadResult) -> None:
         """Add another one's numbers."""
         self.files += other.files
         self.mails += other.mails
@@ -55,9 +56,9 @@ class Receipt(Struct):
         self.refused += other.refused
 
 
-def receipt_of(outcome: ItemOutcome) -> Receipt:
-    """The numbers of one item."""
-    return Receipt(
+def load_result(outcome: ItemOutcome) -> LoadResult:
+    """Count what an outcome stored, refused and found to be there already."""
+    return LoadResult(
         mails=int(outcome.is_mail),
         reports=ReportCounts(**outcome.stored),
         records=outcome.records,

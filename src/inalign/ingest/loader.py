@@ -31,7 +31,7 @@ from inalign.net.run import run
 from inalign.reports.flaw import RefusalCode
 from inalign.reports.report import Refusal
 from inalign.resolver import Resolver
-from inalign.spool.deliveries import QuarantineReason, Spool
+from inalign.spool.deliveries import QuarantineReason
 from inalign.store.engine.interface import Engine, RowsRefused
 from inalign.store.load.geoip import Places
 from inalign.store.load.reports import Arrival, LoadOutcome, Raw, load
@@ -82,14 +82,6 @@ class ItemOutcome:
     def reasons(self) -> list[QuarantineReason]:
         """What the quarantine says of it."""
         return [QuarantineReason(each.code, each.detail) for each in self.refused]
-
-
-def settle(spool: Spool, outcome: ItemOutcome) -> None:
-    """An item of the spool is in the store, or goes to quarantine: only now it leaves what waits."""
-    if outcome.refused:
-        spool.refuse(outcome.item.spooled, outcome.reasons)
-    else:
-        spool.remove([outcome.item.spooled])
 
 
 _tools: Tools | None = None

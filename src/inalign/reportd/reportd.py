@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -25,15 +26,15 @@ import msgspec
 
 from inalign.alerts.service import Alerts
 from inalign.errors import Error
-from inalign.ingest.counts import receipt_of
-from inalign.ingest.loader import ItemOutcome, Loader, settle
-from inalign.ingest.read import spooled_item
+from inalign.ingest.counts import load_result
+from inalign.ingest.loader import ItemOutcome, Loader
+from inalign.ingest.spooled import load_items, spooled_items
 from inalign.intake.source import IntakeSource
 from inalign.intake.sources import Sources
 from inalign.reportd.dnsbl import Blocklists, ListLimits
 from inalign.reportd.reverse_dns import NameLimits, resolve_names
 from inalign.resolver import Resolver
-from inalign.spool.deliveries import Delivery, QuarantineReason, Spool, SpoolUnavailable
+from inalign.spool.deliveries import Delivery, Spool
 from inalign.store.assessments import sweep
 from inalign.store.engine.interface import Engine
 from inalign.store.folders import Folders
@@ -153,31 +154,22 @@ class ReportDaemon:
 
     def load_spool(self, ends: asyncio.Event) -> int:
         """One round: what waits now, in batches; returns how many items are done. Raises `StoreError`."""
-        items = []
-        for name in self.spool.waiting()[:MOST_ITEMS]:
-            try:
-                items.append(spooled_item(self.spool.path(name), name))
-            except FileNotFoundError:
-                continue
-            except (OSError, SpoolUnavailable) as problem:
-                log.error("%s in the spool: %s", name, problem)
-                self.spool.refuse(name, [QuarantineReason("spool", str(problem))])
+        names = self.spool.waiting()[:MOST_ITEMS]
         done: list[ItemOutcome] = []
 
         def finish(outcome: ItemOutcome) -> None:
             self.finish(outcome)
             done.append(outcome)
 
-        until_told = (item for item in items if not ends.is_set())
-        for missing, reason in self.loader.load(until_told, finish):
+        items = itertools.takewhile(lambda _: not ends.is_set(), spooled_items(self.spool, names))
+        for missing, reason in load_items(self.loader, self.spool, items, finish):
             log.error("%s in the spool: %s", missing.spooled, reason)
         return len(done)
 
     def finish(self, outcome: ItemOutcome) -> None:
-        """The item is in the store, or goes to quarantine: only now it leaves the spool."""
+        """Write the load result of an item, for the command that waits for it, and log an item that is refused."""
         name = outcome.item.spooled
-        self.control.write_receipts({name: msgspec.json.encode(receipt_of(outcome))}, time.time())
-        settle(self.spool, outcome)
+        self.control.write_receipts({name: msgspec.json.encode(load_result(outcome))}, time.time())
         if outcome.refused:
             log.warning(
                 "refused=%s source=%s name=%s reason=%s",
