@@ -143,7 +143,7 @@ def test_a_domain_of_which_nothing_is_known_says_what_to_look_at() -> None:
 
 def test_what_is_not_judged_yet_has_no_figures() -> None:
     found = summary("month")
-    made = make_document(replace(found, domains=(replace(found.domains[0], judged=False),)), words_of("en"))
+    made = make_document(replace(found, domains=(replace(found.domains[0], assessed=False),)), words_of("en"))
     assert [type(block).__name__ for block in made.sections[0].blocks] == ["Notes"]
     assert "judged in a moment" in as_text(made)
 

@@ -28,7 +28,7 @@ from inalign.store.state.summaries import read_sent, sent_summaries
 from inalign.summary import scheduler as summaries_module
 from inalign.summary.document import SummaryDocument
 from inalign.summary.pdf import PdfError
-from inalign.summary.scheduler import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Subscription, Summaries, due
+from inalign.summary.scheduler import DELAY_DAYS, HOUR, MOST_LATE, RETRY_SECONDS, Subscription, SummaryScheduler, due
 from inalign.wiring.summaries import check_summaries, make_summaries
 from tests.summary.vectors import document
 
@@ -92,8 +92,8 @@ class Post:
 
     def look(self) -> int:
         """One look at what is due."""
-        made = Summaries(
-            wanted=self.wanted,
+        made = SummaryScheduler(
+            subscriptions=self.wanted,
             make=self.make,
             send=self.send,
             sender="reports@example.com",
@@ -258,9 +258,9 @@ def test_it_runs_until_it_is_cancelled(post: Callable[..., Post], monkeypatch: p
     assert summaries_module.FIRST_SECONDS > 0  # what came while nobody was here is read first
     monkeypatch.setattr(summaries_module, "FIRST_SECONDS", 0.0)
     mine = post(wanted())
-    summaries = Summaries(
-        wanted=mine.wanted, make=mine.make, send=mine.send, sender="r@example.com", control=mine.control, zone="UTC",
-        clock=lambda: mine.now,
+    summaries = SummaryScheduler(
+        subscriptions=mine.wanted, make=mine.make, send=mine.send, sender="r@example.com", control=mine.control,
+        zone="UTC", clock=lambda: mine.now,
     )  # fmt: skip
 
     async def go() -> None:
@@ -312,7 +312,7 @@ def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
     made = make_summaries(Config(chosen), views, engine, mine.control)
     assert made is not None
     with pytest.raises(StoreError, match=r"example\.com: .* not judged yet"):
-        made.make(made.wanted[0], parse_period("2026-10"), date(2026, 11, 3))
+        made.make(made.subscriptions[0], parse_period("2026-10"), date(2026, 11, 3))
 
 
 def unjudged_row(domain: str) -> OverviewRow:
@@ -333,6 +333,6 @@ def test_nobody_wants_one_by_default(post: Callable[..., Post]) -> None:
     chosen = Settings(summaries=[SummarySettings(to=["a@b.example"] * 2, period="weekly", pdf=True)], mail=MAIL)
     made = make_summaries(Config(chosen), {}, nothing, mine.control)
     assert made is not None
-    (each,) = made.wanted
+    (each,) = made.subscriptions
     assert (each.to, each.kind, each.pdf, each.subject) == (("a@b.example",), PeriodKind.WEEK, True, "week en")
     assert parse_period("2026-W47").kind is each.kind

@@ -1,4 +1,4 @@
-"""What a weekly or monthly report tells: the questions that pages and `inalign reports` ask, for a period and the one
+"""The content of a weekly or monthly summary: the views that pages and `inalign reports` ask, for a period and the one
 before, put together by domain. Numbers are those of the questions; nothing is counted here a second time."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from inalign.store.queries.view import ViewAnswer
 from inalign.summary.model import DomainSummary, Figures, NewSender, Share, Summary, SummaryDay
 
 MAX_DETAILED = 30
-"""Domains of which more than a line is told: each costs several questions, and nobody reads a hundred parts."""
+"""Domains of which more than a line is summaries: each costs several questions, and nobody reads a hundred parts."""
 MAX_PAGES = 5
 """Of addresses, of `MAX_PAGE_ROWS` each, the largest first: what is behind them changes no list of the largest."""
 TOP = 5
@@ -48,26 +48,26 @@ def summarize(
     today: date,
     scope: tuple[str, ...] | None = None,
 ) -> Summary:
-    """Of some domains, or of all that may be seen. Raises what the questions raise."""
+    """Collect the summary of some domains, or of all in the scope. Raises what the views raise."""
     asked = _Questions(ask, period, zone, scope)
     found = [row for name in domains or ("",) for row in asked.rows("overview", OverviewRow, Filters(domain=name))]
     rows = list({row.domain: row for row in found}.values())
     now, before = asked.figures(period, domains), asked.figures(period.before, domains)
-    told = [
+    summaries = [
         DomainSummary(
             domain=row.domain,
             state=row.state,
-            judged=row.judged_at is not None,
+            assessed=row.judged_at is not None,
             next=row.next,
             now=now.get(row.domain, Figures()),
             before=before.get(row.domain, Figures()),
         )
         for row in rows
     ]
-    detailed = [asked.details(each) for each in told[:MAX_DETAILED]]
+    detailed = [asked.details(each) for each in summaries[:MAX_DETAILED]]
     known = {row.domain for row in rows}
     missing = [DomainSummary(domain=name) for name in map(_plain, domains) if name not in known]
-    return Summary(period=period, zone=zone, made=today, domains=(*detailed, *told[MAX_DETAILED:], *missing))
+    return Summary(period=period, zone=zone, made=today, domains=(*detailed, *summaries[MAX_DETAILED:], *missing))
 
 
 def _plain(domain: str) -> str:
@@ -100,7 +100,7 @@ class _Questions:
         return Filters(domain=domain, since=period.since, until=period.until)
 
     def figures(self, period: Period, domains: Sequence[str]) -> Mapping[str, Figures]:
-        """By domain."""
+        """Return the figures of a period by domain."""
         found = {}
         for name in domains or ("",):
             for row in self.rows("overview", OverviewRow, self.of(period, name)):
@@ -115,7 +115,7 @@ class _Questions:
         return found
 
     def details(self, found: DomainSummary) -> DomainSummary:
-        """All that is told of a domain."""
+        """All that is summaries of a domain."""
         domain, period = found.domain, self._period
         plans = self.rows("plan", PlanRow, Filters(domain=domain))
         plan = next((row for row in plans if row.domain == domain), None)
@@ -127,17 +127,17 @@ class _Questions:
         history = [row.change for row in rows if row.domain == domain]
         changes = tuple(each for each in changes_of(history) if period.since <= each.day <= period.until)
         found = replace(found, record=record_on(history, period.until), changes=changes)
-        if not found.now.messages or not found.judged:
+        if not found.now.messages or not found.assessed:
             return found
-        judged = self.rows("sources", JudgedSource, Filters(domain=domain))
+        assessed = self.rows("sources", JudgedSource, Filters(domain=domain))
         sent = self.rows("addresses", SourceRow, self.of(period, domain))
         reporters = self.rows("reporters", ReporterRow, self.of(period, domain))
-        classes = {row.source_ip: row.source_class for row in judged}
+        classes = {row.source_ip: row.source_class for row in assessed}
         unwanted = [row for row in sent if classes.get(row.source_ip) not in _WANTED and row.messages > row.passed]
         return replace(
             found,
             days=self._days(domain),
-            new_senders=new_senders(judged, sent, period),
+            new_senders=new_senders(assessed, sent, period),
             countries=_top((row.country, row.messages - row.passed) for row in unwanted),
             networks=_top((row.as_name or row.network, row.messages - row.passed) for row in unwanted),
             reporters=_top((row.reporter, row.messages) for row in reporters),
@@ -153,10 +153,10 @@ class _Questions:
         return tuple(known.get(day, SummaryDay(day)) for day in self._period.days)
 
 
-def new_senders(judged: Iterable[JudgedSource], sent: Iterable[SourceRow], period: Period) -> tuple[NewSender, ...]:
+def new_senders(assessed: Iterable[JudgedSource], sent: Iterable[SourceRow], period: Period) -> tuple[NewSender, ...]:
     """Those that appear for the first time, the largest first; none where the first reports are of this period."""
     groups: dict[str, list[JudgedSource]] = defaultdict(list)
-    for row in judged:
+    for row in assessed:
         groups[row.service or row.sender].append(row)
     first = {name: min(row.first_day for row in rows) for name, rows in groups.items()}
     if not first or min(first.values()) >= period.since:

@@ -57,7 +57,7 @@ class SummaryDocument:
 
 
 def make_document(summary: Summary, words: Words) -> SummaryDocument:
-    """In words."""
+    """Make the document of a summary in a language."""
     period = words.period(summary.period)
     names = [each.domain for each in summary.domains]
     domains = ", ".join(names) if len(names) <= 3 else words("title.all", count=len(names))
@@ -114,7 +114,7 @@ def _domain(found: DomainSummary, summary: Summary, words: Words) -> Section:
     period = summary.period
     lead = Lead(headline(found.now, found.before, period, words), TONES.get(found.state, Tone.PLAIN))
     todo = ListBlock(words.of_period(period, "period.next"), next_steps(found, words), numbered=True)
-    if not found.judged:
+    if not found.assessed:
         soon = Notes((words.insight.say("why", WhyCode.NOT_JUDGED),))
         return Section(found.domain, words(f"state.{found.state}"), (soon,))
     if not found.now.messages:

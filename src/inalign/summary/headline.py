@@ -11,7 +11,7 @@ ROWS = ("messages", "own", "own_passed", "own_failed", "forwarded", "unwanted", 
 
 
 def headline(now: Figures, before: Figures, period: Period, words: Words) -> tuple[str, ...]:
-    """How it stands, in a few sentences."""
+    """Return the sentences on top: own mail that passes and fails, and unwanted mail."""
     if not now.messages:
         return (words("headline.no_mail"),)
     found = [_own(now, before, period, words)]
@@ -49,7 +49,7 @@ def _own(now: Figures, before: Figures, period: Period, words: Words) -> str:
 
 
 def cards(now: Figures, before: Figures, period: Period, words: Words, *, reporters: int | None = None) -> Cards:
-    """The four that matter."""
+    """Return the cards of own mail, failing mail, unwanted mail and all messages."""
     when = words.of_period(period, "period.before")
 
     def against(value: str) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def cards(now: Figures, before: Figures, period: Period, words: Words, *, report
 
 
 def figures_table(now: Figures, before: Figures, period: Period, words: Words) -> TableBlock:
-    """All figures, and what became more or less."""
+    """Return the table of all figures, each with its change since the period before."""
     rows = []
     for name in ROWS:
         of = {"own_passed": "own", "own_failed": "own", "stopped": "unwanted", "delivered": "unwanted"}.get(

@@ -32,18 +32,18 @@ def _environment() -> Environment:
 
 
 def body(document: SummaryDocument) -> Markup:
-    """What stands within a page."""
+    """Return the document as a part of a page."""
     return Markup(_environment().get_template("body.html").render(doc=document))  # noqa: S704 - a template escaped it
 
 
 def whole(document: SummaryDocument) -> str:
-    """A document that needs no other file, and prints well."""
+    """Return the document as an HTML file that needs no other file, and prints well."""
     style = Markup(files(__package__).joinpath("templates/report.css").read_text("utf-8"))  # noqa: S704 - ours
     return _environment().get_template("report.html").render(doc=document, style=style)
 
 
 def for_mail(document: SummaryDocument) -> str:
-    """The same with styles on each element and bars of table cells: mail programs drop the rest."""
+    """Return the document for mail programs: with styles on each element, and bars of table cells."""
     return _environment().get_template("mail.html").render(doc=document)
 
 
@@ -66,5 +66,5 @@ def bars(chart: ColumnChart) -> list[tuple[str, list[tuple[int, str]], str]]:
 
 
 def tone(section: Section) -> Tone:
-    """How a domain stands."""
+    """Return the tone of a section, which is that of its sentences on top."""
     return next((each.tone for each in section.blocks if isinstance(each, Lead)), Tone.PLAIN)

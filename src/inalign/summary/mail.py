@@ -49,5 +49,5 @@ def _address(text: str, name: str = "") -> Address:
 
 
 def _identity(document: SummaryDocument, recipient: str, period: str) -> str:
-    told = "\n".join((period, document.language, document.subject, recipient))
-    return f"summary-{period.lower()}-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+    parts = "\n".join((period, document.language, document.subject, recipient))
+    return f"summary-{period.lower()}-{hashlib.sha256(parts.encode()).hexdigest()[:24]}"

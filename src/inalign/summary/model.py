@@ -1,6 +1,6 @@
-"""What a weekly or monthly report for people tells of domains: facts and codes, no sentences, nothing of persons.
+"""What a weekly or monthly summary holds of domains: facts and codes, no sentences, nothing of persons.
 
-`flow.summary` asks for them, `inalign.summary` puts them into words.
+`summary/collect` asks the views for them, `summary/document` puts them into words.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SummaryDay(Struct, frozen=True):
 
 
 class NewSender(Struct, frozen=True, kw_only=True):
-    """A sender seen for the first time."""
+    """A sender whose first messages are of the period."""
 
     sender: str
     source_class: str
@@ -81,7 +81,7 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
     domain: str
     state: str = "no_data"
     """As the page of domains has it."""
-    judged: bool = True
+    assessed: bool = True
     """Otherwise its reports have just come, and only their number is known."""
     record: str = ""
     """The DMARC record in force at the end of the period, as reporters saw it; empty before the first report."""
@@ -107,7 +107,7 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What a report tells."""
+    """The content of a summary."""
 
     period: Period
     zone: str
@@ -126,7 +126,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 def total(figures: Iterable[Figures]) -> Figures:
-    """Their sum."""
+    """Return the sum of figures."""
     names = Figures.__struct_fields__
     found = list(figures)
     return Figures(**{name: sum(getattr(each, name) for each in found) for name in names})

@@ -16,10 +16,10 @@ _STEPS_OF_OTHERS = (PlanStep.FIX, PlanStep.CONFIRM, PlanStep.COLLECT, PlanStep.H
 
 
 def next_steps(found: DomainSummary, words: Words) -> tuple[ListLine, ...]:
-    """At least one line."""
+    """Return what to do next for a domain, the most urgent first; at least one line."""
     if not found.now.messages:
         return (ListLine(words("text.no_reports")),)
-    lines = [*_senders(found, words), *_step(found, words), *_watch(found, words)]
+    lines = [*_senders(found, words), *_step(found, words), *_observe(found, words)]
     if len(lines) > MAX_LINES:
         rest = ListLine(words("text.more", count=count(len(lines) - MAX_LINES + 1)))
         lines = [*lines[: MAX_LINES - 1], rest]
@@ -50,10 +50,10 @@ def _step(found: DomainSummary, words: Words) -> Iterator[ListLine]:
         yield ListLine(words("text.wait", why=say.say_all("why", found.next.why)))
 
 
-def _watch(found: DomainSummary, words: Words) -> Iterator[ListLine]:
-    told = {each.source for each in found.blocking if each.remedy == Remedy.ASK_OWNER}
+def _observe(found: DomainSummary, words: Words) -> Iterator[ListLine]:
+    named = {each.source for each in found.blocking if each.remedy == Remedy.ASK_OWNER}
     for sender in found.new_senders:
-        if sender.source_class == SourceClass.UNKNOWN and sender.sender not in told:
+        if sender.source_class == SourceClass.UNKNOWN and sender.sender not in named:
             yield ListLine(
                 words(
                     "text.confirm_new",

@@ -1,6 +1,6 @@
 """A report as PDF, by WeasyPrint: the extra `pdf`, with libraries and a font of the system, in a process of its own.
 
-What is missing is told with what to install: never a report with boxes in place of letters.
+An error says what is missing and what to install, so that no report has boxes in place of letters.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class PdfError(Error):
     """PDF cannot be made here; the text says what to install."""
 
 
-class _Told(msgspec.Struct):
+class _Result(msgspec.Struct):
     missing: str = ""
     detail: str = ""
     letters: str = ""
 
 
 def make_pdf(document: SummaryDocument) -> bytes:
-    """All of it. Raises `PdfError`."""
+    """Return a document as PDF. Raises `PdfError`."""
     page = whole(document).encode()
     with _ONE_AT_A_TIME:
         try:
@@ -57,11 +57,11 @@ def make_pdf(document: SummaryDocument) -> bytes:
     if done.returncode or not head:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise PdfError(f"PDF cannot be made: the process ended with {done.returncode} {last[:200]}".rstrip())
-    told = msgspec.json.decode(head, type=_Told)
-    if told.missing:
-        raise PdfError(f"{INSTALL[told.missing]} ({told.detail[:200]})")
+    result = msgspec.json.decode(head, type=_Result)
+    if result.missing:
+        raise PdfError(f"{INSTALL[result.missing]} ({result.detail[:200]})")
     # Letters of others may be in no font of this host; ours are in the words of the language.
-    lost = set(told.letters) & words_of(document.language).letters
+    lost = set(result.letters) & words_of(document.language).letters
     if lost:
         raise PdfError(f"{INSTALL[FONTS]} (it has no {''.join(sorted(lost)[:10])})")
     return made

@@ -62,8 +62,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (OCTETS, OCTETS))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints how to install it
-        told, made = make(sys.stdin.buffer.read().decode())
-    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + made)
+        result, made = make(sys.stdin.buffer.read().decode())
+    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + made)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ RETRY_SECONDS = (300.0, 21_600.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A report that somebody wants."""
+    """A summary that goes to some recipients, as the settings have it."""
 
     to: tuple[str, ...]
     domains: tuple[str, ...]
@@ -54,7 +54,7 @@ class Subscription:
 
     @property
     def subject(self) -> str:
-        """What tells it from others to the same person."""
+        """What distinguishes it from other summaries to the same recipient."""
         return " ".join((str(self.kind), self.language, *sorted(self.domains)))
 
 
@@ -65,10 +65,10 @@ Send = Callable[[bytes, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summaries:
-    """Sends them."""
+class SummaryScheduler:
+    """Sends the summaries of subscriptions when they are due."""
 
-    wanted: Sequence[Subscription]
+    subscriptions: Sequence[Subscription]
     make: Make
     send: Send
     sender: str
@@ -77,36 +77,36 @@ class Summaries:
     clock: Callable[[], float] = time.time
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Send what is due again and again, until it is cancelled."""
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             await self.send_due()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def send_due(self) -> int:
-        """All that is due now; returns how many went out. Nothing is raised: it is tried again."""
+        """Send all that is due now, and return how many summaries went out. A failure is logged and tried again."""
         sent = 0
-        for wanted in self.wanted:
-            for recipient in wanted.to:
+        for subscription in self.subscriptions:
+            for recipient in subscription.to:
                 try:
-                    sent += await self._send_to(wanted, recipient)
+                    sent += await self._send_to(subscription, recipient)
                 except Error as problem:  # of the control state: nothing can be noted
                     log.error("reports for %s wait: %s", recipient, problem)
         return sent
 
-    async def _send_to(self, wanted: Subscription, recipient: str) -> int:
+    async def _send_to(self, subscription: Subscription, recipient: str) -> int:
         now = self.clock()
-        record = await asyncio.to_thread(read_sent, self.control, recipient, wanted.subject)
+        record = await asyncio.to_thread(read_sent, self.control, recipient, subscription.subject)
         if now < record.due_at:
             return 0
         today = self._today(now)
         sent = 0
-        for period in due(record.period, wanted.kind, today):
+        for period in due(record.period, subscription.kind, today):
             try:
-                document = await asyncio.to_thread(self.make, wanted, period, today)
+                document = await asyncio.to_thread(self.make, subscription, period, today)
                 if document.is_empty and not record.period:
                     return sent  # nothing has come yet: that is no news to begin with
-                told = await self._send(wanted, document, period, recipient)
+                left_out = await self._send(subscription, document, period, recipient)
             except Exception as problem:
                 if not isinstance(problem, Error):
                     log.exception("a report cannot be made")
@@ -115,21 +115,21 @@ class Summaries:
                 log.error("the report of %s for %s: %s", period.name, recipient, failed.problem)
                 return sent
             record = SentSummary(
-                recipient=recipient, subject=wanted.subject, period=period.name, sent_at=now, problem=told
+                recipient=recipient, subject=subscription.subject, period=period.name, sent_at=now, problem=left_out
             )
             await asyncio.to_thread(write_sent, self.control, record)
             log.info("the report of %s went to %s", period.name, recipient)
             sent += 1
         return sent
 
-    async def _send(self, wanted: Subscription, document: SummaryDocument, period: Period, recipient: str) -> str:
-        """Returns what was left out."""
-        pdf, told = None, ""
-        if wanted.pdf:
+    async def _send(self, subscription: Subscription, document: SummaryDocument, period: Period, recipient: str) -> str:
+        """Send a document, and return why its PDF was left out, if it was."""
+        pdf, left_out = None, ""
+        if subscription.pdf:
             try:
                 pdf = await asyncio.to_thread(make_pdf, document)
             except PdfError as problem:
-                told = str(problem)
+                left_out = str(problem)
                 log.error("the report of %s for %s goes without PDF: %s", period.name, recipient, problem)
         message = make_mail(
             document,
@@ -140,7 +140,7 @@ class Summaries:
             pdf=pdf,
         )
         await self.send(message, recipient)
-        return told
+        return left_out
 
     def _today(self, now: float) -> date:
         """The day in the zone; before the hour it is still the one before."""

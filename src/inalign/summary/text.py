@@ -95,8 +95,8 @@ def _table(table: TableBlock) -> Iterator[str]:
         return
     for first, *rest in table.rows:
         yield from wrapped(f"* {first}", hanging=2)
-        told = ", ".join(f"{name}: {text}" for name, text in zip(table.columns[1:], rest, strict=True))
-        yield from wrapped("  " + told, hanging=2)
+        cells = ", ".join(f"{name}: {text}" for name, text in zip(table.columns[1:], rest, strict=True))
+        yield from wrapped("  " + cells, hanging=2)
 
 
 def width_of(text: str) -> int:

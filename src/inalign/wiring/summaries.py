@@ -21,7 +21,7 @@ from inalign.wiring.relay import make_relay
 
 if TYPE_CHECKING:
     from inalign.summary.document import SummaryDocument
-    from inalign.summary.scheduler import Subscription, Summaries
+    from inalign.summary.scheduler import Subscription, SummaryScheduler
 
 _KINDS = {"weekly": PeriodKind.WEEK, "monthly": PeriodKind.MONTH}
 
@@ -43,12 +43,14 @@ def check_summaries(config: Config) -> None:
             raise config.error(f"{key}.pdf", "WeasyPrint is not installed: pip install 'inalign[pdf]'")
 
 
-def make_summaries(config: Config, views: Mapping[str, View], engine: Engine, control: Control) -> Summaries | None:
+def make_summaries(
+    config: Config, views: Mapping[str, View], engine: Engine, control: Control
+) -> SummaryScheduler | None:
     """What sends them; None where nobody wants one."""
     if not config.settings.summaries:
         return None
     from inalign.summary.document import make_document  # noqa: PLC0415
-    from inalign.summary.scheduler import Subscription, Summaries  # noqa: PLC0415 - with the templates, where they are wanted
+    from inalign.summary.scheduler import Subscription, SummaryScheduler  # noqa: PLC0415 - with the templates, where they are wanted
     from inalign.summary.words import words_of  # noqa: PLC0415
 
     zone = config.settings.web.zone
@@ -58,15 +60,15 @@ def make_summaries(config: Config, views: Mapping[str, View], engine: Engine, co
         summary = summarize(
             lambda name, filters: views[name].ask(snapshot, filters), wanted.domains, period, zone=zone, today=today
         )
-        if waiting := [each.domain for each in summary.domains if not each.judged]:
+        if waiting := [each.domain for each in summary.domains if not each.assessed]:
             raise StoreError(f"{', '.join(waiting[:5])}: the reports have just come, and are not judged yet")
         return make_document(summary, words_of(wanted.language))
 
     async def send(message: bytes, recipient: str) -> None:
         await send_mail(message, config.settings.mail.sender, [recipient], make_relay(config))
 
-    return Summaries(
-        wanted=[
+    return SummaryScheduler(
+        subscriptions=[
             Subscription(
                 to=tuple(dict.fromkeys(each.to)),
                 domains=tuple(each.domains),

@@ -111,7 +111,7 @@
       this.plot = new uPlot({
         ...this.size(),
         legend: { show: false },
-        padding: [12, 8, 0, 0],
+        padding: [12, 28, 0, 0],
         cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
         scales: {
           x: { time: false, range: (plot, low, high) => [Math.max(low, 0) - 0.5, high + 0.5] },
