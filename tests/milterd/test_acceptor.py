@@ -15,9 +15,9 @@ import pytest
 
 from inalign.milter.negotiation import RequiredFeatures
 from inalign.milterd import acceptor
-from inalign.milterd import server as milterd
+from inalign.milterd import connection as milterd
 from inalign.milterd.acceptor import Shares, SharingServer
-from inalign.milterd.server import Filter, ServerOptions
+from inalign.milterd.interface import Filter, ServerOptions
 from inalign.telemetry import Counters
 from tests.milter import mta
 

@@ -29,8 +29,10 @@ from inalign.milter.messages import (
 )
 from inalign.milter.negotiation import RequiredFeatures
 from inalign.milter.replies import ACCEPT, REJECT, TEMPFAIL, MilterReply, Response, add_header, quarantine
-from inalign.milterd import server as milterd
-from inalign.milterd.server import HELD_BYTES, PROGRESS_SECONDS, Filter, MilterServer, ServerOptions, run
+from inalign.milterd import connection as milterd
+from inalign.milterd.connection import HELD_BYTES
+from inalign.milterd.interface import PROGRESS_SECONDS, Filter, ServerOptions
+from inalign.milterd.server import MilterServer, run
 from inalign.net.listen import InetAddress, UnixAddress, listen
 from tests.milter import mta
 

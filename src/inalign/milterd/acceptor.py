@@ -16,7 +16,9 @@ import time
 from collections.abc import Iterable
 
 from inalign.milter.negotiation import RequiredFeatures
-from inalign.milterd.server import Connection, FilterFactory, MilterServer, ServerOptions
+from inalign.milterd.connection import Connection
+from inalign.milterd.interface import FilterFactory, ServerOptions
+from inalign.milterd.server import MilterServer
 from inalign.telemetry import Counters
 
 log = logging.getLogger("inalign.milter")

@@ -18,7 +18,7 @@ from inalign.milter.messages import Action, Command, Connected, EndOfHeader, Hel
 from inalign.milter.negotiation import RequiredFeatures
 from inalign.milter.replies import ACCEPT, Response
 from inalign.milterd.actions import act
-from inalign.milterd.server import Filter
+from inalign.milterd.interface import Filter
 from inalign.milterd.service import FilterContext
 from inalign.resolver import IPAddress
 

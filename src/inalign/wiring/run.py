@@ -23,9 +23,10 @@ from inalign.milter.limits import MilterLimits
 from inalign.milter.replies import ACCEPT, TEMPFAIL
 from inalign.milterd.acceptor import SharingServer
 from inalign.milterd.filter import FEATURES, MailFilter
+from inalign.milterd.interface import PROGRESS_SECONDS, ServerOptions
 from inalign.milterd.metrics import DnsCounts
 from inalign.milterd.recorder import Recorder
-from inalign.milterd.server import PROGRESS_SECONDS, ServerOptions, run
+from inalign.milterd.server import run
 from inalign.milterd.worker import Worker
 from inalign.net.listen import Address, UnixAddress, forget, listen
 from inalign.process.generation import ProcessPlan, WorkerSlot
