@@ -22,6 +22,7 @@ from inalign.spool.evaluations import (
     SegmentWriter,
     make_segment_folder,
     measure,
+    run_sync,
     take_closed,
 )
 from tests.process.milter_service import SOURCE
@@ -33,10 +34,8 @@ def line(number: int) -> bytes:
     return b'{"n":%d}\n' % number
 
 
-def tend(writer: SegmentWriter) -> None:
-    errand = writer.errand()
-    errand.run()
-    writer.done(errand)
+def sync(writer: SegmentWriter) -> None:
+    writer.finish_sync(run_sync(writer.start_sync()))
 
 
 def taken(folder: Path) -> list[bytes]:
@@ -53,7 +52,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.fixture
-def told() -> Iterator[list[str]]:
+def logged() -> Iterator[list[str]]:
     """What is logged."""
     found: list[str] = []
 
@@ -83,7 +82,7 @@ def test_lines_are_there_before_anything_else_happens(tmp_path: Path) -> None:
 def test_a_segment_is_taken_only_when_its_writer_has_left_it(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(line(1))
-    tend(writer)
+    sync(writer)
     assert taken(tmp_path) == []
     writer.close()
     assert taken(tmp_path) == [line(1)]
@@ -127,7 +126,7 @@ def test_a_segment_ends_by_size(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, SegmentLimits(segment_octets=2 * len(line(0))))
     for number in range(5):
         writer.append(line(number))
-    tend(writer)
+    sync(writer)
     assert taken(tmp_path) == [line(number) for number in range(4)]
     writer.close()
 
@@ -135,7 +134,7 @@ def test_a_segment_ends_by_size(tmp_path: Path) -> None:
 def test_a_segment_ends_by_age(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, SegmentLimits(segment_seconds=0.0))
     writer.append(line(1))
-    tend(writer)
+    sync(writer)
     assert taken(tmp_path) == [line(1)]
     writer.append(line(2))
     writer.close()
@@ -143,17 +142,17 @@ def test_a_segment_ends_by_age(tmp_path: Path) -> None:
 
 
 def test_where_nobody_takes_them_segments_are_fewer(tmp_path: Path) -> None:
-    writer = SegmentWriter(tmp_path, SegmentLimits(segment_seconds=0.0, many=2, look_seconds=0.0))
+    writer = SegmentWriter(tmp_path, SegmentLimits(segment_seconds=0.0, many=2, measure_seconds=0.0))
     for number in range(6):
         writer.append(line(number))
-        tend(writer)
+        sync(writer)
     assert len(files(tmp_path)) == 3
     writer.close()
 
 
 def test_without_lines_there_is_no_segment(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
-    tend(writer)
+    sync(writer)
     writer.close()
     assert files(tmp_path) == []
 
@@ -250,7 +249,7 @@ def test_many_writers_and_a_taker_lose_nothing(tmp_path: Path) -> None:
         for number in range(first, first + 300):
             assert writer.append(line(number))
             if number % 7 == 0:
-                tend(writer)
+                sync(writer)
         writer.close()
 
     taker = threading.Thread(target=take)
@@ -265,8 +264,8 @@ def test_many_writers_and_a_taker_lose_nothing(tmp_path: Path) -> None:
     assert sorted(found) == sorted(line(first + number) for first in (0, 1000, 2000) for number in range(300))
 
 
-def test_a_full_disk_costs_lines_and_is_told_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+def test_a_full_disk_costs_lines_and_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(line(0))
@@ -279,12 +278,12 @@ def test_a_full_disk_costs_lines_and_is_told_once(
         for number in range(1, 10):
             assert not writer.append(line(number))
             if number % 3 == 0:
-                tend(writer)
-    assert len(told) == 1
-    assert "No space left on device; mail goes on without them" in told[0]
-    tend(writer)
+                sync(writer)
+    assert len(logged) == 1
+    assert "No space left on device; mail goes on without them" in logged[0]
+    sync(writer)
     assert writer.append(line(10))
-    assert told[1:] == ["records of messages are written again; 9 were dropped so far"]
+    assert logged[1:] == ["records of messages are written again; 9 were dropped so far"]
     assert (writer.written, writer.dropped) == (2, 9)
     writer.close()
     assert taken(tmp_path) == [line(0), line(10)]
@@ -303,7 +302,7 @@ def test_a_disk_that_is_full_is_not_asked_for_every_message(tmp_path: Path, monk
     for number in range(100):
         writer.append(line(number))
     assert len(asked) == 1
-    tend(writer)
+    sync(writer)
     writer.append(line(1))
     assert len(asked) == 2
 
@@ -315,25 +314,25 @@ def test_a_line_that_is_written_in_part_ends_its_segment(tmp_path: Path, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", lambda descriptor, octets: real(descriptor, octets[:4]))
         assert not writer.append(line(1))
-    tend(writer)
+    sync(writer)
     assert writer.append(line(2))
     writer.close()
     assert taken(tmp_path) == [line(0), line(2)]
 
 
-def test_a_folder_that_vanished_costs_lines(tmp_path: Path, told: list[str]) -> None:
+def test_a_folder_that_vanished_costs_lines(tmp_path: Path, logged: list[str]) -> None:
     folder = tmp_path / "gone"
     writer = SegmentWriter(folder)
     assert not writer.append(line(1))
-    tend(writer)
+    sync(writer)
     make_segment_folder(folder)
     assert writer.append(line(2))
     writer.close()
     assert taken(folder) == [line(2)]
-    assert len(told) == 2
+    assert len(logged) == 2
 
 
-def test_an_fsync_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+def test_an_fsync_that_fails_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(line(1))
 
@@ -342,8 +341,8 @@ def test_an_fsync_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", broken)
-        tend(writer)
-    assert [words.partition(": ")[2] for words in told] == ["Input/output error; mail goes on without them"]
+        sync(writer)
+    assert [words.partition(": ")[2] for words in logged] == ["Input/output error; mail goes on without them"]
     writer.close()
 
 
@@ -358,34 +357,36 @@ def test_every_second_lines_are_brought_to_the_disk(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", note)
     writer = SegmentWriter(tmp_path)
     writer.append(line(1))
-    tend(writer)
+    sync(writer)
     (path,) = files(tmp_path)
     assert synced == [str(path), str(tmp_path)]  # its name, too
-    tend(writer)
+    sync(writer)
     assert len(synced) == 2  # nothing new
     writer.append(line(2))
-    tend(writer)
+    sync(writer)
     assert synced[2:] == [str(path)]
     writer.close()
     assert synced[3:] == [str(path)]
 
 
-def test_beyond_the_limit_of_the_folder_lines_are_dropped(tmp_path: Path, told: list[str]) -> None:
-    writer = SegmentWriter(tmp_path, SegmentLimits(folder_octets=3 * len(line(0)), look_seconds=0.0, segment_seconds=0))
+def test_beyond_the_limit_of_the_folder_lines_are_dropped(tmp_path: Path, logged: list[str]) -> None:
+    writer = SegmentWriter(
+        tmp_path, SegmentLimits(folder_octets=3 * len(line(0)), measure_seconds=0.0, segment_seconds=0)
+    )
     for number in range(3):
         assert writer.append(line(number))
-    tend(writer)
+    sync(writer)
     assert not writer.append(line(3))
-    tend(writer)
+    sync(writer)
     assert not writer.append(line(4))
     assert writer.dropped == 2
-    assert len(told) == 1
+    assert len(logged) == 1
     for segment in take_closed(tmp_path):
         with segment:
             segment.remove()
-    tend(writer)
+    sync(writer)
     assert writer.append(line(5))
-    assert told[1:] == ["records of messages are written again; 2 were dropped so far"]
+    assert logged[1:] == ["records of messages are written again; 2 were dropped so far"]
     writer.close()
 
 
@@ -409,7 +410,7 @@ def test_the_folder_is_made_with_those_above(tmp_path: Path) -> None:
     make_segment_folder(tmp_path / "a" / "b")
 
 
-def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_logged(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     with pytest.raises(SegmentError, match="not a folder"):
         make_segment_folder(tmp_path / "a")

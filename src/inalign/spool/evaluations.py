@@ -1,13 +1,13 @@
-"""Records of judged messages on their way to the store: lines appended to files, one file a process at a time.
+"""Records of verified messages on their way to the store: lines appended to files, one file a process at a time.
 
 A line is written before the message is answered, in one write and without fsync: it survives the death of the process,
 not a power cut of the same second. Every second, and at its end, a segment is brought to the disk.
 
-Who writes a segment holds a lock on it (flock), which goes with the process however that ends. So a segment is closed
-when nobody holds its lock: whoever takes it, to put it into the store and remove it, needs no word from the writer and
-finds what the dead left behind. A line is named by its segment and its place in it, so taking twice stores once.
+The writer of a segment holds a lock on it (flock), which ends with the process however that ends. A segment without a
+lock is closed: the loader takes it, puts it into the store and removes it, and finds the segments of dead processes in
+the same way. A line is named by its segment and its offset, so a segment that is taken twice is stored once.
 
-Nothing here may disturb mail: where the disk is full, or the folder at its limit, lines are dropped and counted.
+Mail never waits for the disk: where it is full, or the folder is at its limit, lines are dropped and counted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from inalign.errors import Error
 
@@ -52,12 +52,12 @@ class SegmentLimits:
     segment_seconds: float = 5.0
     """How old the first record of a segment becomes before the store may have it."""
     many: int = 200
-    """Segments that wait: then nobody takes them, and `idle_seconds` counts, for fewer and larger ones."""
+    """Segments that wait: from so many on no process loads them, and `idle_seconds` makes them fewer and larger."""
     idle_seconds: float = 300.0
     folder_octets: int = 1 << 30
     """Of all segments in the folder; about a million messages."""
-    look_seconds: float = 5.0
-    """How often the folder is looked at; so much more may be written."""
+    measure_seconds: float = 5.0
+    """Between two measurements of the folder; so much more may be written."""
 
 
 @dataclass(slots=True)
@@ -71,45 +71,55 @@ class _OpenSegment:
     """Whether its name may not be on the disk yet."""
 
 
-class Errand:
-    """What takes time: done in a thread, while the writer goes on."""
+class PendingSync(NamedTuple):
+    """What a writer has to bring to the disk at one moment; `run_sync` does it, in a thread or in place."""
 
-    def __init__(
-        self, folder: Path, dirty: int | None, finished: list[_OpenSegment], *, has_new: bool, looks: bool
-    ) -> None:
-        self._folder = folder
-        self._dirty = dirty
-        self._finished = finished
-        self._has_new = has_new
-        self._looks = looks
-        self.problem: OSError | None = None
-        self.waiting: tuple[int, int] | None = None
-        """Segments in the folder and their octets, where it was looked at."""
+    folder: Path
+    dirty: int | None
+    """The descriptor of the open segment, where it has lines that are not on the disk."""
+    finished: tuple[_OpenSegment, ...]
+    """Segments that get no more lines; they are closed."""
+    has_new_name: bool
+    """Whether the name of a segment may not be on the disk."""
+    measures: bool
+    """Whether the folder is to be measured."""
 
-    def run(self) -> None:
-        """Bring to the disk, close, look around."""
-        if self._dirty is not None:
-            self._sync(self._dirty)
-        for segment in self._finished:
-            self._sync(segment.descriptor)
-            with suppress(OSError):
-                os.close(segment.descriptor)
-        if self._has_new:
-            with suppress(OSError):
-                sync_folder(self._folder)
-        if self._looks:
-            with suppress(OSError):
-                self.waiting = measure(self._folder)
 
-    def _sync(self, descriptor: int) -> None:
+class SyncResult(NamedTuple):
+    """How a sync ended."""
+
+    problem: OSError | None = None
+    waiting: tuple[int, int] | None = None
+    """Segments in the folder and their octets, where it was measured."""
+
+
+def run_sync(pending: PendingSync) -> SyncResult:
+    """Bring lines and names to the disk, close finished segments and measure the folder; blocks for the disk.
+
+    It uses nothing of the writer, so that it can run in a thread while the writer appends.
+    """
+    problem: OSError | None = None
+    descriptors = [segment.descriptor for segment in pending.finished]
+    for descriptor in descriptors if pending.dirty is None else [pending.dirty, *descriptors]:
         try:
             os.fsync(descriptor)
-        except OSError as problem:
-            self.problem = problem
+        except OSError as error:
+            problem = error
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.close(descriptor)
+    waiting = None
+    with suppress(OSError):
+        if pending.has_new_name:
+            sync_folder(pending.folder)
+    with suppress(OSError):
+        if pending.measures:
+            waiting = measure(pending.folder)
+    return SyncResult(problem, waiting)
 
 
 class SegmentWriter:
-    """The segments of one process. `append` is called by one thread, which also runs errands or hands them to another.
+    """Appends lines to the segments of one process. One thread calls `append`, `start_sync` and `finish_sync`.
 
     `written`, `dropped` (for want of room, or while writing fails) and `failures` only grow.
     """
@@ -120,16 +130,16 @@ class SegmentWriter:
         self._segment: _OpenSegment | None = None
         self._finished: list[_OpenSegment] = []
         self._waiting = (0, 0)
-        self._looked = float("-inf")
-        self._trouble: str | None = None
-        self._rests = False
+        self._measured_at = float("-inf")
+        self._logged_failure: str | None = None
+        self._is_suspended = False
         self.written = 0
         self.dropped = 0
         self.failures = 0
 
     def append(self, line: bytes) -> bool:
         """Write a line; False where it was dropped. Never raises."""
-        if self._rests or self._waiting[1] >= self._limits.folder_octets or len(line) > MAX_LINE_OCTETS:
+        if self._is_suspended or self._is_full() or len(line) > MAX_LINE_OCTETS:
             self.dropped += 1
             return False
         try:
@@ -144,15 +154,15 @@ class SegmentWriter:
         segment.octets += written
         segment.is_dirty = True
         self.written += 1
-        if self._trouble is not None:
-            self._trouble = None
+        if self._logged_failure is not None:
+            self._logged_failure = None
             log.info(AGAIN, self.dropped)
         if segment.octets >= self._limits.segment_octets:
             self._finish()
         return True
 
-    def errand(self) -> Errand:
-        """What is to be done now; called once a second, and `done` with it when it has run."""
+    def start_sync(self) -> PendingSync:
+        """Finish the open segment if it is old, and return what is to be brought to the disk; called once a second."""
         now = time.monotonic()
         segment, limits = self._segment, self._limits
         seconds = limits.segment_seconds if self._waiting[0] < limits.many else limits.idle_seconds
@@ -162,38 +172,41 @@ class SegmentWriter:
         dirty = None
         if segment is not None and segment.is_dirty:
             dirty, segment.is_dirty = segment.descriptor, False
-        finished, self._finished = self._finished, []
-        has_new = any(each.is_new for each in finished)
+        finished, self._finished = tuple(self._finished), []
+        has_new_name = any(each.is_new for each in finished)
         if segment is not None:
-            has_new, segment.is_new = has_new or segment.is_new, False
-        looks = now - self._looked >= limits.look_seconds
-        if looks:
-            self._looked = now
-        return Errand(self._folder, dirty, finished, has_new=has_new, looks=looks)
+            has_new_name, segment.is_new = has_new_name or segment.is_new, False
+        measures = now - self._measured_at >= limits.measure_seconds
+        if measures:
+            self._measured_at = now
+        return PendingSync(self._folder, dirty, finished, has_new_name, measures)
 
-    def done(self, errand: Errand) -> None:
-        """Heed what an errand found."""
-        self._rests = False
-        if errand.problem is not None:
-            self._complain(errand.problem.strerror or str(errand.problem))
-        if errand.waiting is not None:
-            was_full = self._waiting[1] >= self._limits.folder_octets
-            self._waiting = errand.waiting
-            is_full = self._waiting[1] >= self._limits.folder_octets
-            if is_full and not was_full:
-                log.error(
-                    "records of messages are dropped: %d octets wait in %s, and nobody takes them into the store",
-                    self._waiting[1],
-                    self._folder,
-                )
-            elif was_full and not is_full:
-                log.info(AGAIN, self.dropped)
+    def finish_sync(self, result: SyncResult) -> None:
+        """Apply the result of a sync: lines are written again after a failure, and dropped where the folder is full."""
+        self._is_suspended = False
+        if result.problem is not None:
+            self._log_failure(result.problem.strerror or str(result.problem))
+        if result.waiting is None:
+            return
+        was_full = self._is_full()
+        self._waiting = result.waiting
+        if self._is_full() and not was_full:
+            log.error(
+                "records of messages are dropped: %d octets wait in %s, and no process loads them into the store",
+                self._waiting[1],
+                self._folder,
+            )
+        elif was_full and not self._is_full():
+            log.info(AGAIN, self.dropped)
+
+    def _is_full(self) -> bool:
+        return self._waiting[1] >= self._limits.folder_octets
 
     def close(self) -> None:
-        """Bring to the disk what was written, and let it be taken."""
+        """Bring all lines to the disk and release the segment, so that it can be taken."""
         self._finish()
-        self._looked = float("inf")
-        self.errand().run()
+        self._measured_at = float("inf")
+        run_sync(self.start_sync())
 
     def _begin(self) -> _OpenSegment:
         for _ in range(TRIES):
@@ -213,7 +226,7 @@ class SegmentWriter:
             self._segment = None
 
     def _fail(self, reason: str) -> None:
-        """A line is lost; what stands of it is the end of its segment, which whoever reads it skips."""
+        """Count a lost line and end its segment; the reader skips the part of the line that was written."""
         self.dropped += 1
         segment, self._segment = self._segment, None
         if segment is not None and segment.octets == 0:
@@ -222,17 +235,17 @@ class SegmentWriter:
             os.close(segment.descriptor)
         elif segment is not None:
             self._finished.append(segment)
-        self._rests = True  # until the next errand: a disk that is full need not be asked for each message
-        self._complain(reason)
+        self._is_suspended = True  # until the next sync: a full disk is not tried for each message
+        self._log_failure(reason)
 
-    def _complain(self, reason: str) -> None:
-        """Once for each kind of trouble, until lines are written again."""
+    def _log_failure(self, reason: str) -> None:
+        """Log a reason once, until lines are written again or the reason changes."""
         self.failures += 1
-        if reason != self._trouble:
+        if reason != self._logged_failure:
             log.error(
                 "records of messages cannot be written to %s: %s; mail goes on without them", self._folder, reason
             )
-            self._trouble = reason
+            self._logged_failure = reason
 
 
 class Segment:
@@ -278,7 +291,7 @@ class Segment:
 
 
 def take_closed(folder: Path) -> Iterator[Segment]:
-    """The segments that nobody writes any more, oldest first; those of the dead are among them. Raises `OSError`."""
+    """Yield the segments that no process writes, oldest first, those of dead processes too. Raises `OSError`."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         segment = _take(path)
         if segment is not None:

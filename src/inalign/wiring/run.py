@@ -238,7 +238,7 @@ async def _serve(
     async with make_resolver(settings) as resolver, contextlib.AsyncExitStack() as stack:
         gathered = [DnsCounts(resolver).gather]
         if recorder is not None:
-            await stack.enter_async_context(recorder.kept())
+            await stack.enter_async_context(recorder.running())
             gathered.append(recorder.gather)
         server = SharingServer(
             partial(MailFilter, context=make_filter_context(settings, resolver, counters, keys, recorder)),
