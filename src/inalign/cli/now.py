@@ -1,4 +1,4 @@
-"""`--now`: the time to judge by."""
+"""`--now`: the time by which messages are verified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def now_option(function: F) -> F:
     """The option, as the parameter `now_text`."""
     return click.option(
-        "--now", "now_text", metavar="RFC3339", help="The time to judge by, such as 2026-11-24T12:00:00Z."
+        "--now", "now_text", metavar="RFC3339", help="The time to verify by, such as 2026-11-24T12:00:00Z."
     )(function)
 
 

@@ -33,7 +33,7 @@ EXIT_UNREADABLE = 3
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE")
-@click.option("--domain", help="Sign for this domain (d=), whoever the author is; needs --selector and --key.")
+@click.option("--domain", help="Sign for this domain (d=), for any author; needs --selector and --key.")
 @click.option("--selector", help="Its selector (s=).")
 @click.option("--key", "key_file", type=click.Path(path_type=Path), help="Its private key.")
 @config_option

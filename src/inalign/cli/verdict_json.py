@@ -1,4 +1,4 @@
-"""The verdict on one message as design section 10 fixes it: others build on these names."""
+"""The verdict on one message as JSON: other programs depend on these names, so they never change."""
 
 from __future__ import annotations
 

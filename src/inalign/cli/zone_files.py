@@ -15,9 +15,9 @@ from inalign.resolver import ZoneResolver
 
 
 def read_zones(paths: Sequence[Path]) -> ZoneResolver:
-    """One resolver from all files; a folder stands for the files in it, `.gz` is unpacked.
+    """One resolver from all files; of a folder all files are read, `.gz` is unpacked.
 
-    A file that begins with `{` is JSON (design: names to records), any other an RFC 1035 master file.
+    A file that begins with `{` is JSON (names to records), any other an RFC 1035 master file.
     """
     zones = []
     for path in files_of(paths):

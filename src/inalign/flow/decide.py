@@ -1,4 +1,4 @@
-"""What becomes of a message: the verdict and the operator's policy in, one handling and the rule behind it out.
+"""What becomes of a message: the verdict and the operator's policy in, one disposition and its rule out.
 
 A pure function, so that a decision can be repeated later, and tried with another policy. What the results ask for is
 found first; then come the reasons to be milder, in this order: an excepted author, a trusted ARC sealer, a
@@ -35,7 +35,7 @@ class LocalPolicy:
     dmarc_temperror: Disposition = Disposition.ACCEPT
     author_problem: Disposition = Disposition.ACCEPT
     spf_fail: Disposition = Disposition.ACCEPT
-    """For author domains without DMARC alone: where there is a policy, SPF is one of its two ways to pass."""
+    """Only for author domains without DMARC: where there is a policy, SPF is one of its two ways to pass."""
     refuse_lists: bool = False
     except_domains: DomainList = NO_DOMAINS
     trusted_sealers: DomainList = NO_DOMAINS
@@ -91,7 +91,7 @@ def _by_results(verdict: Verdict, policy: LocalPolicy) -> Decision:
 
 def _milder(decision: Decision, verdict: Verdict, facts: Facts, policy: LocalPolicy) -> Decision:
     authors = facts.author_domains
-    # All of them: an excepted author beside another one must not carry the other through.
+    # All of them: an excepted author next to another one must not carry the other through.
     if authors and all(author in policy.except_domains for author in authors):
         return Decision(Disposition.ACCEPT, DecisionRule.EXCEPT_DOMAIN, decision)
     if (

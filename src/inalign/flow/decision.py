@@ -13,22 +13,22 @@ class Disposition(StrEnum):
     QUARANTINE = "quarantine"
     """Delivered with a mark that Sieve files into the junk folder."""
     HOLD = "hold"
-    """Kept in the MTA's queue until somebody releases or deletes it."""
+    """Held in the MTA's queue until the operator releases or deletes it."""
     TEMPFAIL = "tempfail"
     """Refused for now; the sender tries again."""
     REJECT = "reject"
-    """Refused for good; the sender hears of it."""
+    """Refused for good; the sender gets a bounce."""
     DISCARD = "discard"
-    """Taken and thrown away; nobody hears of it but the log."""
+    """Accepted and thrown away; only the log names it."""
 
 
 class DecisionRule(StrEnum):
-    """Why a message is handled as it is."""
+    """The rule by which a message gets its disposition."""
 
     SKIPPED = "skipped"
     """The message was not verified: it is our own."""
     KEY_UNAVAILABLE = "key_unavailable"
-    """It is our own and must be signed, and its key cannot be had now."""
+    """It is our own and must be signed, and its key is not available now."""
     DMARC_PASS = "dmarc_pass"
     """The author domain is authenticated. Such a message is always accepted."""
     DMARC_NONE = "dmarc_none"
@@ -46,23 +46,23 @@ class DecisionRule(StrEnum):
     SPF_FAIL = "spf_fail"
     """No usable DMARC record applies, and SPF says fail."""
     EXCEPT_DOMAIN = "except_domain"
-    """All author domains are among `policy.except_domains`; accepted in the place of another handling."""
+    """All author domains are among `policy.except_domains`; accepted in place of another disposition."""
     TRUSTED_ARC = "trusted_arc"
-    """A sealer among `policy.trusted_sealers` had found the author authenticated; accepted likewise."""
+    """A sealer among `policy.trusted_sealers` had found the author authenticated; accepted instead."""
     CHANGED_IN_TRANSIT = "changed_in_transit"
-    """DMARC fails for nothing but what a listed gateway changed or took away; accepted likewise."""
+    """DMARC fails for nothing but what a listed gateway changed or removed; accepted instead."""
     MAILING_LIST = "mailing_list"
-    """Mail of a list; marked in the place of a refusal."""
+    """Mail of a list; marked instead of refused."""
     HOLD_UNAVAILABLE = "hold_unavailable"
-    """The MTA does not offer its queue; marked in its place."""
+    """The MTA does not offer its queue; marked instead of held."""
     OBSERVE = "observe"
-    """`policy.mode` is observe; accepted in the place of another handling."""
+    """`policy.mode` is observe; accepted in place of another disposition."""
 
 
 OVERRIDES = frozenset(
     {DecisionRule.EXCEPT_DOMAIN, DecisionRule.TRUSTED_ARC, DecisionRule.CHANGED_IN_TRANSIT, DecisionRule.MAILING_LIST}
 )
-"""Rules by which local policy does other than the domain owner asks; Authentication-Results names them."""
+"""Rules by which local policy overrides the domain owner's; Authentication-Results names them."""
 
 
 class SmtpRefusal(NamedTuple):
@@ -74,11 +74,11 @@ class SmtpRefusal(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer of `decide`."""
+    """What `decide` returns: the disposition, its rule, and the reply where the message is refused."""
 
     disposition: Disposition
     rule: DecisionRule
     overridden: Decision | None = None
-    """What it would have been without this rule."""
+    """The decision without this rule, which this one overrides."""
     refusal: SmtpRefusal | None = None
-    """The reply, for REJECT and TEMPFAIL."""
+    """The SMTP reply, for REJECT and TEMPFAIL."""

@@ -120,7 +120,7 @@ def recipient_domains(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _spf(result: SpfResult) -> SpfCheck:
-    # Where it is no domain name, what stands there may be anything.
+    # An identity that is no domain name may be any text.
     domain = "" if result.reason is _NO_DOMAIN else result.domain or ""
     return SpfCheck(result.scope, result.result, result.reason, domain)
 

@@ -1,7 +1,7 @@
 """What a mail server will, or may, change in a message after it was signed, found before it is signed.
 
 A signature covers octets. Each of these is an octet that is legal, or let pass, here, and that some server on the way
-mends: then nobody can verify the signature any more, and nobody tells the sender.
+mends: then nobody can verify the signature any more, and the sender gets no notice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who the SMTP client is: whoever connected, or whom listed hosts that hand the mail of others on say it is.
+"""Who the SMTP client is: the host that connected, or the one that listed relays and gateways name.
 
 A message that a listed host hands in is walked up its Received fields, from the top: the first one was written by the
 host that connected, the next one by the host that the first one names, and so on, as long as the hosts named are
@@ -37,7 +37,7 @@ MAX_HOPS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A filter in front of us: from where it hands in, and what it tells."""
+    """A filter in front of this host: its networks, and the fields in which it reports."""
 
     networks: Networks
     authserv_id: str | None = None
@@ -99,7 +99,7 @@ class ClientOrigin:
     spf: SpfResult | None = None
     """Its SPF result, where it is the one that met the client."""
     is_local: bool = False
-    """Whether it is mail of our own. Only our relays can tell: a gateway may have private addresses like ours."""
+    """Whether it is mail of our own. Only our relays can say so: a gateway may have private addresses like ours."""
     detail: str = ""
     """For people: why the client is unknown."""
 

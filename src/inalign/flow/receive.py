@@ -1,8 +1,8 @@
 """One message being received: what is asked when, so that nothing waits that need not.
 
-SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key, the
-ARC keys and the DMARC records are expected. The body is hashed by chunk and not kept. At the end the answers that are
-still out are awaited, with a resolver that has one deadline for all of them.
+SPF and the reverse name start at MAIL FROM, while the client still sends. At the end of the header every DKIM key,
+the ARC keys and the DMARC records are looked up. The body is hashed by chunk and not stored. At the end the answers
+that are still out are awaited, with a resolver that has one deadline for all of them.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class VerificationOptions:
     """The result of a valid signature whose `l=` leaves octets of the body unsigned: POLICY or PASS."""
     iprev: bool = False
     helo_check: bool = True
-    """Whether SPF is checked for the HELO name beside MAIL FROM. It decides nothing, and costs look-ups."""
+    """Whether SPF is checked for the HELO name next to MAIL FROM. It decides nothing, and costs look-ups."""
     helo_result: bool = False
-    """Whether its result is shown beside that of MAIL FROM."""
+    """Whether its result is shown next to that of MAIL FROM."""
     legacy_crypto: bool = False
     dkim_limits: DkimLimits = LIMITS
     key_services: frozenset[str] = frozenset({"email"})
@@ -73,7 +73,7 @@ async def check_client(
 ) -> ClientChecks:
     """SPF for both identities, and the reverse name. Can run as soon as MAIL FROM is known.
 
-    `reported` is the SPF result of a listed gateway, which stands for ours.
+    `reported` is the SPF result of a listed gateway, which replaces ours.
     """
     client = find_client(envelope.client_ip)
     # The names of the address are asked together with the first SPF records, and their addresses with the includes: two
@@ -240,6 +240,6 @@ def _in_transit(result: DkimResult, transit: Transit) -> DkimResult:
 
 
 def _unknown_authors(dropped_fields: int) -> Authors:
-    """The authors of a header that was not read whole: another From may be among the rest, so nobody can say."""
+    """The authors of a header that was not read whole: another From may be among the rest, so they are not known."""
     detail = f"{dropped_fields} header fields beyond the limits were not read"
     return Authors((), AuthorProblem.AMBIGUOUS_AUTHOR, detail=detail)

@@ -16,7 +16,7 @@ from inalign.mail.results import AuthenticationResults, MethodResult, Property
 from inalign.spf.result import SpfReason, SpfResult, SpfScope
 
 _EXPLAINED = {"temperror", "permerror", "policy"}
-"""Results that tell little without their reason; `fail` of a signature is another."""
+"""Results that are shown with their reason; so is `fail` of a signature."""
 
 
 def results_field(
@@ -82,7 +82,7 @@ def _dkim(result: DkimResult) -> MethodResult:
             ("d", result.domain),
             ("s", result.selector),
             ("a", result.algorithm),
-            ("b", result.signature_start),  # RFC 6008: tells signatures of one domain apart
+            ("b", result.signature_start),  # RFC 6008: distinguishes signatures of one domain
         )
         if value
     ]

@@ -1,8 +1,8 @@
-"""One message of our own being signed: who its author is, which keys he has, and what keeps it from being signed.
+"""One message of our own being signed: its author, the keys that sign for the author, or why it is not signed.
 
-The keys are found as soon as the header is there, while the body still comes; the body is hashed by chunk and not kept.
-A message that cannot be signed says why in one word: it goes out as it is, or is refused for now where no key could be
-had that somebody meant to be used.
+The keys are found as soon as the header is there, while the body still comes. The body is hashed by chunk and not
+stored. A message that cannot be signed has one word for the reason: it goes out as it is, or is refused for now where a
+rule names a key and the key is not available.
 """
 
 from __future__ import annotations
@@ -227,9 +227,9 @@ def _is_related(author: DomainName, mail_from: str | None) -> bool:
 
 
 async def own_domain_rule(author: str | None, finder: KeyFinder) -> str | None:
-    """The rule that makes an author one of ours; None where none does, or nobody can say now.
+    """The rule that makes an author one of ours; None where none does, or the keys cannot be looked up now.
 
-    A rule that signs for others with a domain of its own makes nobody ours.
+    A rule that signs for others with a domain of its own makes no author ours.
     """
     if author is None:
         return None

@@ -23,7 +23,7 @@ from inalign.spf.identity import find_domain
 from inalign.spf.result import SpfReason, SpfResult, SpfScope, SpfStatus
 
 MIN_SIGNATURE_START = 8
-"""Characters of `header.b` that tell signatures apart (RFC 6008 section 4)."""
+"""Characters of `header.b` that distinguish signatures (RFC 6008 section 4)."""
 
 _BODY = {DkimReason.BODY_HASH_MISMATCH, DkimReason.BODY_SHORTER_THAN_L}
 _CHANGED = {*_BODY, DkimReason.SIGNATURE_MISMATCH}

@@ -27,7 +27,7 @@ MOST_OF_MEAN = 1.25
 SLACK_CONNECTIONS = 4
 """So that a few connections more or less do not count as unfair."""
 LOOK_AWAY_SECONDS = 0.01
-"""Longer than a worker takes to wake, and short beside a message."""
+"""Longer than a worker takes to wake, and short compared to a message."""
 NO_DESCRIPTOR_SECONDS = 0.5
 COMPLAINT_SECONDS = 60.0
 """Between log lines that say that there are too many connections."""
@@ -62,7 +62,7 @@ class Shares:
 
 
 class SharingServer(MilterServer):
-    """A milter server that accepts beside others on the same sockets, at most `max_connections` in all."""
+    """A milter server that accepts next to others on the same sockets, at most `max_connections` in all."""
 
     def __init__(
         self,

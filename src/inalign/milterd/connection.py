@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
     # What the server calls
 
     def end_if_idle(self, now: float) -> None:
-        """Close unless a message, or an SMTP connection that is kept, is under way or may be about to begin."""
+        """Close unless a message, or an SMTP connection that may go on, is under way or may be about to begin."""
         state = self._session.state
         is_between = (
             state is ConnectionState.CONNECTED and not self._session.is_waiting() and not self._server.keeps_sessions
@@ -267,7 +267,7 @@ class Connection(asyncio.Protocol):
         if self._failed and isinstance(event, MailFrom | Aborted):
             self._failed = False
             if isinstance(event, MailFrom) and not self._is_broken:
-                self._tell(Aborted())  # so that nothing of the message that failed is left
+                self._call_filter(Aborted())  # so that nothing of the message that failed is left
         is_lame = self._failed or self._is_broken
         if isinstance(event, EndOfMessage):
             if is_lame:
@@ -275,13 +275,13 @@ class Connection(asyncio.Protocol):
             else:
                 self._end_message()
             return
-        reply = None if is_lame else self._tell(event)
+        reply = None if is_lame else self._call_filter(event)
         if session.owed is not None:
             session.answer(reply or CONTINUE)
         elif reply is not None:
             raise LocalProtocolError(f"the filter did not say that it answers {type(event).__name__}")
 
-    def _tell(self, event: Event) -> MilterReply | None:
+    def _call_filter(self, event: Event) -> MilterReply | None:
         the_filter = self._open_filter()
         match event:
             case BodyChunk():

@@ -114,7 +114,7 @@ class MilterServer:
     def _tick(self) -> None:
         self._ticker = None
         now = time.monotonic()
-        if any([connection.tick(now) for connection in tuple(self.connections)]):  # noqa: C419 - all must be told
+        if any([connection.tick(now) for connection in tuple(self.connections)]):  # noqa: C419 - each must be called
             self.watch()
 
     def stop_accepting(self) -> None:

@@ -1,11 +1,11 @@
-"""One worker process: serves milter connections in an event loop, and tells the supervisor once a second how it is.
+"""One worker process: serves milter connections in an event loop, and reports to the supervisor once a second.
 
 It stops accepting at once, finishes what is under way and ends
 
 * at SIGTERM, since the service stops: SMTP connections between two messages are closed, too; again: all is cut off;
 * at RETIRE, since others serve a new configuration: SMTP connections may go on as long as the time to drain allows;
-* likewise when the supervisor is gone, so that a new one finds the addresses free;
-* when memory ran out: it tells the supervisor by its end that it must be replaced, and soon.
+* when the supervisor is gone, as at RETIRE, so that a new one finds the addresses free;
+* when memory ran out: its end has the supervisor replace it, and soon.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ EXHAUSTED_SECONDS = 0.5
 
 def read_report(octets: bytes) -> tuple[dict[str, float], dict[str, float]]:
     """What a worker sent: what it counted since its last report, and how things stand now."""
-    counted, standing = json.loads(octets)
-    return counted, standing
+    counted, gauges = json.loads(octets)
+    return counted, gauges
 
 
 class Worker:
@@ -55,11 +55,11 @@ class Worker:
         self._channel = channel
         self._gather = gather
         self._drain_seconds = drain_seconds
-        self._told_to_end = asyncio.Event()
-        self._told_to_hurry = asyncio.Event()
+        self._end_requested = asyncio.Event()
+        self._hurry_requested = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until told to end."""
+        """Serve until a signal, the end of the supervisor or a lack of memory ends the worker."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unexpected)
         loop.add_signal_handler(signal.SIGTERM, self._stop)
@@ -68,7 +68,7 @@ class Worker:
         loop.add_reader(self._channel, self._supervisor_gone)
         await self._server.share(self._listeners)
         reports = loop.create_task(self._report_forever())
-        end = loop.create_task(self._told_to_end.wait())
+        end = loop.create_task(self._end_requested.wait())
         await asyncio.wait((reports, end), return_when=asyncio.FIRST_COMPLETED)
         if reports.done():
             reports.result()  # a bug: better replaced than mute
@@ -77,15 +77,15 @@ class Worker:
         self._report()
 
     def _stop(self) -> None:
-        if self._told_to_end.is_set() and not self._server.keeps_sessions:
-            self._told_to_hurry.set()
+        if self._end_requested.is_set() and not self._server.keeps_sessions:
+            self._hurry_requested.set()
         self._server.keeps_sessions = False
-        self._told_to_end.set()
+        self._end_requested.set()
 
     def _retire(self) -> None:
-        if not self._told_to_end.is_set():
+        if not self._end_requested.is_set():
             self._server.keeps_sessions = True
-            self._told_to_end.set()
+            self._end_requested.set()
 
     def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the event loop could not hand to anybody."""
@@ -102,7 +102,7 @@ class Worker:
     async def _drain(self) -> None:
         """Finish what is under way, unless there is a hurry."""
         closing = asyncio.ensure_future(self._server.close(self._drain_seconds))
-        hurry = asyncio.ensure_future(self._told_to_hurry.wait())
+        hurry = asyncio.ensure_future(self._hurry_requested.wait())
         await asyncio.wait((closing, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         if not closing.done():
@@ -124,13 +124,13 @@ class Worker:
         counters = self._server.counters
         for gather in self._gather:
             gather(counters)
-        standing = {
+        gauges = {
             "inalign_connections_open": len(self._server.connections),
             "inalign_worker_resident_bytes": _resident_bytes(),
         }
         # A supervisor that does not read now gets it with the next report.
         with contextlib.suppress(OSError):
-            self._channel.send(json.dumps([counters, standing]).encode())
+            self._channel.send(json.dumps([counters, gauges]).encode())
             counters.clear()
 
 
