@@ -19,7 +19,7 @@ check: .venv/for-tests lint
 	$(BIN)/python -m tests.house.documents --check
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m "not interop and not long" || failed=1; \
-	$(BIN)/python -m pytest -q --durations 15 -m "interop and not long" || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m "interop and not long" || failed=1; \
 	exit $$failed
 
 # What `make test` leaves out for its length: tests marked long, ten times the examples of each property, more cases a peer.

@@ -33,9 +33,9 @@ class DkimCase(NamedTuple):
     theirs: Judgement
 
 
-def results_of(message: SignedMessage) -> tuple[DkimResult, ...]:
+def results_of(message: SignedMessage, *, now: datetime = NOW) -> tuple[DkimResult, ...]:
     """Our answers."""
-    return run_now(verify_dkim(message.text, zone(message.zone), now=NOW))
+    return run_now(verify_dkim(message.text, zone(message.zone), now=now))
 
 
 def cases_of(message: SignedMessage, judgements: Judgements) -> list[DkimCase]:

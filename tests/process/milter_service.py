@@ -185,7 +185,7 @@ class Peer:
                 self.socket.close()
                 raise
         else:
-            host, _, port = address.removeprefix("inet6:").removeprefix("inet:").rpartition(":")
+            host, _, port = address.removeprefix("inet:").rpartition(":")
             self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout=10)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

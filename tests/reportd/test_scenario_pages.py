@@ -60,12 +60,12 @@ def test_the_first_user_closes_the_pages(served: Served, tmp_path: Path, port: i
     [
         ("inet:127.0.0.1:1", True),
         ("inet:127.8.8.8:1", True),
-        ("inet6:[::1]:1", True),
+        ("inet:[::1]:1", True),
         ("inet:localhost:1", True),
         ("unix:/run/x", True),
         ("inet:0.0.0.0:1", False),
         ("inet:192.0.2.1:1", False),
-        ("inet6:[::]:1", False),
+        ("inet:[::]:1", False),
         ("inet:localhost.example.org:1", False),
     ],
 )

@@ -55,7 +55,7 @@ class MilterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         Meta(
             min_length=1,
-            description="Sockets, as Postfix writes them: inet:HOST:PORT, inet6:HOST:PORT or unix:/PATH.",
+            description="Sockets, as Postfix writes them: inet:HOST:PORT, inet:[ADDRESS]:PORT for IPv6, or unix:/PATH.",
         ),
     ] = field(default_factory=lambda: [DEFAULT_LISTEN])
     socket_mode: Annotated[

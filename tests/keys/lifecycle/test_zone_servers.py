@@ -178,7 +178,7 @@ def update(server: NameServer, *, is_new: bool = True, where: str = "", tsig: Ts
 @pytest.mark.parametrize(
     ("where", "problem"),
     [
-        ("nowhere.example.org", "no address"),
+        ("nowhere.example.org", "is not the address of a name server"),
         ("127.0.0.1:1", "failed"),
     ],
 )
