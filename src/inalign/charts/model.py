@@ -44,7 +44,7 @@ class Mark(Struct, frozen=True, array_like=True):
 
 
 class ColumnChart(Struct, frozen=True, kw_only=True):
-    """Stacked columns."""
+    """A chart of stacked columns, one for each day or minute."""
 
     title: str
     series: tuple[Series, ...]

@@ -11,7 +11,7 @@ from inalign.charts.model import ColumnChart
 
 
 class Tone(StrEnum):
-    """How things stand; never told by colour alone."""
+    """Whether something is good or needs attention. It is never shown by colour only."""
 
     GOOD = "good"
     ATTENTION = "attention"
@@ -86,12 +86,12 @@ class ListLine:
 
     text: str
     page: str = ""
-    """Where it is explained, of https alone."""
+    """The https address of a page that explains it, or an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListBlock:
-    """A list."""
+    """A list with a title, numbered or not."""
 
     kind: ClassVar = "list"
 
@@ -113,7 +113,7 @@ class RecordBlock:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Paragraphs."""
+    """Paragraphs of text, with or without a title."""
 
     kind: ClassVar = "notes"
 

@@ -39,12 +39,12 @@ TONES = {"needs_work": Tone.ATTENTION, "ready": Tone.GOOD, "safe": Tone.GOOD}
 
 @dataclass(frozen=True, slots=True)
 class SummaryDocument:
-    """What is shown."""
+    """A summary in a language, ready to be shown as a page, PDF, mail or text."""
 
     language: str
     title: str
     subject: str
-    """Of a mail."""
+    """The subject of a mail with the document."""
     period: str
     domains: str
     """Which ones, in a few words."""

@@ -100,7 +100,7 @@ class DomainSummary(Struct, frozen=True, kw_only=True):
     """Where unwanted mail comes from, the most first; codes of ISO 3166."""
     networks: tuple[Share, ...] = ()
     reporters: tuple[Share, ...] = ()
-    """The largest ones."""
+    """The reporters with the most messages, the largest first."""
     reporter_count: int = 0
     last_day: date | None = None
     """The newest that reports tell of, in the period."""
@@ -114,7 +114,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Whose days these are."""
     made: date
     domains: tuple[DomainSummary, ...]
-    """Worst first."""
+    """The domains, the one that needs most work first."""
 
     @property
     def now(self) -> Figures:

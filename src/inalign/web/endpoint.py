@@ -17,7 +17,7 @@ from inalign.web.access.visitor import Authenticator, Visitor
 from inalign.web.rendering import Form, Renderer, go, here
 
 MAX_FIELDS = 100
-"""Of a form."""
+"""The most fields of a form."""
 FORM = "application/x-www-form-urlencoded"
 
 Work = Callable[[Request, Visitor, Form], Response]

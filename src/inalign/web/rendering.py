@@ -43,7 +43,7 @@ class MenuLink(NamedTuple):
 
 
 class Renderer:
-    """Makes pages."""
+    """Renders templates in the language and the time zone of the visitor."""
 
     def __init__(self, menu: tuple[MenuLink, ...], *, zone: str, https: bool, oidc: str = "") -> None:
         """`oidc` is what the link to another way of signing in says, where there is one."""
@@ -61,9 +61,9 @@ class Renderer:
         self._environment.globals |= {"cell_value": cell_value}
 
     def words(self, request: Request) -> words.Words:
-        """In the language of the visitor."""
-        kept = request.cookies.get(words.COOKIE, "")
-        return words.Words(words.choose(kept, request.headers.get("accept-language", "")))
+        """Return the words in the language of the visitor."""
+        language = request.cookies.get(words.COOKIE, "")
+        return words.Words(words.choose(language, request.headers.get("accept-language", "")))
 
     def zone(self, request: Request) -> str:
         """That of the address, so that its numbers are the same for all; else the one chosen, else of the settings."""
@@ -73,7 +73,7 @@ class Renderer:
         return self._zone
 
     def shower(self, request: Request) -> Shower:
-        """What shows values to the visitor."""
+        """Return what formats values for the visitor."""
         return Shower(self.words(request), ZoneInfo(self.zone(request)))
 
     def page(
@@ -84,7 +84,7 @@ class Renderer:
         values: Mapping[str, object] | None = None,
         status: int = 200,
     ) -> Response:
-        """The template of that name, filled in."""
+        """Render a template by its name, with the values that every page has and some more."""
         chosen, zone = self.words(request), self.zone(request)
         menu = [place for place in self._menu if visitor is not None]
         context = {
@@ -103,7 +103,7 @@ class Renderer:
         return HTMLResponse(text, status)
 
     def keep(self, response: Response, name: str, value: str) -> None:
-        """A choice of the visitor, in a cookie."""
+        """Store a choice of the visitor in a cookie."""
         response.set_cookie(
             name, value, max_age=COOKIE_SECONDS, path="/", secure=self._https, httponly=True, samesite="lax"
         )

@@ -48,7 +48,7 @@ class WebServer:
         )
 
     async def run(self) -> None:
-        """Until `end`."""
+        """Serve requests until `end` is called."""
         await self._server.serve(self._sockets)
 
     def end(self) -> None:

@@ -14,7 +14,7 @@ class Country(NamedTuple):
     """A country of the map. Without a shape it is a dot; without a place it is not drawn."""
 
     names: dict[str, str]
-    """By language."""
+    """The name in each language."""
     x: str
     y: str
     path: str

@@ -1,6 +1,6 @@
 """Whose address a request comes from, where a proxy hands it in: as far as listed proxies say so, and no further.
 
-Only `X-Forwarded-For` is read. Scheme and host name are told by `web.url`, never by a request.
+Only `X-Forwarded-For` is read. Scheme and host name are those of `web.url`, never by a request.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 MAX_FIELD = 4_096
 """Characters of X-Forwarded-For; a longer one is not read."""
 MAX_HOPS = 20
-"""Proxies in a row; behind them nobody is believed."""
+"""Proxies in a row. Addresses behind them are ignored."""
 UNIX_PEER = "127.0.0.1"
-"""For whoever comes over a UNIX socket, which has no address: only this host can."""
+"""The address of a client of a UNIX socket, which only this host can open."""
 
 
 class Forwarded:
-    """Around the application."""
+    """Replaces the address of the peer by that of the client, where the peer is a listed proxy."""
 
     def __init__(self, app: ASGIApp, proxies: Networks) -> None:
         self._app = app
@@ -34,15 +34,18 @@ class Forwarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             peer = (scope.get("client") or ("",))[0] or UNIX_PEER
-            told = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
-            scope = {**scope, "client": (visitor_of(peer, told, self._proxies), 0)}
+            field = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
+            scope = {**scope, "client": (visitor_of(peer, field, self._proxies), 0)}
         await self._app(scope, receive, send)
 
 
-def visitor_of(peer: str, told: str, proxies: Networks) -> str:
-    """Up from the peer while each is a listed proxy: each added the address that it saw at the end of the field."""
+def visitor_of(peer: str, field: str, proxies: Networks) -> str:
+    """Return the address of the client: from the peer backwards through the field, as long as each address is a proxy.
+
+    Each proxy appended the address that it saw.
+    """
     at = _address(peer)
-    hops = told.split(",")[::-1] if len(told) <= MAX_FIELD else []
+    hops = field.split(",")[::-1] if len(field) <= MAX_FIELD else []
     for hop in hops[:MAX_HOPS]:
         if at is None or at not in proxies:
             break

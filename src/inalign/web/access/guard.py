@@ -46,7 +46,7 @@ _PORT = re.compile(r":[0-9]{0,5}$")
 
 
 class Guard:
-    """Around the application."""
+    """Refuses requests for other hosts, of other sites and too long ones; adds the header fields of answers."""
 
     def __init__(self, app: ASGIApp, *, hosts: frozenset[str], https: bool) -> None:
         """`hosts` are the names that the pages are reached under, without ports."""

@@ -66,7 +66,7 @@ class _Pending(NamedTuple):
 
 
 class OidcSignIn:
-    """The two addresses."""
+    """Answers the addresses where a sign-in at a provider begins and ends."""
 
     def __init__(
         self, gate: Authenticator, renderer: Renderer, provider: Provider, options: OidcOptions, *, url: str
@@ -81,7 +81,7 @@ class OidcSignIn:
         self._lock = threading.Lock()
 
     def routes(self) -> list[Route]:
-        """Both."""
+        """Return the routes of the begin and the end of a sign-in."""
         return [
             Route("/sign-in/oidc", self._begin, methods=["GET"]),
             Route(CALLBACK, self._finish, methods=["GET"]),
@@ -109,21 +109,21 @@ class OidcSignIn:
         return response
 
     def _take_answer(self, request: Request) -> Response:
-        told = request.query_params
+        parameters = request.query_params
         with self._lock:
-            pending = self._pending.pop(told.get("state", "")[:MAX_SECRET], None)
+            pending = self._pending.pop(parameters.get("state", "")[:MAX_SECRET], None)
         browser = request.cookies.get(self._cookie, "")[:MAX_SECRET]
         if pending is None or not hmac.compare_digest(pending.browser.encode(), browser.encode()):
             return self._refused(request, "oidc.old", "", 400)
         if self._gate.clock() - pending.at > BEGUN_SECONDS:
             return self._refused(request, "oidc.old", "", 400)
-        code = told.get("code", "")
-        if "error" in told or not code or len(code) > MAX_CODE:
+        code = parameters.get("code", "")
+        if "error" in parameters or not code or len(code) > MAX_CODE:
             return self._refused(
-                request, "oidc.refused", f"the provider says {told.get('error', 'nothing')[:100]}", 403
+                request, "oidc.refused", f"the provider says {parameters.get('error', 'nothing')[:100]}", 403
             )
         try:
-            claims = self._provider.finish(pending.begun, self._redirect_uri, code, told.get("iss", ""))
+            claims = self._provider.finish(pending.begun, self._redirect_uri, code, parameters.get("iss", ""))
             user = user_of(self._gate.accounts, self._provider.issuer, claims, self._options.grants, self._gate.clock())
         except TransportError as problem:
             return self._refused(request, "oidc.unreachable", str(problem), 503)

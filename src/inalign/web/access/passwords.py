@@ -16,23 +16,23 @@ _NOBODY = _HASHER.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
-    """What is kept of it."""
+    """Return the Argon2 hash of a password, which is stored instead of it."""
     return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
-def is_password(kept: str, password: str) -> bool:
-    """Whether it is the one. Without a kept hash it takes as long, so that names of users cannot be found by time."""
+def is_password(hashed: str, password: str) -> bool:
+    """Whether a password has a stored hash. Without a hash it takes as long: the time shows no names of users."""
     if len(password) > MAX_LENGTH:
         return False
     try:
-        _HASHER.verify(kept or _NOBODY, password.encode("utf-8", "surrogatepass"))
+        _HASHER.verify(hashed or _NOBODY, password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
-    return bool(kept)
+    return bool(hashed)
 
 
 def fault_of(password: str) -> str:
-    """Why it cannot be taken (a key of the words of the pages), or nothing."""
+    """Return why a password is refused, as a key of the words of the pages, or an empty text."""
     if len(password) < MIN_LENGTH:
         return "password.short"
     return "password.long" if len(password) > MAX_LENGTH else ""

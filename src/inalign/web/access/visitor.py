@@ -95,7 +95,7 @@ class Authenticator:
         )
 
     def forget(self, response: Response, name: str) -> None:
-        """Remove a cookie."""
+        """Remove a cookie from the browser."""
         response.delete_cookie(name, path="/", secure=self._https, httponly=True, samesite="lax")
 
     def note(self, request: Request, who: str, act: str, about: str = "") -> None:

@@ -62,7 +62,7 @@ MENU = (
 
 
 class FilledTable(Struct, frozen=True):
-    """A table, filled."""
+    """A table with its rows, and the addresses of its CSV file, its JSON and its next rows."""
 
     table: PageTable
     rows: list[Struct]
@@ -276,13 +276,13 @@ def address(filters: Filters) -> str:
 def link(row: Struct, column: str, filters: Filters) -> str:
     """Return the address that a cell leads to, or an empty text."""
     found = getattr(row, column, "")
-    kept = Filters(since=filters.since, until=filters.until, zone=filters.zone)
+    days = Filters(since=filters.since, until=filters.until, zone=filters.zone)
     if not found:
         return ""
     if column == "domain":
-        return f"/domain?{address(replace(kept, domain=found))}"
+        return f"/domain?{address(replace(days, domain=found))}"
     if column == "reporter":
-        return f"/reports?{address(replace(kept, reporter=found))}"
+        return f"/reports?{address(replace(days, reporter=found))}"
     if column == "source_ip":
-        return f"/sources?{address(replace(kept, source=found))}"
+        return f"/sources?{address(replace(days, source=found))}"
     return f"/report?{address(Filters(key=found, zone=filters.zone))}" if column == "report_key" else ""

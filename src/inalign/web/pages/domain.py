@@ -105,13 +105,13 @@ class DomainPage:
             "tree": make_tree(self._pages.ask, filters, t, say),
         }
         values |= self._days(request, filters, t) | self._lands(request, filters, t)
-        values |= self._judged(request, meant, records, row, say)
+        values |= self._plan(request, meant, records, row, say)
         if row is not None:
             values["said"] = sentence(row, self._renderer.shower(request).share(row.own_percent), t)
         return self._pages.show(request, visitor, "domain", filters, values)
 
     def _part(self, request: Request, table: tables.PageTable, filters: Filters) -> FilledTable:
-        """All rows of it."""
+        """Return a table with all rows."""
         return self._pages.part(request, table, filters, rows=MAX_PAGE_ROWS)
 
     def _days(self, request: Request, filters: Filters, t: Words) -> dict[str, object]:
@@ -120,7 +120,7 @@ class DomainPage:
             "classes": self._part(request, tables.CLASS_DAYS, filters),
             "outcomes": self._part(request, tables.OUTCOME_DAYS, filters),
         }
-        # Whoever may see a part of a judged domain alone sees no classes.
+        # A visitor who may see only a part of an assessed domain sees no classes.
         of = "classes" if parts["classes"].rows and request.query_params.get("of") != "outcomes" else "outcomes"
         percent = request.query_params.get("show") == "percent"
         history = self._pages.ask("record-history", replace(filters, since=None, until=None, limit=MAX_PAGE_ROWS))
@@ -142,10 +142,10 @@ class DomainPage:
             },
         }
 
-    def _judged(
+    def _plan(
         self, request: Request, meant: Filters, records: ShownRecords, row: OverviewRow | None, say: Catalogue
     ) -> dict[str, object]:
-        """The plan, from all that is known, whichever days are shown."""
+        """Return the card of the plan, which does not depend on the days that are shown."""
         if row is None:
             return {"card": None, "plan_json": ""}
         plans = self._part(request, tables.PLAN, meant)
@@ -161,7 +161,7 @@ class DomainPage:
         return tuple(say.say("finding", each.code, asdict(each)) for each in rows)
 
     def _lands(self, request: Request, filters: Filters, t: Words) -> dict[str, object]:
-        """The map and its table."""
+        """Return the countries of the map and of the table next to it."""
         part = self._part(request, tables.COUNTRIES, filters)
         rows = [each for each in part.rows if isinstance(each, CountryRow)]
         most = max((each.messages for each in rows), default=1)
@@ -175,14 +175,14 @@ def _chart(
     """Make the chart of the days of a table; a column leads to the senders of its day."""
     rows = [(row["day"], [row[name] for name in names]) for row in map(asdict, part.rows)]
     days = day_columns(rows, (filters.since, filters.until))
-    kept = {"domain": filters.domain, "zone": filters.zone} if filters.zone != "UTC" else {"domain": filters.domain}
+    query = {"domain": filters.domain, "zone": filters.zone} if filters.zone != "UTC" else {"domain": filters.domain}
     return ColumnChart(
         title=t("chart.said"),
         series=tuple(Series(name, t(f"chart.{name}")) for name in names),
         columns=tuple(ChartColumn(day.isoformat(), counts) for day, counts in days),
         percent=percent,
         marks=tuple(Mark(place, marks[day]) for place, (day, _) in enumerate(days) if day in marks),
-        link=f"/sources?{urlencode(kept)}&since={{}}&until={{}}",
+        link=f"/sources?{urlencode(query)}&since={{}}&until={{}}",
     )
 
 

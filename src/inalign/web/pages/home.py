@@ -35,7 +35,7 @@ MAX_SEARCH = 253
 
 
 class DomainLine(Struct, frozen=True):
-    """A domain."""
+    """A row of the list of domains."""
 
     row: OverviewRow
     spark: tuple[SparkPart, ...]
@@ -103,9 +103,9 @@ def _count(rows: list[OverviewRow], state: DomainState) -> int:
 
 
 def _summary(rows: list[OverviewRow], t: Words) -> str:
-    """One line about all of them."""
-    told = [t.number(f"summary.{state}", count) for state in DomainState if (count := _count(rows, state))]
-    return t.number("home.domains", len(rows)) + " " + t("summary.between").join(told) + t("summary.end")
+    """Return one line about all domains: how many have which state."""
+    counts = [t.number(f"summary.{state}", count) for state in DomainState if (count := _count(rows, state))]
+    return t.number("home.domains", len(rows)) + " " + t("summary.between").join(counts) + t("summary.end")
 
 
 def _address(filters: Filters, state: str, search: str, start: int = 0) -> str:

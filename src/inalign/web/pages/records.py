@@ -16,14 +16,14 @@ LATE_DAYS = 7
 """What no reporter saw for so long before the last report is a record of the past."""
 
 
-class SeenRecord(Struct, frozen=True):
-    """A record as reporters saw it, beside DNS; what only some of them tell of it is no other record."""
+class RecordComparison(Struct, frozen=True):
+    """A record as reporters saw it, compared with DNS. Tags that only some reporters send make no other record."""
 
     text: str
     status: str
     """same, differs or earlier; empty where DNS is not known."""
     differing: tuple[str, ...]
-    """Tags."""
+    """The tags whose values differ from DNS."""
     first_day: date
     last_day: date
     reports: int
@@ -38,7 +38,7 @@ class ShownRecords(Struct, frozen=True):
     main: tuple[LookedUpRow, ...]
     keys: tuple[LookedUpRow, ...]
     includes: tuple[LookedUpRow, ...]
-    seen: tuple[SeenRecord, ...]
+    seen: tuple[RecordComparison, ...]
 
     @property
     def np(self) -> str:
@@ -65,16 +65,18 @@ def shown(domain: str, looked_up: Sequence[LookedUpRow], published: Sequence[Pub
     )
 
 
-def _together(rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[SeenRecord, ...]:
+def _together(
+    rows: Sequence[PublishedRow], compared: Sequence[tuple[str, tuple[str, ...]]]
+) -> tuple[RecordComparison, ...]:
     """One line for what reads alike, the latest first."""
-    found: dict[tuple[str, str], SeenRecord] = {}
+    found: dict[tuple[str, str], RecordComparison] = {}
     for row, (status, differing) in zip(rows, compared, strict=True):
         key = (str(row.record), status)
         known = found.get(key)
         first, last, reports = row.first_day, row.last_day, row.reports
         if known is not None:
             first, last, reports = min(first, known.first_day), max(last, known.last_day), reports + known.reports
-        found[key] = SeenRecord(*key, differing, first, last, reports)
+        found[key] = RecordComparison(*key, differing, first, last, reports)
     return tuple(sorted(found.values(), key=lambda seen: (seen.last_day, seen.first_day), reverse=True))
 
 

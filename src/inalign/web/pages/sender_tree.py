@@ -36,7 +36,7 @@ class SenderLine(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """A class."""
+    """A class of senders with its largest senders."""
 
     name: str
     word: str
@@ -52,7 +52,7 @@ class Group(Struct, frozen=True):
 
 
 class Tree(Struct, frozen=True):
-    """All of it."""
+    """The senders of a question, grouped by class."""
 
     groups: tuple[Group, ...]
     messages: int

@@ -148,7 +148,7 @@ class SenderPages:
         return self._views.show(request, visitor, "source", filters, values)
 
     def _set(self, request: Request, visitor: Visitor, form: Form) -> Response:
-        found = self._judged(visitor, form)
+        found = self._assessed(visitor, form)
         service = form.text("service")
         if len(service) > MAX_SERVICE or not service.isprintable():
             raise ParseError(f"service: at most {MAX_SERVICE} characters, all of them printable")
@@ -183,8 +183,8 @@ class SenderPages:
         found = self._views.ask("sender-overrides", Filters(domain=domain, scope=visitor.domains)).rows
         return [(each, say.say("class", each.source_class)) for each in found if isinstance(each, SourceOverrideRow)]
 
-    def _judged(self, visitor: Visitor, form: Form) -> JudgedSource:
-        """The address of the form, where the visitor may see it: nobody sets what is not judged for him."""
+    def _assessed(self, visitor: Visitor, form: Form) -> JudgedSource:
+        """Return the assessed address of a form. Raises `ParseError` for one that the visitor may not see."""
         filters = Filters(domain=form.text("domain"), source=form.text("source"), scope=visitor.domains)
         found = self._views.ask("sources", filters).rows if filters.domain and "/" not in filters.source else ()
         for row in found:
@@ -194,7 +194,7 @@ class SenderPages:
 
 
 def _may_set(visitor: Visitor) -> bool:
-    """Whether he may set classes; without a name nobody can be held to what he did."""
+    """Whether a visitor may set classes. A visitor without a name may not: nobody would be accountable."""
     return bool(visitor.name) and visitor.role.may(Role.EDITOR)
 
 

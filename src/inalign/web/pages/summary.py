@@ -72,17 +72,17 @@ class SummaryPage:
         try:
             made = make_pdf(self._document(request, visitor, domain, period))
         except PdfError as problem:
-            told = {"key": "problem.no_pdf", "detail": str(problem)}
-            return self._renderer.page(request, "problem", visitor, told, 501)
+            values = {"key": "problem.no_pdf", "detail": str(problem)}
+            return self._renderer.page(request, "problem", visitor, values, 501)
         fields = {"Content-Disposition": f'attachment; filename="inalign-{period.name}.pdf"'}
         return Response(made, media_type="application/pdf", headers=fields)
 
     def _asked(self, request: Request) -> tuple[str, Period]:
         """Raises `ParseError`. Without a period: the last whole month."""
-        told = request.query_params
-        name = told.get("period", "")
+        parameters = request.query_params
+        name = parameters.get("period", "")
         period = parse_period(name) if name else last_whole(self._pages.today(request), PeriodKind.MONTH)
-        return told.get("domain", "").strip(), period
+        return parameters.get("domain", "").strip(), period
 
     def _document(self, request: Request, visitor: Visitor, domain: str, period: Period) -> SummaryDocument:
         found = summarize(

@@ -126,13 +126,13 @@ class TablePages:
             return self._views.problem(request, visitor, "problem.no_report")
         report = _first(self._views.ask("report", replace(filters, limit=1)).rows, ReportDetail)
         of_it = Filters(domain=row.domain, source=row.source_ip, scope=visitor.domains)
-        judged = _first(self._views.ask("sources", of_it).rows, JudgedSource) if row.source_ip else None
+        assessed = _first(self._views.ask("sources", of_it).rows, JudgedSource) if row.source_ip else None
         say = catalogue(self._views.words(request).language)
         values = {
             "failure": asdict(row),
             "report": report,
-            "judged": judged,
-            "word": say.say("class", judged.source_class) if judged else "",
+            "assessed": assessed,
+            "word": say.say("class", assessed.source_class) if assessed else "",
             "source_query": query_of(
                 Filters(domain=row.domain, source=row.source_ip, since=row.day - NEAR, until=row.day, zone=filters.zone)
             ),
