@@ -10,13 +10,13 @@ from datetime import date
 from inalign.dmarc.record import AlignmentMode
 from inalign.insight.context import Look, Site, SourceContext, look_of, sender_of, site_of
 from inalign.insight.directory import Directory
-from inalign.insight.domain_profile import streams_of
+from inalign.insight.domain_profile import Streams, streams_of
 from inalign.insight.facts import DomainFacts, SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of
 from inalign.insight.result import ClassifiedSource, Evidence, EvidenceCode, JudgedMail, SourceClass
-from inalign.insight.rules.classification import Classification
-from inalign.insight.rules.table import Rules
+from inalign.insight.rules.rule import Case
+from inalign.insight.rules.table import Classification, classify
 from inalign.insight.window import Window, window_to
 from inalign.mail.organization import registrable_domain
 
@@ -67,7 +67,8 @@ def judge_domain(
             look = look_of(mail, lookups, directory)
             looks[mail] = look
             found.append((sites[source.source_ip], mail, look))
-    judge = _Judge(Rules(lookups, directory, streams_of(found, last_day)), _Alignment(facts, lookups), overrides or {})
+    profile = streams_of(found, last_day)
+    judge = _Judge(lookups, directory, profile, _Alignment(facts, lookups), overrides or {})
     sources = [
         judge.source(sites[source.source_ip], [(mail, looks[mail]) for mail in source.mails])
         for source in facts.sources
@@ -79,23 +80,33 @@ def judge_domain(
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    rules: Rules
+    lookups: DomainLookups
+    directory: Directory
+    profile: Streams
     alignment: _Alignment
     overrides: Mapping[str, Override]
 
     def source(self, site: Site, mails: list[tuple[SourceMail, Look]]) -> ClassifiedSource:
-        rulings = _with_the_rest([(mail, look, self.rules.judge(site, mail, look)) for mail, look in mails])
-        return _source(site.address, tuple(self._mail(site, mail, look, ruling) for mail, look, ruling in rulings))
+        cases = [Case(site, mail, look, self.lookups, self.directory, self.profile) for mail, look in mails]
+        classified = _with_the_rest([(case.mail, case.look, classify(case)) for case in cases])
+        return _source(
+            site.address,
+            tuple(self._mail(site, mail, look, classification) for mail, look, classification in classified),
+        )
 
-    def _mail(self, site: Site, mail: SourceMail, look: Look, ruling: Classification) -> JudgedMail:
+    def _mail(self, site: Site, mail: SourceMail, look: Look, classification: Classification) -> JudgedMail:
         sender, service = sender_of(site, look)
-        source_class, evidence, name = ruling.source_class, ruling.evidence, service.name if service else None
+        source_class, evidence, name = (
+            classification.source_class,
+            classification.evidence,
+            service.name if service else None,
+        )
         keys = (site.address, network_of(site.address), sender)
         override = next((self.overrides[key] for key in keys if key in self.overrides), None)
         if override is not None:
             source_class, evidence = override.source_class, (Evidence(EvidenceCode.OVERRIDDEN), *evidence)
             name = override.service or name
-        return JudgedMail(mail, source_class, evidence, sender, name, self.alignment.passes(mail))
+        return JudgedMail(mail, source_class, evidence, sender, name, self.alignment.passes(mail), classification.rule)
 
 
 def _source(address: str, judged: tuple[JudgedMail, ...]) -> ClassifiedSource:
@@ -110,6 +121,7 @@ def _source(address: str, judged: tuple[JudgedMail, ...]) -> ClassifiedSource:
         service=chief.service,
         sender=chief.sender,
         evidence=chief.evidence,
+        rule=chief.rule,
         messages=sum(by_class.values()),
         failing=sum(each.mail.messages for each in judged if not each.passes),
         mails=judged,
@@ -117,46 +129,52 @@ def _source(address: str, judged: tuple[JudgedMail, ...]) -> ClassifiedSource:
 
 
 def _with_the_rest(
-    rulings: list[tuple[SourceMail, Look, Classification]],
+    classified: list[tuple[SourceMail, Look, Classification]],
 ) -> list[tuple[SourceMail, Look, Classification]]:
     """Mail that fails goes with the mail of its address that passes, unless somebody else's name speaks for it."""
     passing: dict[SourceClass, int] = defaultdict(int)
     names: dict[SourceClass, set[str]] = defaultdict(set)
-    for mail, look, ruling in rulings:
+    for mail, look, classification in classified:
         if look.has_own_pass or look.has_own_spf:
-            passing[ruling.source_class] += mail.messages
-            names[ruling.source_class].update(registrable_domain(name) for name in look.foreign_names)
+            passing[classification.source_class] += mail.messages
+            names[classification.source_class].update(registrable_domain(name) for name in look.foreign_names)
     if not passing:
-        return _of_one_mind(rulings)
+        return _of_one_mind(classified)
     chief = max(passing, key=lambda found: (passing[found], -_PRECEDENCE.index(found)))
     together = []
-    for mail, look, ruling in rulings:
+    for mail, look, classification in classified:
         fails = not (look.has_own_pass or look.has_own_spf)
         known = all(registrable_domain(name) in names[chief] for name in look.foreign_names)
-        if fails and known and ruling.source_class is not chief:
-            together.append((mail, look, _following(chief, ruling)))
+        if fails and known and classification.source_class is not chief:
+            together.append((mail, look, _following(chief, classification)))
         else:
-            together.append((mail, look, ruling))
+            together.append((mail, look, classification))
     return together
 
 
-def _following(chief: SourceClass, ruling: Classification) -> Classification:
-    return Classification(chief, (Evidence(EvidenceCode.SAME_AS_REST), *ruling.evidence))
+def _following(chief: SourceClass, classification: Classification) -> Classification:
+    return Classification(chief, (Evidence(EvidenceCode.SAME_AS_REST), *classification.evidence), classification.rule)
 
 
 def _of_one_mind(
-    rulings: list[tuple[SourceMail, Look, Classification]],
+    classified: list[tuple[SourceMail, Look, Classification]],
 ) -> list[tuple[SourceMail, Look, Classification]]:
     """Where nothing passes, an address is one sender: kinds of mail without a name go with the largest class."""
     by_class: dict[SourceClass, int] = defaultdict(int)
-    for mail, _, ruling in rulings:
-        by_class[ruling.source_class] += mail.messages
+    for mail, _, classification in classified:
+        by_class[classification.source_class] += mail.messages
     if len(by_class) == 1:
-        return rulings
+        return classified
     chief = max(by_class, key=lambda found: (by_class[found], -_PRECEDENCE.index(found)))
     return [
-        (mail, look, ruling if ruling.source_class is chief or look.foreign_names else _following(chief, ruling))
-        for mail, look, ruling in rulings
+        (
+            mail,
+            look,
+            classification
+            if classification.source_class is chief or look.foreign_names
+            else _following(chief, classification),
+        )
+        for mail, look, classification in classified
     ]
 
 

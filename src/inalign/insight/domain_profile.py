@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from inalign.insight.context import Look, Site, sender_of
 from inalign.insight.facts import ReportedSignature, SourceMail
 from inalign.insight.names import is_same_or_below, network_of
+from inalign.insight.rules.thresholds import MANY_NAMES, MIN_AT_HOME, MIN_OF_OTHERS
 from inalign.insight.sending_pattern import rhythm_of
 from inalign.mail.organization import registrable_domain
 
 Selector = tuple[str, str]
-MANY_NAMES = 3  # unrelated identities from one network
-MIN_OF_OTHERS = 0.2  # of what a sender shows signed
-MIN_AT_HOME = 20  # messages with SPF and the signature; fewer may be a test
 
 
 @dataclass

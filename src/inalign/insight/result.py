@@ -77,7 +77,7 @@ class EvidenceCode(StrEnum):
     HOST_NAME = "host_name"
     """The reverse name is `name`."""
     OVERRIDE_REASON = "override_reason"
-    """Receivers took it for indirect mail in `percent`."""
+    """Receivers took it for indirect mail, and gave `reason`."""
     STEADY = "steady"
     """Seen on `days` of `span` days without bursts."""
     BURSTS = "bursts"
@@ -113,6 +113,8 @@ class JudgedMail:
     """The group it belongs to: the name of a service, or else an organisation or network."""
     service: str | None
     passes: bool
+    rule: str
+    """The name of the rule that decided, also where an override replaces its class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class ClassifiedSource:
     service: str | None
     sender: str
     evidence: tuple[Evidence, ...]
+    rule: str
+    """The name of the rule that decided about the largest mail of the class."""
     messages: int
     failing: int
     mails: tuple[JudgedMail, ...]
@@ -172,7 +176,7 @@ class WhyCode(StrEnum):
     """`messages` of own and approved mail in 30 days, of the `needed`."""
     ONE_REPORTER = "one_reporter"
     SENDERS_FAIL = "senders_fail"
-    """`senders` of the owner fail in more than `percent`."""
+    """`senders` of the owner fail more than the next step allows."""
     UNSIGNED = "unsigned"
     """Own mail rests on SPF, and `percent` of the mail is forwarded and fails."""
     UNKNOWN_SENDERS = "unknown_senders"

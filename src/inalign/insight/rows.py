@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, convert
 
 from inalign.insight.classify import Judgement
 from inalign.insight.records import record_findings
-from inalign.insight.result import Blocking, Evidence, Plan, PolicyCounts, Value, Why
+from inalign.insight.result import Blocking, ClassifiedSource, Evidence, EvidenceCode, Plan, PolicyCounts, Value, Why
 
 Code = Mapping[str, Value]
 """`code`, and its values by name."""
@@ -25,6 +25,7 @@ class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     sender: str
     """The group it belongs to: a service, else an organisation or network."""
     evidence: tuple[Code, ...]
+    """Codes with their values; `rule` names the rule that gave the evidence (docs/insight.md)."""
     messages: int
     failing: int
     first_day: date
@@ -140,7 +141,7 @@ def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
             source_class=str(source.source_class),
             service=source.service,
             sender=source.sender,
-            evidence=_codes(source.evidence),
+            evidence=_evidence(source),
             messages=source.messages,
             failing=source.failing,
             first_day=date.fromordinal(
@@ -182,6 +183,16 @@ def plan_row(plan: Plan) -> PlanRow:
             ),
         ),
     )
+
+
+def _evidence(source: ClassifiedSource) -> tuple[Code, ...]:
+    """Return the evidence of a source; what a rule gave has the name of the rule."""
+    return tuple(
+        {**code} if code["code"] in _WITHOUT_RULE else {**code, "rule": source.rule} for code in _codes(source.evidence)
+    )
+
+
+_WITHOUT_RULE = (EvidenceCode.OVERRIDDEN, EvidenceCode.SAME_AS_REST)
 
 
 def _codes(found: Iterable[Evidence | Why]) -> tuple[Code, ...]:

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-MIN_DAYS = 5  # below it nothing is called steady
-STEADY_DAYS = 0.3  # share of the span on which steady mail is seen at least
-DAILY = 0.6  # share of the span of a sender that works from Monday to Friday
-MAX_TOP_SHARE = 0.4  # of all messages on the five busiest days; campaigns have more
-MAX_SILENCE = 0.2  # of the span, in one piece, and at least a week
-MIN_SILENCE = 7
-MAX_TRICKLE = 5  # messages a day
-MAX_SMALL = 20  # messages a day of a web form or script; campaigns send more
-MAX_TRICKLE_SILENCE = 0.35  # of the span
-MIN_RUNS = 3  # of a sender that comes in a cycle, such as the monthly invoice
-RUN_GAP = 4  # days of silence that part two runs
-MAX_UNEVEN = 1.3  # the longest pause between runs against the shortest
+from inalign.insight.rules.thresholds import (
+    DAILY,
+    MAX_SILENCE,
+    MAX_SMALL,
+    MAX_TOP_SHARE,
+    MAX_TRICKLE,
+    MAX_TRICKLE_SILENCE,
+    MAX_UNEVEN,
+    MIN_DAYS,
+    MIN_RUNS,
+    MIN_SILENCE,
+    RUN_GAP,
+    STEADY_DAYS,
+)
 
 
 @dataclass(frozen=True, slots=True)

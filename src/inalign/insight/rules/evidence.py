@@ -1,73 +1,172 @@
-"""The evidence that rules give, one function a kind; None where there is nothing to tell."""
+"""The evidence that rules give, one function a kind; None where the case has none of this kind."""
 
 from __future__ import annotations
 
-from inalign.insight.context import Look, Site
 from inalign.insight.directory import KnownService
-from inalign.insight.domain_profile import Selector
-from inalign.insight.facts import SourceMail
 from inalign.insight.result import Evidence, EvidenceCode
+from inalign.insight.rules.rule import Case
 
 
-def share_of(selector: Selector, share: float) -> Evidence:
-    return Evidence(EvidenceCode.SELECTOR_SHARE, {"selector": selector[1], "percent": round(100 * share, 1)})
+def spf_aligned(case: Case) -> Evidence:
+    """Return the name of the domain for which SPF passes."""
+    return Evidence(EvidenceCode.SPF_ALIGNED, {"name": case.look.spf_name})
 
 
-def named(site: Site) -> Evidence | None:
+def named_in_spf(case: Case) -> Evidence | None:
+    """Return how the domain's SPF record names the address."""
+    site = case.site
     if site.is_direct:
         return Evidence(EvidenceCode.NAMED_BY_ADDRESS)
     return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": site.include.name}) if site.include else None
 
 
-def host_name(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.HOST_NAME, {"name": site.host}) if site.host else None
+def include_of_service(case: Case) -> Evidence | None:
+    """Return the include of the service whose identity passes."""
+    include = case.include_of_service
+    return Evidence(EvidenceCode.NAMED_BY_INCLUDE, {"include": include}) if include else None
 
 
-def own_host_name(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.OWN_HOST_NAME, {"name": site.host}) if site.has_own_name else None
+def key_of_service(case: Case) -> Evidence | None:
+    """Return the target of the DKIM key that leads to the service."""
+    target = case.key_of_service
+    return Evidence(EvidenceCode.KEY_LEFT_TO, {"name": target}) if target else None
 
 
-def exchange(site: Site) -> Evidence | None:
+def host_name(case: Case) -> Evidence | None:
+    """Return the reverse name of the address."""
+    return Evidence(EvidenceCode.HOST_NAME, {"name": case.site.host}) if case.site.host else None
+
+
+def own_host_name(case: Case) -> Evidence | None:
+    """Return the reverse name where it is below the domain."""
+    return Evidence(EvidenceCode.OWN_HOST_NAME, {"name": case.site.host}) if case.site.has_own_name else None
+
+
+def mail_exchange(case: Case) -> Evidence | None:
+    """Return the host where its organization receives the domain's mail."""
+    site = case.site
+    if not (site.is_exchange or site.is_of_exchange):
+        return None
+    return Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address})
+
+
+def own_address(case: Case) -> Evidence | None:
+    """Return that a name of the domain has this address."""
+    return Evidence(EvidenceCode.OWN_ADDRESS) if case.site.is_own_address else None
+
+
+def own_signature(case: Case) -> Evidence:
+    """Return the selector of the domain's signature, and whether it passes."""
+    code = EvidenceCode.OWN_SIGNATURE if case.look.has_own_pass else EvidenceCode.OWN_SIGNATURE_BROKEN
+    return Evidence(code, {"selector": case.look.own[0].selector})
+
+
+def selector_share(case: Case) -> Evidence:
+    """Return the share of what the selector signed that comes from this sender."""
+    percent = round(100 * case.share, 1)
+    return Evidence(EvidenceCode.SELECTOR_SHARE, {"selector": case.selector[1], "percent": percent})
+
+
+def passed_on_signature(case: Case) -> Evidence:
+    """Return the selector of another sender of the domain, whose signature arrives from here."""
+    code = EvidenceCode.OWN_SIGNATURE_ELSEWHERE if case.look.has_own_pass else EvidenceCode.OWN_SIGNATURE_BROKEN
+    return Evidence(code, {"selector": case.selector[1]})
+
+
+def replayed(case: Case) -> Evidence:
+    """Return the selector of the signature that comes again in bursts."""
+    return Evidence(EvidenceCode.REPLAYED, {"selector": case.selector[1]})
+
+
+def selector_without_key(case: Case) -> Evidence:
+    """Return the selector for which no key passes anywhere."""
+    return Evidence(EvidenceCode.SELECTOR_WITHOUT_KEY, {"selector": case.selector[1]})
+
+
+def foreign_spf(case: Case) -> Evidence | None:
+    """Return the name of somebody else for which SPF passes."""
+    name = case.look.foreign_spf
+    return Evidence(EvidenceCode.FOREIGN_SPF, {"name": name}) if name else None
+
+
+def foreign_signature(case: Case) -> Evidence | None:
+    """Return the first domain of somebody else whose signature passes."""
+    foreign = case.look.foreign
+    return Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": foreign[0]}) if foreign else None
+
+
+def spf_not_pass(case: Case) -> Evidence | None:
+    """Return the name and the result of an SPF check that does not pass."""
+    look = case.look
     return (
-        Evidence(EvidenceCode.MAIL_EXCHANGE, {"name": site.host or site.address})
-        if site.is_exchange or site.is_of_exchange
+        Evidence(EvidenceCode.SPF_NOT_PASS, {"name": look.spf_name, "result": look.spf_result})
+        if look.spf_name
         else None
     )
 
 
-def own_address(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.OWN_ADDRESS) if site.is_own_address else None
+def spf_of_forwarder(case: Case) -> Evidence | None:
+    """Return the name of somebody else for which SPF passes, or else the SPF result that does not pass."""
+    return foreign_spf(case) or spf_not_pass(case)
 
 
-def reputation(site: Site) -> Evidence | None:
-    return Evidence(EvidenceCode.REPUTATION, {"listed": site.reputation}) if site.reputation else None
+def known_sender(case: Case) -> Evidence | None:
+    """Return the known service that sent the mail."""
+    return _known(case.service, case)
 
 
-def rhythm(site: Site) -> Evidence:
-    code = EvidenceCode.STEADY if site.rhythm.is_steady else EvidenceCode.BURSTS
-    return Evidence(code, {"days": site.rhythm.days, "span": site.rhythm.span})
+def known_host(case: Case) -> Evidence | None:
+    """Return the known service to which the address belongs."""
+    return _known(case.site.host_service, case)
 
 
-def foreign_spf(look: Look) -> Evidence | None:
-    return Evidence(EvidenceCode.FOREIGN_SPF, {"name": look.foreign_spf}) if look.foreign_spf else None
+def known_identity(case: Case) -> Evidence | None:
+    """Return the known service for whose name SPF passes."""
+    return _known(case.spf_service, case)
 
 
-def foreign_signature(look: Look) -> Evidence | None:
-    return Evidence(EvidenceCode.FOREIGN_SIGNATURE, {"name": look.foreign[0]}) if look.foreign else None
-
-
-def spf_not_pass(look: Look) -> Evidence | None:
-    if not look.spf_name:
-        return None
-    return Evidence(EvidenceCode.SPF_NOT_PASS, {"name": look.spf_name, "result": look.spf_result})
-
-
-def known_sender(service: KnownService | None, site: Site, look: Look) -> Evidence | None:
+def _known(service: KnownService | None, case: Case) -> Evidence | None:
     if service is None:
         return None
-    name = site.host if service == site.host_service and site.host else (look.foreign_names or (site.address,))[0]
+    site = case.site
+    name = site.host if service == site.host_service and site.host else (case.look.foreign_names or (site.address,))[0]
     return Evidence(EvidenceCode.KNOWN_SENDER, {"service": service.name, "kind": str(service.kind), "name": name})
 
 
-def override_reason(mail: SourceMail) -> Evidence | None:
-    return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": mail.reasons[0]}) if mail.reasons else None
+def override_reason(case: Case) -> Evidence | None:
+    """Return the first reason for which receivers took the mail for indirect."""
+    reasons = case.mail.reasons
+    return Evidence(EvidenceCode.OVERRIDE_REASON, {"reason": reasons[0]}) if reasons else None
+
+
+def reputation(case: Case) -> Evidence | None:
+    """Return the word of the reputation list on the address."""
+    listed = case.site.reputation
+    return Evidence(EvidenceCode.REPUTATION, {"listed": listed}) if listed else None
+
+
+def pattern(case: Case) -> Evidence:
+    """Return whether the address sends steadily or in bursts."""
+    rhythm = case.site.rhythm
+    code = EvidenceCode.STEADY if rhythm.is_steady else EvidenceCode.BURSTS
+    return Evidence(code, {"days": rhythm.days, "span": rhythm.span})
+
+
+def imitation(case: Case) -> Evidence | None:
+    """Return the name that imitates the domain."""
+    return Evidence(EvidenceCode.IMITATION, {"name": case.imitation}) if case.imitation else None
+
+
+def names_of_address(case: Case) -> Evidence:
+    """Return the number of unrelated identities of the address."""
+    return Evidence(EvidenceCode.CHANGING_NAMES, {"count": case.names_here})
+
+
+def names_of_network(case: Case) -> Evidence:
+    """Return the number of unrelated identities of the network."""
+    return Evidence(EvidenceCode.CHANGING_NAMES, {"count": case.names_of_network})
+
+
+def nothing_valid(_: Case) -> Evidence:
+    """Return that no identity passes."""
+    return Evidence(EvidenceCode.NOTHING_VALID)
