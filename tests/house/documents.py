@@ -3,6 +3,7 @@
 docs/conformance.md: which file obeys, and which test checks, each section of an RFC that we cite (`citations.py`).
 docs/api.md: the public names with their docstrings (`api.py`).
 docs/architecture.md: the layers and the modules, between marks (`architecture.py`); the rest is written by hand.
+docs/insight.md: the rules of the classification, between marks (`rules.py`).
 docs/settings.md: every setting with its default and meaning (`inalign.settings`).
 docs/man/: the manual pages, of `--help` and of the settings (`manual.py`).
 """
@@ -18,6 +19,7 @@ from tests.house.api import api
 from tests.house.architecture import fill
 from tests.house.citations import ROOT, Citation, Sections, Standard, read_citations, read_sections, read_state
 from tests.house.manual import manual, settings_manual
+from tests.house.rules import fill_rules
 
 DOCS = ROOT / "docs"
 
@@ -68,6 +70,7 @@ def pages() -> dict[str, str]:
         "api.md": api(),
         "architecture.md": fill(_read("architecture.md")),
         "conformance.md": conformance(list(read_citations()), read_sections(), read_state()),
+        "insight.md": fill_rules(_read("insight.md")),
         "settings.md": settings(),
         "man/inalign.1": manual(),
         "man/inalign.toml.5": settings_manual(),

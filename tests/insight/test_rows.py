@@ -25,9 +25,9 @@ def test_sources_have_the_words_of_the_interface() -> None:
     assert own["service"] == "Xserver"
     assert own["classes"] == {"own": 810, "hosting": 30}
     assert own["evidence"] == [
-        {"code": "spf_aligned", "name": "sumire.example"},
-        {"code": "named_by_include", "include": "spf.sender.xserver.jp"},
-        {"code": "mail_exchange", "name": "sv10.xserver.jp"},
+        {"code": "spf_aligned", "name": "sumire.example", "rule": "spf.own_server"},
+        {"code": "named_by_include", "include": "spf.sender.xserver.jp", "rule": "spf.own_server"},
+        {"code": "mail_exchange", "name": "sv10.xserver.jp", "rule": "spf.own_server"},
     ]
 
 

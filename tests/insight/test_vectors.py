@@ -7,6 +7,8 @@ import pytest
 from inalign.insight.directory import Directory
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import EvidenceCode, PlanStep, PolicyQuestion, Remedy, SourceClass, WhyCode
+from inalign.insight.rules.rule import Rule
+from inalign.insight.rules.table import GROUPS, RULES
 from tests.insight.vectors import Story, scenarios, stories
 
 ALL = [pytest.param(story, id=story.name) for story in (*scenarios(), *stories())]
@@ -17,6 +19,7 @@ UNREADY = [
     if not story.expect.get("ready", True)
     for missing in (("zone",), ("ptr",), ("reputation",), ("zone", "ptr", "reputation"))
 ]
+PROOFS = [pytest.param(story, id=story.name) for story in stories() if "rules" in story.expect]
 SCENARIOS = [pytest.param(story, id=story.name) for story in scenarios()]
 
 
@@ -86,3 +89,32 @@ def test_stories_show_every_step_reason_remedy_and_evidence() -> None:
     mails = [mail for story in stories() for source in story.judge().sources for mail in source.mails]
     assert {mail.source_class for mail in mails} == set(SourceClass)
     assert {found.code for mail in mails for found in mail.evidence} == set(EvidenceCode) - {EvidenceCode.OVERRIDDEN}
+
+
+@pytest.mark.parametrize("story", PROOFS)
+def test_the_rule_that_a_story_names_decides(story: Story) -> None:
+    rules = {source.source_ip: {mail.rule for mail in source.mails} for source in story.judge().sources}
+    classes = classes_of(story)
+    for address, name in story.expect["rules"].items():
+        assert name in rules[address], rules[address]
+        assert classes[address] == next(rule.source_class for rule in RULES if rule.name == name)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES])
+def test_every_rule_has_a_story(rule: Rule) -> None:
+    assert any(rule.name in story.expect.get("rules", {}).values() for story in stories())
+
+
+def test_the_names_of_rules_are_unique_and_every_condition_is_a_sentence() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert rule.condition.endswith("."), rule.name
+        assert rule.because, rule.name
+
+
+def test_the_last_group_decides_whatever_the_others_leave() -> None:
+    assert GROUPS[-1].rules[-1].name == "nothing_passes.other"
+    assert [rule.name.partition(".")[0] for rule in RULES] == sorted(
+        (rule.name.partition(".")[0] for rule in RULES),
+        key=["spf", "dkim", "third_party", "nothing_passes"].index,
+    )
