@@ -4,7 +4,7 @@
 
 The records are those of questions.py, and a store that it left with --keep is taken as it is. The application of the
 pages answers on loopback, in this process; each page is asked for as a browser asks for it, one after the other.
-Before, the first domains are judged, as the keeper does in the background: 0 for none, -1 for all, which takes long.
+Before, the first domains are judged, as in the background: 0 for none, -1 for all, which takes long.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def main() -> None:
     records = count(engine, "SELECT count(*) FROM records")
     print(f"{records:,} records, {engine.size() / 1e6:,.0f} MB\n")
     print("| page | median ms | worst ms | processor ms | kB | |\n| --- | --- | --- | --- | --- | --- |")
-    tended = replace(judging, has_background_refresh=True)  # as in the keeper: no page waits for a judgement
+    tended = replace(judging, has_background_refresh=True)  # as in the report process: no page waits for a judgement
     with served(engine, control, arguments.folder, all_views(lambda _: tended)) as port:
         for name, path in addresses(engine).items():
             found = measure(port, path, arguments.runs)

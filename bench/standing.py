@@ -25,7 +25,7 @@ from inalign.store.state.control import Control
 
 
 def judge_all(judging: AssessmentCache) -> None:
-    """As the keeper does it, but at once and in this process."""
+    """As the report process does it, but at once and in this process."""
     records = count(judging.engine, "SELECT count(*) FROM records")
     present = at_present(judging)
     begun, used, slowest = time.perf_counter(), time.process_time(), (0.0, "")

@@ -221,7 +221,7 @@ class Counters(dict[str, float]):
     """Sums by sample, such as `inalign_results_total{method="spf",result="pass"}`."""
 
     def add(self, sample: str, amount: float = 1) -> None:
-        """Count."""
+        """Add to a counter."""
         self[sample] = self.get(sample, 0) + amount
 
     def add_all(self, samples: Mapping[str, float]) -> None:

@@ -278,14 +278,14 @@ def test_keeper_looks_and_tells(
     engine: DuckDbEngine, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def go() -> None:
-        monkeypatch.setattr(reportd, "TELL_SECONDS", 0.05)
+        monkeypatch.setattr(reportd, "REPORT_SECONDS", 0.05)
         monkeypatch.setattr(outbox, "BATCH_SECONDS", 0.0)
         async with mail_server() as mails:
             settings = parse_settings(configured(mail=str(mails.port), url="env:NOT_SET"))
             store(engine, tmp_path, report(own(), day=0))
             failing = SourceRecord(name="box", kind="imap", phase="failed", failures=3, last_error="no")
             control.write_source(failing)
-            # of all that a keeper is, this task needs these alone
+            # of all that a report process is, this task needs these alone
             running = SimpleNamespace(alerts=make_alerts(Config(settings), control), engine=engine, trouble="")
             ends = asyncio.Event()
             task = asyncio.ensure_future(reportd.ReportDaemon._alert(cast("reportd.ReportDaemon", running), ends))

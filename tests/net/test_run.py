@@ -37,7 +37,7 @@ def test_the_zone_resolver_needs_no_event_loop(monkeypatch: pytest.MonkeyPatch) 
     def refused() -> None:
         raise AssertionError("an event loop was made")
 
-    monkeypatch.setattr("inalign.net.run._kept_loop", refused)
+    monkeypatch.setattr("inalign.net.run._shared_loop", refused)
     assert run(zone({"a": {"TXT": ["x"]}}).txt("a")).records == (b"x",)
 
 
@@ -62,7 +62,7 @@ def test_closing_a_resolver_that_has_nothing_under_way_needs_no_event_loop() -> 
 def test_what_is_known_needs_no_event_loop(resolver: LiveResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(resolver.txt("example.org")).outcome is Outcome.FOUND
     with monkeypatch.context() as patch:
-        patch.setattr("inalign.net.run._kept_loop", None)
+        patch.setattr("inalign.net.run._shared_loop", None)
         assert run(resolver.txt("example.org")).outcome is Outcome.FOUND
         assert run(resolver.within(1).txt("example.org")).outcome is Outcome.FOUND
 

@@ -1,4 +1,4 @@
-"""DNS blocklists: asked about what never passes, believed while their test entries are right."""
+"""DNSBLs (RFC 5782): asked about what never passes, believed while their test entries are right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.reportd.dnsbl import Blocklists, ListLimits, question
+from inalign.reportd.dnsbl import DnsblClient, ListLimits, question
 from inalign.resolver import Answer
 from inalign.resolver.zone import ZoneResolver
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -57,14 +57,14 @@ def ask(
     zone: Mapping[str, object],
     *,
     days: float = 0,
-    lists: Blocklists | None = None,
+    lists: DnsblClient | None = None,
     **limits: int,
 ) -> list[str]:
     resolver = Asked.from_json(zone)  # type: ignore[arg-type]  # as JSON has it
     assert isinstance(resolver, Asked)
     resolver.names = []
     now = NOW + timedelta(days=days)
-    asyncio.run((lists or Blocklists([NAME])).ask(engine, control, resolver, ListLimits(**limits), now=now))
+    asyncio.run((lists or DnsblClient([NAME])).ask(engine, control, resolver, ListLimits(**limits), now=now))
     return resolver.names
 
 
@@ -152,7 +152,7 @@ def test_domains_are_judged_anew_where_an_answer_changed(filled: Engine, control
 def test_list_that_refuses_is_asked_no_further_and_left_alone(
     filled: Engine, control: Control, caplog: pytest.LogCaptureFixture
 ) -> None:
-    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"A": ["127.255.255.255"]}}, Blocklists([NAME])
+    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"A": ["127.255.255.255"]}}, DnsblClient([NAME])
     with caplog.at_level(logging.INFO):
         assert question(NAME, ip_address(CLEAN)) not in ask(filled, control, zone, lists=lists, at_once=1)
         assert not ask(filled, control, zone, lists=lists, days=0.5 / 24)
@@ -164,7 +164,7 @@ def test_list_that_refuses_is_asked_no_further_and_left_alone(
 
 
 def test_dead_questions_keep_no_other_from_its_turn(filled: Engine, control: Control) -> None:
-    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"error": "timeout"}}, Blocklists([NAME])
+    zone, lists = {**RIGHT, question(NAME, ip_address(BAD)): {"error": "timeout"}}, DnsblClient([NAME])
     ask(filled, control, zone, lists=lists, addresses=1)
     assert not listed(control)
     ask(filled, control, zone, lists=lists, addresses=1, days=0.1 / 24)
@@ -182,7 +182,7 @@ def test_list_without_ipv6_is_asked_about_what_stands_behind_it(tmp_path: Path, 
 
 def test_silent_list_is_left_alone(filled: Engine, control: Control, caplog: pytest.LogCaptureFixture) -> None:
     dead = {question(NAME, ip_address(address)): {"error": "timeout"} for address in (BAD, CLEAN)}
-    lists = Blocklists([NAME])
+    lists = DnsblClient([NAME])
     with caplog.at_level(logging.WARNING):
         ask(filled, control, {**RIGHT, **dead}, lists=lists)
     assert "does not answer" in caplog.text
@@ -193,6 +193,6 @@ def test_run_ends_when_the_keeper_does(filled: Engine, control: Control) -> None
     resolver = Asked.from_json(RIGHT)
     assert isinstance(resolver, Asked)
     resolver.names = []
-    lists = Blocklists([NAME])
+    lists = DnsblClient([NAME])
     asyncio.run(lists.ask(filled, control, resolver, ListLimits(), now=NOW, is_ending=lambda: True))
     assert not resolver.names

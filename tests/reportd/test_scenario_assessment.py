@@ -1,4 +1,4 @@
-"""The keeper judges in the background, and whoever asks reads what it keeps."""
+"""The report process judges in the background, and whoever asks reads what it keeps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_it_judges_what_was_loaded_and_an_override_is_in_the_next_answer(tmp_pat
         return dict(row)
 
     try:
-        wait_until((tmp_path / "store/keeper.sock").exists, "the keeper", 20.0)
+        wait_until((tmp_path / "store/reportd.sock").exists, "the report process", 20.0)
         wait_until(lambda: bool(overview()["judged_at"]), "a judgement", 40.0)
         set_class(tmp_path, "192.0.2.1", "spoof")
         (row,) = json.loads(ask(tmp_path, "sources", "--source", "192.0.2.1", "--json"))

@@ -1,4 +1,4 @@
-"""A keeper that runs: commands ask it by its socket, reports are pushed to it, and mail reaches it over LMTP."""
+"""A running report process: commands ask it by its socket, reports are pushed, and mail arrives over LMTP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Everything(Served):
     def __init__(self, folder: Path) -> None:
         self.push_port, self.lmtp_port = free_port(), free_port()
         (folder / "token").write_text(f"{TOKEN}\n")
-        self.socket = folder / "store/keeper.sock"
+        self.socket = folder / "store/reportd.sock"
         super().__init__(
             folder,
             f"""
@@ -77,7 +77,7 @@ exchange_timeout_seconds = 0.2
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Everything]:
     made = Everything(tmp_path)
-    wait_until(made.socket.exists, "the keeper", 20.0)
+    wait_until(made.socket.exists, "the report process", 20.0)
     for port in (made.push_port, made.lmtp_port):
         wait_until(partial(answers, port), f"port {port}", 20.0)
     yield made

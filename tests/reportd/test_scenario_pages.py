@@ -1,4 +1,4 @@
-"""A keeper that runs serves the pages over what it loaded, and users of the command line are known to it at once."""
+"""A running report process serves the pages, and knows users that a command adds at once."""
 
 from __future__ import annotations
 

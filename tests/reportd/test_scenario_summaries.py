@@ -1,4 +1,4 @@
-"""A keeper that runs sends the report for people by itself, once, also when it is started again."""
+"""A report process that runs sends the report for people by itself, once, also when it is started again."""
 
 from __future__ import annotations
 

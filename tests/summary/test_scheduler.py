@@ -67,7 +67,7 @@ def test_missed_periods_are_made_good_as_far_as_anybody_wants_them() -> None:
 
 
 class Post:
-    """A keeper's reports, with a clock and a relay of the test."""
+    """A report process's reports, with a clock and a relay of the test."""
 
     def __init__(self, folder: Path, *wanted: Subscription, zone: str = "Asia/Tokyo") -> None:
         self.now = datetime(2026, 11, 3, 0, 0, tzinfo=UTC).timestamp()  # 09:00 in Tokyo
@@ -301,7 +301,7 @@ def test_settings_that_could_never_send_are_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_not_judged_yet_is_not_sent(post: Callable[..., Post]) -> None:
-    """As long as the keeper judges, own mail is not told from that of others."""
+    """As long as the report process judges, own mail is not told from that of others."""
     mine = post()
     row = unjudged_row("example.com")
     view = View("overview", "", OverviewRow, ("domain", "since", "until"), lambda _engine, _filters: ViewAnswer([row]))

@@ -16,7 +16,7 @@ from tests.web.live_site import Browser, Site, serve
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Of a keeper that is about to judge."""
+    """Of a report process that is about to judge."""
 
     def tended(*given: object, **named: object) -> AssessmentCache:
         return replace(make_assessment_cache(*given, **named), has_background_refresh=True)  # type: ignore[arg-type]  # as they come

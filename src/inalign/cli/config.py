@@ -53,7 +53,7 @@ def check_command(config_file: Path | None) -> None:
     click.echo(f"  finds signing keys in  {', '.join(key_places(settings)) or '-'}")
     click.echo(f"  takes reports from     {', '.join(f'{each.name} ({each.kind})' for each in sources) or '-'}")
     click.echo(f"  sends its own mail to  {settings.mail.host or '-'}")
-    click.echo(f"  tells alerts to        {', '.join(told.name for told in settings.alerts.to) or '-'}")
+    click.echo(f"  tells alerts to        {', '.join(table.name for table in settings.alerts.to) or '-'}")
     for fault in faults:
         click.echo(f"Warning: {fault}", err=True)
     for problem in warnings(settings):

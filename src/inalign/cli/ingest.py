@@ -37,7 +37,7 @@ from inalign.wiring.store import open_store, store_folder
 EXIT_FINDING = 1
 POLL_SECONDS = 0.1
 TAKE_OVER_SECONDS = 2.0
-"""After so long it is looked whether the store is free: who had it open may have been no keeper."""
+"""After so long it is looked whether the store is free: who had it open may have been no report process."""
 
 Advance = Callable[[int], None]
 _PLACE = click.Path(path_type=Path, exists=True)
@@ -50,7 +50,7 @@ _PLACE = click.Path(path_type=Path, exists=True)
 @click.option(
     "--pipe",
     is_flag=True,
-    help="For a mail server: put it into the spool for the keeper; exit 0 when it is there, 75 to be tried again.",
+    help="For a mail server: put the mail into the spool; exit 0 when it is there, 75 to try again.",
 )
 @click.option("--test-source", metavar="NAME", help="Look at a source of the settings without taking anything.")
 @click.option("--zone", "zones", multiple=True, type=_PLACE, help="DNS for judging; nothing is looked up.")
@@ -121,7 +121,7 @@ def command(
     if as_json:
         click.echo(msgspec.json.encode(total).decode())
     else:
-        _tell(total)
+        _print_result(total)
     sys.exit(EXIT_FINDING if total.refused else 0)
 
 
@@ -170,8 +170,10 @@ def _pipe(config_file: Path | None, paths: tuple[str, ...]) -> NoReturn:
 
 
 def _hand_over(inputs: Inputs, config: Config, total: LoadResult, advance: Advance) -> None:
-    """Another process has the store open: put all into the spool, and wait for what a keeper says of it. Where that
-    was no keeper, and ends, load it here."""
+    """Put all into the spool, since another process has the store open, and wait for the results of the report process.
+
+    Where that process is not the report process, load the spool here when it ends.
+    """
     folders = Folders(base=store_folder(config))
     spool, control = Spool(folders.spool), Control(folders.control)
     waiting: dict[str, int] = {}
@@ -179,7 +181,7 @@ def _hand_over(inputs: Inputs, config: Config, total: LoadResult, advance: Advan
         for item in inputs:
             if (item.length or 0) > MAX_OCTETS:
                 inputs.problems.append(
-                    (item.provenance.name, "too large to hand to the keeper; stop it, and read the file then")
+                    (item.provenance.name, "too large to hand to the report process; stop it, and read the file then")
                 )
                 continue
             waiting[spool.put(delivery_of(item))] = item.length or 0
@@ -233,7 +235,7 @@ def _take_results(control: Control, waiting: dict[str, int], total: LoadResult, 
         advance(waiting.pop(name))
 
 
-def _tell(total: LoadResult) -> None:
+def _print_result(total: LoadResult) -> None:
     reports = total.reports
     kinds = ", ".join(
         f"{getattr(reports, kind)} {kind}" for kind in reports.__struct_fields__ if getattr(reports, kind)

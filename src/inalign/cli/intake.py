@@ -141,7 +141,7 @@ def replay(ids: tuple[str, ...], *, everything: bool, config_file: Path | None) 
         try:
             engine = open_store(config)
         except StoreBusy:
-            click.echo(f"{len(names)} items wait for the keeper, which has the store open.")
+            click.echo(f"{len(names)} items wait for the report process, which has the store open.")
             return
         try:
             total = LoadResult()

@@ -24,7 +24,7 @@ class ForgedFields:
     """The indexes of forged fields, from 1, among those of their name."""
 
     results: Sequence[int] = ()
-    """Of Authentication-Results."""
+    """Names of the fields that carry authentication results."""
     marks: Sequence[int] = ()
     """Of our mark for the junk folder."""
 

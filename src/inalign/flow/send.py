@@ -97,7 +97,7 @@ class Sent:
     unsigned: Unsigned | None = None
     """Why there is none."""
     detail: str = ""
-    """For people."""
+    """The reason in words, for log lines and `inalign sign --explain`."""
     unpublished: tuple[tuple[Choice, str], ...] = ()
     """Keys that were not used, since DNS does not have them, and what is wrong there."""
 

@@ -34,7 +34,7 @@ def servers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> No
 
 
 def exempt(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate ExemptDomains."""
+    """Translate the option ExemptDomains to settings of the draft."""
     found = [text for _, text in names(line.value, line.place, source.base)]
     draft.take("policy.except_domains", found, source.origin(line))
 
@@ -69,7 +69,7 @@ def daemons(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> No
 
 
 def unsignable(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate On-SignatureError."""
+    """Translate the option On-SignatureError to settings of the draft."""
     word = action(line)
     draft.take("sign.on_failure", "unsigned" if word == "accept" else "tempfail", source.origin(line))
 

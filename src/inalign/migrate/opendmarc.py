@@ -19,19 +19,19 @@ def ignored_clients(draft: Draft, source: ForeignConfiguration, line: SettingLin
 
 
 def ignored_authors(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate IgnoreMailFrom."""
+    """Translate the option IgnoreMailFrom to settings of the draft."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.except_domains", domains, source.origin(line))
 
 
 def sealers(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate DomainWhitelist."""
+    """Translate the option DomainWhitelist to settings of the draft."""
     domains = [text for _, text in separated(line.value, line.place)]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 
 
 def sealers_in_file(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate DomainWhitelistFile."""
+    """Translate the option DomainWhitelistFile to settings of the draft."""
     domains = [text for _, text in lines_of(whole_path(line.value, source.base))]
     draft.take("policy.trusted_sealers", domains, source.origin(line))
 

@@ -23,12 +23,12 @@ PASSING = ("False", "No_Check")
 
 
 def skipped(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate skip_addresses."""
+    """Translate the option skip_addresses to settings of the draft."""
     draft.take_clients(separated(line.value, line.place), source.origin(line))
 
 
 def deferred(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate TempError_Defer."""
+    """Translate the option TempError_Defer to settings of the draft."""
     draft.take("policy.dmarc_temperror", "tempfail" if boolean(line.value) else "accept", source.origin(line))
 
 

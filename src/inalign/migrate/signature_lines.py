@@ -24,21 +24,21 @@ def canonicalization(draft: Draft, source: ForeignConfiguration, line: SettingLi
 
 
 def signed(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate SignHeaders."""
+    """Translate the option SignHeaders to settings of the draft."""
     more, fewer = _changes(source, line)
     _take_fields(draft, source, line, "sign.signed_fields", more)
     _take_fields(draft, source, line, "sign.excluded_fields", fewer)
 
 
 def omitted(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate OmitHeaders."""
+    """Translate the option OmitHeaders to settings of the draft."""
     more, fewer = _changes(source, line)
     _take_fields(draft, source, line, "sign.excluded_fields", more)
     _take_fields(draft, source, line, "sign.signed_fields", fewer)
 
 
 def oversigned(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate OversignHeaders."""
+    """Translate the option OversignHeaders to settings of the draft."""
     more, _ = _changes(source, line)
     draft.take("sign.oversigned_fields", more, source.origin(line))
 
@@ -53,7 +53,7 @@ def lifetime(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> N
 
 
 def excepted(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate DontSignMailTo."""
+    """Translate the option DontSignMailTo to settings of the draft."""
     found = []
     for place, text in names(line.value, line.place, source.base):
         name = text.removeprefix("*@")

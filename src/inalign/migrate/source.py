@@ -102,7 +102,7 @@ def _postfix_form(text: str) -> str:
 
 
 def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate UMask."""
+    """Translate the option UMask to settings of the draft."""
     mask = integer(line.value)
     if not 0 <= mask <= 0o777:
         raise SettingsError(f"{line.value!r} is no umask")
@@ -110,7 +110,7 @@ def socket_mode(draft: Draft, source: ForeignConfiguration, line: SettingLine) -
 
 
 def user(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate UserID."""
+    """Translate the option UserID to settings of the draft."""
     name, _, group = line.value.partition(":")
     draft.take("user", name, source.origin(line))
     if group:
@@ -118,7 +118,7 @@ def user(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
 
 
 def authserv_id(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate AuthservID."""
+    """Translate the option AuthservID to settings of the draft."""
     if line.value == HOST_NAME:
         draft.left.append(Left(source.origin(line), "not needed", "It is the host name here, too."))
     else:
@@ -126,7 +126,7 @@ def authserv_id(draft: Draft, source: ForeignConfiguration, line: SettingLine) -
 
 
 def log_format(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate Syslog."""
+    """Translate the option Syslog to settings of the draft."""
     if boolean(line.value):
         draft.take("log.format", "syslog", source.origin(line))
     else:
@@ -181,7 +181,7 @@ def accept_or_tempfail(draft: Draft, source: ForeignConfiguration, line: Setting
 
 
 def unsafe_keys(draft: Draft, source: ForeignConfiguration, line: SettingLine) -> None:
-    """Translate RequireSafeKeys."""
+    """Translate the option RequireSafeKeys to settings of the draft."""
     if boolean(line.value):
         draft.left.append(Left(source.origin(line), "not needed", "Unsafe keys are refused here, too."))
     else:

@@ -85,7 +85,7 @@ class SharingServer(MilterServer):
         self._complained = -COMPLAINT_SECONDS
 
     async def share(self, listeners: Iterable[socket.socket]) -> None:
-        """Begin to accept."""
+        """Start to accept connections on the listening sockets."""
         self._shares.hold(self._number, 0)
         self._shared = list(listeners)
         await self._look()

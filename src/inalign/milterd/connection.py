@@ -59,7 +59,7 @@ NEGOTIATION_SECONDS = 30.0
 """From the connection to a complete option negotiation. An MTA sends it at once; Postfix waits as long for ours."""
 
 QUICK_ACKNOWLEDGEMENT: int | None = getattr(socket, "TCP_QUICKACK", None)
-"""Linux has it."""
+"""Whether the system has the socket option; Linux has it."""
 
 SILENCE_SECONDS = 7210.0
 """Without an octet from the MTA between the commands of an SMTP connection, which may take their time: libmilter's

@@ -93,7 +93,7 @@ class Port:
             self.close()
 
     def close(self) -> None:
-        """Close at once."""
+        """Close the socket at once, without waiting for answers."""
         self._is_retired = True
         if self._socket.fileno() >= 0:
             if not self._loop.is_closed():

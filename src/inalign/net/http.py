@@ -24,7 +24,7 @@ WHOLE_TIMEOUT = 30.0
 """For all of it, however slowly the answer drips."""
 MAX_ANSWER_OCTETS = 65_536
 """Read of an answer; webhooks say "ok"."""
-MAX_TOLD = 200
+MAX_QUOTED = 200
 """Characters of the answer in an error."""
 
 
@@ -105,8 +105,8 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 
 
 def _words(body: bytes) -> str:
-    text = body[: 4 * MAX_TOLD].decode("utf-8", "replace")
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_TOLD]
+    text = body[: 4 * MAX_QUOTED].decode("utf-8", "replace")
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_QUOTED]
 
 
 def _is_loopback(host: str) -> bool:

@@ -26,7 +26,7 @@ MAX_UNIX_PATH_OCTETS = 107
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
-    """A UNIX socket."""
+    """A UNIX socket to listen on, by its absolute path."""
 
     path: str
 

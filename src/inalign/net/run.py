@@ -44,7 +44,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:  # Any: what an awaitable yield
         result: T = done.value
         return result
     try:
-        return _kept_loop().run(_resumed(coroutine, yielded))
+        return _shared_loop().run(_resumed(coroutine, yielded))
     finally:
         coroutine.close()  # where the loop was interrupted before it came to its end
 
@@ -76,7 +76,7 @@ def _is_loop_running() -> bool:
     return True
 
 
-class _KeptLoop:
+class _SharedLoop:
     """The event loop that is kept, one a thread; it is closed with its thread, or when the process ends."""
 
     def __init__(self) -> None:
@@ -98,23 +98,23 @@ _local = threading.local()
 _of_the_parent: list[object] = []  # held, never closed: closing would take the loop of the parent apart
 
 
-def _kept_loop() -> _KeptLoop:
-    kept: _KeptLoop | None = getattr(_local, "kept", None)
-    if kept is None:
-        kept = _local.kept = _KeptLoop()
-    return kept
+def _shared_loop() -> _SharedLoop:
+    shared: _SharedLoop | None = getattr(_local, "shared", None)
+    if shared is None:
+        shared = _local.shared = _SharedLoop()
+    return shared
 
 
-def _close_kept_loop() -> None:
-    kept: _KeptLoop | None = getattr(_local, "kept", None)
-    if kept is not None:
-        del _local.kept
-        kept.close()
+def _close_shared_loop() -> None:
+    shared: _SharedLoop | None = getattr(_local, "shared", None)
+    if shared is not None:
+        del _local.shared
+        shared.close()
 
 
 def _forget_after_fork() -> None:
-    _of_the_parent.append(_local.__dict__.pop("kept", None))
+    _of_the_parent.append(_local.__dict__.pop("shared", None))
 
 
-atexit.register(_close_kept_loop)
+atexit.register(_close_shared_loop)
 os.register_at_fork(after_in_child=_forget_after_fork)

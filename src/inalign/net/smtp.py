@@ -23,7 +23,7 @@ TIMEOUT = 60.0
 """For each answer. RFC 5321 section 4.5.3.2 asks servers for minutes; a relay of ours that takes that long is ill."""
 WHOLE_TIMEOUT = 300.0
 """For the whole session, whatever the relay does."""
-MAX_TOLD = 300
+MAX_QUOTED = 300
 """Characters of the relay's words in an error."""
 
 _ADDRESS = re.compile(r"[^\x00-\x20\x7f-\x9f<>\u2028\u2029]+@[^\x00-\x20\x7f-\x9f<>@\u2028\u2029]+")
@@ -73,9 +73,9 @@ async def send_mail(message: bytes, sender: str, recipients: Sequence[str], rela
         async with asyncio.timeout(WHOLE_TIMEOUT):
             refused = await _hand_over(message, sender, recipients, relay)
     except aiosmtplib.SMTPRecipientsRefused as problem:
-        told = _refusals((each.recipient, each.code, each.message) for each in problem.recipients)
+        quoted = _refusals((each.recipient, each.code, each.message) for each in problem.recipients)
         is_final = all(each.code >= 500 for each in problem.recipients)
-        raise MailError(f"{relay.host} refuses all recipients: {told}", is_final=is_final) from None
+        raise MailError(f"{relay.host} refuses all recipients: {quoted}", is_final=is_final) from None
     except aiosmtplib.SMTPAuthenticationError as problem:
         raise MailError(f"{relay.host} refuses the login of {relay.user}: {_words(problem)}") from None
     except aiosmtplib.SMTPResponseException as problem:
@@ -87,9 +87,9 @@ async def send_mail(message: bytes, sender: str, recipients: Sequence[str], rela
     except ValueError as problem:  # an address, a login or a host name that cannot be one
         raise MailError(f"the mail cannot be sent: {_words(problem)}", is_final=True) from None
     if refused:
-        told = _refusals((who, answer.code, answer.message) for who, answer in refused.items())
+        quoted = _refusals((who, answer.code, answer.message) for who, answer in refused.items())
         is_final = all(answer.code >= 500 for answer in refused.values())
-        raise MailError(f"{relay.host} refuses some: {told}", is_final=is_final, refused=tuple(refused))
+        raise MailError(f"{relay.host} refuses some: {quoted}", is_final=is_final, refused=tuple(refused))
 
 
 async def _hand_over(
@@ -136,10 +136,10 @@ def _words(problem: BaseException) -> str:
         text = str(problem) or "no answer in time"
     else:
         text = str(problem) or type(problem).__name__
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_TOLD]
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_QUOTED]
 
 
 def _refusals(refused: Iterable[tuple[str, int, str]]) -> str:
     return "; ".join(
         f"{who}: {_words(aiosmtplib.SMTPResponseException(code, message))}" for who, code, message in refused
-    )[:MAX_TOLD]
+    )[:MAX_QUOTED]

@@ -1,4 +1,4 @@
-"""The one process beside the workers, as the supervisor sees it: the keeper, which alone has the store open.
+"""The one process beside the workers, as the supervisor sees it: the report process, which alone has the store open.
 
 There is never more than one, since the store has one owner: a new configuration's keeper starts when the old one's has
 ended. It is replaced when it dies, ever more slowly when it keeps dying. Mail does not wait for it.
@@ -21,8 +21,8 @@ END_SECONDS = 30.0
 """For the batch that it is loading; what is not loaded then stays in the spool."""
 
 
-class Companion:
-    """Starts, replaces and ends the keeper."""
+class SupervisedChild:
+    """Starts, replaces and ends the report process."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
@@ -39,7 +39,7 @@ class Companion:
         self.end_now()
 
     def end(self) -> None:
-        """For good."""
+        """End the process and start no other in its place."""
         self.follow(None)
 
     def end_now(self) -> None:
@@ -56,7 +56,7 @@ class Companion:
         """Start it when it is due; kill it when it does not end. `let_go` closes in the child what is not its own."""
         now = time.monotonic()
         if self.pid is not None and now >= self._kill_at:
-            log.error("the keeper (process %d) does not end and is killed", self.pid)
+            log.error("the report process (process %d) does not end and is killed", self.pid)
             os.kill(self.pid, signal.SIGKILL)
             self._kill_at = now + END_SECONDS
         if self._work is None or self.next_start() > now:
@@ -64,7 +64,7 @@ class Companion:
         try:
             self.pid = fork(self._work, let_go)
         except OSError as problem:
-            log.error("the keeper cannot be started: %s", problem.strerror)
+            log.error("the report process cannot be started: %s", problem.strerror)
             self._due = now + LONGEST_DELAY_SECONDS
             return
         self._started = now
@@ -77,9 +77,9 @@ class Companion:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return
-        was_told = self._kill_at < math.inf
+        was_ended = self._kill_at < math.inf
         self.pid, self._kill_at = None, math.inf
-        if was_told or self._work is None:
+        if was_ended or self._work is None:
             return
         now = time.monotonic()
         if now - self._started >= SOON_DEAD_SECONDS:
@@ -87,7 +87,7 @@ class Companion:
         self._due = now + self._delay
         code = os.waitstatus_to_exitcode(status)
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        log.error("the keeper (process %d) ended %s; it is replaced in %g s", pid, how, self._delay)
+        log.error("the report process (process %d) ended %s; it is replaced in %g s", pid, how, self._delay)
         self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
 
     def kill(self) -> None:

@@ -65,7 +65,7 @@ class ProcessPlan:
     work: Callable[[WorkerSlot], None]
     """What a worker does, in its own process, until it is told to end."""
     keep: Callable[[], None] | None = None
-    """What the keeper does likewise; None: there is no store."""
+    """What the report process does likewise; None: there is no store."""
     in_force: Callable[[], None]
     """Called in the supervisor when this plan is the one that counts."""
 
@@ -81,7 +81,7 @@ class Child:
     started: float
     heard: float
     serves: bool = False
-    standing: dict[str, float] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
     """How it said that things stand with it."""
 
     def hear(self) -> dict[str, float] | None:
@@ -95,7 +95,7 @@ class Child:
             octets = b""
         if not octets:
             return None
-        counted, self.standing = read_report(octets)
+        counted, self.gauges = read_report(octets)
         self.heard = time.monotonic()
         self.serves = True
         return counted

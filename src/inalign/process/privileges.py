@@ -12,7 +12,7 @@ from inalign.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom to become."""
+    """The user, group and supplementary groups to switch to."""
 
     user: str
     uid: int

@@ -26,7 +26,7 @@ from json import dumps
 from inalign.errors import Error, TransportError
 from inalign.milterd.worker import RETIRE
 from inalign.net.listen import Address, forget
-from inalign.process.child import Companion
+from inalign.process.child import SupervisedChild
 from inalign.process.generation import SIGNALS, Child, Generation, ProcessPlan
 from inalign.process.status_server import Monitor, Page
 from inalign.process.systemd import notify, reloading
@@ -63,7 +63,7 @@ class Supervisor:
         self._is_stopping = False
         self._last_plan = plan  # the one in force, or coming to be
         self._counters = Counters({"inalign_worker_restarts_total": 0})
-        self._keeper = Companion()
+        self._reportd = SupervisedChild()
         self._monitor: Monitor | None = None
         self._selector: selectors.BaseSelector = selectors.DefaultSelector()
         self._signals, self._signals_in = socket.socketpair()
@@ -72,7 +72,7 @@ class Supervisor:
         """Until SIGTERM or SIGINT. Raises `TransportError` when the first workers do not come to serve."""
         before = self._watch_signals()
         try:
-            while self._generations or self._keeper.pid is not None:
+            while self._generations or self._reportd.pid is not None:
                 self._tick()
                 for key, _ in self._selector.select(self._time_to_wait()):
                     # What was done for one of them may have closed another, whose number may have a new meaning.
@@ -118,7 +118,7 @@ class Supervisor:
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
 
     def _let_go(self, plan: ProcessPlan | None) -> None:
-        """In a child: close all that is ours and not what this plan's worker needs; the keeper needs nothing of it."""
+        """Close in a child what the workers of this plan do not need; the report process needs none of it."""
         for generation in self._generations:
             for child in generation.children.values():
                 child.channel.close()
@@ -144,7 +144,7 @@ class Supervisor:
         self._promote(child.generation)
 
     def _reap(self) -> None:
-        self._keeper.reap()
+        self._reportd.reap()
         for generation in self._generations:
             for child in tuple(generation.children.values()):
                 pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -180,7 +180,7 @@ class Supervisor:
             self._end(old, RETIRE)
             self._stop_listening(old.plan, *plan.sockets)
         plan.in_force()
-        self._keeper.follow(plan.keep)
+        self._reportd.follow(plan.keep)
         if old is None:
             self._ready()
         else:
@@ -251,7 +251,7 @@ class Supervisor:
         log.info("stopping: messages under way are finished first")
         for generation in self._generations:
             self._stop_listening(generation.plan, self._last_plan.monitor)  # which tells of the end, too
-        self._keeper.end()
+        self._reportd.end()
         for retiring in self._ending:
             retiring.signal(signal.SIGTERM)
         current, coming = self._current, self._coming
@@ -264,7 +264,7 @@ class Supervisor:
 
     def _time_to_wait(self) -> float:
         now = time.monotonic()
-        due = [self._keeper.next_start(), *(generation.next_start() for generation in self._generations)]
+        due = [self._reportd.next_start(), *(generation.next_start() for generation in self._generations)]
         return max(0.0, min(TICK_SECONDS, min(due) - now))
 
     def _tick(self) -> None:
@@ -277,7 +277,7 @@ class Supervisor:
             self._give_up(coming, f"its workers do not serve within {START_SECONDS:g} s")
         self._complete(self._current)
         self._complete(self._coming)
-        self._keeper.tick(lambda: self._let_go(None))
+        self._reportd.tick(lambda: self._let_go(None))
         for generation in self._generations:
             if generation.kill_at is not None:
                 if now >= generation.kill_at:
@@ -293,7 +293,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         """What still runs when the supervisor ends by an error."""
-        self._keeper.kill()
+        self._reportd.kill()
         for generation in self._generations:
             generation.signal(signal.SIGKILL)
             for child in generation.children.values():
@@ -318,10 +318,10 @@ class Supervisor:
         children = [child for generation in self._generations for child in generation.children.values()]
         samples["inalign_workers"] = 0 if self._current is None else self._current.serving
         samples["inalign_connections_open"] = sum(
-            child.standing.get("inalign_connections_open", 0.0) for child in children
+            child.gauges.get("inalign_connections_open", 0.0) for child in children
         )
         for child in children:
-            resident = child.standing.get("inalign_worker_resident_bytes")
+            resident = child.gauges.get("inalign_worker_resident_bytes")
             if child.generation is self._current and resident is not None:
                 samples[f'inalign_worker_resident_bytes{{worker="{child.number}"}}'] = resident
         return Page(exposition(samples))

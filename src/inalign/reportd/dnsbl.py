@@ -1,4 +1,4 @@
-"""DNS blocklists of the user's choice: whether addresses that never pass stand on them, asked in the background.
+"""DNSBLs (RFC 5782) of the user's choice: whether addresses that never pass stand on them, asked in the background.
 
 A list is believed only while its own test entries are right (RFC 5782 section 5). What it answers is kept for a week,
 so that no list is asked twice about an address soon; whoever runs a list learns which addresses are asked for.
@@ -67,7 +67,7 @@ class Said(Enum):
     """The list does not answer us, or is none."""
 
 
-class Blocklists:
+class DnsblClient:
     """The lists that are asked, and for how long each, and each silent question, is left alone."""
 
     def __init__(self, names: Sequence[str]) -> None:

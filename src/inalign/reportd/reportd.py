@@ -1,5 +1,5 @@
-"""The keeper: the process that owns the store. It runs the sources of reports, loads what waits in the spool and what
-the milter recorded, keeps the store in shape, and answers on its sockets.
+"""The report process, which owns the store: it runs the intake sources, loads the spool and the records of the milter,
+maintains the store, and answers on its sockets.
 
 Nothing here is on the way of mail. What the store does not take now stays in the spool and is tried again; until the
 spool is full, whoever brings reports notices nothing.
@@ -31,7 +31,7 @@ from inalign.ingest.loader import ItemOutcome, Loader
 from inalign.ingest.spooled import load_items, spooled_items
 from inalign.intake.source import IntakeSource
 from inalign.intake.sources import Sources
-from inalign.reportd.dnsbl import Blocklists, ListLimits
+from inalign.reportd.dnsbl import DnsblClient, ListLimits
 from inalign.reportd.reverse_dns import NameLimits, resolve_names
 from inalign.resolver import Resolver
 from inalign.spool.deliveries import Delivery, Spool
@@ -61,12 +61,12 @@ UPKEEP_SECONDS = 3_600.0
 NAMES_SECONDS = 60.0
 """Between two runs of the look-ups of reverse names."""
 LISTS_SECONDS = 600.0
-"""Between two runs of questions to blocklists: with a hundred in each, some ten thousand a day."""
-TELL_SECONDS = 15.0
+"""Between two runs of questions to DNSBLs: with a hundred in each, some ten thousand a day."""
+REPORT_SECONDS = 15.0
 """Between two looks for alerts to tell; these wait for minutes, so that several go together."""
 INTAKE_SECONDS = 600.0
 """Between two looks at how reports come."""
-JUDGE_SECONDS = 10.0
+ASSESS_SECONDS = 10.0
 """Between two looks for what is to be judged."""
 PARENT_SECONDS = 1.0
 """How often it is looked whether the supervisor is still there."""
@@ -86,15 +86,15 @@ class ReportDaemon:
     retention: Retention = field(default_factory=Retention)
     refused_days: int = 90
     resolver: Resolver | None = None
-    """For reverse names and blocklists; None: nothing is looked up."""
+    """For reverse names and DNSBLs; None: nothing is looked up."""
     has_names: bool = True
     """Whether reverse names are looked up."""
-    blocklists: Blocklists = field(default_factory=lambda: Blocklists(()))
+    dnsbl: DnsblClient = field(default_factory=lambda: DnsblClient(()))
     serve: Callable[[ReportDaemon], Sequence[Awaitable[None]]] = lambda _: ()
     """The servers of its sockets, which run until they are cancelled."""
     alerts: Alerts | None = None
     """None: nothing is watched."""
-    judge: Callable[[], int] | None = None
+    assess: Callable[[], int] | None = None
     """Judges what is stale, and returns how many domains that were; None: they are judged when somebody asks."""
     ending: threading.Event = field(default_factory=threading.Event)
     """Set when work is to end, for what does not look at the loop."""
@@ -113,8 +113,8 @@ class ReportDaemon:
                 self._load_records,
                 self._upkeep,
                 self._find_names,
-                self._ask_blocklists,
-                self._judge,
+                self._query_dnsbl,
+                self._assess,
                 self._alert,
             )
         ]
@@ -203,7 +203,7 @@ class ReportDaemon:
     async def _find_names(self, ends: asyncio.Event) -> None:
         """Never on the way of a report: what takes long takes long here."""
         if self.resolver is None or not self.has_names:
-            await ends.wait()  # whoever returns ends the keeper
+            await ends.wait()  # whoever returns ends the report process
             return
         while not ends.is_set():
             await _pause(ends, NAMES_SECONDS)
@@ -215,9 +215,9 @@ class ReportDaemon:
             except (Error, OSError) as problem:
                 log.error("reverse names cannot be looked up: %s", problem)
 
-    async def _ask_blocklists(self, ends: asyncio.Event) -> None:
-        """Likewise."""
-        if self.resolver is None or not self.blocklists.names:
+    async def _query_dnsbl(self, ends: asyncio.Event) -> None:
+        """Query the configured DNSBLs in the background."""
+        if self.resolver is None or not self.dnsbl.names:
             await ends.wait()
             return
         while not ends.is_set():
@@ -225,7 +225,7 @@ class ReportDaemon:
             if ends.is_set():
                 return
             try:
-                await self.blocklists.ask(
+                await self.dnsbl.ask(
                     self.engine,
                     self.control,
                     self.resolver,
@@ -234,7 +234,7 @@ class ReportDaemon:
                     is_ending=ends.is_set,
                 )
             except (Error, OSError) as problem:
-                log.error("blocklists cannot be asked: %s", problem)
+                log.error("DNSBLs cannot be asked: %s", problem)
 
     async def _alert(self, ends: asyncio.Event) -> None:
         """Look at the intake now and then, and tell what is due; what is judged is looked at where it is judged."""
@@ -242,7 +242,7 @@ class ReportDaemon:
             await ends.wait()
             return
         looked = 0.0
-        await _pause(ends, TELL_SECONDS)
+        await _pause(ends, REPORT_SECONDS)
         while not ends.is_set():
             try:
                 if time.monotonic() - looked >= INTAKE_SECONDS or not looked:
@@ -252,23 +252,23 @@ class ReportDaemon:
                 await self.alerts.deliver()
             except (Error, OSError) as problem:
                 log.error("alerts: %s", problem)
-            await _pause(ends, TELL_SECONDS)
+            await _pause(ends, REPORT_SECONDS)
 
-    async def _judge(self, ends: asyncio.Event) -> None:
+    async def _assess(self, ends: asyncio.Event) -> None:
         """Never on the way of a report, nor of a page."""
-        if self.judge is None:
+        if self.assess is None:
             await ends.wait()
             return
         while not ends.is_set():
             try:
-                await asyncio.to_thread(self.judge)
+                await asyncio.to_thread(self.assess)
             except Exception as failure:
                 if not isinstance(failure, Error | OSError):
                     log.exception("a domain cannot be judged")
                 elif not ends.is_set():
                     log.error("domains cannot be judged: %s", failure)
                 await _pause(ends, RETRY_SECONDS[1])
-            await _pause(ends, JUDGE_SECONDS)
+            await _pause(ends, ASSESS_SECONDS)
 
     def tidy(self, is_ending: Callable[[], bool] = lambda: False) -> None:
         """Delete what is older than it is kept, sum the months that are over. Raises `StoreError`, `OSError`."""
@@ -277,7 +277,7 @@ class ReportDaemon:
         for domain in forget(self.engine, self.retention, now, self.folders.work):
             with self.control.change() as change:
                 note(change, InputRevisions.RECORDS, domain)
-        forget_listings(self.control, self.blocklists.names, now)
+        forget_listings(self.control, self.dnsbl.names, now)
         sweep(self.engine, now.timestamp())
         sum_months(self.engine, now.date(), is_ending)
         self.spool.clear_unfinished()
@@ -292,7 +292,7 @@ class ReportDaemon:
         self.trouble = problem
 
 
-async def run_until_told(keeper: ReportDaemon) -> None:
+async def run_until_ended(daemon: ReportDaemon) -> None:
     """Run until SIGTERM or SIGINT, or until the process that started us is gone."""
     ends = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -300,7 +300,7 @@ async def run_until_told(keeper: ReportDaemon) -> None:
         loop.add_signal_handler(number, ends.set)
     watch = asyncio.ensure_future(_watch_parent(os.getppid(), ends))
     try:
-        await keeper.run(ends)
+        await daemon.run(ends)
     finally:
         watch.cancel()
 
@@ -308,7 +308,7 @@ async def run_until_told(keeper: ReportDaemon) -> None:
 async def _watch_parent(parent: int, ends: asyncio.Event) -> None:
     while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(PARENT_SECONDS)
-    log.error("the supervisor is gone: the keeper ends")
+    log.error("the supervisor is gone: the report process ends")
     ends.set()
 
 
@@ -318,8 +318,7 @@ async def _pause(ends: asyncio.Event, seconds: float) -> None:
 
 
 def bind_local(path: Path) -> socket.socket:
-    """The socket for commands of our own user. There is one keeper, which holds the store; what is left of an older
-    one is in the way of nobody. Raises `OSError`."""
+    """Bind the socket for commands of the own user, and remove what an older process left there. Raises `OSError`."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

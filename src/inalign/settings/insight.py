@@ -25,7 +25,7 @@ class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "`inalign ingest --zone`. Without either no domain is called ready."
         ),
     ] = True
-    blocklists: Annotated[
+    dnsbl: Annotated[
         list[str],
         Meta(
             max_length=10,

@@ -150,8 +150,8 @@ class Spool:
     def refuse(self, name: str, reasons: Sequence[QuarantineReason]) -> None:
         """Put an item that waits into quarantine. Raises `SpoolUnavailable`."""
         try:
-            told = [QuarantineReason(each.code, _printable(each.detail)) for each in reasons]
-            (self._refused / f"{name}.json").write_bytes(msgspec.json.encode(told))
+            listed = [QuarantineReason(each.code, _printable(each.detail)) for each in reasons]
+            (self._refused / f"{name}.json").write_bytes(msgspec.json.encode(listed))
             (self._waiting / name).rename(self._refused / name)
             sync_folder(self._refused)
         except OSError as problem:
@@ -221,7 +221,7 @@ class Spool:
         return count
 
     def octets(self) -> int:
-        """Of what waits."""
+        """Number and size of the deliveries that wait to be loaded."""
         total = 0
         with suppress(OSError), os.scandir(self._waiting) as entries:
             for entry in entries:

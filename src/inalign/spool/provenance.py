@@ -15,7 +15,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     """The name of an intake source of the settings, or `ingest`."""
     received: datetime
-    """Aware."""
+    """When the item was received, as an aware time."""
     client_ip: str | None = None
     """The address of the SMTP client, where it is known; SPF can be checked with it."""
     helo: str | None = None

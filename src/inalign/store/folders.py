@@ -41,7 +41,7 @@ class Folders:
     @property
     def socket(self) -> Path:
         """The socket on which the report process answers commands of its own user."""
-        return self.base / "keeper.sock"
+        return self.base / "reportd.sock"
 
 
 def default_folder() -> Path:

@@ -1,1 +1,1 @@
-"""The HTTP face of the keeper: questions as JSON."""
+"""The HTTP face of the report process: questions as JSON."""

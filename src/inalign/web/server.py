@@ -20,7 +20,7 @@ DRAIN_SECONDS = 5
 
 
 class _WebServer(uvicorn.Server):
-    """Signals are the keeper's."""
+    """Signals are the report process's."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

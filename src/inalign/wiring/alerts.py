@@ -43,29 +43,29 @@ def make_alerts(config: Config, control: Control) -> Alerts:
     check_alerts(config)
     return Alerts(
         control=control,
-        channels=[_channel(config, told) for told in config.settings.alerts.to],
+        channels=[_channel(config, table) for table in config.settings.alerts.to],
         nothing_days=config.settings.alerts.nothing_days,
     )
 
 
 def check_alerts(config: Config) -> None:
     """Raises `SettingsError` with file, line and key."""
-    for number, told in enumerate(config.settings.alerts.to):
+    for number, table in enumerate(config.settings.alerts.to):
         key = f"alerts.to[{number}]"
-        if not told.name:
+        if not table.name:
             raise config.error(f"{key}.name", "it is required")
-        if bool(told.mail) == bool(told.url):
+        if bool(table.mail) == bool(table.url):
             raise config.error(key, "it needs either mail or url")
-        if told.mail and not config.settings.mail.host:
+        if table.mail and not config.settings.mail.host:
             raise config.error(f"{key}.mail", "mail.host is required to send mail")
-        for address in told.mail:
+        for address in table.mail:
             _check_address(config, address, f"{key}.mail")
-        for domain in told.domains:
+        for domain in table.domains:
             try:
                 parse_domain(domain.rstrip("."))
             except ParseError as problem:
                 raise config.error(f"{key}.domains", problem) from None
-    for name, count in Counter(told.name for told in config.settings.alerts.to).items():
+    for name, count in Counter(table.name for table in config.settings.alerts.to).items():
         if count > 1:
             raise config.error("alerts.to", f"{count} of them are called {name!r}")
 
@@ -80,65 +80,65 @@ def _check_address(config: Config, address: str, key: str) -> None:
 async def try_channels(config: Config, names: Sequence[str] = ()) -> list[Tried]:
     """Send a test message to each channel, or to those named. Raises `SettingsError`."""
     check_alerts(config)
-    known = {told.name: told for told in config.settings.alerts.to}
+    known = {table.name: table for table in config.settings.alerts.to}
     for name in names:
         if name not in known:
             raise SettingsError(f"there is no channel {name!r}; known are: {', '.join(known) or 'none'}")
     tried = []
-    for told in known.values():
-        if names and told.name not in names:
+    for table in known.values():
+        if names and table.name not in names:
             continue
-        say = _words(config.settings, told)
+        say = _words(config.settings, table)
         try:
-            if told.mail:
-                await _send(config, told, partial(trial_mail, say=say))
+            if table.mail:
+                await _send(config, table, partial(trial_mail, say=say))
             else:
-                await post(read_secret(told.url), trial_body(told.form, _url(config.settings), say))
+                await post(read_secret(table.url), trial_body(table.form, _url(config.settings), say))
         except Error as problem:
-            tried.append(Tried(told.name, _to(told), str(problem)))
+            tried.append(Tried(table.name, _to(table), str(problem)))
         else:
-            tried.append(Tried(told.name, _to(told), ""))
+            tried.append(Tried(table.name, _to(table), ""))
     return tried
 
 
-def _to(told: ChannelSettings) -> str:
-    return ", ".join(told.mail) or told.form
+def _to(table: ChannelSettings) -> str:
+    return ", ".join(table.mail) or table.form
 
 
-def _channel(config: Config, told: ChannelSettings) -> Channel:
-    say = _words(config.settings, told)
+def _channel(config: Config, table: ChannelSettings) -> Channel:
+    say = _words(config.settings, table)
     url = _url(config.settings)
 
     async def by_mail(waiting: Sequence[Waiting]) -> None:
-        await _send(config, told, lambda head: alert_mail(waiting, head, say))
+        await _send(config, table, lambda head: alert_mail(waiting, head, say))
 
     async def by_hook(waiting: Sequence[Waiting]) -> None:
-        await post(await asyncio.to_thread(read_secret, told.url), alert_body(waiting, told.form, url, say))
+        await post(await asyncio.to_thread(read_secret, table.url), alert_body(waiting, table.form, url, say))
 
-    domains = tuple(str(parse_domain(domain.rstrip("."))) for domain in told.domains) or None
-    return Channel(Reach(told.name, domains), by_mail if told.mail else by_hook)
+    domains = tuple(str(parse_domain(domain.rstrip("."))) for domain in table.domains) or None
+    return Channel(Reach(table.name, domains), by_mail if table.mail else by_hook)
 
 
-async def _send(config: Config, told: ChannelSettings, make: Callable[[MailHead], bytes]) -> None:
+async def _send(config: Config, table: ChannelSettings, make: Callable[[MailHead], bytes]) -> None:
     sender = config.settings.mail.sender
     head = MailHead(
         sender=sender,
-        recipients=told.mail,
+        recipients=table.mail,
         now=datetime.now(UTC),
         message_id=f"{secrets.token_hex(16)}@{sender.rpartition('@')[2]}",
         url=_url(config.settings),
     )
     relay = await asyncio.to_thread(make_relay, config)
     try:
-        await send_mail(make(head), sender, told.mail, relay)
+        await send_mail(make(head), sender, table.mail, relay)
     except MailError as problem:
         if problem.refused:
             raise PartlyToldError(str(problem)) from None
         raise
 
 
-def _words(settings: Settings, told: ChannelSettings) -> Catalogue:
-    return catalogue(told.language or settings.insight.language or "en")
+def _words(settings: Settings, table: ChannelSettings) -> Catalogue:
+    return catalogue(table.language or settings.insight.language or "en")
 
 
 def _url(settings: Settings) -> str:

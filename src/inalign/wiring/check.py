@@ -71,9 +71,9 @@ def _check_reports(config: Config) -> None:
     make_sources(config)
     make_trust(settings)
     make_directory(config)
-    for name in settings.insight.blocklists:
+    for name in settings.insight.dnsbl:
         if not LIST_NAME.fullmatch(name):
-            raise config.error("insight.blocklists", f"{name!r} is not a domain name in lower case")
+            raise config.error("insight.dnsbl", f"{name!r} is not a domain name in lower case")
     check_mail(config)
     check_alerts(config)
     check_summaries(config)

@@ -57,28 +57,28 @@ async def try_source(config: Config, name: str) -> list[str]:
 
 
 def _listener(config: Config) -> Listener:
-    told = config.settings.intake.listener
+    table = config.settings.intake.listener
     key = "intake.listener.addresses"
-    if not told.addresses:
+    if not table.addresses:
         raise config.error(key, "it is required: the addresses that reports are sent to")
     try:
         return Listener(
             ListenerOptions(
-                lmtp=tuple(told.lmtp),
-                smtp=tuple(told.smtp),
-                addresses=tuple(told.addresses),
-                trusted=Networks(told.trusted_networks),
+                lmtp=tuple(table.lmtp),
+                smtp=tuple(table.smtp),
+                addresses=tuple(table.addresses),
+                trusted=Networks(table.trusted_networks),
                 limits=GateLimits(
-                    connections=told.max_connections,
-                    connections_a_client=told.max_connections_per_client,
-                    mails_a_minute=told.max_mails_per_minute,
+                    connections=table.max_connections,
+                    connections_a_client=table.max_connections_per_client,
+                    mails_a_minute=table.max_mails_per_minute,
                     message_bytes=config.settings.intake.max_mail_bytes,
                 ),
-                idle_seconds=told.idle_seconds,
-                certificate=config.folder / told.certificate if told.certificate else None,
-                key=config.folder / told.key if told.key else None,
-                socket_mode=int(told.socket_mode, 8),
-                hostname=told.hostname or socket.gethostname(),
+                idle_seconds=table.idle_seconds,
+                certificate=config.folder / table.certificate if table.certificate else None,
+                key=config.folder / table.key if table.key else None,
+                socket_mode=int(table.socket_mode, 8),
+                hostname=table.hostname or socket.gethostname(),
             )
         )
     except ParseError as problem:
@@ -86,27 +86,27 @@ def _listener(config: Config) -> Listener:
 
 
 def _mailbox(config: Config, number: int) -> ImapSource:
-    told = config.settings.intake.imap[number]
+    table = config.settings.intake.imap[number]
     key = f"intake.imap[{number}]"
-    _require(config, key, name=told.name, host=told.host, user=told.user)
-    if bool(told.password) == bool(told.token_url):
+    _require(config, key, name=table.name, host=table.host, user=table.user)
+    if bool(table.password) == bool(table.token_url):
         raise config.error(key, "it needs either password or token_url")
     try:
         return ImapSource(
             ImapOptions(
-                name=told.name,
-                host=told.host,
-                port=told.port,
-                tls=told.tls,
-                ca_file=config.folder / told.ca_file if told.ca_file else None,
-                user=told.user,
-                password=told.password,
-                oauth=_oauth(told, key, config) if told.token_url else None,
-                folder=told.folder,
-                after=told.after,
-                move_to=told.move_to,
-                poll_seconds=told.poll_seconds,
-                idle=told.idle,
+                name=table.name,
+                host=table.host,
+                port=table.port,
+                tls=table.tls,
+                ca_file=config.folder / table.ca_file if table.ca_file else None,
+                user=table.user,
+                password=table.password,
+                oauth=_oauth(table, key, config) if table.token_url else None,
+                folder=table.folder,
+                after=table.after,
+                move_to=table.move_to,
+                poll_seconds=table.poll_seconds,
+                idle=table.idle,
                 max_bytes=config.settings.intake.max_mail_bytes,
             )
         )
@@ -114,32 +114,32 @@ def _mailbox(config: Config, number: int) -> ImapSource:
         raise config.error(key, f"{problem}") from None
 
 
-def _oauth(told: ImapSettings, key: str, config: Config) -> OAuthOptions:
-    _require(config, key, client_id=told.client_id)
-    if told.grant == "refresh_token":
-        _require(config, key, refresh_token=told.refresh_token)
+def _oauth(table: ImapSettings, key: str, config: Config) -> OAuthOptions:
+    _require(config, key, client_id=table.client_id)
+    if table.grant == "refresh_token":
+        _require(config, key, refresh_token=table.refresh_token)
     else:
-        _require(config, key, client_secret=told.client_secret)
-    parse_token_url(told.token_url)
+        _require(config, key, client_secret=table.client_secret)
+    parse_token_url(table.token_url)
     return OAuthOptions(
-        token_url=told.token_url,
-        grant=told.grant,
-        client_id=told.client_id,
-        client_secret=told.client_secret,
-        refresh_token=told.refresh_token,
-        scope=told.scope,
+        token_url=table.token_url,
+        grant=table.grant,
+        client_id=table.client_id,
+        client_secret=table.client_secret,
+        refresh_token=table.refresh_token,
+        scope=table.scope,
     )
 
 
 def _folder(config: Config, number: int) -> Folder:
-    told = config.settings.intake.folder[number]
-    _require(config, f"intake.folder[{number}]", name=told.name, path=told.path)
+    table = config.settings.intake.folder[number]
+    _require(config, f"intake.folder[{number}]", name=table.name, path=table.path)
     return Folder(
         FolderOptions(
-            name=told.name,
-            path=config.folder / told.path,
-            after=told.after,
-            poll_seconds=told.poll_seconds,
+            name=table.name,
+            path=config.folder / table.path,
+            after=table.after,
+            poll_seconds=table.poll_seconds,
             max_bytes=config.settings.intake.max_mail_bytes,
         )
     )

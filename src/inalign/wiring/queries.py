@@ -1,4 +1,4 @@
-"""A question of a command: asked of the store itself, or of the keeper that has it open."""
+"""A question of a command: asked of the store itself, or of the report process that has it open."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def open_questions(config: Config, *, offline: bool = False) -> Iterator[Ask]:
 
 
 def ask_keeper(where: Path, view: View, filters: Filters) -> ViewAnswer[msgspec.Struct]:
-    """The answer of the keeper, by its socket. Raises `StoreError`, `ParseError`."""
+    """The answer of the report process, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {
         SPELLED[name]: str(value)

@@ -12,14 +12,14 @@ from inalign.settings.secret import read_secret
 
 def check_mail(config: Config) -> None:
     """Raises `SettingsError` with file, line and key, where a relay is set that cannot be used."""
-    told = config.settings.mail
-    if not told.host:
+    table = config.settings.mail
+    if not table.host:
         return
-    if not told.sender or "@" not in told.sender:
+    if not table.sender or "@" not in table.sender:
         raise config.error("mail.sender", "with mail.host an address is required")
-    if bool(told.user) != bool(told.password):
+    if bool(table.user) != bool(table.password):
         raise config.error("mail", "user and password belong together")
-    if told.password and told.tls == "none" and not is_loopback(told.host):
+    if table.password and table.tls == "none" and not is_loopback(table.host):
         raise config.error("mail.tls", "a password would be sent in the clear")
 
 
@@ -29,16 +29,16 @@ def make_relay(config: Config) -> Relay:
     Raises `SettingsError` where none is set, `TransportError` where the password is not there.
     """
     check_mail(config)
-    told = config.settings.mail
-    if not told.host:
+    table = config.settings.mail
+    if not table.host:
         raise config.error("mail.host", "it is required to send mail")
     base = config.folder
     return Relay(
-        host=told.host,
-        port=told.port,
-        tls=told.tls,
-        ca_file=base / told.ca_file if told.ca_file else None,
-        user=told.user,
-        password=read_secret(told.password) if told.password else "",
+        host=table.host,
+        port=table.port,
+        tls=table.tls,
+        ca_file=base / table.ca_file if table.ca_file else None,
+        user=table.user,
+        password=read_secret(table.password) if table.password else "",
         hostname=socket.gethostname(),
     )

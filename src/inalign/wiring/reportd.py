@@ -1,4 +1,4 @@
-"""The keeper is built and run: settings in, a process that owns the store out."""
+"""The report process is built and run: settings in, a process that owns the store out."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from inalign.errors import TransportError
 from inalign.ingest.loader import Loader, ReaderOptions
 from inalign.net.dns import LiveResolver
 from inalign.net.listen import Address, InetAddress, listen, parse_address
-from inalign.reportd.dnsbl import Blocklists
-from inalign.reportd.reportd import ReportDaemon, bind_local, run_until_told
+from inalign.reportd.dnsbl import DnsblClient
+from inalign.reportd.reportd import ReportDaemon, bind_local, run_until_ended
 from inalign.settings.config import Config
 from inalign.settings.secret import read_secret
 from inalign.settings.tables import Settings
@@ -91,11 +91,11 @@ def run_reportd(config: Config) -> None:
         control = Control(folders.control)
         loader = Loader(engine, folders.work, make_reader_options(config), processes=processes(config.settings))
         ending = threading.Event()
-        judging = replace(
+        assessments = replace(
             make_assessment_cache(config, engine, control), has_background_refresh=config.settings.insight.background
         )
         apart = AssessmentProcess(partial(open_assessor, config), ending.is_set)
-        keeper = ReportDaemon(
+        daemon = ReportDaemon(
             folders=folders,
             engine=engine,
             control=control,
@@ -106,14 +106,14 @@ def run_reportd(config: Config) -> None:
             retention=retention(config.settings),
             refused_days=config.settings.store.keep_refused_days,
             alerts=make_alerts(config, control),
-            serve=partial(_servers, config, judging),
-            judge=BackgroundRefresh(judging, apart, ending.is_set, apart.rest).round
-            if judging.has_background_refresh
+            serve=partial(_servers, config, assessments),
+            assess=BackgroundRefresh(assessments, apart, ending.is_set, apart.rest).round
+            if assessments.has_background_refresh
             else None,
             ending=ending,
         )
         try:
-            asyncio.run(_run(keeper, config.settings))
+            asyncio.run(_run(daemon, config.settings))
         finally:
             apart.close()
             loader.close()
@@ -122,51 +122,51 @@ def run_reportd(config: Config) -> None:
         engine.close()
 
 
-async def _run(keeper: ReportDaemon, settings: Settings) -> None:
-    keeper.has_names, keeper.blocklists = settings.store.reverse_names, Blocklists(settings.insight.blocklists)
-    if not keeper.has_names and not keeper.blocklists.names:
-        await run_until_told(keeper)
+async def _run(daemon: ReportDaemon, settings: Settings) -> None:
+    daemon.has_names, daemon.dnsbl = settings.store.reverse_names, DnsblClient(settings.insight.dnsbl)
+    if not daemon.has_names and not daemon.dnsbl.names:
+        await run_until_ended(daemon)
         return
-    async with _live_resolver(settings) as keeper.resolver:
-        await run_until_told(keeper)
+    async with _live_resolver(settings) as daemon.resolver:
+        await run_until_ended(daemon)
 
 
-def _servers(config: Config, judging: AssessmentCache, keeper: ReportDaemon) -> list[Awaitable[None]]:
+def _servers(config: Config, assessments: AssessmentCache, daemon: ReportDaemon) -> list[Awaitable[None]]:
     """What answers: questions of our own user's commands, and pushed reports."""
-    from starlette.applications import Starlette  # noqa: PLC0415 - in the keeper alone
+    from starlette.applications import Starlette  # noqa: PLC0415 - in the report process alone
 
     from inalign.web.api import routes  # noqa: PLC0415
     from inalign.web.push import push_route  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
 
-    views = all_views(lambda _: judging)
+    views = all_views(lambda _: assessments)
     servers = [
         WebServer(
-            Starlette(routes=routes(lambda view, filters: view.ask(Snapshot(keeper.engine), filters), views)),
-            [bind_local(keeper.folders.socket)],
+            Starlette(routes=routes(lambda view, filters: view.ask(Snapshot(daemon.engine), filters), views)),
+            [bind_local(daemon.folders.socket)],
         )
     ]
-    servers += _pages(config, keeper, views)
+    servers += _pages(config, daemon, views)
     push = config.settings.intake.push
     if push.listen:
         tokens = [read_secret(token) for token in push.tokens]
-        route = push_route(keeper.accept, tokens, max_bytes=push.max_bytes)
+        route = push_route(daemon.accept, tokens, max_bytes=push.max_bytes)
         servers.append(WebServer(Starlette(routes=[route]), [listen(parse_address(push.listen))]))
-    posted = make_summaries(config, views, keeper.engine, keeper.control)
+    posted = make_summaries(config, views, daemon.engine, daemon.control)
     return [*(server.run() for server in servers), *((posted.run(),) if posted else ())]
 
 
-def _pages(config: Config, keeper: ReportDaemon, views: Mapping[str, View]) -> list[WebServer]:
+def _pages(config: Config, daemon: ReportDaemon, views: Mapping[str, View]) -> list[WebServer]:
     """Nobody but this host may read where nobody can sign in."""
     from inalign.web.app import make_app  # noqa: PLC0415
     from inalign.web.server import WebServer  # noqa: PLC0415
-    from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - in the keeper alone
+    from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - in the report process alone
 
     if not config.settings.web.listen:
         return []
     address = parse_address(config.settings.web.listen)
     options = make_web_options(config.settings, loopback=is_loopback(address))
-    if not options.loopback and Accounts(keeper.control).none_yet():
+    if not options.loopback and Accounts(daemon.control).none_yet():
         log.error(
             "no pages: others reach %s, and there is no user: inalign user add NAME --role admin --link; then restart",
             address,
@@ -179,10 +179,10 @@ def _pages(config: Config, keeper: ReportDaemon, views: Mapping[str, View]) -> l
         log.error("no pages: %s; choose another address as web.listen", problem)
         return []
     app = make_app(
-        keeper.engine,
+        daemon.engine,
         views,
-        keeper.control,
-        keeper.spool,
+        daemon.control,
+        daemon.spool,
         options,
         provider=make_provider(config),
     )

@@ -38,27 +38,27 @@ def make_web_options(settings: Settings, *, loopback: bool) -> WebOptions:
 
 def make_provider(config: Config) -> Provider | None:
     """Where users can sign in besides, None where no provider is set. Raises `SettingsError`."""
-    told, key = config.settings.web.oidc, "web.oidc.issuer"
-    if not told.issuer:
+    table, key = config.settings.web.oidc, "web.oidc.issuer"
+    if not table.issuer:
         return None
     try:
         # Here alone, so that nobody else needs or loads these libraries.
         from inalign.net.oidc import Provider, ProviderOptions  # noqa: PLC0415
     except ImportError as problem:
         raise config.error(key, f"{problem.name} is not installed: pip install 'inalign[oidc]'") from None
-    if not config.settings.web.url or not told.client_id:
+    if not config.settings.web.url or not table.client_id:
         raise config.error(key, "web.url, to which the provider sends browsers back, and client_id are required")
-    if any(not each.value for each in told.grants):
+    if any(not each.value for each in table.grants):
         raise config.error("web.oidc.grants", "each needs a value")
     try:
         base = config.folder
         return Provider(
             ProviderOptions(
-                issuer=told.issuer,
-                client_id=told.client_id,
-                client_secret=read_secret(told.client_secret) if told.client_secret else "",
-                scope=told.scope,
-                ca_file=base / told.ca_file if told.ca_file else None,
+                issuer=table.issuer,
+                client_id=table.client_id,
+                client_secret=read_secret(table.client_secret) if table.client_secret else "",
+                scope=table.scope,
+                ca_file=base / table.ca_file if table.ca_file else None,
             )
         )
     except Error as problem:

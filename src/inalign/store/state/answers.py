@@ -188,7 +188,7 @@ def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, 
     for some in _portions(addresses):
         marks = ", ".join("?" * len(some))
         hosts |= dict(control.ask(f"SELECT address, name FROM hosts WHERE address IN ({marks})", some))
-        # What a list of the user's says counts before what blocklists do.
+        # What a list of the user's says counts before what DNSBLs do.
         listed = control.ask(f"SELECT DISTINCT address FROM listings WHERE listed AND address IN ({marks})", some)
         reputation |= dict.fromkeys((str(address) for (address,) in listed), "listed")
         reputation |= dict(control.ask(f"SELECT address, word FROM reputation WHERE address IN ({marks})", some))

@@ -1,4 +1,4 @@
-"""What DNS blocklists said of addresses, in the control state."""
+"""What DNS DNSBLs said of addresses, in the control state."""
 
 from __future__ import annotations
 
