@@ -36,7 +36,7 @@ FIELDS = [
 ]  # fmt: skip
 NUMBERS = ("percent", "before", "messages", "failing", "usual", "days", "failures")
 WORDS = (
-    "sender", "class", "name", "old", "new", "seen", "published", "reporter", "kind", "source", "error",
+    "sender", "class", "name", "day", "old", "new", "seen", "published", "reporter", "kind", "source", "error",
 )  # fmt: skip
 
 

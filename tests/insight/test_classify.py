@@ -1,4 +1,4 @@
-"""Overrides, rhythms, looks of host names, confidence, and what reports say of records."""
+"""Overrides, pattern, looks of host names, confidence, and what reports say of records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inalign.insight.lookups import domain_lookups
 from inalign.insight.plan import days_at_quarantine, plan_domain
 from inalign.insight.records import RecordCode, record_findings
 from inalign.insight.result import EvidenceCode, PlanStep, Remedy, SourceClass
-from inalign.insight.sending_pattern import rhythm_of
+from inalign.insight.sending_pattern import pattern_of
 from tests.insight.vectors import FIRST_DAY, Story, stories
 
 STORIES = {story.name: story for story in stories()}
@@ -89,9 +89,9 @@ def test_days_at_quarantine_are_counted_from_the_last_weaker_record() -> None:
         ([5], False, False, False),
     ],
 )
-def test_rhythms(days: range | list[int], steady: bool, comes_back: bool, trickles: bool) -> None:
-    rhythm = rhythm_of(dict.fromkeys(days, 2), 89)
-    assert (rhythm.is_steady, rhythm.comes_back, rhythm.trickles) == (steady, comes_back, trickles)
+def test_sending_patterns(days: range | list[int], steady: bool, comes_back: bool, trickles: bool) -> None:
+    pattern = pattern_of(dict.fromkeys(days, 2), 89)
+    assert (pattern.is_steady, pattern.comes_back, pattern.trickles) == (steady, comes_back, trickles)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from datetime import date
 from inalign.dmarc.record import AlignmentMode
 from inalign.insight.context import Look, Site, SourceContext, look_of, sender_of, site_of
 from inalign.insight.directory import Directory
-from inalign.insight.domain_profile import Streams, streams_of
+from inalign.insight.domain_profile import DomainProfile, domain_profile_of
 from inalign.insight.facts import DomainFacts, SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.names import network_of
 from inalign.insight.result import ClassifiedSource, Evidence, EvidenceCode, JudgedMail, SourceClass
-from inalign.insight.rules.rule import Case
+from inalign.insight.rules.rule import RuleCase
 from inalign.insight.rules.table import Classification, classify
 from inalign.insight.window import Window, window_to
 from inalign.mail.organization import registrable_domain
@@ -67,7 +67,7 @@ def judge_domain(
             look = look_of(mail, lookups, directory)
             looks[mail] = look
             found.append((sites[source.source_ip], mail, look))
-    profile = streams_of(found, last_day)
+    profile = domain_profile_of(found, last_day)
     judge = _Judge(lookups, directory, profile, _Alignment(facts, lookups), overrides or {})
     sources = [
         judge.source(sites[source.source_ip], [(mail, looks[mail]) for mail in source.mails])
@@ -82,12 +82,12 @@ def judge_domain(
 class _Judge:
     lookups: DomainLookups
     directory: Directory
-    profile: Streams
+    profile: DomainProfile
     alignment: _Alignment
     overrides: Mapping[str, Override]
 
     def source(self, site: Site, mails: list[tuple[SourceMail, Look]]) -> ClassifiedSource:
-        cases = [Case(site, mail, look, self.lookups, self.directory, self.profile) for mail, look in mails]
+        cases = [RuleCase(site, mail, look, self.lookups, self.directory, self.profile) for mail, look in mails]
         classified = _with_the_rest([(case.mail, case.look, classify(case)) for case in cases])
         return _source(
             site.address,

@@ -11,7 +11,7 @@ from inalign.insight.directory import Directory, KnownService, ServiceKind
 from inalign.insight.facts import ReportedSignature, SourceFacts, SourceMail, SpfIdentity
 from inalign.insight.lookups import DomainLookups, Included
 from inalign.insight.names import network_of
-from inalign.insight.sending_pattern import Rhythm, rhythm_of
+from inalign.insight.sending_pattern import SendingPattern, pattern_of
 from inalign.mail.organization import is_same_organization, registrable_domain
 
 Reputation = Literal["dynamic", "listed"]
@@ -49,7 +49,7 @@ class Site:
     indirect_share: float
     """Of its failing messages, those that receivers took for indirect mail."""
     reputation: Reputation | None
-    rhythm: Rhythm
+    pattern: SendingPattern
     is_nameless: bool = False
     """Has no reverse name, where reverse names were looked up: servers of mail have one."""
 
@@ -135,7 +135,7 @@ def site_of(
         is_own_address=source.source_ip in lookups.addresses,
         indirect_share=indirect / failing if failing else 0.0,
         reputation=surroundings.reputation.get(source.source_ip),
-        rhythm=rhythm_of(days, last_day),
+        pattern=pattern_of(days, last_day),
         is_nameless=bool(surroundings.hosts) and not host,
     )
 

@@ -28,7 +28,7 @@ class AlertCode(StrEnum):
     NEW_NAME = "new_name"
     """`messages` pass with `name` in From, which was not seen before."""
     RECORD_CHANGED = "record_changed"
-    """The record `name` was `old` and is `new`."""
+    """The record `name` was changed on `day` from `old` to `new`."""
     OTHER_POLICY = "other_policy"
     """Reporters see p=`seen`, while p=`published` is published."""
     REPORTER_SILENT = "reporter_silent"

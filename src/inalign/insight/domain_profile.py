@@ -10,14 +10,14 @@ from inalign.insight.context import Look, Site, sender_of
 from inalign.insight.facts import ReportedSignature, SourceMail
 from inalign.insight.names import is_same_or_below, network_of
 from inalign.insight.rules.thresholds import MANY_NAMES, MIN_AT_HOME, MIN_OF_OTHERS
-from inalign.insight.sending_pattern import rhythm_of
+from inalign.insight.sending_pattern import pattern_of
 from inalign.mail.organization import registrable_domain
 
 Selector = tuple[str, str]
 
 
 @dataclass
-class Streams:
+class DomainProfile:
     """Counts over all sources of a domain."""
 
     signed: dict[Selector, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -71,8 +71,8 @@ class Streams:
         found = registrable_domain(name)
         if found not in self.days_of_name:
             return False
-        rhythm = rhythm_of(self.days_of_name[found], self.last_day)
-        return rhythm.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
+        pattern = pattern_of(self.days_of_name[found], self.last_day)
+        return pattern.comes_back and self.changing_names(next(iter(self.addresses_of_name[found]))) < MANY_NAMES
 
     def per_day(self, name: str) -> float:
         """Messages of an identity on a day on which there are any, from all its addresses."""
@@ -82,7 +82,7 @@ class Streams:
     def comes_in_bursts(self, address: str) -> bool:
         """Whether what the network of an address sends unauthenticated comes in bursts, however little each address."""
         days = self.days_of_network.get(network_of(address))
-        return days is not None and rhythm_of(days, self.last_day).is_burst
+        return days is not None and pattern_of(days, self.last_day).is_burst
 
     def is_elsewhere(self, selector: Selector, address: str, sender: str) -> bool:
         """Whether a selector has its place among senders that the owner's SPF record names, and this is none."""
@@ -105,59 +105,59 @@ class Streams:
         return len(self.names.get(network_of(address), ()))
 
 
-def streams_of(found: Sequence[tuple[Site, SourceMail, Look]], last_day: int) -> Streams:
+def domain_profile_of(found: Sequence[tuple[Site, SourceMail, Look]], last_day: int) -> DomainProfile:
     """Count over all mail of a domain."""
-    streams = Streams(last_day=last_day)
+    profile = DomainProfile(last_day=last_day)
     for site, mail, look in found:
         for signature in look.own:
             if signature.selector:
-                streams.signing[site.address][signature.domain, signature.selector] += mail.messages
+                profile.signing[site.address][signature.domain, signature.selector] += mail.messages
     for site, mail, look in found:
-        _count_signatures(streams, site, mail, look)
+        _count_signatures(profile, site, mail, look)
         if look.has_own_pass or look.has_own_spf:
-            streams.aligned += mail.messages
-            _count_authorized(streams, site, mail, look)
+            profile.aligned += mail.messages
+            _count_authorized(profile, site, mail, look)
         elif look.foreign_names:
-            _count_identities(streams, site, mail, look)
+            _count_identities(profile, site, mail, look)
         else:
             for day, messages in mail.days:
-                streams.days_of_network[network_of(site.address)][day] += messages
-    return streams
+                profile.days_of_network[network_of(site.address)][day] += messages
+    return profile
 
 
-def _count_signatures(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
+def _count_signatures(profile: DomainProfile, site: Site, mail: SourceMail, look: Look) -> None:
     sender, _ = sender_of(site, look)
     for signature in look.own:
         if signature.passes:
-            selector = streams.selector_of(site.address, signature)
-            streams.signed[selector][sender] += mail.messages
-            streams.signed_total[selector] += mail.messages
+            selector = profile.selector_of(site.address, signature)
+            profile.signed[selector][sender] += mail.messages
+            profile.signed_total[selector] += mail.messages
             if look.has_own_spf:
-                streams.homes[selector][sender] += mail.messages
-                streams.homes[selector][network_of(site.address)] += mail.messages
+                profile.homes[selector][sender] += mail.messages
+                profile.homes[selector][network_of(site.address)] += mail.messages
 
 
-def _count_authorized(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
+def _count_authorized(profile: DomainProfile, site: Site, mail: SourceMail, look: Look) -> None:
     if look.has_own_pass:
-        streams.passing.add(site.address)
+        profile.passing.add(site.address)
     if not look.has_own_spf:
         return
     if site.include is not None:
-        streams.by_include[site.include.name] += mail.messages
-    streams.tenants.update(name for name in look.foreign if is_tenant_name(name))
+        profile.by_include[site.include.name] += mail.messages
+    profile.tenants.update(name for name in look.foreign if is_tenant_name(name))
     if site.is_exchange or site.is_of_exchange:
-        streams.from_exchange += mail.messages
-        streams.exchange_includes.update([site.include.name] if site.include else [])
+        profile.from_exchange += mail.messages
+        profile.exchange_includes.update([site.include.name] if site.include else [])
 
 
-def _count_identities(streams: Streams, site: Site, mail: SourceMail, look: Look) -> None:
+def _count_identities(profile: DomainProfile, site: Site, mail: SourceMail, look: Look) -> None:
     name = registrable_domain(look.foreign_names[0])
-    streams.names[network_of(site.address)].add(name)
-    streams.addresses_of_name[name].add(site.address)
-    streams.addresses_of_spf[look.foreign_spf].add(site.address)
-    _join(streams.identities[site.address], {registrable_domain(each) for each in look.foreign_names})
+    profile.names[network_of(site.address)].add(name)
+    profile.addresses_of_name[name].add(site.address)
+    profile.addresses_of_spf[look.foreign_spf].add(site.address)
+    _join(profile.identities[site.address], {registrable_domain(each) for each in look.foreign_names})
     for day, messages in mail.days:
-        streams.days_of_name[name][day] += messages
+        profile.days_of_name[name][day] += messages
 
 
 def _join(groups: list[set[str]], names: set[str]) -> None:

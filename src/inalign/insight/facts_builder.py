@@ -39,7 +39,7 @@ _REASONS = {"forwarded": FORWARDED, "mailing_list": MAILING_LIST, "trusted_forwa
 
 
 class ComparedRecord(NamedTuple):
-    """A published record as far as it is compared: `PublishedPolicy` without its days."""
+    """A published record as far as it is compared: `PublishedRecord` without its days."""
 
     p: str
     testing: bool

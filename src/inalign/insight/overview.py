@@ -100,22 +100,22 @@ def slot_sums(judgement: Judgement) -> list[SlotSum]:
     return [SlotSum(*key, *counts) for key, counts in sorted(sums.items())]
 
 
-class PublishedPolicy(NamedTuple):
-    """The policy of a domain."""
+class CurrentPolicy(NamedTuple):
+    """The DMARC policy that is in force for a domain, and whether it is in test mode."""
 
     policy: str
     testing: bool
 
 
-def published_of(judgement: Judgement) -> PublishedPolicy:
-    """As DNS has it, else as reporters saw it last."""
+def published_of(judgement: Judgement) -> CurrentPolicy:
+    """Return the policy of the record in DNS, or of the newest record in reports where DNS was not looked up."""
     record = judgement.lookups.dmarc
     if record is not None:
-        return PublishedPolicy(str(record.domain_policy or ""), record.testing)
+        return CurrentPolicy(str(record.domain_policy or ""), record.testing)
     latest = max(judgement.facts.published, key=lambda seen: seen.last_day, default=None)
     if judgement.lookups.known or latest is None:
-        return PublishedPolicy("", testing=False)
-    return PublishedPolicy(latest.p, latest.testing)
+        return CurrentPolicy("", testing=False)
+    return CurrentPolicy(latest.p, latest.testing)
 
 
 class ClassSums(NamedTuple):
@@ -130,27 +130,9 @@ class ClassSums(NamedTuple):
     unwanted_delivered: int = 0
 
 
-def class_sums(sums: Iterable[SlotSum]) -> ClassSums:
-    """All of them together."""
-    found = [0] * len(ClassSums._fields)
-    for each in sums:
-        count = each.none + each.quarantine + each.reject
-        found[0] += count
-        if each.source_class in OWNERS:
-            found[1] += count
-            found[2] += count if each.passes else 0
-        elif each.source_class == FORWARDER:
-            found[3] += count
-            found[4] += 0 if each.passes else count
-        elif not each.passes:
-            found[5] += count
-            found[6] += each.none
-    return ClassSums(*found)
-
-
 def overview_row(
     plan: PlanRow,
-    published: PublishedPolicy,
+    published: CurrentPolicy,
     sums: ClassSums,
     *,
     reporters: int,

@@ -23,7 +23,7 @@ from inalign.insight.rules.thresholds import (
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class SendingPattern:
     """Of the days of the whole window."""
 
     days: int
@@ -80,14 +80,14 @@ class Rhythm:
         return self.trickles or (self.is_steady and self.per_day <= MAX_SMALL)
 
 
-def rhythm_of(days: Mapping[int, int], last_day: int) -> Rhythm:
-    """The rhythm of messages by day, up to the last day of the window."""
+def pattern_of(days: Mapping[int, int], last_day: int) -> SendingPattern:
+    """The pattern of messages by day, up to the last day of the window."""
     at = sorted(days)
     total = sum(days.values())
     top = sum(sorted(days.values(), reverse=True)[:5])
     silence = max((later - earlier - 1 for earlier, later in pairwise([*at, last_day + 1])), default=0)
     span = last_day - at[0] + 1 if at else 0
-    return Rhythm(len(at), span, top / total if total else 1.0, total, silence, _is_cyclic(at))
+    return SendingPattern(len(at), span, top / total if total else 1.0, total, silence, _is_cyclic(at))
 
 
 def _is_cyclic(days: list[int]) -> bool:

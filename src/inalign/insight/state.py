@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from inalign.insight.classify import Judgement
-from inalign.insight.result import DomainState, Plan, PlanStep, WhyCode
+from inalign.insight.result import DomainState, PlanStep, WhyCode
 
 QUIET_DAYS = 14
 """Reporters write daily; where none did for so long, the reports go elsewhere, or nowhere."""
@@ -13,13 +12,11 @@ _FINAL = (WhyCode.ALL_PUBLISHED, WhyCode.FORWARDING)
 """Why a domain holds where it is for good: forwarded mail keeps it from p=reject (RFC 9989 section 7.4)."""
 
 
-def domain_state(judgement: Judgement, plan: Plan, today: int) -> DomainState:
-    """The state of a domain on a day, an ordinal as the days of the judgement are."""
-    return state_of(plan.step, [why.code for why in plan.why], judgement.last_day, today, ready=plan.ready)
-
-
 def state_of(step: str, why: list[str] | list[WhyCode], last_day: int, today: int, *, ready: bool) -> DomainState:
-    """The same from the words of a plan as it is kept."""
+    """Return the state on the day `today` from the step and the reason codes of a plan.
+
+    `last_day`, the last day with reports, and `today` are ordinals of `datetime.date`.
+    """
     if today - last_day > QUIET_DAYS:
         return DomainState.NO_DATA
     if step in _WORK:

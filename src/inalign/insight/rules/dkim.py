@@ -54,7 +54,7 @@ RULES = (
     Rule(
         "dkim.replayed",
         "The selector belongs to servers of the owner, and its signature passes from another host, much and in bursts.",
-        lambda c: c.look.has_own_pass and c.is_elsewhere and c.share >= HOME_SHARE and c.site.rhythm.is_burst,
+        lambda c: c.look.has_own_pass and c.is_elsewhere and c.share >= HOME_SHARE and c.site.pattern.is_burst,
         SourceClass.SPOOF,
         (replayed, pattern, passed_on_signature, spf_of_forwarder, host_name),
     ),
@@ -112,7 +112,7 @@ RULES = (
         "dkim.no_key_steady",
         "No signature of the selector passes anywhere, SPF passes for another name, and mail is steady; "
         "the reverse name is not known.",
-        lambda c: not c.has_key and bool(c.look.foreign_spf) and not c.site.host and c.site.rhythm.is_steady,
+        lambda c: not c.has_key and bool(c.look.foreign_spf) and not c.site.host and c.site.pattern.is_steady,
         SourceClass.APPROVED,
         (selector_without_key, foreign_spf, pattern),
     ),

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from inalign.insight.context import Look, Site, is_of_host, sender_of
 from inalign.insight.directory import Directory, KnownService, ServiceKind
-from inalign.insight.domain_profile import Selector, Streams, is_tenant_name
+from inalign.insight.domain_profile import DomainProfile, Selector, is_tenant_name
 from inalign.insight.facts import SourceMail
 from inalign.insight.lookups import DomainLookups
 from inalign.insight.result import Evidence, SourceClass
@@ -36,7 +36,7 @@ HOUSES = (ServiceKind.MAILBOX, ServiceKind.GATEWAY)
 
 
 @dataclass(eq=False)
-class Case:
+class RuleCase:
     """One kind of mail from one address, with what the conditions of the rules need, each computed once."""
 
     site: Site
@@ -44,7 +44,7 @@ class Case:
     look: Look
     domain: DomainLookups
     directory: Directory
-    profile: Streams
+    profile: DomainProfile
 
     # Whose machines sent it
 
@@ -133,7 +133,7 @@ class Case:
         """Whether the signature passes here or elsewhere; without a reported selector, steady mail is taken for it."""
         if self.look.has_own_pass or self.profile.signed_total.get(self.selector, 0) > 0:
             return True
-        return not self.selector[1] and self.site.rhythm.is_steady
+        return not self.selector[1] and self.site.pattern.is_steady
 
     @cached_property
     def is_elsewhere(self) -> bool:
@@ -146,7 +146,7 @@ class Case:
         if look.foreign_spf and self.profile.passes_on(site.address, self.sender):
             return True
         is_at_home = self.profile.is_elsewhere(self.selector, site.address, self.sender)
-        return is_at_home and (bool(look.foreign_spf) or site.rhythm.is_burst)
+        return is_at_home and (bool(look.foreign_spf) or site.pattern.is_burst)
 
     @cached_property
     def is_home(self) -> bool:
@@ -187,10 +187,10 @@ class Case:
         site = self.site
         if self.look.foreign_spf or site.address in self.profile.passing:
             return False
-        if site.reputation is not None or site.looks_dynamic or (self.looks_hosted and not site.rhythm.is_steady):
+        if site.reputation is not None or site.looks_dynamic or (self.looks_hosted and not site.pattern.is_steady):
             return True
-        is_nameless = site.is_nameless and not (site.rhythm.is_daily or site.rhythm.trickles)
-        in_bursts = site.rhythm.is_burst or self.profile.comes_in_bursts(site.address)
+        is_nameless = site.is_nameless and not (site.pattern.is_daily or site.pattern.trickles)
+        in_bursts = site.pattern.is_burst or self.profile.comes_in_bursts(site.address)
         return site.kind is None and (in_bursts or is_nameless)
 
     # An identity of somebody else passes
@@ -252,8 +252,8 @@ class Case:
 
         The very label under another suffix may be the owner's.
         """
-        rhythm = self.site.rhythm
-        if rhythm.is_daily or (rhythm.is_steady and rhythm.span >= MIN_OLD):
+        pattern = self.site.pattern
+        if pattern.is_daily or (pattern.is_steady and pattern.span >= MIN_OLD):
             return None
         label = registrable_domain(self.domain.domain).split(".")[0]
         words = [word for word in (label, label.split("-")[0]) if len(word) >= MIN_IMITATED]
@@ -271,7 +271,7 @@ class Case:
     @cached_property
     def comes_back(self) -> bool:
         """Whether mail of the address is steady or a trickle."""
-        return self.site.rhythm.is_steady or self.site.rhythm.trickles
+        return self.site.pattern.is_steady or self.site.pattern.trickles
 
     @cached_property
     def is_numbered_server(self) -> bool:
@@ -312,7 +312,7 @@ class Case:
         """Whether the sender is steady: by its address, or by its identity where many owners share the address."""
         # where many owners' mail leaves from, days of the address say nothing about one of them
         is_shared = self.site.kind in HOUSES or self.is_shared_pool
-        return self.is_regular if is_shared else self.site.rhythm.is_steady
+        return self.is_regular if is_shared else self.site.pattern.is_steady
 
     @cached_property
     def is_rented_service(self) -> bool:
@@ -382,8 +382,8 @@ class Case:
     @cached_property
     def is_relay_with_own_envelope(self) -> bool:
         """Whether the envelope is the owner's, and the host sends steadily, or a trickle under a name of a relay."""
-        rhythm = self.site.rhythm
-        is_relay = rhythm.is_steady or (rhythm.trickles and self.site.looks_like_relay)
+        pattern = self.site.pattern
+        is_relay = pattern.is_steady or (pattern.trickles and self.site.looks_like_relay)
         return self.look.spf_is_ours and is_relay
 
 
@@ -391,7 +391,7 @@ _INDIRECT_NAME = re.compile(
     r"(?:lists?|ml|mlist|mailman|groups?|listserv|fwd|forward(?:er|ing)?|srs[0-9]?|alias|alumni)[-.0-9]"
 )
 
-Because = Callable[[Case], Evidence | None]
+Because = Callable[[RuleCase], Evidence | None]
 """Gives one piece of evidence of a case, or None where the case has none of this kind."""
 
 
@@ -402,16 +402,16 @@ class Rule:
     name: str
     condition: str
     """What `when` asks, in words."""
-    when: Callable[[Case], bool]
+    when: Callable[[RuleCase], bool]
     source_class: SourceClass
     because: tuple[Because, ...]
     """What gives the evidence, in the order in which it is shown."""
 
-    def evidence(self, case: Case) -> tuple[Evidence, ...]:
+    def evidence(self, case: RuleCase) -> tuple[Evidence, ...]:
         """Return the evidence that `case` has for this rule."""
         return tuple(found for found in (because(case) for because in self.because) if found is not None)
 
 
-def always(_: Case) -> bool:
+def always(_: RuleCase) -> bool:
     """Hold for every case: the condition of a last rule."""
     return True

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from inalign.insight.result import Evidence, SourceClass
 from inalign.insight.rules import dkim, spf, third_party
-from inalign.insight.rules.rule import Case, Rule
+from inalign.insight.rules.rule import Rule, RuleCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class RuleGroup:
     """Rules that are asked only for mail for which `when` holds."""
 
     title: str
-    when: Callable[[Case], bool]
+    when: Callable[[RuleCase], bool]
     rules: tuple[Rule, ...]
 
 
@@ -39,7 +39,7 @@ class Classification(NamedTuple):
     rule: str
 
 
-def classify(case: Case) -> Classification:
+def classify(case: RuleCase) -> Classification:
     """Return the class, the evidence and the rule of the first rule that matches the case."""
     for group in GROUPS:
         if group.when(case):

@@ -175,14 +175,14 @@ OTHER_IDENTITY = (
     Rule(
         "third_party.hosted_site",
         "A rented machine sends little.",
-        lambda c: c.is_hosted and ((c.fits_host and c.site.rhythm.per_day <= MAX_SMALL) or c.site.rhythm.is_small),
+        lambda c: c.is_hosted and ((c.fits_host and c.site.pattern.per_day <= MAX_SMALL) or c.site.pattern.is_small),
         SourceClass.HOSTING,
         (host_name, foreign_spf, foreign_signature, pattern),
     ),
     Rule(
         "third_party.hosted_campaign",
         "A rented machine sends much, and not steadily.",
-        lambda c: c.is_hosted and not c.site.rhythm.is_steady,
+        lambda c: c.is_hosted and not c.site.pattern.is_steady,
         SourceClass.SPOOF,
         (host_name, foreign_spf, foreign_signature, pattern),
     ),
@@ -255,7 +255,7 @@ NOTHING_PASSES = (
     Rule(
         "nothing_passes.listed_seldom",
         "The address is on the reputation list, was seen on few days, and is no mailbox provider's or gateway's.",
-        lambda c: c.site.reputation is not None and c.site.rhythm.days < MIN_DAYS and c.host_kind not in HOUSES,
+        lambda c: c.site.reputation is not None and c.site.pattern.days < MIN_DAYS and c.host_kind not in HOUSES,
         SourceClass.LOW_REPUTATION,
         (reputation, host_name, spf_not_pass),
     ),
@@ -276,21 +276,21 @@ NOTHING_PASSES = (
     Rule(
         "nothing_passes.listed_address",
         "The address is on the reputation list, and mail is not steady.",
-        lambda c: c.site.reputation is not None and not c.site.rhythm.is_steady,
+        lambda c: c.site.reputation is not None and not c.site.pattern.is_steady,
         SourceClass.LOW_REPUTATION,
         (reputation, host_name, spf_not_pass),
     ),
     Rule(
         "nothing_passes.own_host_name",
         "The reverse name is below the domain, and mail is steady.",
-        lambda c: c.site.has_own_name and c.site.rhythm.is_steady,
+        lambda c: c.site.has_own_name and c.site.pattern.is_steady,
         SourceClass.OWN,
         (own_host_name, spf_not_pass, pattern),
     ),
     Rule(
         "nothing_passes.hosted_site",
         "A rented machine sends little, and the envelope is not the domain's.",
-        lambda c: c.looks_hosted and c.site.rhythm.is_small and not c.look.spf_is_ours,
+        lambda c: c.looks_hosted and c.site.pattern.is_small and not c.look.spf_is_ours,
         SourceClass.HOSTING,
         (host_name, spf_not_pass, pattern),
     ),
@@ -319,9 +319,9 @@ NOTHING_PASSES = (
         "nothing_passes.campaign",
         "Neither daily nor a trickle, and the host has no reverse name, or sends much with the domain in the envelope.",
         lambda c: (
-            not c.site.rhythm.is_daily
-            and not c.site.rhythm.trickles
-            and (c.site.is_nameless or (c.look.spf_is_ours and c.site.rhythm.per_day > MAX_TRICKLE))
+            not c.site.pattern.is_daily
+            and not c.site.pattern.trickles
+            and (c.site.is_nameless or (c.look.spf_is_ours and c.site.pattern.per_day > MAX_TRICKLE))
         ),
         SourceClass.SPOOF,
         (spf_not_pass, pattern, nothing_valid),
@@ -329,7 +329,7 @@ NOTHING_PASSES = (
     Rule(
         "nothing_passes.sender_with_own_envelope",
         "The envelope is the owner's, mail is steady, and it is more than a relay of forwarded mail has.",
-        lambda c: c.is_relay_with_own_envelope and c.site.rhythm.messages > MAX_FORWARDED * c.profile.aligned,
+        lambda c: c.is_relay_with_own_envelope and c.site.pattern.messages > MAX_FORWARDED * c.profile.aligned,
         SourceClass.UNKNOWN,
         (spf_not_pass, host_name, pattern),
     ),
@@ -350,7 +350,7 @@ NOTHING_PASSES = (
     Rule(
         "nothing_passes.steady_host",
         "Mail is steady, and the envelope is of the organization of the host.",
-        lambda c: c.site.rhythm.is_steady and is_of_host(c.site, c.look.spf_name),
+        lambda c: c.site.pattern.is_steady and is_of_host(c.site, c.look.spf_name),
         SourceClass.UNKNOWN,
         (spf_not_pass, host_name, pattern),
     ),

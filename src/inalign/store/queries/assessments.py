@@ -17,8 +17,8 @@ from inalign.insight.overview import (
     OWNERS,
     ClassDayRow,
     ClassSums,
+    CurrentPolicy,
     OverviewRow,
-    PublishedPolicy,
     SlotSum,
     class_days,
     overview_row,
@@ -162,7 +162,7 @@ def kept_overview(
         rows.append(
             overview_row(
                 _read_plan(row.plan),
-                PublishedPolicy(row.policy, row.testing),
+                CurrentPolicy(row.policy, row.testing),
                 counts,
                 reporters=row.reporters if reporters is None else reporters.get(row.domain, 0),
                 days=days,
