@@ -24,7 +24,7 @@ def port() -> int:
 
 @pytest.fixture
 def served(tmp_path: Path, port: int) -> Iterator[Served]:
-    running = Served(tmp_path, f'[web]\nlisten = "inet:127.0.0.1:{port}"\nzone = "Asia/Tokyo"\n')
+    running = Served(tmp_path, f'[web]\nlisten = "inet:127.0.0.1:{port}"\ntime_zone = "Asia/Tokyo"\n')
     try:
         yield running
     finally:

@@ -18,7 +18,7 @@ from inalign.wiring.check import check
 
 WRONG = [
     ("[web]\nlisten = '8897'\n", "web.listen: '8897' is not an address to listen on; expected inet:HOST:PORT"),
-    ("[web]\nzone = 'Mars/Olympus'\n", "web.zone: 'Mars/Olympus' is not a time zone"),
+    ("[web]\ntime_zone = 'Mars/Olympus'\n", "web.time_zone: 'Mars/Olympus' is not a time zone"),
     ("[insight]\nmaps = ['nope.toml']\n", "insight.maps: "),
     ("[insight]\ndnsbl = ['NOT A NAME']\n", "insight.dnsbl: 'NOT A NAME' is not a domain name"),
     ("[intake.push]\nlisten = 'inet:127.0.0.1:0'\n", "intake.push.listen: intake.push.tokens is empty"),

@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 @click.option("--month", metavar="2026-10", help="The month. Default: the last whole one.")
 @click.option("--week", metavar="2026-W47", help="The week, Monday to Sunday, in place of a month.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the report. Default: as LANG says.")
-@click.option("--time-zone", "zone", default="", help="Whose days these are. Default: web.zone of the settings.")
+@click.option("--time-zone", "zone", default="", help="Whose days these are. Default: web.time_zone of the settings.")
 @click.option("--html", "html", type=_FILE, help="Write HTML that prints well; - is standard output.")
 @click.option("--pdf", "pdf", type=_FILE, help="Write PDF, which needs the extra `pdf`.")
 @click.option("--mail", "recipient", metavar="ADDRESS", help="Send it there, as [mail] of the settings says.")
@@ -59,7 +59,7 @@ def command(
     if attach_pdf and recipient is None:
         raise click.UsageError("--attach-pdf is for --mail")
     config = load(config_file)
-    zone = zone or config.settings.web.zone
+    zone = zone or config.settings.web.time_zone
     if zone not in available_timezones():
         raise click.UsageError(f"--time-zone: no time zone is called {zone}")
     today = datetime.now(ZoneInfo(zone)).date()

@@ -72,7 +72,7 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "request they hand in: for the audit log and the limits on signing in. A UNIX socket counts as 127.0.0.1."
         ),
     ] = msgspec.field(default_factory=list)
-    zone: Annotated[
+    time_zone: Annotated[
         str,
         Meta(description="The time zone of days and times, such as Asia/Tokyo; each visitor may choose another."),
     ] = "UTC"

@@ -93,8 +93,8 @@ def _check_web(config: Config) -> None:
                 parse_address(text)
         except ParseError as problem:
             raise config.error(key, problem) from None
-    if settings.web.zone not in available_timezones():
-        raise config.error("web.zone", f"{settings.web.zone!r} is not a time zone; expected one such as Asia/Tokyo")
+    if settings.web.time_zone not in available_timezones():
+        raise config.error("web.time_zone", f"{settings.web.time_zone!r} is not a time zone; expected one such as Asia/Tokyo")
     if settings.web.oidc.issuer:
         from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - it loads optional libraries
 

@@ -53,7 +53,7 @@ def make_summaries(
     from inalign.summary.scheduler import Subscription, SummaryScheduler  # noqa: PLC0415 - with the templates, where they are wanted
     from inalign.summary.words import words_of  # noqa: PLC0415
 
-    zone = config.settings.web.zone
+    zone = config.settings.web.time_zone
 
     def make(wanted: Subscription, period: Period, today: date) -> SummaryDocument:
         snapshot = Snapshot(engine)

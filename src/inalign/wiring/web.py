@@ -24,7 +24,7 @@ def make_web_options(settings: Settings, *, loopback: bool) -> WebOptions:
     return WebOptions(
         url=web.url,
         loopback=loopback,
-        zone=web.zone,
+        zone=web.time_zone,
         proxies=Networks(web.proxies),
         oidc=OidcOptions(
             label=web.oidc.label,
