@@ -20,7 +20,9 @@ class SummarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     period: Annotated[
         Literal["weekly", "monthly"],
-        Meta(description="Monday to Sunday, or a month; sent on the third day after it, in the morning of web.time_zone."),
+        Meta(
+            description="Monday to Sunday, or a month; sent on the third day after it, in the morning of web.time_zone."
+        ),
     ] = "monthly"
     language: Annotated[Literal["en", "ja"], Meta(description="Of the report.")] = "en"
     pdf: Annotated[
