@@ -155,7 +155,7 @@ def test_supervisor_is_idle_while_an_old_worker_that_died_is_not_replaced(tmp_pa
 def test_where_no_process_can_be_made_the_supervisor_says_so_and_tries_again(tmp_path: Path) -> None:
     patch = """
 import errno, os, inalign.process.generation as g
-g.LONGEST_DELAY_SECONDS = 0.3
+g.RESTART = g.Backoff(0.1, 0.3)
 fork, calls = os.fork, []
 def failing():
     calls.append(1)

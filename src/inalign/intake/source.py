@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from inalign.backoff import Backoff
 from inalign.spool.deliveries import Delivery
 from inalign.store.state.intake_sources import Phase, SourceRecord
 
@@ -147,5 +148,5 @@ _chance = random.SystemRandom()
 
 def delay_after(failures: int) -> float:
     """How long to wait after so many failed runs in a row, with jitter: half of it is chance."""
-    longest = min(MOST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 20))
+    longest = Backoff(FIRST_DELAY, MOST_DELAY).seconds(failures)
     return longest * (0.5 + 0.5 * _chance.random())

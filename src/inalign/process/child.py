@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from inalign.process.generation import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, SOON_DEAD_SECONDS, fork
+from inalign.process.generation import RESTART, SOON_DEAD_SECONDS, fork
 
 log = logging.getLogger("inalign")
 
@@ -29,7 +29,7 @@ class SupervisedChild:
         self._work: Callable[[], None] | None = None
         self._started = 0.0
         self._due = 0.0
-        self._delay = FIRST_DELAY_SECONDS
+        self._failures = 0
         self._kill_at = math.inf
 
     def follow(self, work: Callable[[], None] | None) -> None:
@@ -65,7 +65,7 @@ class SupervisedChild:
             self.pid = fork(self._work, let_go)
         except OSError as problem:
             log.error("the report process cannot be started: %s", problem.strerror)
-            self._due = now + LONGEST_DELAY_SECONDS
+            self._due = now + RESTART.longest
             return
         self._started = now
         self._kill_at = math.inf
@@ -83,12 +83,13 @@ class SupervisedChild:
             return
         now = time.monotonic()
         if now - self._started >= SOON_DEAD_SECONDS:
-            self._delay = FIRST_DELAY_SECONDS
-        self._due = now + self._delay
+            self._failures = 0
+        self._failures += 1
+        delay = RESTART.seconds(self._failures)
+        self._due = now + delay
         code = os.waitstatus_to_exitcode(status)
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        log.error("the report process (process %d) ended %s; it is replaced in %g s", pid, how, self._delay)
-        self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
+        log.error("the report process (process %d) ended %s; it is replaced in %g s", pid, how, delay)
 
     def kill(self) -> None:
         """At once, and wait for it."""

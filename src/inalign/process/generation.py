@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from inalign.backoff import Backoff
 from inalign.milterd.acceptor import Shares
 from inalign.milterd.worker import RETIRE, read_report
 from inalign.net.listen import Address
@@ -31,9 +32,8 @@ GRACE_SECONDS = 2.0
 """After the time to drain; then what is left is killed."""
 SOON_DEAD_SECONDS = 5.0
 """A worker that lived no longer has died at once."""
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 10.0
-"""Before the next try with a worker that dies at once; doubled each time in between."""
+RESTART = Backoff(first=0.1, longest=10.0)
+"""Pauses before a process that ends at once, several times in a row, is started again."""
 REPORT_OCTETS = 1 << 18
 OOM_SCORE = 100
 """Of a thousand: where memory is short, the kernel ends a worker and not the supervisor, which replaces it."""
@@ -120,7 +120,7 @@ class Generation:
         self.kill_at: float | None = None
         """When what is left of it is killed: it has been told to end."""
         self._due: dict[int, float] = {}  # when those that are missing are started; absent: now
-        self._delay: dict[int, float] = {}  # before the next start of one that died at once
+        self._failures: dict[int, int] = {}  # how many times in a row a worker ended at once
 
     @property
     def serving(self) -> int:
@@ -148,12 +148,9 @@ class Generation:
         child.channel.close()
         del self.children[child.number]
         now = time.monotonic()
-        delay = 0.0
-        if now - child.started < SOON_DEAD_SECONDS:
-            delay = self._delay.get(child.number, FIRST_DELAY_SECONDS)
-            self._delay[child.number] = min(2 * delay, LONGEST_DELAY_SECONDS)
-        else:
-            self._delay.pop(child.number, None)
+        failures = self._failures.get(child.number, 0) + 1 if now - child.started < SOON_DEAD_SECONDS else 0
+        self._failures[child.number] = failures
+        delay = RESTART.seconds(failures)
         self._due[child.number] = now + delay
         return delay
 
@@ -196,7 +193,7 @@ class Generation:
 
     def _not_started(self, number: int, problem: OSError) -> None:
         log.error("no worker can be started: %s", problem.strerror)
-        self._due[number] = time.monotonic() + LONGEST_DELAY_SECONDS
+        self._due[number] = time.monotonic() + RESTART.longest
 
 
 def fork(work: Callable[[], None], let_go: Callable[[], None]) -> int:

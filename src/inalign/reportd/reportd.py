@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from inalign.alerts.service import Alerts
+from inalign.backoff import Backoff
 from inalign.errors import Error
 from inalign.ingest.counts import load_result
 from inalign.ingest.loader import ItemOutcome, Loader
@@ -136,7 +137,7 @@ class ReportDaemon:
         return await asyncio.to_thread(self.spool.put, delivery)
 
     async def _load_reports(self, ends: asyncio.Event) -> None:
-        delay, _ = RETRY_SECONDS
+        failures = 0
         while not ends.is_set():
             try:
                 loaded = await asyncio.to_thread(self.load_spool, ends)
@@ -144,11 +145,11 @@ class ReportDaemon:
                 if not isinstance(failure, Error):
                     log.exception("reports cannot be loaded")
                 self._note_trouble(str(failure) or repr(failure))
-                await _pause(ends, delay)
-                delay = min(2 * delay, RETRY_SECONDS[1])
+                failures += 1
+                await _pause(ends, Backoff(*RETRY_SECONDS).seconds(failures))
                 continue
             self._note_trouble("")
-            delay, _ = RETRY_SECONDS
+            failures = 0
             if not loaded:
                 await _pause(ends, LOOK_SECONDS)
 

@@ -29,9 +29,9 @@ class InsightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         Meta(
             max_length=10,
-            description="DNS lists (DNSBL, RFC 5782) that Inalign queries in the background about addresses of which nothing "
-            "passes, such as zen.spamhaus.org. The operator of a list learns these addresses, and has terms of use. "
-            "Empty: none.",
+            description="DNS lists (DNSBL, RFC 5782) that Inalign queries in the background about addresses of which "
+            "nothing passes, such as zen.spamhaus.org. The operator of a list learns these addresses, and has terms "
+            "of use. Empty: none.",
         ),
     ] = field(default_factory=list)
     background: Annotated[

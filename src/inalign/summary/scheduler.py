@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from inalign.backoff import Backoff
 from inalign.errors import Error
 from inalign.insight.period import Period, PeriodKind, last_whole, parse_period
 from inalign.net.smtp import MailError
@@ -160,8 +161,9 @@ def due(sent: str, kind: PeriodKind, today: date) -> Iterator[Period]:
 
 
 def _after_failure(record: SentSummary, problem: Exception, now: float) -> SentSummary:
-    first, most = RETRY_SECONDS
-    wait = most if isinstance(problem, MailError) and problem.is_final else min(most, first * 2.0**record.failures)
+    backoff = Backoff(*RETRY_SECONDS)
+    is_final = isinstance(problem, MailError) and problem.is_final
+    wait = backoff.longest if is_final else backoff.seconds(record.failures + 1)
     return replace(
         record, problem=str(problem) or repr(problem), failures=min(record.failures + 1, 30), due_at=now + wait
     )

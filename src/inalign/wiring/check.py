@@ -94,7 +94,9 @@ def _check_web(config: Config) -> None:
         except ParseError as problem:
             raise config.error(key, problem) from None
     if settings.web.time_zone not in available_timezones():
-        raise config.error("web.time_zone", f"{settings.web.time_zone!r} is not a time zone; expected one such as Asia/Tokyo")
+        raise config.error(
+            "web.time_zone", f"{settings.web.time_zone!r} is not a time zone; expected one such as Asia/Tokyo"
+        )
     if settings.web.oidc.issuer:
         from inalign.wiring.web import make_provider, make_web_options  # noqa: PLC0415 - it loads optional libraries
 
