@@ -126,7 +126,7 @@ def test_new_selector_is_told_once_by_mail_and_webhook(
             found = email.message_from_bytes(mail.content, policy=default)
             assert (
                 found["Subject"]
-                == "example.com：新規 – 新しい DKIM 鍵が使われています：s2._domainkey.example.com（200 通が合格）"
+                == "example.com：新規 – 新しい DKIM 鍵が使われています：s2._domainkey.example.com（200 通が認証成功）"
             )
             (posted,) = hooks.taken
             assert posted.line == "POST /services/secret HTTP/1.1"
