@@ -65,8 +65,8 @@ class CountingResolver:
         self.asked += 1
         return await self.below.ptr(ip)
 
-    def expect(self, *questions: Question) -> None:
-        self.below.expect(*questions)
+    def prefetch(self, *questions: Question) -> None:
+        self.below.prefetch(*questions)
 
 
 def make_key() -> SigningKey:

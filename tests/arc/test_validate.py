@@ -179,7 +179,7 @@ def test_keys_are_named_ahead_and_asked_for_once() -> None:
     asked: list[str] = []
 
     class Listening(ZoneResolver):
-        def expect(self, *questions: Question) -> None:
+        def prefetch(self, *questions: Question) -> None:
             named.extend(questions)
 
         async def txt(self, name: str) -> Answer[bytes]:
@@ -200,7 +200,7 @@ def test_a_broken_structure_asks_nothing_and_hashes_nothing() -> None:
             raise AssertionError("nothing is to be asked")
 
     resolver = Silent.from_json({})
-    validation.expect(resolver)
+    validation.prefetch(resolver)
     assert run_now(validation.result(resolver, {})).reason is ArcReason.INSTANCES
 
 

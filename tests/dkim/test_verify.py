@@ -305,12 +305,12 @@ def test_verification_names_its_keys_and_bodies_ahead() -> None:
     named: list[Question] = []
 
     class Listening(ZoneResolver):
-        def expect(self, *questions: Question) -> None:
+        def prefetch(self, *questions: Question) -> None:
             named.extend(questions)
 
     resolver = Listening.from_json(ZONE)
     verification = Verification(parts.fields, now=NOW)
-    verification.expect(resolver)
+    verification.prefetch(resolver)
     assert named == [Question("TXT", RSA.key_name), Question("TXT", ED25519.key_name)]
     assert len(verification.body_specs) == 1
     hashes = BodyHashes(verification.body_specs)

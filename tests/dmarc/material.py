@@ -30,5 +30,5 @@ class Recorder:
     async def ptr(self, ip: IPAddress) -> Answer[str]:
         raise AssertionError("DMARC asks for TXT records alone")
 
-    def expect(self, *questions: Question) -> None:
+    def prefetch(self, *questions: Question) -> None:
         self.expected.extend(questions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inalign.dmarc.discovery import Discovery, expect_policy, select_record, walk_names
+from inalign.dmarc.discovery import Discovery, prefetch_policy, select_record, walk_names
 from inalign.mail.domain import DomainName, parse_domain
 from inalign.resolver import Answer, Outcome, txt
 from tests.dmarc.material import Recorder
@@ -93,17 +93,17 @@ def test_dnssec_is_told_of_the_record_in_force() -> None:
     assert not select_record(Answer(Outcome.FOUND, (b"v=DMARC1; p=none",))).secure
 
 
-def test_expect_policy_names_every_question_of_the_walk() -> None:
+def test_prefetch_policy_names_every_question_of_the_walk() -> None:
     resolver = Recorder({})
-    expect_policy("Mail.Example.com.", resolver)
+    prefetch_policy("Mail.Example.com.", resolver)
     assert resolver.expected == [txt("_dmarc.mail.example.com"), txt("_dmarc.example.com"), txt("_dmarc.com")]
     assert resolver.asked == []
 
 
 @pytest.mark.parametrize("text", ["", "user@example.com", "[192.0.2.1]", "..", "\udcff.example", "a" * 5000])
-def test_expect_policy_takes_any_text(text: str) -> None:
+def test_prefetch_policy_takes_any_text(text: str) -> None:
     resolver = Recorder({})
-    expect_policy(text, resolver)
+    prefetch_policy(text, resolver)
     assert resolver.expected == []
 
 

@@ -21,7 +21,7 @@ class Rounds:
         self._asked: set[Question] = set()
         self._there: set[Question] = set()
 
-    def expect(self, *questions: Question) -> None:
+    def prefetch(self, *questions: Question) -> None:
         self._asked.update(questions)
 
     def _wait(self, question: Question) -> None:

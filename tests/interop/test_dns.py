@@ -158,7 +158,7 @@ forward-zone:
 @on_each_loop
 async def test_a_validating_resolver_answers_and_vouches(unbound: str) -> None:
     async with LiveResolver([unbound]) as resolver:
-        resolver.expect(txt("example.org"), txt("x.wild.example.org"))
+        resolver.prefetch(txt("example.org"), txt("x.wild.example.org"))
         spf = await resolver.txt("Example.org")
         assert (spf.outcome, spf.records, spf.dnssec_validated) == (Outcome.FOUND, (b"v=spf1 mx -all",), True)
         assert 0 < spf.ttl <= 300
@@ -184,7 +184,7 @@ async def test_denials_of_a_real_resolver_are_told_apart(unbound: str) -> None:
             assert 0 < found.ttl <= 60, name
     async with LiveResolver([unbound], timeout=1) as resolver:
         names = ("loop1.example.org", "x.sub.example.org", "example.net")
-        resolver.expect(*map(txt, names))
+        resolver.prefetch(*map(txt, names))
         for name in names:
             assert (await resolver.txt(name)).outcome is Outcome.FAILED, name
 

@@ -151,7 +151,7 @@ async def test_names_of_any_octets_are_asked(server: NameServer) -> None:
 @on_each_loop
 async def test_a_name_that_dns_cannot_carry_does_not_exist_and_is_not_asked(server: NameServer, name: str) -> None:
     async with LiveResolver([server.address]) as resolver:
-        resolver.expect(txt(name))
+        resolver.prefetch(txt(name))
         assert (await resolver.txt(name)).outcome is Outcome.NXDOMAIN
     assert server.questions == []
 
@@ -265,7 +265,7 @@ async def test_thirty_milliseconds_are_not_waited_for_twice(server: NameServer) 
     server.on("*", "*", later(0.03, answer()))
     async with LiveResolver([server.address]) as resolver:
         names = [f"n{number}.example" for number in range(10)]
-        resolver.expect(*map(txt, names))
+        resolver.prefetch(*map(txt, names))
         begun = time.monotonic()
         for name in names:
             assert (await resolver.txt(name)).outcome is Outcome.FOUND
@@ -536,12 +536,12 @@ async def test_two_hundred_who_ask_the_same_are_one_question(server: NameServer)
 async def test_an_ask_joins_what_was_expected(server: NameServer) -> None:
     questions = [txt("example.org"), mx("Example.org."), addresses("example.org", 4), ptr(ip_address("192.0.2.1"))]
     async with LiveResolver([server.address]) as resolver:
-        resolver.expect(*questions, *questions, Question("PTR", "no address"))
+        resolver.prefetch(*questions, *questions, Question("PTR", "no address"))
         await resolver.txt("example.org")
         await resolver.mx("example.org")
         await resolver.addresses("example.org", 4)
         await resolver.ptr(ip_address("192.0.2.1"))
-        resolver.expect(*questions)
+        resolver.prefetch(*questions)
         await asyncio.sleep(0.05)
     assert len(server.questions) == 4
 
@@ -549,7 +549,7 @@ async def test_an_ask_joins_what_was_expected(server: NameServer) -> None:
 @on_each_loop
 async def test_what_was_expected_and_never_asked_for_disturbs_nobody(server: NameServer) -> None:
     async with LiveResolver([server.address]) as resolver:
-        resolver.expect(txt("dead.example"), txt("failing.example"), txt("example.org"))
+        resolver.prefetch(txt("dead.example"), txt("failing.example"), txt("example.org"))
         await asyncio.sleep(0.05)
 
 
@@ -631,7 +631,7 @@ async def test_of_too_many_questions_those_fail_that_wait_longest(
     monkeypatch.setattr(live, "MAX_QUESTIONS", 5)
     server.on("*", "*", later(0.1, answer()))
     async with LiveResolver([server.address]) as resolver:
-        resolver.expect(*(txt(f"n{number}.example") for number in range(3)))
+        resolver.prefetch(*(txt(f"n{number}.example") for number in range(3)))
         found = await asyncio.gather(*(resolver.txt(f"n{number}.example") for number in range(9)))
         assert [one.outcome for one in found] == [Outcome.FAILED] * 4 + [Outcome.FOUND] * 5
         assert found[0].detail == "too many questions at a time"
@@ -648,7 +648,7 @@ async def test_a_flood_of_dead_names_gives_way_to_the_others(
     async with LiveResolver([server.address]) as resolver:
         for number in range(10):
             server.on(f"n{number}.example", "TXT", answer())
-            resolver.expect(*(txt(f"dead{number}-{other}.example") for other in range(19)))
+            resolver.prefetch(*(txt(f"dead{number}-{other}.example") for other in range(19)))
             assert (await resolver.txt(f"n{number}.example")).outcome is Outcome.FOUND
 
 
@@ -764,7 +764,7 @@ async def test_a_message_fails_when_its_time_is_over_and_others_do_not(server: N
 async def test_a_view_asks_everything_that_a_resolver_asks(server: NameServer) -> None:
     async with LiveResolver([server.address]) as resolver:
         view: Resolver = resolver.within(5)
-        view.expect(txt("example.org"))
+        view.prefetch(txt("example.org"))
         assert (await view.txt("example.org")).outcome is Outcome.FOUND
         assert (await view.addresses("example.org", 4)).outcome is Outcome.FOUND
         assert (await view.addresses("example.org", 6)).records == (IPv6Address("2001:db8::1"),)
@@ -787,7 +787,7 @@ def test_a_coroutine_that_nobody_drives_fails_in_words(server: NameServer) -> No
 async def test_closing_fails_a_question_that_has_not_left_yet(server: NameServer) -> None:
     resolver = LiveResolver([server.address])
     waiting = asyncio.create_task(resolver.txt("example.org"))
-    resolver.expect(txt("example.org"))
+    resolver.prefetch(txt("example.org"))
     await resolver.aclose()
     assert (await waiting).outcome is Outcome.FAILED
 
@@ -800,7 +800,7 @@ async def test_closing_fails_those_who_wait_and_those_who_come_later(server: Nam
     await resolver.aclose()
     assert (await waiting).outcome is Outcome.FAILED
     assert (await resolver.txt("example.org")).outcome is Outcome.FAILED
-    resolver.expect(txt("example.org"))
+    resolver.prefetch(txt("example.org"))
     await resolver.aclose()
     assert open_sockets(resolver) == 0
 
@@ -820,7 +820,7 @@ def test_a_forgotten_resolver_leaves_no_socket_and_no_warning(server: NameServer
         resolver = LiveResolver([server.address])
         with asyncio.Runner(loop_factory=LOOPS[loop_name]) as runner:
             runner.run(resolver.txt("example.org"))
-            resolver.expect(txt("dead.example"))
+            resolver.prefetch(txt("dead.example"))
         return [place._socket for one in resolver._servers for place in one.ports._ports if place is not None]
 
     sockets = use()
@@ -832,7 +832,7 @@ def test_a_forgotten_resolver_leaves_no_socket_and_no_warning(server: NameServer
 async def test_a_question_that_is_given_up_leaves_no_warning_behind_the_loop(server: NameServer) -> None:
     async def interrupted() -> None:
         resolver = LiveResolver([server.address])
-        resolver.expect(txt("dead.example"))
+        resolver.prefetch(txt("dead.example"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(resolver.txt("dead.example"), 0.2)
         await resolver.aclose()

@@ -85,10 +85,10 @@ def test_the_same_coroutine_goes_on_where_it_stands(resolver: LiveResolver) -> N
 def test_what_is_expected_before_a_loop_runs_is_asked_with_the_first_question(
     resolver: LiveResolver, server: NameServer
 ) -> None:
-    resolver.expect(txt("a.example"), mx("example.org"), txt("a..b"))
+    resolver.prefetch(txt("a.example"), mx("example.org"), txt("a..b"))
 
     async def check() -> None:
-        resolver.expect(*(txt(f"n{number}.example") for number in range(200)))
+        resolver.prefetch(*(txt(f"n{number}.example") for number in range(200)))
         await resolver.txt("example.org")
         await asyncio.sleep(0.2)
 

@@ -40,7 +40,7 @@ class AskingResolver:
         self.asked.append(ptr(ip))
         return await self._zone.ptr(ip)
 
-    def expect(self, *questions: Question) -> None:
+    def prefetch(self, *questions: Question) -> None:
         self.expected.append(questions)
 
     @property

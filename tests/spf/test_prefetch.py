@@ -29,7 +29,7 @@ def expected(names: Zone, ip: str = "192.0.2.1", mail_from: str = "joe@example.c
         ("a ip4:203.0.113.0/24 ip6:::/0 mx", ["A example.com", "MX example.com"]),
     ],
 )
-def test_questions_ahead(terms: str, ahead: list[str]) -> None:
+def test_prefetch_questions(terms: str, ahead: list[str]) -> None:
     assert expected(record(f"v=spf1 {terms}"))[0] == ahead
 
 

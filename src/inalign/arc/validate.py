@@ -125,12 +125,12 @@ class Validation:
     def _sealers(self) -> tuple[str, ...]:
         return tuple(arc_set.seal.domain for arc_set in self._sets)
 
-    def expect(self, resolver: Resolver) -> None:
+    def prefetch(self, resolver: Resolver) -> None:
         """Name the keys that `result` will ask for."""
         if self._early is None:
             names = [message.signature.key_name for message in self._messages]
             names += [arc_set.seal.key_name for arc_set in self._sets]
-            resolver.expect(*map(txt, dict.fromkeys(names)))
+            resolver.prefetch(*map(txt, dict.fromkeys(names)))
 
     async def result(self, resolver: Resolver, digests: Mapping[BodySpec, BodyDigest]) -> ArcResult:
         """The state of the chain; `digests` must answer `body_specs`."""
@@ -225,7 +225,7 @@ async def validate_arc(message: bytes, resolver: Resolver, *, now: datetime) -> 
     """
     parts = parse_message(message)
     validation = Validation(parts.fields, now=now)
-    validation.expect(resolver)
+    validation.prefetch(resolver)
     hashes = BodyHashes(validation.body_specs)
     hashes.update(parts.body)
     return await validation.result(resolver, hashes.digests())

@@ -19,7 +19,7 @@ import msgspec
 
 from inalign.errors import ParseError
 from inalign.insight.context import Reputation
-from inalign.resolver.interface import MailExchange, fold
+from inalign.resolver.interface import MailExchange, canonical_name
 from inalign.resolver.master_file import parse_master_file
 from inalign.resolver.zone import ZoneResolver
 from inalign.store.state.answers import write_answers, write_hosts, write_reputation
@@ -65,7 +65,7 @@ def zone_octets(path: Path) -> bytes:
 
 def read_ptr_files(paths: Sequence[Path]) -> dict[str, str]:
     """Reverse names by address; the first one of an address counts. Raises `SurroundingsError`."""
-    return _read_list(paths, "ptr", lambda word: fold(word).lower())
+    return _read_list(paths, "ptr", lambda word: canonical_name(word).lower())
 
 
 def read_reputation_files(paths: Sequence[Path]) -> dict[str, Reputation]:
@@ -146,7 +146,7 @@ def _from_json(octets: bytes) -> Answers:
         if isinstance(alias, list):
             kept.pop("CNAME")
             kept |= {"CNAME": str(alias[0])} if alias else {}
-        answers.setdefault(fold(name), {}).update(kept)
+        answers.setdefault(canonical_name(name), {}).update(kept)
     return answers
 
 

@@ -23,7 +23,7 @@ async def look_up(resolver: Resolver, facts: DomainFacts) -> tuple[frozenset[str
     asked: set[Wanted] = set()
     while wanted := wanted_lookups(facts, answers, asked):
         asked.update(wanted)
-        resolver.expect(*[Question(kind, name) for name, kind in wanted])
+        resolver.prefetch(*[Question(kind, name) for name, kind in wanted])
         for name, kind in wanted:
             answer = await _ask(resolver, name, kind)
             if answer.outcome is Outcome.FAILED:

@@ -145,10 +145,10 @@ class Verification:
             return _report(signature, DkimReason.EXPIRED, f"the signature expired {self._now - signature.expiry} s ago")
         return None
 
-    def expect(self, resolver: Resolver) -> None:
+    def prefetch(self, resolver: Resolver) -> None:
         """Name the keys that `results` will ask for."""
         names = dict.fromkeys(check.signature.key_name for check in self._checks if isinstance(check, _OpenSignature))
-        resolver.expect(*map(txt, names))
+        resolver.prefetch(*map(txt, names))
 
     async def results(self, resolver: Resolver, digests: Mapping[BodySpec, BodyDigest]) -> tuple[DkimResult, ...]:
         """One result for each DKIM-Signature field, in header order; `digests` must answer `body_specs`."""
@@ -276,7 +276,7 @@ async def verify_dkim(
     """
     parts = parse_message(message)
     verification = Verification(parts.fields, now=now, legacy_crypto=legacy_crypto)
-    verification.expect(resolver)
+    verification.prefetch(resolver)
     hashes = BodyHashes(verification.body_specs)
     hashes.update(parts.body)
     return await verification.results(resolver, hashes.digests())

@@ -78,7 +78,7 @@ class Discovery:
     """The DMARC questions of one evaluation, and their answers."""
 
     def __init__(self, resolver: Resolver, *, expected: Iterable[DomainName] = ()) -> None:
-        """`expected` are domains for which `expect_policy` was called already."""
+        """`expected` are domains for which `prefetch_policy` was called already."""
         self._resolver = resolver
         self._findings: dict[DomainName, DiscoveredRecord] = {}
         self._walks: dict[DomainName, Walk] = {}
@@ -86,12 +86,12 @@ class Discovery:
         self.asked: list[str] = []
         """The names asked for DMARC records, in order, each once."""
 
-    def expect(self, *domains: DomainName) -> None:
+    def prefetch(self, *domains: DomainName) -> None:
         """Name every question of the walks from these domains, so that a live resolver asks them side by side."""
         for domain in domains:
             if domain not in self._expected:
                 self._expected.add(domain)
-                self._resolver.expect(*_questions(domain))
+                self._resolver.prefetch(*_questions(domain))
 
     async def look(self, domain: DomainName) -> DiscoveredRecord:
         """The DMARC record of one name."""
@@ -150,8 +150,8 @@ class Discovery:
         return answer.outcome is not Outcome.NXDOMAIN
 
 
-def expect_policy(domain: str, resolver: Resolver) -> None:
-    """Say that the policy or the organizational domain of this name will be wanted; any text is taken.
+def prefetch_policy(domain: str, resolver: Resolver) -> None:
+    """Prefetch the DMARC records of the tree walk from `domain`; text that is not a domain name is ignored.
 
     To be called as soon as an author domain, the MAIL FROM domain or a signing domain is known.
     """
@@ -159,7 +159,7 @@ def expect_policy(domain: str, resolver: Resolver) -> None:
         name = parse_domain(domain)
     except DomainError:
         return
-    resolver.expect(*_questions(name))
+    resolver.prefetch(*_questions(name))
 
 
 def select_record(answer: Answer[bytes]) -> DiscoveredRecord:

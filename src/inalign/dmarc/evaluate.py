@@ -71,7 +71,7 @@ async def evaluate_authors(
     identifiers = read_identifiers(spf_domain, dkim_domains, undecided)
     discovery = discovery or Discovery(resolver)
     domains = authors.domains[:MAX_AUTHOR_DOMAINS]
-    discovery.expect(*domains)
+    discovery.prefetch(*domains)
     results = [await _evaluate(domain, identifiers, discovery) for domain in domains]
     if len(authors.domains) > 1:
         return replace(_several(results, authors), discovery=tuple(discovery.asked))
@@ -107,7 +107,7 @@ def _never_pass(result: DmarcResult, authors: Authors) -> DmarcResult:
 
 
 async def _evaluate(author: DomainName, identifiers: Identifiers, discovery: Discovery) -> DmarcResult:
-    discovery.expect(author, *(other for other in identifiers.apart_from(author) if _is_near(other, author)))
+    discovery.prefetch(author, *(other for other in identifiers.apart_from(author) if _is_near(other, author)))
     found = await discovery.find_policy(author)
     record = found.record
     if record is None:

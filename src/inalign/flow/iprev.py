@@ -37,7 +37,7 @@ class IprevResult:
 async def find_names(client_ip: IPAddress, resolver: Resolver) -> Answer[str]:
     """The names of the address; their own addresses are on the way then."""
     reverse = await resolver.ptr(client_ip)
-    resolver.expect(*(addresses(name, _version(client_ip)) for name in reverse.records[:MAX_NAMES]))
+    resolver.prefetch(*(addresses(name, _version(client_ip)) for name in reverse.records[:MAX_NAMES]))
     return reverse
 
 

@@ -18,7 +18,7 @@ from inalign.dkim.canonical import BodyHashes, Header
 from inalign.dkim.result import DkimReason, DkimResult, DkimStatus
 from inalign.dkim.sign import SigningKey
 from inalign.dkim.verify import LIMITS, DkimLimits, Verification
-from inalign.dmarc.discovery import Discovery, expect_policy
+from inalign.dmarc.discovery import Discovery, prefetch_policy
 from inalign.dmarc.evaluate import evaluate_authors
 from inalign.dmarc.result import DmarcResult, DmarcStatus
 from inalign.flow.facts import Facts, facts_of_message
@@ -82,7 +82,7 @@ async def check_client(
         first = mail_from_identity(envelope.mail_from, envelope.helo)
         for identity in (first, helo_identity(envelope.helo)) if options.helo_check else (first,):
             if identity.domain is not None:
-                resolver.expect(txt(identity.domain))
+                resolver.prefetch(txt(identity.domain))
     names = await find_names(client.address, resolver) if options.iprev and client is not None else None
     spf = reported or await check_spf(
         envelope.client_ip, envelope.helo, envelope.mail_from, resolver, now=now, receiver=options.authserv_id
@@ -134,10 +134,10 @@ class Reception:
         self._body = BodyHashes(
             self._dkim.body_specs | self._arc.body_specs | (Sealing.body_specs if seals else frozenset())
         )
-        self._dkim.expect(resolver)
-        self._arc.expect(resolver)
+        self._dkim.prefetch(resolver)
+        self._arc.prefetch(resolver)
         for domain in self.authors.domains:
-            expect_policy(domain, resolver)
+            prefetch_policy(domain, resolver)
 
     def body(self, chunk: bytes) -> None:
         """Take the next piece of the body, cut anywhere."""

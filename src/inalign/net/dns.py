@@ -3,7 +3,7 @@
 RFC 1035, 2181, 2308, 5452, 6840, 6891, 7766, 9520. It leaves recursion and DNSSEC validation to the name servers that
 it is given, best one on the same host. Every outcome is a value; `FAILED` is what everything ends in that is no answer.
 
-* One question is asked once at a time, however many wait for it (`expect` counts, too). Who waits no longer does not
+* One question is asked once at a time, however many wait for it (`prefetch` counts, too). Who waits no longer does not
   disturb the others.
 * Answers, denials and failures are kept as long as they may be (`resolver/cache.py`); an answer out of the cache has
   the TTL with which it came.
@@ -36,14 +36,14 @@ from inalign.resolver.interface import (
     Question,
     QuestionKind,
     Resolver,
-    fold,
+    canonical_name,
 )
 from inalign.resolver.wire import RECORD_TYPES, encode_name
 
 EXCHANGE_SECONDS = 5.0  # one question, all attempts at all name servers
 QUESTION_SECONDS = 20.0  # with every CNAME that must be asked for; RFC 7208 section 4.6.4 gives a check as long
 MAX_QUESTIONS = 10_000  # in flight at a time, of 5 to 8 kB each; beyond, the one that waits longest fails
-MAX_EXPECTED = 100  # questions that are noted while no event loop runs
+MAX_PREFETCHES = 100  # questions that are noted while no event loop runs
 
 
 class _Flight:
@@ -83,7 +83,7 @@ class LiveResolver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._servers: list[NameServer] = []
         self._flights: dict[Question, _Flight] = {}
-        self._expected: list[Question] = []
+        self._prefetches: list[Question] = []
         self._is_closed = False
         self.questions = self.cache_hits = self.lookups = self.failures = 0
 
@@ -99,24 +99,24 @@ class LiveResolver:
     async def ptr(self, ip: IPAddress) -> Answer[str]:
         return cast("Answer[str]", await self.ask("PTR", ip.reverse_pointer, None))
 
-    def expect(self, *questions: Question) -> None:
+    def prefetch(self, *questions: Question) -> None:
         for kind, name in questions:
             try:
                 name_asked = ip_address(name).reverse_pointer if kind == "PTR" else name
             except ValueError:
                 continue
-            question = Question(kind, fold(name_asked))
+            question = Question(kind, canonical_name(name_asked))
             if self._is_closed or self._cache.get(question, self._clock()) is not None:
                 continue
             if not self._bind():
-                del self._expected[MAX_EXPECTED - 1 :]
-                self._expected.append(question)
+                del self._prefetches[MAX_PREFETCHES - 1 :]
+                self._prefetches.append(question)
             else:
-                self._start_ahead(question)
+                self._start_prefetch(question)
 
     def within(self, seconds: float) -> Resolver:
         """A view for one message: what is not answered so many seconds from now, fails."""
-        return _Within(self, self._clock() + seconds)
+        return _MessageView(self, self._clock() + seconds)
 
     async def aclose(self) -> None:
         """Close the sockets. Who still waits, and who asks later, gets `FAILED`."""
@@ -143,7 +143,7 @@ class LiveResolver:
     async def ask(self, kind: QuestionKind, name: str, deadline: float | None) -> Answer[object]:
         """The answer to one question, of PTR by the name in the reverse tree; until a time of the clock."""
         # As a key, a tuple is a Question, and made in a third of the time.
-        question = cast("Question", (kind, fold(name)))
+        question = cast("Question", (kind, canonical_name(name)))
         known = self._cache.get(question, self._clock())
         self.questions += 1
         if known is not None:
@@ -153,7 +153,7 @@ class LiveResolver:
             await need_loop()
             if not self._bind():
                 return _failed("no event loop is running: use inalign.run")
-            self._start_expected()
+            self._start_prefetches()
         flight = self._flights.get(question)
         if flight is None:
             octets = encode_name(question[1])
@@ -192,16 +192,16 @@ class LiveResolver:
         flight.task = asyncio.get_running_loop().create_task(self._fly(question, name, flight))
         return flight
 
-    def _start_ahead(self, question: Question) -> None:
+    def _start_prefetch(self, question: Question) -> None:
         if question not in self._flights:
             name = encode_name(question[1])
             if name is not None:
                 self._start(question, name)
 
-    def _start_expected(self) -> None:
-        expected, self._expected = self._expected, []
+    def _start_prefetches(self) -> None:
+        expected, self._prefetches = self._prefetches, []
         for question in expected:
-            self._start_ahead(question)
+            self._start_prefetch(question)
 
     async def _fly(self, question: Question, name: bytes, flight: _Flight) -> None:
         answer = _failed("the resolver was closed")
@@ -269,7 +269,7 @@ class LiveResolver:
             server.ports.close()
 
 
-class _Within:
+class _MessageView:
     """A view of the live resolver for one message."""
 
     __slots__ = ("_deadline", "_resolver")
@@ -291,8 +291,8 @@ class _Within:
     async def ptr(self, ip: IPAddress) -> Answer[str]:
         return cast("Answer[str]", await self._resolver.ask("PTR", ip.reverse_pointer, self._deadline))
 
-    def expect(self, *questions: Question) -> None:
-        self._resolver.expect(*questions)
+    def prefetch(self, *questions: Question) -> None:
+        self._resolver.prefetch(*questions)
 
 
 def _failed(detail: str) -> Answer[object]:

@@ -42,7 +42,7 @@ _RECORD_OCTETS = 100  # measured: the object around the octets of a record
 
 
 class AnswerCache:
-    """Answers by question. A question's name is in the form that `fold` gives it."""
+    """Answers by question. The name of a question is in the form of `canonical_name`."""
 
     __slots__ = ("_limits", "_octets", "_old", "_young")
 

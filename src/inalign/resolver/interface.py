@@ -86,7 +86,7 @@ def ptr(ip: IPAddress) -> Question:
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def fold(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The form in which names are compared: no trailing dot, ASCII letters in lower case (RFC 4343 section 3)."""
     name = name.removesuffix(".")
     return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
@@ -107,5 +107,5 @@ class Resolver(Protocol):
     async def ptr(self, ip: IPAddress) -> Answer[str]:
         """The names that the reverse zone gives for an address, without the trailing dot."""
 
-    def expect(self, *questions: Question) -> None:
-        """Say that these answers will probably be wanted. May start them; costs nothing toward any limit."""
+    def prefetch(self, *questions: Question) -> None:
+        """Note questions that will probably be asked. A resolver may start them at once; they count toward no limit."""

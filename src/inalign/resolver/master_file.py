@@ -18,7 +18,7 @@ from struct import error
 from typing import Literal
 
 from inalign.errors import ParseError
-from inalign.resolver.interface import MailExchange, QuestionKind, fold
+from inalign.resolver.interface import MailExchange, QuestionKind, canonical_name
 from inalign.resolver.wire import (
     AAAA,
     MAX_LABEL_OCTETS,
@@ -96,7 +96,7 @@ def parse_master_file(text: str | bytes, *, origin: str = "") -> list[MasterFile
         raise MasterFileError("line 1: the text has characters that no octets stand for") from None
     reader = _EntryReader()
     if origin:
-        reader.origin = encode_name(fold(origin))
+        reader.origin = encode_name(canonical_name(origin))
         if reader.origin is None:
             raise MasterFileError(f"the origin {origin[:260]!r} is no name")
     return list(reader.records(octets.removeprefix(b"\xef\xbb\xbf")))

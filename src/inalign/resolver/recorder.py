@@ -46,5 +46,5 @@ class RecordingResolver:
         self._seen.setdefault(ptr(ip), answer)
         return answer
 
-    def expect(self, *questions: Question) -> None:
-        self._resolver.expect(*questions)
+    def prefetch(self, *questions: Question) -> None:
+        self._resolver.prefetch(*questions)

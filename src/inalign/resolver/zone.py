@@ -24,7 +24,7 @@ from inalign.resolver.interface import (
     Outcome,
     Question,
     QuestionKind,
-    fold,
+    canonical_name,
 )
 from inalign.resolver.master_file import parse_master_file
 
@@ -90,7 +90,7 @@ class ZoneResolver:
         if not isinstance(mapping, Mapping):
             raise ZoneError(f"a zone is a mapping of names to records, not {_shown(mapping)}")
         zone = cls()
-        zone._take((fold(_text(name, "a name")), _entry(name, listed)) for name, listed in mapping.items())
+        zone._take((canonical_name(_text(name, "a name")), _entry(name, listed)) for name, listed in mapping.items())
         return zone
 
     @classmethod
@@ -139,7 +139,7 @@ class ZoneResolver:
     async def ptr(self, ip: IPAddress) -> Answer[str]:
         return cast("Answer[str]", self._ask("PTR", ip.reverse_pointer))
 
-    def expect(self, *questions: Question) -> None:
+    def prefetch(self, *questions: Question) -> None:
         """Nothing to do: every answer is at hand."""
 
     def _take(self, entries: Iterable[tuple[str, _Entry]]) -> None:
@@ -150,7 +150,7 @@ class ZoneResolver:
             self._above.update(_ancestors(name, self._above))
 
     def _ask(self, kind: QuestionKind, name: str) -> Answer[object]:
-        key = fold(name)
+        key = canonical_name(name)
         for _ in range(MAX_ALIASES + 1):
             entry = self._entries.get(key) or self._from_wildcard(key)
             if entry is None:
@@ -207,7 +207,7 @@ def _entry(name: str, listed: Mapping[str, object]) -> _Entry:
     if len(targets) > 1:
         raise ZoneError(f"{_shown(name)} has more than one CNAME")
     for target in targets:
-        entry.alias = fold(_text(target, f"the CNAME of {_shown(name)}"))
+        entry.alias = canonical_name(_text(target, f"the CNAME of {_shown(name)}"))
     error = listed.get("error")
     if error is not None:
         entry.other = _ERRORS.get(error.lower()) if isinstance(error, str) else None
@@ -249,12 +249,12 @@ def _read_aaaa(value: object) -> IPv6Address:
 def _read_mx(value: object) -> MailExchange:
     match value:
         case [int(preference), str(exchange)] if not isinstance(preference, bool) and 0 <= preference <= 0xFFFF:
-            return MailExchange(preference, fold(exchange))
+            return MailExchange(preference, canonical_name(exchange))
     raise ZoneError(f"an MX record is [preference, exchange], not {_shown(value)}")
 
 
 def _read_ptr(value: object) -> str:
-    return fold(_text(value, "a name"))
+    return canonical_name(_text(value, "a name"))
 
 
 _READERS: dict[QuestionKind, Callable[[object], object]] = {

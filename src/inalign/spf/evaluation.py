@@ -23,7 +23,7 @@ from inalign.spf.macros import (
     is_queryable,
     parse_explain_string,
 )
-from inalign.spf.prefetch import questions_ahead
+from inalign.spf.prefetch import prefetch_questions
 from inalign.spf.record import SpfRecord, SpfRecordError, is_spf_record, parse_spf_record
 from inalign.spf.result import SpfLookup, SpfReason, SpfStatus
 from inalign.spf.terms import (
@@ -124,7 +124,7 @@ class SpfEvaluation:
                 raise EvaluationError(SpfReason.REDIRECT_WITHOUT_RECORD, f"{path}{domain!a} has no SPF record")
             left = min(record.costly, self._limits.terms - self.lookups)
             if left > 1:
-                self._announce(questions_ahead(record, domain, self.variables, left))
+                self._prefetch(prefetch_questions(record, domain, self.variables, left))
             for mechanism in record.mechanisms:
                 if isinstance(mechanism, LOCAL):
                     matched = mechanism.text if mechanism.holds(self.variables.client) else None
@@ -231,7 +231,7 @@ class SpfEvaluation:
             raise EvaluationError(
                 SpfReason.TOO_MANY_ADDRESSES, f"{mechanism.text}: {target!a} has {len(hosts)} mail exchanges"
             )
-        self._announce(addresses(host.exchange, self.variables.client.version) for host in hosts)
+        self._prefetch(addresses(host.exchange, self.variables.client.version) for host in hosts)
         for host in hosts:
             if is_queryable(host.exchange) and await self._covers(mechanism, host.exchange):
                 return True
@@ -274,7 +274,7 @@ class SpfEvaluation:
         answer = self._note("PTR", str(client.address), await self._resolver.ptr(client.address))
         # RFC 7208 section 4.6.4: the names behind the first ten are ignored. A failure is no name (section 5.5).
         names = [name for name in answer.records[: self._limits.reverse_names] if is_queryable(name)]
-        self._announce(addresses(name, client.version) for name in names)
+        self._prefetch(addresses(name, client.version) for name in names)
         kind = "A" if client.version == 4 else "AAAA"
         validated: list[str] = []
         for name in names:
@@ -366,10 +366,10 @@ class SpfEvaluation:
             # RFC 7208 section 5: the mechanism stops, and the topmost check_host() returns temperror
             raise EvaluationError(SpfReason.DNS_FAILED, f"{self._term}: {question}: {answer.detail or 'no answer'}")
 
-    def _announce(self, questions: Iterable[Question]) -> None:
+    def _prefetch(self, questions: Iterable[Question]) -> None:
         named = tuple(questions)
         if len(named) > 1:  # a single question is asked at once anyway
-            self._resolver.expect(*named)
+            self._resolver.prefetch(*named)
 
 
 def _preference(exchange: MailExchange) -> int:

@@ -15,7 +15,7 @@ from inalign.spf.record import SpfRecord
 from inalign.spf.terms import LOCAL, A, AskingMechanism, Exists, Include, Mx, Ptr
 
 
-def questions_ahead(record: SpfRecord, domain: str, known: Variables, left: int) -> list[Question]:
+def prefetch_questions(record: SpfRecord, domain: str, known: Variables, left: int) -> list[Question]:
     """The questions of the next `left` terms of the record of a domain, until one matches for certain."""
     questions: list[Question] = []
     for mechanism in record.mechanisms:
