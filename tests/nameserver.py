@@ -3,7 +3,7 @@
     with NameServer({"example.org": {"TXT": ["v=spf1 -all"]}, "slow.example": {"error": "timeout"}}) as server:
         resolver = LiveResolver([server.address])
 
-The zone is what `ZoneResolver.from_json` reads (design section 10). What a zone cannot say, a script says: a function
+The zone is what `ZoneResolver.from_json` reads. What a zone cannot say, a script says: a function
 from a `Question` to the `Step`s that follow, registered with `on`. `server.questions` lists what was asked, in order.
 dnspython builds and reads the messages, so that no line of ours judges itself.
 """

@@ -1,4 +1,4 @@
-"""One message through all methods: the verdict, its field, and the rules that design section 10 fixes for it."""
+"""One message through all methods: the verdict, its field, and the rules of the interface for it."""
 
 from __future__ import annotations
 

@@ -88,6 +88,23 @@ def test_bad_configuration_keeps_the_old_one_and_says_where(
     assert service.metrics()['inalign_reloads_total{result="refused"}'] == 1
 
 
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("[web]\nlisten = '8897'\n", "web.listen: '8897' is not an address to listen on"),
+        ("[web]\ntime_zone = 'Mars/Olympus'\n", "web.time_zone: 'Mars/Olympus' is not a time zone"),
+        ("[insight]\nmaps = ['nope.toml']\n", "insight.maps: "),
+        ("[insight]\ndnsbl = ['NOT A NAME']\n", "insight.dnsbl: 'NOT A NAME' is not a domain name"),
+        ("[intake.push]\nlisten = 'inet:127.0.0.1:0'\n", "intake.push.listen: intake.push.tokens is empty"),
+    ],
+)
+def test_a_reload_refuses_what_a_start_refuses(service: Service, table: str, words: str) -> None:
+    service.config.write_text(f"{service.config.read_text()}\n{table}")
+    service.signal(signal.SIGHUP)
+    service.wait_for_log(words)
+    assert delivers(service)
+
+
 def test_new_user_needs_a_restart(service: Service) -> None:
     service.config.write_text('user = "nobody"\n' + service.config.read_text())
     service.signal(signal.SIGHUP)

@@ -23,7 +23,7 @@ pieces = st.sampled_from([*words, "1.2.3.4", "::", "%{d}", *" =:/%{}.-+~?_\tdlpr
 almost_records = st.lists(pieces, max_size=30).map(lambda some: "v=spf1 " + "".join(some))
 any_text = st.text(st.characters(), max_size=80)
 zone_text = st.text(st.characters(codec="utf-8") | st.sampled_from(["\udc80", "\udcff"]), max_size=80)
-"""What a TXT value of a zone may be: UTF-8 and escaped octets (design section 10); other surrogates are refused."""
+"""What a TXT value of a zone may be: UTF-8 and escaped octets; other surrogates are refused."""
 identities = (
     st.none()
     | any_text

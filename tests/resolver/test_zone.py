@@ -1,4 +1,4 @@
-"""The zone resolver: design section 10, sentence by sentence."""
+"""The zone resolver: how names compare, what an entry may hold, and what it answers."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _NEVER_COVERED = frozenset({AUTHENTICATION_RESULTS, MESSAGE_SIGNATURE, SEAL, b"a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealingOptions:
-    """How to seal."""
+    """Options of the seal and the message signature that `Sealing` makes."""
 
     header_fields: tuple[str, ...] | None = None
     """`h=` of the message signature; None for those that DKIM signs by default, and all DKIM-Signature fields."""

@@ -46,7 +46,7 @@ class ArcLimits:
     min_rsa_bits: int = 1024
     """RFC 8301 section 3.2."""
     max_rsa_bits: int = 8192
-    """As for DKIM."""
+    """The longest RSA key that is verified; longer ones cost too much."""
 
 
 LIMITS = ArcLimits()

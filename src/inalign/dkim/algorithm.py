@@ -24,7 +24,7 @@ class HashAlgorithm(StrEnum):
 
 
 class Algorithm(NamedTuple):
-    """What `a=` says."""
+    """The value of the `a=` tag, such as rsa-sha256."""
 
     key_type: KeyType
     hash: HashAlgorithm

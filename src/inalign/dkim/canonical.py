@@ -242,14 +242,14 @@ class _Stream:
         if self._relaxed:
             data = _relaxed_lines(data)
         data = self._hold_back(data)
-        kept = len(data)
+        remaining = len(data)
         line_ends = 0
         if data.endswith(b"\n"):
             line_ends = _line_ends_at_the_end(data)
-            kept -= 2 * line_ends
-        if kept:
+            remaining -= 2 * line_ends
+        if remaining:
             self._emit_line_ends()
-            self._emit(data[:kept])
+            self._emit(data[:remaining])
         self._line_ends += line_ends
 
     def _hold_back(self, data: bytes) -> bytes:

@@ -41,7 +41,7 @@ class KeyRecord:
     services: frozenset[str]
     """`s=`; `*` stands for every service."""
     is_testing: bool
-    """`t=y`."""
+    """Whether the record has `t=y`: the domain is testing DKIM."""
     is_strict: bool
     """`t=s`: the domain of `i=` must be `d=` itself."""
 

@@ -79,7 +79,7 @@ class DkimReason(StrEnum):
     TOO_MANY_SIGNATURES = "too_many_signatures"
     """It stands behind the signatures that are checked of one message."""
     PARTIAL_BODY = "partial_body"
-    """Valid, but `l=` leaves octets unsigned; only the verdict on a message says so (design section 10)."""
+    """Valid, but `l=` leaves octets unsigned; only the verdict on a message says so."""
     # temperror
     DNS_FAILED = "dns_failed"
     """DNS did not answer for the key."""
@@ -105,7 +105,7 @@ class DkimResult:
     is_header_intact: bool = False
     """Whether the header is what was signed, by the key that DNS has, whatever became of the body."""
     body_length: int | None = None
-    """`l=`."""
+    """The value of the `l=` tag: how many octets of the body are signed."""
     unsigned_octets: int = 0
     """Octets of the canonicalised body that `l=` leaves out."""
     signed_fields: tuple[str, ...] = ()

@@ -106,7 +106,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningOptions:
-    """How to sign."""
+    """Options of the signatures that `Signing` makes."""
 
     header_fields: tuple[str, ...] | None = None
     """`h=` as it shall stand; None for `default_fields`."""

@@ -126,7 +126,7 @@ class SignatureTags:
         return int(text)
 
     def body_length(self) -> int | None:
-        """`l=`."""
+        """The value of the `l=` tag: how many octets of the body are signed."""
         return self.number("l", 76)  # RFC 6376 section 3.5
 
     def times(self) -> tuple[int | None, int | None]:
@@ -177,9 +177,9 @@ class DkimSignature(NamedTuple):
 
     algorithm: Algorithm
     value: bytes
-    """`b=`, decoded."""
+    """The signature: the value of `b=`, decoded from base64."""
     body_hash: bytes
-    """`bh=`, decoded."""
+    """The body hash: the value of `bh=`, decoded from base64."""
     header_canonicalization: Canonicalization
     body_canonicalization: Canonicalization
     domain: DomainName

@@ -116,7 +116,7 @@ async def _evaluate(author: DomainName, identifiers: Identifiers, discovery: Dis
         return _without_processing(author, found, record, discovery)
     alignments = await align(author, identifiers, record, discovery)
     organization = await _organization(author, identifiers, found, record, discovery)
-    result, reason, detail = _judge(author, alignments)
+    result, reason, detail = _evaluate_author(author, alignments)
     policy = await _policy(author, found, record, discovery, has_failed=result is DmarcStatus.FAIL)
     applied = _ONE_LEVEL_BELOW.get(policy) if record.testing else policy
     return DmarcResult(
@@ -188,7 +188,7 @@ async def _organization(
     return (await discovery.walk(author)).organizational_domain
 
 
-def _judge(author: DomainName, alignments: Alignments) -> tuple[DmarcStatus, DmarcReason, str]:
+def _evaluate_author(author: DomainName, alignments: Alignments) -> tuple[DmarcStatus, DmarcReason, str]:
     """RFC 9989 sections 5.3.5 and 5.3.6."""
     if alignments.domains:
         return DmarcStatus.PASS, DmarcReason.ALIGNED, ""

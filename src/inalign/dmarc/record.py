@@ -44,7 +44,7 @@ class AlignmentMode(StrEnum):
     RELAXED = "r"
     """They have the same organizational domain."""
     STRICT = "s"
-    """They are identical."""
+    """The domains must be identical."""
 
 
 class PublicSuffix(StrEnum):
@@ -108,7 +108,7 @@ class DmarcRecord:
     sp: Policy | None = None
     """None where it is missing or not valid (then `invalid` has it)."""
     np: Policy | None = None
-    """As `sp`."""
+    """The policy for subdomains that do not exist; None where the record has no `np`."""
     adkim: AlignmentMode = AlignmentMode.RELAXED
     aspf: AlignmentMode = AlignmentMode.RELAXED
     psd: PublicSuffix = PublicSuffix.UNDECLARED

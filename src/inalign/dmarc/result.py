@@ -51,7 +51,7 @@ class DmarcReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmarcResult:
-    """The answer of `evaluate_dmarc`; field meanings as design section 10 has them."""
+    """The answer of `evaluate_dmarc`."""
 
     result: DmarcStatus
     reason: DmarcReason

@@ -31,7 +31,7 @@ class Chain:
         return found
 
     async def aclose(self) -> None:
-        """Close every finder."""
+        """Close every finder of the chain, and the additional one."""
         for finder in self._finders:
             await finder.aclose()
         if self._additional is not None:

@@ -23,7 +23,7 @@ _FIRST_LINE = re.compile(rb">?From [^\r\n]*+\r\n")
 
 
 class Field(NamedTuple):
-    """One header field."""
+    """One header field of a message, as received."""
 
     key: bytes
     """The name in lower case, without the blanks before the colon. May be empty only for a milter's odd field."""

@@ -45,7 +45,7 @@ class AmbiguousError(MailboxError):
 
 
 class Mailbox(NamedTuple):
-    """One address."""
+    """One mailbox of an address list: display name, local part and domain."""
 
     local_part: str
     """Without quotes and quoted pairs, comments and blanks."""

@@ -48,7 +48,7 @@ _HELO_ALONE = re.compile(
     rf"(?:(?:port=[0-9]{{1,5}}[ \t]+)?helo=|(?:HELO|EHLO|LHLO)[ \t]+){_SAID}{_IDENT}",
     _FLAGS,
 )
-_TELLS_HELO = re.compile(r"(?:helo|port|ident)=|(?:HELO|EHLO|LHLO)(?![^\s()])", _FLAGS)
+_NAMES_HELO = re.compile(r"(?:helo|port|ident)=|(?:HELO|EHLO|LHLO)(?![^\s()])", _FLAGS)
 _LITERAL = re.compile(rf"\[{_ADDRESS}\]", _FLAGS)
 # An address where none should be: a dotted quad, or what has two colons.
 _ANY_ADDRESS = re.compile(r"[0-9]\.[0-9]+\.[0-9]+\.[0-9]|:[0-9a-f]{0,4}:", _FLAGS)
@@ -105,7 +105,7 @@ def parse_received(value: bytes) -> ReceivedFrom:
         elif not form and _ANY_ADDRESS.search(comment):
             raise ReceivedError("an address stands in a comment that should hold none")
     literal = _LITERAL.fullmatch(first)
-    if literal and any(_TELLS_HELO.match(comment) for comment in comments):
+    if literal and any(_NAMES_HELO.match(comment) for comment in comments):
         # Exim. If another address follows, either may be part of HELO, and nobody knows which.
         found.extend([literal] if said else [literal, literal])
     if len(found) != 1 or len(said) > 1:

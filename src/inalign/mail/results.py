@@ -39,7 +39,7 @@ class Property(NamedTuple):
     """smtp, header, body, policy, or another word; in lower case. Results of unknown types decide nothing (RFC 8601
     section 2.3). Empty only in lenient reading, where a bare `name=value` was found."""
     name: str
-    """In lower case."""
+    """The property in lower case, such as from or d."""
     value: str
 
     def __str__(self) -> str:
@@ -53,11 +53,11 @@ class MethodResult:
     """What one method found: `dkim=pass (2048-bit key) header.d=example.org`."""
 
     method: str
-    """In lower case."""
+    """The method in lower case, such as spf, dkim or dmarc."""
     version: int = 1
     """Of the method (RFC 8601 section 2.6); not negative."""
     result: str
-    """In lower case."""
+    """The result in lower case, such as pass or fail."""
     reason: str | None = None
     properties: tuple[Property, ...] = ()
     comment: str | None = None
@@ -79,7 +79,7 @@ class MethodResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationResults:
-    """One Authentication-Results field."""
+    """The content of one Authentication-Results field (RFC 8601 section 2.2)."""
 
     authserv_id: str
     """Who says so. Empty only in lenient reading, where none was found."""

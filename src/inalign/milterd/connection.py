@@ -80,7 +80,7 @@ class ConnectionHost(Protocol):
     is_exhausted: bool
 
     def came(self, connection: Connection) -> None:
-        """Add a connection."""
+        """Add a connection to those that are open."""
 
     def gone(self, connection: Connection) -> None:
         """Remove a connection that is closed."""

@@ -81,7 +81,7 @@ class AnswerCache:
         self._put_young(question, (now + lifetime, answer))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all answers from the cache."""
         self._young, self._old, self._octets = {}, {}, 0
 
     def _put_young(self, question: Question, entry: tuple[float, Answer[object]]) -> None:

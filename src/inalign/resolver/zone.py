@@ -1,6 +1,6 @@
 """The resolver that answers from text and nothing else, for tests, `--zone` and demonstrations.
 
-Design section 10: names compare without case, a trailing dot is dropped, any text is a valid name; `CNAME` is
+Names compare without case, a trailing dot is dropped, any text is a valid name; `CNAME` is
 followed; `error` is the answer for every type that the name does not list; a name that is not there, nor above one
 that is, does not exist. It never waits, so that its user needs no event loop.
 
@@ -59,7 +59,7 @@ class _Entry:
         self.other = self.other or more.other
 
     def lay_ready(self) -> None:
-        """Make the answers."""
+        """Make the answers of this entry for all record types."""
         self.answers = {
             kind: Answer(Outcome.FOUND, records, ttl=self.ttls[kind])
             for kind, records in self.records.items()

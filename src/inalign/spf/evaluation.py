@@ -56,7 +56,7 @@ class SpfLimits:
     reverse_names: int = 10  # RFC 7208 section 4.6.4
     """Names of the client that are looked up; more are ignored."""
     depth: int = 10  # RFC 7208 section 4.6.4 has it through the terms; a second rope for the recursion
-    """Records within records."""
+    """How deep include and redirect may nest."""
 
 
 LIMITS = SpfLimits()

@@ -232,11 +232,11 @@ def _take_apart(text: str, literal: re.Pattern[str]) -> tuple[tuple[str | Macro,
 
 def _macro(found: re.Match[str]) -> Macro:
     letter, digits, reverse, delimiters = found.group(1, 2, 3, 4)
-    kept = digits.lstrip("0")
-    if digits and not kept:
+    remaining = digits.lstrip("0")
+    if digits and not remaining:
         raise MacroError(f"{found[0][:20]!r} keeps no part: the number must not be 0 (RFC 7208 section 7.3)")
     # Of more parts than a value can have all stay; int() would refuse a number of thousands of digits.
-    parts = int(kept) if kept and len(kept) < 9 else _ALL_PARTS if kept else 0
+    parts = int(remaining) if remaining and len(remaining) < 9 else _ALL_PARTS if remaining else 0
     return Macro(letter.lower(), letter.isupper(), parts, bool(reverse), delimiters)
 
 

@@ -30,7 +30,7 @@ class Directive:
 
     qualifier: Qualifier = Qualifier.PASS
     text: str = field(default="", compare=False, kw_only=True)
-    """As written."""
+    """The term as it is written in the record."""
 
     def _print(self, body: str) -> str:
         return body if self.qualifier is Qualifier.PASS else self.qualifier + body
@@ -145,7 +145,7 @@ class Modifier:
     """A modifier that this specification does not know: kept, never used (RFC 7208 section 6)."""
 
     name: str
-    """In lower case."""
+    """The name of the modifier in lower case."""
     value: MacroString
     text: str = field(default="", compare=False, kw_only=True)
 

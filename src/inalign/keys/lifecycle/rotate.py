@@ -196,7 +196,7 @@ class Rotation:
                 self._folder.write(one.managed_key)
         if every is not None:
             found += self._successors(found, every)
-        run = _Run(self._folder, self._zones, self._terms, self._now, found)
+        run = _RotationRun(self._folder, self._zones, self._terms, self._now, found)
         while any([await run.step(one) for one in found]):
             pass
         return found
@@ -230,7 +230,7 @@ class Rotation:
                 yield Progress(made, [f"made, to follow {managed_key.selector}"])
 
 
-class _Run:
+class _RotationRun:
     """One run over the keys of one domain; asks for each name once, and once more after an update."""
 
     def __init__(
