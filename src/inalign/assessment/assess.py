@@ -83,7 +83,7 @@ class AssessmentCache:
     host: str = ""
     """This host, where several share a store: each has its own overrides and answers."""
     folder: Path | None = None
-    """For temporary files."""
+    """Folder for temporary files; None: that of the system."""
     has_background_refresh: bool = False
     """Whether assessments are refreshed in the background: then a request is answered with the stored ones."""
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -52,13 +52,13 @@ def ask_records(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Lo
 
 
 def ask_findings(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[FindingRow]:
-    """By domain."""
+    """Return what reports say about the published records of the domains in `filters`, ordered by domain."""
     ensure_fresh(assessments, filters.domain)
     return kept_findings(assessments.reader, assessments.host, filters)
 
 
 def ask_countries(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[CountryRow]:
-    """The largest first."""
+    """Return the sums of messages by country for `filters`, the largest first."""
     ensure_fresh(assessments, filters.domain)
     return kept_countries(assessments.reader, assessments.host, filters, judged_domains(assessments.reader))
 

@@ -59,9 +59,9 @@ class SourceDetail(Struct, frozen=True, kw_only=True, rename={"source_class": "c
 
 
 Judge = Callable[[Filters], ViewAnswer[JudgedSource]]
-"""Asks `sources`."""
+"""Answers the view `sources` for the given filters."""
 Plans = Callable[[Filters], ViewAnswer[PlanRow]]
-"""Asks `plan`."""
+"""Answers the view `plan` for the given filters."""
 
 
 def ask_source(assessments: AssessmentCache, judge: Judge, plans: Plans, filters: Filters) -> ViewAnswer[SourceDetail]:

@@ -30,7 +30,7 @@ class SubdomainAdviceRow(Struct, frozen=True, kw_only=True):
 
     header_from: str
     domain: str
-    """Whose record applies."""
+    """The domain whose DMARC record applies to this From domain."""
     in_dns: str
     """yes, no, or unknown: it was not looked up."""
     policy: str

@@ -141,7 +141,7 @@ def ask_sources(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Ju
 
 
 def ask_plans(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[PlanRow]:
-    """By domain."""
+    """Return the policy plans of the domains in `filters`, ordered by domain."""
     if not _has_span(filters):
         ensure_fresh(assessments, filters.domain)
         return kept_plans(assessments.reader, assessments.host, filters)
@@ -157,7 +157,7 @@ def ask_plans(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Plan
 
 
 def ask_overview(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[OverviewRow]:
-    """Worst first."""
+    """Return one row for each assessed domain in `filters`, those with the worst state first."""
     ensure_fresh(assessments, filters.domain)
     families = judged_domains(assessments.reader) if assessments.has_background_refresh else {}
     today = datetime.now(UTC).date()
@@ -165,7 +165,7 @@ def ask_overview(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[O
 
 
 def ask_classes(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[ClassDayRow]:
-    """By day."""
+    """Return the messages of each source class for `filters`, ordered by day."""
     ensure_fresh(assessments, filters.domain)
     return kept_classes(assessments.reader, assessments.host, filters)
 

@@ -117,7 +117,7 @@ def source_line(row: JudgedSource, words: Catalogue) -> SourceLine:
 
 
 def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
-    """In words."""
+    """Write a policy plan in the language of `words`."""
     return PlanLine(
         row.domain,
         row.ready,
@@ -137,18 +137,18 @@ def plan_line(row: PlanRow, words: Catalogue) -> PlanLine:
 
 
 def finding_line(row: FindingRow, words: Catalogue) -> FindingLine:
-    """In words."""
+    """Write a finding about a record in the language of `words`."""
     return FindingLine(row.domain, words.say("finding", row.code, asdict(row)))
 
 
 def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
-    """In words."""
+    """Write an incident in the language of `words`."""
     sentence = words.say("watch", row.code, clean_values(dict(row.values)))
     return IncidentLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
 
 
 def overview_line(row: OverviewRow, words: Catalogue) -> OverviewLine:
-    """In words."""
+    """Write the overview of a domain in the language of `words`."""
     return OverviewLine(
         row.domain,
         words.say("state", row.state),

@@ -11,7 +11,7 @@ from msgspec import Struct
 from inalign.store.queries.csv_text import as_csv, as_text
 
 GAP = 2
-"""Blanks between columns."""
+"""Number of blanks between two columns of a table."""
 FIRST = ("source_ip", "class", "service", "messages", "passed_percent", "none", "quarantine", "reject", "next", "why")
 """Columns that are shown before others where there is little room."""
 LEAST_COLUMNS = 3
@@ -19,7 +19,7 @@ LEAST_COLUMNS = 3
 
 
 def print_json(rows: Sequence[Struct]) -> None:
-    """One array."""
+    """Print rows as one JSON array."""
     click.echo(msgspec.json.encode(rows).decode())
 
 

@@ -92,5 +92,5 @@ def _control(config_file: Path | None) -> Iterator[Control]:
 
 
 def _domain(text: str) -> str:
-    """Raises `ParseError`."""
+    """Return `text` as a domain, with or without a final dot; raises `ParseError` for other text."""
     return str(parse_domain(text.rstrip(".")))

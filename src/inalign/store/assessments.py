@@ -30,7 +30,7 @@ class AssessmentRows(NamedTuple):
 
     domain: str
     first: Mapping[str, object]
-    """Of the domain."""
+    """The row of the domain itself, by column."""
     sources: list[dict[str, object]]
     slots: list[dict[str, object]]
 

@@ -43,7 +43,7 @@ class Manifest(Struct, frozen=True):
 
     @property
     def octets(self) -> int:
-        """Of all files."""
+        """Total length of all files of the backup."""
         return sum(self.files.values())
 
 

@@ -184,7 +184,7 @@ class Stats(Struct, frozen=True):
 
 
 def stats(engine: Engine) -> Stats:
-    """Count everything."""
+    """Count the rows of every table, and the messages and days of the aggregate reports."""
     rows = {table.name: count(engine, f"SELECT count(*) FROM {table.name}") for table in TABLES}
     counted = "FROM reports WHERE is_counted AND kind = 'aggregate'"
     has_any = count(engine, f"SELECT count(*) {counted}") > 0

@@ -34,7 +34,7 @@ class OffsetChange(NamedTuple):
 
 
 class Zone:
-    """A time zone."""
+    """Days and their bounds in one time zone of the tz database."""
 
     def __init__(self, name: str) -> None:
         """Raises `ParseError` for a name that no zone has."""

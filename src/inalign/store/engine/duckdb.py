@@ -102,7 +102,7 @@ class DuckDbEngine:
             raise StoreError(f"{self._path}: {_first_line(problem)}") from None
 
     def query(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Row]:
-        """The rows."""
+        """Run a SELECT with named parameters and return its rows; raises `AnswerTooLarge` beyond `MAX_ROWS`."""
         with self._cursor() as cursor:
             cursor.execute(_translate(sql), used(sql, parameters))
             found: list[Row] = cursor.fetchmany(MAX_ROWS + 1)
@@ -112,7 +112,7 @@ class DuckDbEngine:
 
     @contextmanager
     def change(self) -> Iterator[StoreChange]:
-        """One transaction."""
+        """Open a transaction: it is committed when the block ends, and rolled back when the block raises."""
         with self._write, self._cursor() as cursor:
             cursor.execute("BEGIN TRANSACTION")
             try:

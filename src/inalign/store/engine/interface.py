@@ -61,10 +61,10 @@ class Engine(Protocol):
         """Fill empty tables from such a copy."""
 
     def compact(self) -> None:
-        """Give back room."""
+        """Return the room of deleted rows to the file system."""
 
     def size(self) -> int:
-        """Octets on disk."""
+        """Return the octets that the store has on disk."""
 
     def close(self) -> None:
         """Let go of the store."""

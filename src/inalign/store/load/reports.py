@@ -62,7 +62,7 @@ class Raw(NamedTuple):
     received: datetime
     octets: int
     form: str
-    """plain or deflate."""
+    """Form of `content`: `plain` or `deflate`."""
     content: bytes
     """The octets in that form, as base64."""
 

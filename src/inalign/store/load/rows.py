@@ -134,7 +134,7 @@ class TableLines:
         yield from self._kept
 
     def close(self) -> None:
-        """Delete the file."""
+        """Delete the temporary file, if the lines needed one."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None
@@ -152,7 +152,7 @@ class AggregateRows:
         """By From domain: the counters of a rollup."""
 
     def __call__(self, records: Sequence[AggregateRecord]) -> None:
-        """Take records."""
+        """Add records of the report: their lines, their sums by From domain, and their part of the digest."""
         find = self._places.find
         places = [find(record.source_ip) for record in records]
         contents = list(map(_content, records))
@@ -237,7 +237,7 @@ class ReportRows(Struct):
     """A report, ready to be stored: its row, and the lines of its other tables."""
 
     report: Report
-    """Without its records."""
+    """The parsed report, without its records."""
     key: str
     digest: str
     row: dict[str, str | int | bool]
@@ -269,13 +269,13 @@ class Middle(NamedTuple):
     """When what a report tells was: the middle of its span, as columns have it."""
 
     day: date
-    """In UTC."""
+    """The day of the middle, in UTC."""
     slot: int
     """Seconds since 1970, a whole quarter of an hour: from it the day follows in every zone."""
 
     @property
     def columns(self) -> dict[str, str | int]:
-        """Of a row."""
+        """The columns `day` and `slot` of a row."""
         return {"day": self.day.isoformat(), "slot": self.slot}
 
 

@@ -127,7 +127,7 @@ def _source(row: KeptSource) -> JudgedSource:
 
 
 def kept_plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[PlanRow]:
-    """By domain."""
+    """Return the stored policy plans of this host that match `filters`, ordered by domain."""
     found = _plans(engine, host, filters)
     return ViewAnswer([_read_plan(row.plan) for row in found.rows], found.after)
 
@@ -231,7 +231,7 @@ def _reporters(engine: Engine, filters: Filters, judged: list[str]) -> Mapping[s
 
 
 def kept_classes(engine: Engine, host: str, filters: Filters) -> ViewAnswer[ClassDayRow]:
-    """By day."""
+    """Return the stored messages of each source class that match `filters`, ordered by day."""
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
         f"SELECT {zone_of(filters.zone).number('t.slot', filters.since, filters.until)} AS number, t.source_class, "

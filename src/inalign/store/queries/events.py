@@ -133,9 +133,9 @@ class EvaluationRow(Struct, frozen=True):
     envelope_from: str
     helo: str
     spf: tuple[tuple[str, str, str], ...]
-    """Domain, scope, result."""
+    """For each SPF result: domain, scope and result."""
     dkim: tuple[tuple[str, str, str], ...]
-    """Domain, selector, result."""
+    """For each DKIM signature: domain, selector and result."""
     arc: str
     dmarc: str
     dmarc_reason: str

@@ -32,7 +32,7 @@ PERCENTS = ", ".join(f"{percent(name)} AS {name}_percent" for name in ("passed",
 
 
 class ReporterRow(Struct, frozen=True):
-    """A reporter."""
+    """The messages that one reporter sent reports about."""
 
     reporter: str
     reports: int
@@ -108,7 +108,7 @@ class SubdomainRow(Struct, frozen=True):
 
     header_from: str
     domain: str
-    """Whose record applies."""
+    """The domain whose DMARC record applies to this From domain."""
     messages: int
     passed: int
     passed_percent: float
@@ -133,7 +133,7 @@ def subdomains(engine: Engine, filters: Filters) -> ViewAnswer[SubdomainRow]:
 
 
 class DayRow(Struct, frozen=True):
-    """A day."""
+    """The messages of one day in the time zone of the filters."""
 
     day: date
     messages: int

@@ -25,7 +25,7 @@ class HealthRow(Struct, frozen=True):
     reporter: str
     kind: str
     days: int
-    """With a report."""
+    """Number of days with at least one report."""
     rhythm_days: float
     """Median of the gaps between these days; 0 where there is one day alone."""
     last_day: date

@@ -32,7 +32,7 @@ class MinuteRow(Struct, frozen=True):
 
 
 def minutes(engine: Engine, filters: Filters) -> ViewAnswer[MinuteRow]:
-    """The newest first."""
+    """Return what the milter did in each minute that matches `filters`, the newest minute first."""
     where, parameters = condition(filters)
     of = {
         "passed": "t.dmarc = 'pass'",

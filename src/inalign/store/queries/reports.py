@@ -18,7 +18,7 @@ Triples = tuple[tuple[str, str, str], ...]
 
 
 class ReportRow(Struct, frozen=True):
-    """A report."""
+    """One report of the list of reports, without its records."""
 
     report_key: str
     kind: str
@@ -58,11 +58,11 @@ class ReportRecordRow(Struct, frozen=True):
     envelope_from: str
     envelope_to: str
     dkim: Triples
-    """Domain, selector, result."""
+    """For each DKIM signature: domain, selector and result."""
     spf: Triples
-    """Domain, scope, result."""
+    """For each SPF result: domain, scope and result."""
     reasons: Pairs
-    """Type, comment."""
+    """For each policy override: type and comment."""
 
 
 class ConflictRow(Struct, frozen=True):
@@ -107,7 +107,7 @@ class ReportDetail(Struct, frozen=True):
     aspf: str
     fo: str
     pct: int
-    """-1: not told."""
+    """-1: the report has no `pct`."""
     testing: str
     discovery_method: str
     errors: tuple[str, ...]

@@ -43,7 +43,7 @@ class _Sender(SenderRow, frozen=True):
     rank: int
     """In its class, from 1."""
     of_class: int
-    """Senders of it."""
+    """Number of senders in the class."""
 
 
 class _ClassOrSender(_Sender, frozen=True):

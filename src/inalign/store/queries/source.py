@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Struct)
 
 
 class NameRow(Struct, frozen=True):
-    """A From domain."""
+    """The messages of the source with one From domain."""
 
     name: str
     messages: int
@@ -49,7 +49,7 @@ class ReasonRow(Struct, frozen=True):
 
 
 class ReporterOfRow(Struct, frozen=True):
-    """Who saw it."""
+    """The messages of the source that one reporter sent reports about."""
 
     reporter: str
     messages: int
@@ -82,7 +82,7 @@ class ReportOfRow(Struct, frozen=True):
 
 
 class SourceDetailAnswer(Struct, frozen=True):
-    """All of it."""
+    """The rows of the page of one source."""
 
     header_from: tuple[NameRow, ...]
     dkim: tuple[IdentityRow, ...]

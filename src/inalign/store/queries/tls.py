@@ -22,7 +22,7 @@ class TlsDayRow(Struct, frozen=True):
 
 
 def tls_days(engine: Engine, filters: Filters) -> ViewAnswer[TlsDayRow]:
-    """By day."""
+    """Return the TLS sessions that match `filters`, ordered by day."""
     where, parameters = condition(filters)
     number = zone_of(filters.zone).number("t.slot", filters.since, filters.until)
     sql = (

@@ -43,7 +43,7 @@ Domains = tuple[str, ...] | None
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """A user."""
+    """A user of the web pages, with role and scope."""
 
     name: str
     role: Role
@@ -115,12 +115,12 @@ class Accounts:
     # Users
 
     def users(self) -> list[User]:
-        """All, by name."""
+        """Return all users, ordered by name."""
         rows = self._control.ask("SELECT name, record FROM users ORDER BY name")
         return [msgspec.json.decode(record, type=User) for _, record in rows]
 
     def user(self, name: str) -> User | None:
-        """That one."""
+        """Return the user called `name`, or None."""
         rows = self._control.ask("SELECT name, record FROM users WHERE name = ?", [name])
         return msgspec.json.decode(rows[0][1], type=User) if rows else None
 
@@ -257,6 +257,6 @@ class Accounts:
             connection.execute("DELETE FROM audit WHERE number <= last_insert_rowid() - ?", (AUDIT_ENTRIES,))
 
     def audit(self, limit: int = 200) -> list[AuditEntry]:
-        """The newest first."""
+        """Return up to `limit` entries of the audit log, the newest first."""
         rows = self._control.ask("SELECT '', record FROM audit ORDER BY number DESC LIMIT ?", [limit])
         return [msgspec.json.decode(record, type=AuditEntry) for _, record in rows]

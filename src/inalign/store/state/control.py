@@ -80,7 +80,7 @@ class Control:
     """The file; it is made where there is none. May be used from several threads."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `ControlError`."""
+        """Open the file at `path`, or create it with its tables; raises `ControlError`."""
         self._path = path
         self._lock = threading.Lock()
         try:
@@ -157,7 +157,7 @@ class Control:
             )
 
     def sources(self) -> list[SourceRecord]:
-        """All, by name."""
+        """Return the state of all intake sources, ordered by name."""
         rows = self.ask("SELECT name, record FROM sources ORDER BY name")
         return [msgspec.json.decode(record, type=SourceRecord) for _, record in rows]
 

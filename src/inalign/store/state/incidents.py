@@ -52,7 +52,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     """Empty: of all domains, such as the intake."""
     subject: str
     values: dict[str, Value] = {}
-    """As last seen."""
+    """Values of the last run that found the incident."""
     opened: float
     seen: float
     closed: float = 0.0
@@ -71,7 +71,7 @@ class Incident(Struct, frozen=True, kw_only=True):
         return self.muted_until > now
 
     def state(self, now: float) -> str:
-        """In one word."""
+        """Return `closed`, `muted`, `acknowledged` or `open`, as of `now`."""
         if self.closed:
             return "closed"
         if self.is_muted(now):

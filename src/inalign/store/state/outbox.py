@@ -56,7 +56,7 @@ class ChannelRecord(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(NamedTuple):
-    """Something to tell."""
+    """An event of an incident that is not yet reported in an alert."""
 
     incident: Incident
     event: Event

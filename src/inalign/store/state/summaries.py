@@ -21,7 +21,7 @@ class SentSummary(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     """Why the last attempt failed; empty after one that did not."""
     failures: int = 0
-    """In a row."""
+    """Number of attempts that failed since the last one that did not."""
     due_at: float = 0.0
     """When it is tried again."""
 
@@ -44,6 +44,6 @@ def write_sent(control: Control, record: SentSummary) -> None:
 
 
 def sent_summaries(control: Control) -> Iterable[SentSummary]:
-    """All. Raises `ControlError`."""
+    """Return what was sent to every recipient, ordered by recipient and subject; raises `ControlError`."""
     rows = control.ask("SELECT record FROM summaries ORDER BY recipient, subject")
     return [msgspec.json.decode(record, type=SentSummary) for (record,) in rows]
