@@ -28,7 +28,7 @@ from inalign.insight.result import Plan, SourceClass
 from inalign.insight.rows import plan_row, source_rows
 from inalign.reports.report import AggregateReport
 from inalign.store import facts
-from inalign.store.assessments import kept, sweep
+from inalign.store.assessments import cached_assessments, sweep
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import AnswerTooLarge, Engine, StoreError, count
 from inalign.store.facts import DomainRows
@@ -86,7 +86,7 @@ def live(judging: AssessmentCache) -> tuple[list[Struct], list[Struct]]:
 
 
 def generations(judging: AssessmentCache) -> dict[str, int]:
-    return {domain: each.generation for domain, each in kept(judging.engine, judging.host).items()}
+    return {domain: each.generation for domain, each in cached_assessments(judging.engine, judging.host).items()}
 
 
 def left(judging: AssessmentCache, what: str, table: Table, where: str = "1 = 1") -> int:

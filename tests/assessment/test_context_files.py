@@ -9,8 +9,8 @@ import pytest
 
 from inalign.assessment import context_files
 from inalign.assessment.context_files import (
+    ContextError,
     Surrounding,
-    SurroundingsError,
     read_ptr_files,
     read_reputation_files,
     read_surrounding,
@@ -20,7 +20,7 @@ from inalign.insight.facts import DomainFacts
 from inalign.insight.facts_builder import facts_from_reports
 from inalign.store.engine.interface import Engine
 from inalign.store.facts import facts_of
-from inalign.store.state.answers import load_answers, load_surroundings, move_hosts, write_answers, write_looked_up
+from inalign.store.state.answers import load_answers, load_context, move_hosts, write_answers, write_looked_up
 from inalign.store.state.control import Control
 from tests.store.conftest import clickhouse_url, engine
 from tests.store.material import aggregate, record, store
@@ -64,20 +64,20 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, name: str, text: s
     file = tmp_path / name
     file.write_text(text)
     read = {"z": read_zone_files, "p": read_ptr_files, "r": read_reputation_files}[name[0]]
-    with pytest.raises(SurroundingsError, match=told):
+    with pytest.raises(ContextError, match=told):
         read([file])
 
 
 def test_bombs_and_empty_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context_files, "MAX_ZONE_OCTETS", 1000)
     monkeypatch.setattr(context_files, "MAX_ADDRESSES", 2)
-    with pytest.raises(SurroundingsError, match="no ptr file"):
+    with pytest.raises(ContextError, match="no ptr file"):
         read_ptr_files([tmp_path])
     (tmp_path / "z.json.gz").write_bytes(gzip.compress(b"{" + b" " * 2000))
-    with pytest.raises(SurroundingsError, match="unpacks to more"):
+    with pytest.raises(ContextError, match="unpacks to more"):
         read_zone_files([tmp_path])
     (tmp_path / "ptr.tsv").write_text("".join(f"192.0.2.{n}\ta.example\n" for n in range(4)))
-    with pytest.raises(SurroundingsError, match="more than 2 addresses"):
+    with pytest.raises(ContextError, match="more than 2 addresses"):
         read_ptr_files([tmp_path])
 
 
@@ -125,10 +125,10 @@ def test_names_wait_in_the_control_state_for_the_store(engine: Engine, tmp_path:
     for name in ("old.example", "new.example"):
         Surrounding({}, {"192.0.2.1": name}, {"192.0.2.2": "listed"}).keep(control, now=1.0)
         expected = {"192.0.2.1": name}
-        assert load_surroundings(control, facts, names_in(engine)).hosts == expected
+        assert load_context(control, facts, names_in(engine)).hosts == expected
         assert move_hosts(engine, control, now=1.0, folder=tmp_path) == 1
         assert move_hosts(engine, control, now=1.0, folder=tmp_path) == 0
-        found = load_surroundings(control, facts, names_in(engine))
+        found = load_context(control, facts, names_in(engine))
         assert (found.hosts, found.reputation) == (expected, {"192.0.2.2": "listed"})
     control.close()
 

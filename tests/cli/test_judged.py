@@ -28,7 +28,7 @@ from inalign.web.api import routes
 from inalign.web.openapi import openapi
 from inalign.web.server import WebServer
 from inalign.wiring.assessment import make_assessment_cache
-from inalign.wiring.queries import ask_keeper
+from inalign.wiring.queries import ask_reportd
 from inalign.wiring.store import open_store
 from tests.insight.vectors import Story, scenarios
 from tests.store.material import store
@@ -151,7 +151,7 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
         pages: list[Struct] = []
         after = ""
         while not pages or after:
-            answer = ask_keeper(folders.socket, QUESTIONS["sources"], Filters(limit=7, after=after))
+            answer = ask_reportd(folders.socket, QUESTIONS["sources"], Filters(limit=7, after=after))
             pages += list(answer.rows)
             after = answer.after
         assert json.loads(msgspec.json.encode(pages)) == alone[0]
@@ -160,7 +160,7 @@ def test_a_keeper_gives_the_rows_of_the_command(host: Host) -> None:
         thread.join()
         control.close()
         engine.close()
-    assert "class" in openapi(views)["components"]["schemas"]["JudgedSource"]["properties"]
+    assert "class" in openapi(views)["components"]["schemas"]["AssessedSource"]["properties"]
 
 
 def test_sources_are_narrowed_to_a_network(host: Host) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inalign.store.assessments import kept
+from inalign.store.assessments import cached_assessments
 from inalign.store.engine.duckdb import DuckDbEngine
 from tests.cli.test_ingest import Served, ingest
 from tests.programs import wait_until
@@ -43,5 +43,5 @@ def test_it_judges_what_was_loaded_and_an_override_is_in_the_next_answer(tmp_pat
     assert served.process.returncode == 0
     assert "Traceback" not in served.log.read_text()
     engine = DuckDbEngine(tmp_path / "store" / "store.duckdb")
-    assert list(kept(engine, "")) == [DOMAIN]
+    assert list(cached_assessments(engine, "")) == [DOMAIN]
     engine.close()

@@ -18,7 +18,7 @@ import pytest
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.queries import VIEWS
 from inalign.store.queries.filters import Filters
-from inalign.wiring.queries import ask_keeper
+from inalign.wiring.queries import ask_reportd
 from tests.cli.test_ingest import Served, messages, report_mail
 from tests.programs import free_port, wait_until
 from tests.reports.material import report_xml, write_reports
@@ -94,7 +94,7 @@ def test_reports_are_asked_of_the_keeper_as_of_the_store(served: Everything, tmp
     assert ingest_into(tmp_path)["messages"] == 12
     views = [name for name, view in VIEWS.items() if "key" not in view.filters or "domain" in view.filters]
     views.remove("sources")  # judged: tests/cli/test_judged.py
-    by_keeper = {view: ask_keeper(served.socket, VIEWS[view], Filters()).rows for view in views}
+    by_keeper = {view: ask_reportd(served.socket, VIEWS[view], Filters()).rows for view in views}
     first = ask(tmp_path, "reports", "--limit", "2", "--json")
     with pytest.raises(AssertionError, match="neither an address nor a network"):
         ask(tmp_path, "sources", "--source", "x")

@@ -16,7 +16,7 @@ from inalign.insight.facts_builder import facts_from_reports
 from inalign.reports.report import AggregateRecord, AggregateReport, DkimAuth, OverrideReason, PublishedPolicy, SpfAuth
 from inalign.store.engine.duckdb import DuckDbEngine
 from inalign.store.engine.interface import Engine
-from inalign.store.facts import Span, all_told, facts_from, facts_of, judged_domains
+from inalign.store.facts import Span, assessed_domains, facts_from, facts_of, rows_of_domains
 from tests.insight.vectors import Story, scenarios
 from tests.store.material import NOW, aggregate, arrival, record, store
 
@@ -79,7 +79,7 @@ def _record(address: str, mail: SourceMail, count: int) -> AggregateRecord:
 
 
 def facts_in(engine: Engine) -> dict[str, DomainFacts]:
-    return {facts.domain: facts for told in all_told(engine) if (facts := facts_from(told)) is not None}
+    return {facts.domain: facts for told in rows_of_domains(engine) if (facts := facts_from(told)) is not None}
 
 
 @pytest.mark.parametrize("story", ALL)
@@ -106,7 +106,7 @@ def test_a_subdomain_is_judged_with_the_domain_above(engine: Engine, tmp_path: P
     store(engine, tmp_path, *reports)
     found = facts_of(engine, "shop.example.com")
     assert found == facts_from_reports(reports)["example.com"]
-    assert judged_domains(engine) == {"example.com": ["example.com", "shop.example.com"]}
+    assert assessed_domains(engine) == {"example.com": ["example.com", "shop.example.com"]}
 
 
 def test_a_report_about_a_public_suffix_joins_nobody(engine: Engine, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_report_about_a_public_suffix_joins_nobody(engine: Engine, tmp_path: P
     reports = [aggregate(report_id=str(number), domain=name) for number, name in enumerate(domains)]
     store(engine, tmp_path, *reports)
     assert facts_in(engine) == facts_from_reports(reports)
-    assert list(judged_domains(engine)) == ["a.co.jp", "b.co.jp", "co.jp"]
+    assert list(assessed_domains(engine)) == ["a.co.jp", "b.co.jp", "co.jp"]
 
 
 def test_forged_reports_and_those_without_a_span_say_nothing(engine: Engine, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def fill_control(control: Control) -> None:
     """Write something into each table of the control state that lasts."""
     control.write_source(SourceRecord(name="mailbox", kind="imap", phase="waiting", last_run=NOW, taken=12, cursor="7"))
     control.write_source(SourceRecord(name="drop", kind="folder", last_error="no such folder", failures=2))
-    control.write_receipts({"item": b'["stored"]'}, AT)
+    control.write_results({"item": b'["stored"]'}, AT)
     write_override(control, SourceOverrideRow("example.com", "192.0.2.1", SourceClass.OWN, "", AT, "alice"))
     write_override(control, SourceOverrideRow("example.com", "Mail House", SourceClass.FORWARDER, "", AT))
     write_hosts(control, {"192.0.2.1": "mx.example.com"})
@@ -160,7 +160,7 @@ def fill_control(control: Control) -> None:
     accounts.open_session("alice", AT, "192.0.2.1", longest=3600.0)
     accounts.make_token(Token(name="ci", user="alice", role=Role.READER, made=AT, expires=AT + 86_400))
     accounts.make_link("bob", AT)
-    accounts.kept_secret("pages")
+    accounts.stored_secret("pages")
     accounts.note(AuditEntry(at=AT, who="alice", act="sign in", address="192.0.2.1"))
     wave = Detection(AlertCode.SPOOF_WAVE, "", firm=True, values={"messages": 700, "usual": 30})
     changed = [each for name in ("example.com", "example.net") for each in note_findings(control, name, [wave], AT)]

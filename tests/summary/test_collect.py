@@ -11,7 +11,7 @@ import pytest
 from inalign.assessment.context_files import Surrounding
 from inalign.assessment.views import all_views
 from inalign.insight.period import PeriodKind, parse_period, period_of
-from inalign.insight.rows import JudgedSource
+from inalign.insight.rows import AssessedSource
 from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.store.engine.duckdb import DuckDbEngine
@@ -99,11 +99,11 @@ def test_figures_and_days_are_those_of_sql(place: Place) -> None:
 def test_own_mail_is_that_of_the_classes(place: Place) -> None:
     (found,) = place.summary(DOMAIN).domains
     answer = place.views["sources"].ask(place.engine, Filters(domain=DOMAIN, limit=10_000))
-    mixed = [row for row in answer.rows if isinstance(row, JudgedSource) and isinstance(row.classes, dict)]
+    mixed = [row for row in answer.rows if isinstance(row, AssessedSource) and isinstance(row.classes, dict)]
     own = [
         row.source_ip
         for row in answer.rows
-        if isinstance(row, JudgedSource) and row.source_class in ("own", "approved") and row not in mixed
+        if isinstance(row, AssessedSource) and row.source_class in ("own", "approved") and row not in mixed
     ]
     assert own
     if not mixed:
@@ -168,8 +168,8 @@ def test_a_domain_without_reports_is_told_so(place: Place) -> None:
     assert (quiet.now.messages, quiet.days) == (0, ())
 
 
-def judged(name: str, address: str, first: int, source_class: str = "unknown") -> JudgedSource:
-    return JudgedSource(
+def judged(name: str, address: str, first: int, source_class: str = "unknown") -> AssessedSource:
+    return AssessedSource(
         domain=DOMAIN, source_ip=address, source_class=source_class, service=name, sender=name, evidence=(),
         messages=5, failing=0, first_day=MONTH.since + timedelta(first), last_day=MONTH.until,
     )  # fmt: skip

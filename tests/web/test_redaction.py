@@ -194,10 +194,10 @@ def test_without_users_it_is_hidden(tmp_path: Path) -> None:
 
 
 def test_the_key_is_kept(site: Site) -> None:
-    key = site.accounts.kept_secret("veil")
+    key = site.accounts.stored_secret("veil")
     assert len(key) == 32
-    assert site.accounts.kept_secret("veil") == key
-    assert site.accounts.kept_secret("another") != key
+    assert site.accounts.stored_secret("veil") == key
+    assert site.accounts.stored_secret("another") != key
     assert Redactor(key).hashed("a") != Redactor(bytes(32)).hashed("a")
 
 

@@ -20,7 +20,14 @@ from inalign.store.queries.health import health
 from inalign.store.queries.upkeep import last_arrival
 from inalign.store.state.answers import load_answers
 from inalign.store.state.control import Control
-from inalign.store.state.incidents import IncidentChange, close_calm, note_findings, note_told, read_known, write_known
+from inalign.store.state.incidents import (
+    IncidentChange,
+    close_calm,
+    mark_reported,
+    note_findings,
+    read_known,
+    write_known,
+)
 from inalign.store.state.outbox import (
     Reach,
     Waiting,
@@ -117,7 +124,7 @@ class Alerts:
             log.info("incident=%d event=%s code=%s domain=%s", incident.number, event, incident.code, incident.domain)
         told = queue(self.control, [channel.reach for channel in self.channels], changed, now)
         if told:
-            note_told(self.control, told, now)
+            mark_reported(self.control, told, now)
 
     def _intake_now(self, engine: Engine, trouble: str) -> IntakeNow:
         arrived = last_arrival(engine)

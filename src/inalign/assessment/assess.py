@@ -15,9 +15,9 @@ from inalign.insight.names import judged_domain
 from inalign.insight.plan import plan_domain
 from inalign.insight.result import Plan
 from inalign.store.engine.interface import Engine
-from inalign.store.facts import EVER, DomainRows, Span, all_told, facts_from, judged_domains, told_of
+from inalign.store.facts import EVER, DomainRows, Span, assessed_domains, facts_from, rows_of_domain, rows_of_domains
 from inalign.store.queries.snapshot import Snapshot
-from inalign.store.state.answers import load_lookups, load_surroundings
+from inalign.store.state.answers import load_context, load_lookups
 from inalign.store.state.control import Control
 from inalign.store.state.overrides import overrides_of
 
@@ -64,7 +64,7 @@ class Assessor:
             facts,
             load_lookups(self.control, facts),
             self.directory,
-            load_surroundings(self.control, facts, names),
+            load_context(self.control, facts, names),
             overrides_of(self.control, facts.domain),
             window=told.window,
         )
@@ -127,11 +127,11 @@ class AssessmentCache:
 
     def _told(self, domain: str | None, span: Span, since: str, after: str | None) -> Iterator[DomainRows]:
         if domain is None:
-            yield from all_told(self.engine, span, since=since, after=after)
+            yield from rows_of_domains(self.engine, span, since=since, after=after)
             return
-        families = judged_domains(self.engine)
+        families = assessed_domains(self.engine)
         name = judged_domain(domain.lower().rstrip("."), frozenset(families))
         if name >= since and not (after and name <= after):
-            told = told_of(self.engine, name, families.get(name, ()), span)
+            told = rows_of_domain(self.engine, name, families.get(name, ()), span)
             if told is not None:
                 yield told

@@ -22,9 +22,17 @@ from inalign.insight.overview import SlotSum, published_of, slot_sums
 from inalign.insight.result import Plan
 from inalign.insight.rows import finding_rows, plan_row, source_rows
 from inalign.insight.window import Window
-from inalign.store.assessments import AssessmentRows, CachedAssessment, keep, kept, names_seen, names_word, remove
+from inalign.store.assessments import (
+    AssessmentRows,
+    CachedAssessment,
+    cached_assessments,
+    keep,
+    names_seen,
+    names_word,
+    remove,
+)
 from inalign.store.engine.interface import AnswerTooLarge, StoreError, whole
-from inalign.store.facts import DomainRows, facts_from, families_of, judged_domains, report_counts, told_of
+from inalign.store.facts import DomainRows, assessed_domains, facts_from, families_of, report_counts, rows_of_domain
 from inalign.store.load.rows import encode
 from inalign.store.schema.tables import source_key
 from inalign.store.state.answers import move_hosts
@@ -160,7 +168,7 @@ Run = Callable[[DomainRows], Assessment | None]
 def refresh(assessments: AssessmentCache, present: Present, domain: str, run: Run) -> None:
     """Assess a domain and store the result. Raises `StoreError`, `ControlError`, `OSError`."""
     begun = time.monotonic()
-    told = told_of(assessments.engine, domain, present.families[domain])
+    told = rows_of_domain(assessments.engine, domain, present.families[domain])
     judged = run(told) if told is not None else None
     if told is None or judged is None:
         remove(assessments.engine, assessments.host, [domain])
@@ -220,12 +228,12 @@ def _refresh_now(assessments: AssessmentCache, domain: str) -> None:
 
 def _stale_domains(assessments: AssessmentCache, domain: str) -> list[str]:
     """List the domains to assess before a question about one, or about all, is answered."""
-    known = kept(assessments.reader, assessments.host)
+    known = cached_assessments(assessments.reader, assessments.host)
     if assessments.has_background_refresh:
         changes = Changes(assessments.control)
         meant = _meant(domain, known)
         told = [name for name in meant if known[name].overrides_revision != changes.overrides(name)]
-        return told if meant or not domain else _meant(domain, judged_domains(assessments.reader))
+        return told if meant or not domain else _meant(domain, assessed_domains(assessments.reader))
     present = at_present(assessments)
     due = assessments.assessor.look_ups.due(present.families)
     gone = known.keys() - present.families.keys()
@@ -265,7 +273,7 @@ class BackgroundRefresh:
         Raises `StoreError`, `ControlError`, `OSError`; and what a bug raises, after all other domains were judged.
         """
         assessments = self.assessments
-        present, known = at_present(assessments), kept(assessments.engine, assessments.host)
+        present, known = at_present(assessments), cached_assessments(assessments.engine, assessments.host)
         remove(assessments.engine, assessments.host, known.keys() - present.families.keys())
         due = assessments.assessor.look_ups.due(present.families)
         now, done, bug = time.time(), 0, None

@@ -37,12 +37,12 @@ _TYPES = ("TXT", "A", "AAAA", "MX", "CNAME")
 _WORDS: tuple[Reputation, ...] = ("dynamic", "listed")
 
 
-class SurroundingsError(ParseError):
+class ContextError(ParseError):
     """A file is not in the form that is read: which, where, and why."""
 
 
 def read_zone_files(paths: Sequence[Path]) -> dict[str, Answers]:
-    """The answers of each file, by its name. Raises `SurroundingsError`."""
+    """The answers of each file, by its name. Raises `ContextError`."""
     found: dict[str, Answers] = {}
     for path in _files(paths, lambda name: not _plain(name).endswith((".tsv", ".csv", ".md")), "zone"):
         try:
@@ -50,7 +50,7 @@ def read_zone_files(paths: Sequence[Path]) -> dict[str, Answers]:
             is_json = octets.lstrip()[:1] == b"{"
             found[path.name] = _from_json(octets) if is_json else _from_master_file(octets)
         except (ParseError, msgspec.DecodeError, OSError, EOFError, zlib.error, ValueError) as problem:
-            raise SurroundingsError(f"{path}: {problem}") from None
+            raise ContextError(f"{path}: {problem}") from None
     return found
 
 
@@ -64,12 +64,12 @@ def zone_octets(path: Path) -> bytes:
 
 
 def read_ptr_files(paths: Sequence[Path]) -> dict[str, str]:
-    """Reverse names by address; the first one of an address counts. Raises `SurroundingsError`."""
+    """Reverse names by address; the first one of an address counts. Raises `ContextError`."""
     return _read_list(paths, "ptr", lambda word: canonical_name(word).lower())
 
 
 def read_reputation_files(paths: Sequence[Path]) -> dict[str, Reputation]:
-    """Words by address. Raises `SurroundingsError`."""
+    """Words by address. Raises `ContextError`."""
 
     def check(word: str) -> str:
         if word not in _WORDS:
@@ -107,7 +107,7 @@ class Surrounding:
 
 
 def read_surrounding(zone: Sequence[Path], ptr: Sequence[Path], reputation: Sequence[Path]) -> Surrounding:
-    """All of the options --zone, --ptr and --reputation, before any of it is kept. Raises `SurroundingsError`."""
+    """All of the options --zone, --ptr and --reputation, before any of it is kept. Raises `ContextError`."""
     return Surrounding(read_zone_files(zone), read_ptr_files(ptr), read_reputation_files(reputation))
 
 
@@ -117,9 +117,9 @@ def _files(paths: Sequence[Path], fits: Callable[[str], bool], kind: str) -> Ite
         try:
             found = [each for each in files_of([path]) if not path.is_dir() or fits(each.name)]
         except OSError as problem:
-            raise SurroundingsError(f"{path}: {problem.strerror or problem}") from None
+            raise ContextError(f"{path}: {problem.strerror or problem}") from None
         if not found:
-            raise SurroundingsError(f"{path}: there is no {kind} file in this folder")
+            raise ContextError(f"{path}: there is no {kind} file in this folder")
         yield from found
 
 
@@ -194,7 +194,7 @@ def _read_list(paths: Sequence[Path], kind: Literal["ptr", "reputation"], make: 
                     if len(found) > MAX_ADDRESSES:
                         raise ValueError(f"there are more than {MAX_ADDRESSES} addresses")
         except (OSError, EOFError, zlib.error, ValueError) as problem:
-            raise SurroundingsError(f"{path}:{number}: {problem}") from None
+            raise ContextError(f"{path}:{number}: {problem}") from None
     return found
 
 

@@ -18,12 +18,12 @@ from inalign.insight.rows import FindingRow
 from inalign.spf.record import is_spf_record, parse_spf_record
 from inalign.spf.terms import Include
 from inalign.store.engine.interface import Engine
-from inalign.store.facts import judged_domains
-from inalign.store.queries.assessments import kept_findings
-from inalign.store.queries.countries import CountryRow, kept_countries
+from inalign.store.facts import assessed_domains
+from inalign.store.queries.assessments import stored_findings
+from inalign.store.queries.countries import CountryRow, stored_countries
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import View, ViewAnswer, page_of
-from inalign.store.state.answers import StoredAnswer, kept_answers
+from inalign.store.state.answers import StoredAnswer, stored_answers
 from inalign.store.state.control import Control
 
 MAX_INCLUDES = 100
@@ -54,18 +54,18 @@ def ask_records(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Lo
 def ask_findings(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[FindingRow]:
     """Return what reports say about the published records of the domains in `filters`, ordered by domain."""
     ensure_fresh(assessments, filters.domain)
-    return kept_findings(assessments.reader, assessments.host, filters)
+    return stored_findings(assessments.reader, assessments.host, filters)
 
 
 def ask_countries(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[CountryRow]:
     """Return the sums of messages by country for `filters`, the largest first."""
     ensure_fresh(assessments, filters.domain)
-    return kept_countries(assessments.reader, assessments.host, filters, judged_domains(assessments.reader))
+    return stored_countries(assessments.reader, assessments.host, filters, assessed_domains(assessments.reader))
 
 
 def _meant(assessments: AssessmentCache, filters: Filters) -> list[str]:
     """The judged domains of a question, as far as its scope goes."""
-    families = judged_domains(assessments.reader)
+    families = assessed_domains(assessments.reader)
     if filters.domain:
         name = judged_domain(filters.domain.lower().rstrip("."), frozenset(families))
         return [name] if name in families and is_visible(filters, name) else []
@@ -73,7 +73,7 @@ def _meant(assessments: AssessmentCache, filters: Filters) -> list[str]:
 
 
 def _records_of(control: Control, domain: str) -> Iterator[LookedUpRow]:
-    found = kept_answers(control, domain)
+    found = stored_answers(control, domain)
     for name, kept in sorted(found.items()):
         yield from _rows(domain, name, kept)
     wanted, known = _included(found.get(domain)), set(found)
@@ -82,7 +82,7 @@ def _records_of(control: Control, domain: str) -> Iterator[LookedUpRow]:
         if further is None:
             return
         known.add(further)
-        for answer in kept_answers(control, further, below=False).values():
+        for answer in stored_answers(control, further, below=False).values():
             wanted += _included(answer)
             yield from (row for row in _rows(domain, further, answer) if row.kind in ("spf", "error"))
 

@@ -10,11 +10,19 @@ from msgspec.structs import asdict, replace
 
 from inalign.assessment.assess import AssessmentCache
 from inalign.errors import ParseError
-from inalign.insight.rows import BlockingRow, Code, JudgedSource, PlanRow
+from inalign.insight.rows import AssessedSource, BlockingRow, Code, PlanRow
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.sender_rows import SenderAddressRow
 from inalign.store.queries.senders import ask_addresses
-from inalign.store.queries.source import DayOfRow, IdentityRow, NameRow, ReasonRow, ReporterOfRow, ReportOfRow, told_of
+from inalign.store.queries.source import (
+    DayOfRow,
+    IdentityRow,
+    NameRow,
+    ReasonRow,
+    ReporterOfRow,
+    ReportOfRow,
+    source_rows_of,
+)
 from inalign.store.queries.view import ViewAnswer, page_of
 from inalign.store.state.control import Control
 from inalign.store.state.overrides import SourceOverrideRow, overrides
@@ -58,13 +66,15 @@ class SourceDetail(Struct, frozen=True, kw_only=True, rename={"source_class": "c
     reports: tuple[ReportOfRow, ...]
 
 
-Judge = Callable[[Filters], ViewAnswer[JudgedSource]]
+AssessedSources = Callable[[Filters], ViewAnswer[AssessedSource]]
 """Answers the view `sources` for the given filters."""
 Plans = Callable[[Filters], ViewAnswer[PlanRow]]
 """Answers the view `plan` for the given filters."""
 
 
-def ask_source(assessments: AssessmentCache, judge: Judge, plans: Plans, filters: Filters) -> ViewAnswer[SourceDetail]:
+def ask_source(
+    assessments: AssessmentCache, judge: AssessedSources, plans: Plans, filters: Filters
+) -> ViewAnswer[SourceDetail]:
     """One row; none where nothing was seen of the address, or none is named. Raises `ParseError` for a network."""
     if "/" in filters.source:
         raise ParseError("source: one address, not a network")
@@ -92,7 +102,7 @@ def ask_source(assessments: AssessmentCache, judge: Judge, plans: Plans, filters
         classes=judged.classes if judged and isinstance(judged.classes, dict) else {},
         blocking=tuple(each for plan in planned for each in plan.blocking if first.source_ip in each.addresses),
         **_numbers(counted),  # type: ignore[arg-type]  # the columns of the same names
-        **asdict(told_of(assessments.reader, filters)),
+        **asdict(source_rows_of(assessments.reader, filters)),
     )
     return ViewAnswer((found,))
 

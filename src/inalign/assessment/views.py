@@ -16,11 +16,11 @@ from inalign.assessment.source_view import SourceDetail, ask_overrides, ask_sour
 from inalign.assessment.subdomain_view import SubdomainAdviceRow, ask_subdomains
 from inalign.errors import ParseError
 from inalign.insight.overview import ClassDayRow, OverviewRow
-from inalign.insight.rows import JudgedSource, PlanRow, plan_row, source_rows
+from inalign.insight.rows import AssessedSource, PlanRow, plan_row, source_rows
 from inalign.store.engine.interface import Engine
-from inalign.store.facts import EVER, Span, judged_domains
+from inalign.store.facts import EVER, Span, assessed_domains
 from inalign.store.queries import VIEWS
-from inalign.store.queries.assessments import kept_classes, kept_overview, kept_plans, kept_sources
+from inalign.store.queries.assessments import stored_classes, stored_overview, stored_plans, stored_sources
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.view import View, ViewAnswer, decode_cursor, encode_cursor
 from inalign.store.state.overrides import SourceOverrideRow
@@ -39,7 +39,7 @@ def all_views(make: Callable[[Engine], AssessmentCache]) -> Mapping[str, View]:
         View(
             SOURCES,
             "Who sends in the name of the domains: class and evidence",
-            JudgedSource,
+            AssessedSource,
             ("domain", "since", "until", "source", "source_class"),
             lambda engine, filters: ask_sources(assessments(engine), filters),
         ),
@@ -116,17 +116,17 @@ def _ask_source(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[So
     return ask_source(assessments, sources, plans, filters)
 
 
-def ask_sources(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[JudgedSource]:
+def ask_sources(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[AssessedSource]:
     """By domain, the largest first; a cursor goes on within a domain. Those of some days are judged by these alone."""
     if not _has_span(filters):
         ensure_fresh(assessments, filters.domain)
-        return kept_sources(assessments.reader, assessments.host, filters)
+        return stored_sources(assessments.reader, assessments.host, filters)
     is_meant = _meant(filters.source)
     domain, behind = "", (0, "")
     if filters.after:
-        name, messages, address = decode_cursor(filters.after, JudgedSource, (str, int, str))
+        name, messages, address = decode_cursor(filters.after, AssessedSource, (str, int, str))
         domain, behind = str(name), (-int(str(messages)), str(address))
-    rows: list[JudgedSource] = []
+    rows: list[AssessedSource] = []
     for at, found in _judged_from(assessments, filters, domain):
         for row in found:
             if filters.source_class not in ("", row.source_class):
@@ -135,7 +135,7 @@ def ask_sources(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Ju
                 continue
             if len(rows) == filters.limit:
                 last = rows[-1]
-                return ViewAnswer(rows, encode_cursor(JudgedSource, [last.domain, last.messages, last.source_ip]))
+                return ViewAnswer(rows, encode_cursor(AssessedSource, [last.domain, last.messages, last.source_ip]))
             rows.append(row)
     return ViewAnswer(rows)
 
@@ -144,7 +144,7 @@ def ask_plans(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Plan
     """Return the policy plans of the domains in `filters`, ordered by domain."""
     if not _has_span(filters):
         ensure_fresh(assessments, filters.domain)
-        return kept_plans(assessments.reader, assessments.host, filters)
+        return stored_plans(assessments.reader, assessments.host, filters)
     (domain,) = decode_cursor(filters.after, PlanRow, (str,)) if filters.after else ("",)
     rows: list[PlanRow] = []
     for judgement in assessments.judgements(filters.domain or None, _span(filters), after=str(domain)):
@@ -159,15 +159,15 @@ def ask_plans(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[Plan
 def ask_overview(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[OverviewRow]:
     """Return one row for each assessed domain in `filters`, those with the worst state first."""
     ensure_fresh(assessments, filters.domain)
-    families = judged_domains(assessments.reader) if assessments.has_background_refresh else {}
+    families = assessed_domains(assessments.reader) if assessments.has_background_refresh else {}
     today = datetime.now(UTC).date()
-    return kept_overview(assessments.reader, assessments.host, filters, today=today, families=families)
+    return stored_overview(assessments.reader, assessments.host, filters, today=today, families=families)
 
 
 def ask_classes(assessments: AssessmentCache, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """Return the messages of each source class for `filters`, ordered by day."""
     ensure_fresh(assessments, filters.domain)
-    return kept_classes(assessments.reader, assessments.host, filters)
+    return stored_classes(assessments.reader, assessments.host, filters)
 
 
 def _has_span(filters: Filters) -> bool:
@@ -176,7 +176,7 @@ def _has_span(filters: Filters) -> bool:
 
 def _judged_from(
     assessments: AssessmentCache, filters: Filters, domain: str
-) -> Iterator[tuple[str, Iterator[JudgedSource]]]:
+) -> Iterator[tuple[str, Iterator[AssessedSource]]]:
     """Domains from one on, with their sources."""
     for judgement in assessments.judgements(filters.domain or None, _span(filters), since=domain):
         if is_visible(filters, judgement.facts.domain):

@@ -230,7 +230,7 @@ def load_spooled(
 
 
 def _take_results(control: Control, waiting: dict[str, int], total: LoadResult, advance: Advance) -> None:
-    for name, result in control.read_receipts(list(waiting)).items():
+    for name, result in control.read_results(list(waiting)).items():
         total.add(msgspec.json.decode(result, type=LoadResult))
         advance(waiting.pop(name))
 

@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from inalign.alerts.views import IncidentRow
 from inalign.alerts.words import clean_values, where_of
 from inalign.insight.overview import OverviewRow
-from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
+from inalign.insight.rows import AssessedSource, FindingRow, PlanRow
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.settings.tables import Settings
 
@@ -52,7 +52,7 @@ class FindingLine(Struct, frozen=True):
     finding: str
 
 
-class IncidentLine(Struct, frozen=True):
+class IncidentTableLine(Struct, frozen=True):
     """An incident as a line."""
 
     number: int
@@ -99,7 +99,7 @@ def language_of(given: str | None, settings: Settings) -> str:
     return next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "en")
 
 
-def source_line(row: JudgedSource, words: Catalogue) -> SourceLine:
+def source_line(row: AssessedSource, words: Catalogue) -> SourceLine:
     """In words; an address with several kinds of mail has them all."""
     classes = words.say("class", row.source_class)
     if row.classes is not UNSET and isinstance(row.classes, dict):
@@ -141,10 +141,10 @@ def finding_line(row: FindingRow, words: Catalogue) -> FindingLine:
     return FindingLine(row.domain, words.say("finding", row.code, asdict(row)))
 
 
-def incident_line(row: IncidentRow, words: Catalogue) -> IncidentLine:
+def incident_line(row: IncidentRow, words: Catalogue) -> IncidentTableLine:
     """Write an incident in the language of `words`."""
     sentence = words.say("watch", row.code, clean_values(dict(row.values)))
-    return IncidentLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
+    return IncidentTableLine(row.number, row.state, where_of(row.domain, words), sentence, row.opened_at, row.closed_at)
 
 
 def overview_line(row: OverviewRow, words: Catalogue) -> OverviewLine:
@@ -170,9 +170,9 @@ def overview_line(row: OverviewRow, words: Catalogue) -> OverviewLine:
 
 _Make = Callable[[Struct, Catalogue], Struct]
 _LINES: dict[type[Struct], tuple[type[Struct], _Make]] = {
-    JudgedSource: (SourceLine, cast("_Make", source_line)),
+    AssessedSource: (SourceLine, cast("_Make", source_line)),
     PlanRow: (PlanLine, cast("_Make", plan_line)),
     OverviewRow: (OverviewLine, cast("_Make", overview_line)),
     FindingRow: (FindingLine, cast("_Make", finding_line)),
-    IncidentRow: (IncidentLine, cast("_Make", incident_line)),
+    IncidentRow: (IncidentTableLine, cast("_Make", incident_line)),
 }

@@ -15,7 +15,7 @@ Code = Mapping[str, Value]
 """`code`, and its values by name."""
 
 
-class JudgedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
+class AssessedSource(Struct, frozen=True, kw_only=True, rename={"source_class": "class"}):
     """An address that sent in the name of a domain."""
 
     domain: str
@@ -128,14 +128,14 @@ def finding_rows(judgement: Judgement) -> Iterator[FindingRow]:
         yield convert(plain, FindingRow)
 
 
-def source_rows(judgement: Judgement) -> Iterator[JudgedSource]:
+def source_rows(judgement: Judgement) -> Iterator[AssessedSource]:
     """One row a source, the largest first."""
     for source in judgement.sources:
         classes: dict[str, int] = {}
         for judged in source.mails:
             name = str(judged.source_class)
             classes[name] = classes.get(name, 0) + judged.mail.messages
-        yield JudgedSource(
+        yield AssessedSource(
             domain=judgement.facts.domain,
             source_ip=source.source_ip,
             source_class=str(source.source_class),

@@ -170,7 +170,7 @@ class ReportDaemon:
     def finish(self, outcome: ItemOutcome) -> None:
         """Write the load result of an item, for the command that waits for it, and log an item that is refused."""
         name = outcome.item.spooled
-        self.control.write_receipts({name: msgspec.json.encode(load_result(outcome))}, time.time())
+        self.control.write_results({name: msgspec.json.encode(load_result(outcome))}, time.time())
         if outcome.refused:
             log.warning(
                 "refused=%s source=%s name=%s reason=%s",

@@ -49,7 +49,7 @@ class CachedAssessment(Struct, frozen=True):
     """The versions of all else that it was made from."""
 
 
-def kept(engine: Engine, host: str) -> dict[str, CachedAssessment]:
+def cached_assessments(engine: Engine, host: str) -> dict[str, CachedAssessment]:
     """What there is, by domain. Raises `StoreError`."""
     names = ", ".join(CachedAssessment.__struct_fields__)
     rows = engine.query(f"SELECT {names} FROM assessments WHERE host = :host", {"host": host})

@@ -90,7 +90,7 @@ class DomainRows(NamedTuple):
     which nobody can judge."""
 
 
-def judged_domains(engine: Engine) -> dict[str, list[str]]:
+def assessed_domains(engine: Engine) -> dict[str, list[str]]:
     """The domains that are judged, each with the policy domains that belong to it."""
     found = engine.query(f"SELECT DISTINCT domain FROM reports WHERE {_COUNTED}")
     return families_of([str(name) for (name,) in found])
@@ -112,7 +112,7 @@ def report_counts(engine: Engine) -> dict[str, tuple[int, int]]:
     return {str(domain): (whole(number), whole(times)) for domain, number, times in engine.query(sql)}
 
 
-def told_of(engine: Engine, domain: str, family: Collection[str], span: Span = EVER) -> DomainRows | None:
+def rows_of_domain(engine: Engine, domain: str, family: Collection[str], span: Span = EVER) -> DomainRows | None:
     """What the tables tell of a domain that is judged; None where nothing was reported. Raises `StoreError`."""
     if not family:
         return None
@@ -192,21 +192,23 @@ def _slices(days: list[tuple[date, int]], most: int) -> Iterator[tuple[date, dat
 
 def facts_of(engine: Engine, domain: str, span: Span = EVER) -> DomainFacts | None:
     """The facts of the domain with which `domain` is judged; None where nothing was reported. Raises `StoreError`."""
-    families = judged_domains(engine)
+    families = assessed_domains(engine)
     name = judged_domain(domain.lower().rstrip("."), frozenset(families))
-    told = told_of(engine, name, families.get(name, ()), span)
+    told = rows_of_domain(engine, name, families.get(name, ()), span)
     return facts_from(told) if told is not None else None
 
 
-def all_told(engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None) -> Iterator[DomainRows]:
+def rows_of_domains(
+    engine: Engine, span: Span = EVER, *, since: str = "", after: str | None = None
+) -> Iterator[DomainRows]:
     """What the tables tell of all domains, by name, one at a time; from a domain on, or those after one.
 
     Raises `StoreError`.
     """
-    for name, family in judged_domains(engine).items():
+    for name, family in assessed_domains(engine).items():
         if name < since or (after and name <= after):
             continue
-        told = told_of(engine, name, family, span)
+        told = rows_of_domain(engine, name, family, span)
         if told is not None:
             yield told
 

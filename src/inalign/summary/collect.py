@@ -15,7 +15,7 @@ from inalign.insight.overview import ClassDayRow, OverviewRow
 from inalign.insight.period import Period
 from inalign.insight.record_history import changes_of, record_on
 from inalign.insight.result import SourceClass
-from inalign.insight.rows import JudgedSource, PlanRow
+from inalign.insight.rows import AssessedSource, PlanRow
 from inalign.insight.window import Window
 from inalign.store.queries.addresses import SourceRow
 from inalign.store.queries.filters import MAX_PAGE_ROWS, Filters
@@ -129,7 +129,7 @@ class _Questions:
         found = replace(found, record=record_on(history, period.until), changes=changes)
         if not found.now.messages or not found.assessed:
             return found
-        assessed = self.rows("sources", JudgedSource, Filters(domain=domain))
+        assessed = self.rows("sources", AssessedSource, Filters(domain=domain))
         sent = self.rows("addresses", SourceRow, self.of(period, domain))
         reporters = self.rows("reporters", ReporterRow, self.of(period, domain))
         classes = {row.source_ip: row.source_class for row in assessed}
@@ -153,9 +153,9 @@ class _Questions:
         return tuple(known.get(day, SummaryDay(day)) for day in self._period.days)
 
 
-def new_senders(assessed: Iterable[JudgedSource], sent: Iterable[SourceRow], period: Period) -> tuple[NewSender, ...]:
+def new_senders(assessed: Iterable[AssessedSource], sent: Iterable[SourceRow], period: Period) -> tuple[NewSender, ...]:
     """Those that appear for the first time, the largest first; none where the first reports are of this period."""
-    groups: dict[str, list[JudgedSource]] = defaultdict(list)
+    groups: dict[str, list[AssessedSource]] = defaultdict(list)
     for row in assessed:
         groups[row.service or row.sender].append(row)
     first = {name: min(row.first_day for row in rows) for name, rows in groups.items()}

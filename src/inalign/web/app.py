@@ -108,7 +108,7 @@ def make_app(
     loopback = options.loopback and not options.url and options.proxies.is_empty
     accounts = Accounts(control)
     requests = RequestSnapshots(engine)
-    ask = Redactor(accounts.kept_secret("veil")).wrap(requests.ask)
+    ask = Redactor(accounts.stored_secret("veil")).wrap(requests.ask)
     gate = Authenticator(accounts, loopback=loopback, https=https, clock=clock)
     renderer = Renderer(MENU, zone=options.zone, https=https, oidc=options.oidc.label if provider else "")
     endpoints = Endpoints(gate, renderer, requests.begin)

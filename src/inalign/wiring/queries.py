@@ -49,7 +49,7 @@ def open_questions(config: Config, *, offline: bool = False) -> Iterator[Ask]:
     try:
         engine = open_store(config)
     except StoreBusy:
-        yield partial(ask_keeper, folders.socket)
+        yield partial(ask_reportd, folders.socket)
         return
     with ExitStack() as stack:
         stack.callback(engine.close)
@@ -67,7 +67,7 @@ def open_questions(config: Config, *, offline: bool = False) -> Iterator[Ask]:
         yield lambda view, filters: views[view.name].ask(snapshot, filters)
 
 
-def ask_keeper(where: Path, view: View, filters: Filters) -> ViewAnswer[msgspec.Struct]:
+def ask_reportd(where: Path, view: View, filters: Filters) -> ViewAnswer[msgspec.Struct]:
     """The answer of the report process, by its socket. Raises `StoreError`, `ParseError`."""
     defaults = Filters()
     asked = {

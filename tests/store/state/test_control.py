@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inalign.store.state.control import RECEIPT_SECONDS, Control, ControlError
+from inalign.store.state.control import RESULT_SECONDS, Control, ControlError
 from inalign.store.state.intake_sources import SourceRecord
 
 
@@ -26,10 +26,10 @@ def test_what_is_written_is_read_by_another(tmp_path: Path) -> None:
 
 def test_receipts_are_forgotten_after_a_day(tmp_path: Path) -> None:
     control = Control(tmp_path / "control.sqlite")
-    control.write_receipts({str(number): b"{}" for number in range(1200)}, 1000.0)
-    assert len(control.read_receipts([str(number) for number in range(2000)])) == 1200
-    control.write_receipts({"new": b"[]"}, 1001.0 + RECEIPT_SECONDS)
-    assert control.read_receipts(["1", "new"]) == {"new": b"[]"}
+    control.write_results({str(number): b"{}" for number in range(1200)}, 1000.0)
+    assert len(control.read_results([str(number) for number in range(2000)])) == 1200
+    control.write_results({"new": b"[]"}, 1001.0 + RESULT_SECONDS)
+    assert control.read_results(["1", "new"]) == {"new": b"[]"}
     control.close()
 
 

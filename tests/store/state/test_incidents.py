@@ -19,9 +19,9 @@ from inalign.store.state.incidents import (
     acknowledge,
     close_calm,
     incidents,
+    mark_reported,
     mute,
     note_findings,
-    note_told,
     open_incidents,
     read_known,
     write_known,
@@ -186,12 +186,12 @@ def test_muted_ones_are_told_to_nobody(control: Control) -> None:
 def test_one_reminder_in_a_long_while_and_none_where_somebody_knows(control: Control) -> None:
     for domain in ("a.example", "b.example"):
         note_findings(control, domain, [WAVE, SELECTOR], T0)
-    note_told(control, [1, 2, 3, 4], T0)
+    mark_reported(control, [1, 2, 3, 4], T0)
     acknowledge(control, 1, "alice")
     assert due_reminders(control, T0 + REMIND_SECONDS - 1) == []
     (reminder,) = due_reminders(control, T0 + REMIND_SECONDS)
     assert (reminder.incident.domain, reminder.incident.code) == ("b.example", AlertCode.SPOOF_WAVE)
-    note_told(control, [reminder.incident.number], T0 + REMIND_SECONDS)
+    mark_reported(control, [reminder.incident.number], T0 + REMIND_SECONDS)
     assert due_reminders(control, T0 + REMIND_SECONDS + DAY) == []
 
 

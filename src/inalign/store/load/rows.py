@@ -96,7 +96,7 @@ class TableLines:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kept: list[bytes] = []
+        self._buffered: list[bytes] = []
         """Several lines each, ends and all."""
         self._octets = 0
         self._path: Path | None = None
@@ -106,8 +106,8 @@ class TableLines:
         """JSON objects, without line ends. Raises `OSError`."""
         if not lines:
             return
-        self._kept.append(b"\n".join([*lines, b""]))
-        self._octets += len(self._kept[-1])
+        self._buffered.append(b"\n".join([*lines, b""]))
+        self._octets += len(self._buffered[-1])
         self.count += len(lines)
         if self._octets > MEMORY_OCTETS:
             if self._path is None:
@@ -115,8 +115,8 @@ class TableLines:
                 os.close(descriptor)
                 self._path = Path(name)
             with self._path.open("ab") as file:
-                file.writelines(self._kept)
-            self._kept, self._octets = [], 0
+                file.writelines(self._buffered)
+            self._buffered, self._octets = [], 0
 
     def with_head(self, head: bytes) -> Iterator[bytes]:
         """The lines, several at a time, with the members of `head`, a JSON object, before the own ones of each.
@@ -131,7 +131,7 @@ class TableLines:
             with self._path.open("rb") as file:
                 while lines := file.read(MEMORY_OCTETS):
                     yield lines + file.readline()
-        yield from self._kept
+        yield from self._buffered
 
     def close(self) -> None:
         """Delete the temporary file, if the lines needed one."""
@@ -318,7 +318,7 @@ def _common(report: Report, reporter: str, domain: str, org_domain: str, when: M
     }
 
 
-_NOTHING_TOLD: dict[str, str | int | bool] = {
+_EMPTY_ROW: dict[str, str | int | bool] = {
     "org_name": "", "email": "", "report_id": "", "begin_at": 0, "end_at": 0, "is_rfc9990": False,
     "version": "", "generator": "", "extra_contact_info": "", "p": "", "sp": "", "np": "", "adkim": "", "aspf": "",
     "fo": "", "pct": -1, "testing": "", "discovery_method": "", "errors": "", "records": 0,
@@ -334,7 +334,7 @@ def _aggregate(report: AggregateReport, records: AggregateRows, received: dateti
     when = middle(report.begin, report.end, received)
     key = report_key("aggregate", reporter, domain, report.report_id, begin, end)
     policy, totals = report.policy, records.totals()
-    row = _NOTHING_TOLD | _common(report, reporter, domain, org_domain, when)
+    row = _EMPTY_ROW | _common(report, reporter, domain, org_domain, when)
     row |= {
         "org_name": report.org_name[:MAX_TEXT],
         "email": report.email[:MAX_TEXT],
@@ -423,7 +423,7 @@ def _tls(report: TlsReport, received: datetime, folder: Path) -> ReportRows:
         )
     successful = sum(_whole(policy.successful) for policy in report.policies)
     failed = sum(_whole(policy.failed) for policy in report.policies)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, registrable_domain(domain), when)
+    row = _EMPTY_ROW | _common(report, reporter, domain, registrable_domain(domain), when)
     row |= {
         "org_name": report.organization_name[:MAX_TEXT],
         "email": report.contact_info[:MAX_TEXT],
@@ -490,7 +490,7 @@ def _failure(report: FailureReport | AbuseReport, places: Places, received: date
         ]
     )
     when = middle(arrived, None, received)
-    row = _NOTHING_TOLD | _common(report, reporter, domain, registrable_domain(domain), when)
+    row = _EMPTY_ROW | _common(report, reporter, domain, registrable_domain(domain), when)
     row |= {
         "email": report.reporter[:MAX_TEXT],
         "begin_at": _seconds(arrived),

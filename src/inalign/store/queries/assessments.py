@@ -24,7 +24,7 @@ from inalign.insight.overview import (
     overview_row,
     worst_first,
 )
-from inalign.insight.rows import FindingRow, JudgedSource, PlanRow
+from inalign.insight.rows import AssessedSource, FindingRow, PlanRow
 from inalign.insight.window import Window, window_to
 from inalign.store.assessments import OF_NOW
 from inalign.store.engine.interface import Engine, Parameter, whole
@@ -53,7 +53,7 @@ _OVERVIEW_SUMS = {
 """Of `ClassSums`: what is summed, and where."""
 
 
-class KeptSource(Struct, frozen=True):
+class StoredSource(Struct, frozen=True):
     """A source as the table has it."""
 
     domain: str
@@ -69,7 +69,7 @@ class KeptSource(Struct, frozen=True):
     last_day: date
 
 
-class KeptPlan(Struct, frozen=True):
+class StoredPlan(Struct, frozen=True):
     """A domain as the table has it."""
 
     domain: str
@@ -100,18 +100,18 @@ def _of(engine: Engine, host: str, filters: Filters, *, clock: str = "") -> tupl
     return f"t.host = :host AND {sql}", parameters | {"host": host}
 
 
-def kept_sources(engine: Engine, host: str, filters: Filters) -> ViewAnswer[JudgedSource]:
+def stored_sources(engine: Engine, host: str, filters: Filters) -> ViewAnswer[AssessedSource]:
     """By domain, the largest first."""
     where, parameters = _of(engine, host, filters)
-    columns = ", ".join(f"t.{name} AS {name}" for name in KeptSource.__struct_fields__)
+    columns = ", ".join(f"t.{name} AS {name}" for name in StoredSource.__struct_fields__)
     sql = f"SELECT {columns} FROM assessed_sources AS t WHERE {where} AND t.{OF_NOW}"
     order = (Order("domain"), Order("messages", True), Order("source_ip"))
-    found = page(engine, filters, ViewQuery(sql, parameters, KeptSource, order))
+    found = page(engine, filters, ViewQuery(sql, parameters, StoredSource, order))
     return ViewAnswer([_source(row) for row in found.rows], found.after)
 
 
-def _source(row: KeptSource) -> JudgedSource:
-    return JudgedSource(
+def _source(row: StoredSource) -> AssessedSource:
+    return AssessedSource(
         domain=row.domain,
         source_ip=row.source_ip,
         source_class=row.source_class,
@@ -126,22 +126,22 @@ def _source(row: KeptSource) -> JudgedSource:
     )
 
 
-def kept_plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[PlanRow]:
+def stored_plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[PlanRow]:
     """Return the stored policy plans of this host that match `filters`, ordered by domain."""
     found = _plans(engine, host, filters)
     return ViewAnswer([_read_plan(row.plan) for row in found.rows], found.after)
 
 
-def _plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[KeptPlan]:
+def _plans(engine: Engine, host: str, filters: Filters) -> ViewAnswer[StoredPlan]:
     where, parameters = _of(engine, host, filters)
-    columns = ", ".join(f"t.{name} AS {name}" for name in KeptPlan.__struct_fields__)
+    columns = ", ".join(f"t.{name} AS {name}" for name in StoredPlan.__struct_fields__)
     question = ViewQuery(
-        f"SELECT {columns} FROM assessments AS t WHERE {where}", parameters, KeptPlan, (Order("domain"),)
+        f"SELECT {columns} FROM assessments AS t WHERE {where}", parameters, StoredPlan, (Order("domain"),)
     )
     return page(engine, filters, question)
 
 
-def kept_overview(
+def stored_overview(
     engine: Engine, host: str, filters: Filters, *, today: date, families: Mapping[str, object]
 ) -> ViewAnswer[OverviewRow]:
     """Worst first. Counts are those of the days asked for; state and plan come from all that is known. `families` are
@@ -230,7 +230,7 @@ def _reporters(engine: Engine, filters: Filters, judged: list[str]) -> Mapping[s
     return {domain: len(names) for domain, names in found.items()}
 
 
-def kept_classes(engine: Engine, host: str, filters: Filters) -> ViewAnswer[ClassDayRow]:
+def stored_classes(engine: Engine, host: str, filters: Filters) -> ViewAnswer[ClassDayRow]:
     """Return the stored messages of each source class that match `filters`, ordered by day."""
     where, parameters = _of(engine, host, filters, clock="slot")
     sql = (
@@ -248,7 +248,7 @@ def _by_day(engine: Engine, sql: str, parameters: Mapping[str, Parameter]) -> It
         yield day, SlotSum(0, str(source_class), bool(passes), *map(whole, counts))
 
 
-def kept_findings(engine: Engine, host: str, filters: Filters) -> ViewAnswer[FindingRow]:
+def stored_findings(engine: Engine, host: str, filters: Filters) -> ViewAnswer[FindingRow]:
     """By domain, in the order in which insight tells them."""
     where, parameters = _of(engine, host, filters)
     asked = engine.query(f"SELECT t.findings FROM assessments AS t WHERE {where} AND t.findings <> '[]'", parameters)

@@ -29,7 +29,7 @@ class CountryRow(Struct, frozen=True):
     addresses: int
 
 
-def kept_countries(
+def stored_countries(
     engine: Engine, host: str, filters: Filters, families: Mapping[str, Sequence[str]]
 ) -> ViewAnswer[CountryRow]:
     """The largest first. `families` are the judged domains with the policy domains that belong to them."""

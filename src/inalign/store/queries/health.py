@@ -15,7 +15,7 @@ from inalign.store.queries.filters import Filters, condition
 from inalign.store.queries.view import ViewAnswer, page_of, typed_rows
 from inalign.store.time_zone import zone_of
 
-SILENT_RHYTHMS = 3
+SILENT_GAPS = 3
 """Days without a report, in medians of the gaps between reports, after which a reporter counts as silent."""
 
 
@@ -78,7 +78,7 @@ def _health(reporter: str, kind: str, days: list[_Day], newest: date) -> HealthR
         rhythm,
         days[-1].day,
         silent,
-        bool(gaps) and silent > SILENT_RHYTHMS * rhythm,
+        bool(gaps) and silent > SILENT_GAPS * rhythm,
         sum(row.flaws for row in days),
         sum(row.reports for row in days),
     )

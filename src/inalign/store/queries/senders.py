@@ -16,7 +16,7 @@ from inalign.insight.names import network_of
 from inalign.insight.window import WINDOW_DAYS, window_to
 from inalign.store.assessments import OF_NOW
 from inalign.store.engine.interface import Engine, Parameter, whole
-from inalign.store.facts import judged_domains
+from inalign.store.facts import assessed_domains
 from inalign.store.queries.filters import Condition, Filters, condition, counted, one_of
 from inalign.store.queries.headlines import percent
 from inalign.store.queries.mail import SUMS, mail
@@ -168,7 +168,7 @@ def _meant(engine: Engine, host: str, filters: Filters) -> Condition:
     """The addresses that are meant, each in the name of one policy domain, with what is judged of them."""
     table, parameters = mail(engine, _of_records(filters))
     visible, of_scope = condition(Filters(scope=filters.scope))
-    judged, of_families = _judged_as(judged_domains(engine))
+    judged, of_families = _judged_as(assessed_domains(engine))
     fits, of_fits = _fitting(filters)
     sql = (
         "SELECT * FROM (SELECT s.domain AS domain, s.source_key AS source_key, s.source_ip AS source_ip, "

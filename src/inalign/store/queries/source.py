@@ -98,7 +98,7 @@ class _Lists(Struct, frozen=True, gc=False):
     messages: int
 
 
-def told_of(engine: Engine, filters: Filters) -> SourceDetailAnswer:
+def source_rows_of(engine: Engine, filters: Filters) -> SourceDetailAnswer:
     """Of the address `filters.source`. Raises `ParseError`, and what the engine raises."""
     where, parameters = condition(filters)
     of = f"FROM records AS t WHERE {where}"

@@ -241,7 +241,7 @@ class Accounts:
 
     # Keys of our own
 
-    def kept_secret(self, name: str) -> bytes:
+    def stored_secret(self, name: str) -> bytes:
         """256 random bits, made when they are first asked for, and the same ever after."""
         with self._control.change() as connection:
             connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, secrets.token_bytes(32)))

@@ -79,7 +79,7 @@ class StoredAnswer(NamedTuple):
     at: float
 
 
-def kept_answers(control: Control, name: str, *, below: bool = True) -> dict[str, StoredAnswer]:
+def stored_answers(control: Control, name: str, *, below: bool = True) -> dict[str, StoredAnswer]:
     """What is kept of a name and, if wanted, of all below it: by name, of the origin that counts."""
     rows: list[tuple[str, str, str, float]] = control.ask(
         "SELECT name, answer, origin, at FROM answers WHERE name = ? OR (? AND substr(name, ?) = ?)",
@@ -180,7 +180,7 @@ def write_reputation(control: Control, words: Mapping[str, Reputation]) -> None:
         note(change, InputRevisions.REPUTATION)
 
 
-def load_surroundings(control: Control, facts: DomainFacts, names: Mapping[str, str]) -> SourceContext:
+def load_context(control: Control, facts: DomainFacts, names: Mapping[str, str]) -> SourceContext:
     """What is known of the addresses of a domain; `names` are their reverse names in the store."""
     addresses = [source.source_ip for source in facts.sources]
     hosts = dict(names)

@@ -18,7 +18,7 @@ from inalign.store.state.intake_sources import SourceRecord
 
 VERSION = 9
 BUSY_SECONDS = 10.0
-RECEIPT_SECONDS = 86_400
+RESULT_SECONDS = 86_400
 """How long what became of an item may be asked; whoever waits for it asks within seconds."""
 
 _STEPS = {
@@ -163,16 +163,16 @@ class Control:
 
     # What became of items of the spool
 
-    def write_receipts(self, outcomes: Mapping[str, bytes], now: float) -> None:
+    def write_results(self, outcomes: Mapping[str, bytes], now: float) -> None:
         """Outcomes (JSON) by the names of items; old ones are forgotten."""
         with self.change() as connection:
-            connection.execute("DELETE FROM receipts WHERE at < ?", (now - RECEIPT_SECONDS,))
+            connection.execute("DELETE FROM receipts WHERE at < ?", (now - RESULT_SECONDS,))
             connection.executemany(
                 "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)",
                 [(name, now, outcome) for name, outcome in outcomes.items()],
             )
 
-    def read_receipts(self, names: Sequence[str]) -> dict[str, bytes]:
+    def read_results(self, names: Sequence[str]) -> dict[str, bytes]:
         """Those that are there."""
         found: dict[str, bytes] = {}
         for start in range(0, len(names), 500):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from inalign.store.state.changes import InputRevisions, note
 from inalign.store.state.control import Control
 
-KEPT_DAYS = 60
+STORED_DAYS = 60
 """Twice as long as addresses are asked for: what was not asked for again since has not sent."""
 
 
@@ -39,7 +39,7 @@ def forget_listings(control: Control, lists: Sequence[str], now: datetime) -> No
         marks = ", ".join("?" * len(lists))
         gone = change.execute(
             f"DELETE FROM listings WHERE list NOT IN ({marks}) OR at < ? RETURNING listed",
-            (*lists, (now - timedelta(days=KEPT_DAYS)).timestamp()),
+            (*lists, (now - timedelta(days=STORED_DAYS)).timestamp()),
         ).fetchall()
         if any(listed for (listed,) in gone):
             note(change, InputRevisions.REPUTATION)

@@ -154,7 +154,7 @@ def acknowledge(control: Control, number: int, who: str, scope: Sequence[str] | 
     return _change_one(control, number, scope, lambda each: replace(each, acknowledged=who))
 
 
-def note_told(control: Control, numbers: Iterable[int], now: float) -> None:
+def mark_reported(control: Control, numbers: Iterable[int], now: float) -> None:
     """Messages about these are on their way. Raises `ControlError`."""
     with control.change() as change:
         for number in numbers:

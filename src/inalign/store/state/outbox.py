@@ -15,7 +15,7 @@ from inalign.store.state.incidents import DAY, Event, Incident, IncidentChange, 
 
 BATCH_SECONDS = 300.0
 """So long more is waited for, so that what happens together is one message; and so long between two messages."""
-MAX_TOLD = 50
+MAX_REPORTED = 50
 """Incidents in one message; the rest goes with the next."""
 RETRY_SECONDS = (60.0, 300.0, 900.0, 3_600.0, 4 * 3_600.0)
 """After the first, second … failure in a row; the last again and again."""
@@ -111,7 +111,7 @@ def take(control: Control, channel: str, now: float) -> list[Waiting]:
         return []
     known = {each.number: each for each in incidents(control)}
     found = [Waiting(known[number], Event(event), at) for number, event, at in rows if number in known]
-    return [each for each in found if not each.incident.is_muted(now)][:MAX_TOLD]
+    return [each for each in found if not each.incident.is_muted(now)][:MAX_REPORTED]
 
 
 def note_sent(control: Control, channel: str, waiting: Sequence[Waiting], now: float) -> None:

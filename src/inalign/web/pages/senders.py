@@ -13,7 +13,7 @@ from inalign.charts.model import ChartColumn, ColumnChart, Series, day_columns
 from inalign.errors import ParseError
 from inalign.insight.names import network_of
 from inalign.insight.result import SourceClass
-from inalign.insight.rows import JudgedSource
+from inalign.insight.rows import AssessedSource
 from inalign.insight.texts import Catalogue, catalogue
 from inalign.store.queries.filters import Filters, is_visible
 from inalign.store.queries.sender_rows import SenderAddressRow
@@ -183,12 +183,12 @@ class SenderPages:
         found = self._views.ask("sender-overrides", Filters(domain=domain, scope=visitor.domains)).rows
         return [(each, say.say("class", each.source_class)) for each in found if isinstance(each, SourceOverrideRow)]
 
-    def _assessed(self, visitor: Visitor, form: Form) -> JudgedSource:
+    def _assessed(self, visitor: Visitor, form: Form) -> AssessedSource:
         """Return the assessed address of a form. Raises `ParseError` for one that the visitor may not see."""
         filters = Filters(domain=form.text("domain"), source=form.text("source"), scope=visitor.domains)
         found = self._views.ask("sources", filters).rows if filters.domain and "/" not in filters.source else ()
         for row in found:
-            if isinstance(row, JudgedSource) and filters.source:
+            if isinstance(row, AssessedSource) and filters.source:
                 return row
         raise ParseError("source: nothing is known of this address")
 

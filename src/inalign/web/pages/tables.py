@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from inalign.charts.model import ChartColumn, ColumnChart, Series
-from inalign.insight.rows import JudgedSource
+from inalign.insight.rows import AssessedSource
 from inalign.insight.texts import catalogue
 from inalign.store.queries.events import FailureRow
 from inalign.store.queries.filters import Filters
@@ -126,7 +126,7 @@ class TablePages:
             return self._views.problem(request, visitor, "problem.no_report")
         report = _first(self._views.ask("report", replace(filters, limit=1)).rows, ReportDetail)
         of_it = Filters(domain=row.domain, source=row.source_ip, scope=visitor.domains)
-        assessed = _first(self._views.ask("sources", of_it).rows, JudgedSource) if row.source_ip else None
+        assessed = _first(self._views.ask("sources", of_it).rows, AssessedSource) if row.source_ip else None
         say = catalogue(self._views.words(request).language)
         values = {
             "failure": asdict(row),
