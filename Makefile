@@ -22,13 +22,12 @@ check: .venv/for-tests lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m "interop and not long" || failed=1; \
 	exit $$failed
 
-# What `make test` leaves out for its length: tests marked long, ten times the examples of each property, more cases a peer.
+# What `make test` leaves out for its length: tests marked long, and ten times the examples of each property.
 test-long: .venv/for-tests
 	@packaging/test-parts
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q --durations 15 -m long || failed=1; \
 	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n 2 -q -m "not interop" tests/properties || failed=1; \
-	INALIGN_DIFFERENTIAL_CASES=2000 $(BIN)/python -m pytest -q tests/differential || failed=1; \
 	exit $$failed
 
 lint: .venv/for-tests
