@@ -104,7 +104,7 @@ def test_the_journey(chrome: Chrome, site: Site, downloads: Path) -> None:
     assert "Newsletter Ltd" in text
 
     # In the other language; and on paper.
-    _click(chrome, 'header a[lang="ja"]')
+    _click(chrome, 'header form[action="/language"] button[lang="ja"]')
     wait.until(lambda each: each.find_element("css selector", "html").get_attribute("lang") == "ja")
     assert "domain=example.com" in chrome.current_url
     printed = base64.b64decode(chrome.print_page())
