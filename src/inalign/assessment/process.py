@@ -124,7 +124,7 @@ def _work(pipe: Connection, make: Callable[[], Assessor]) -> None:
                 answer: Assessment | str | None = assess_rows(assessor, told._replace(seen=seen, mail=mail))
             except Error as problem:
                 answer = str(problem)
-            except Exception:  # noqa: BLE001 - told over there
+            except Exception:  # noqa: BLE001 - the traceback is sent to the parent, which logs it
                 answer = traceback.format_exc()
             for _ in chain(seen, mail):  # what was not looked at is on its way all the same
                 pass

@@ -63,16 +63,15 @@ def _directory(config: Config) -> tuple[Directory, str]:
     """With what tells it from others."""
     if not config.settings.insight.maps:
         return own_directory(), _digest(texts())
-    base = config.folder
     tomls: list[str] = []
     csvs: list[str] = []
     for name in config.settings.insight.maps:
         try:
-            text = (base / name).read_text("utf-8-sig")
+            text = config.relative(name).read_text("utf-8-sig")
             of_csv = name.lower().endswith(".csv")
             read_directory([] if of_csv else [text], csv_texts=[text] if of_csv else [])
         except (OSError, UnicodeDecodeError, ParseError) as problem:
-            raise config.error("insight.maps", f"{base / name}: {problem}") from None
+            raise config.error("insight.maps", f"{config.relative(name)}: {problem}") from None
         (csvs if of_csv else tomls).append(text)
     return read_directory([*tomls, *texts()], csv_texts=csvs), _digest([*tomls, *texts(), *csvs])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from pathlib import Path
 
 from inalign.authenticity.evidence import Trust
 from inalign.errors import ParseError, SettingsError
@@ -75,8 +74,8 @@ def _listener(config: Config) -> Listener:
                     message_bytes=config.settings.intake.max_mail_bytes,
                 ),
                 idle_seconds=table.idle_seconds,
-                certificate=config.folder / table.certificate if table.certificate else None,
-                key=config.folder / table.key if table.key else None,
+                certificate=config.relative(table.certificate) if table.certificate else None,
+                key=config.relative(table.key) if table.key else None,
                 socket_mode=int(table.socket_mode, 8),
                 hostname=table.hostname or socket.gethostname(),
             )
@@ -98,7 +97,7 @@ def _mailbox(config: Config, number: int) -> ImapSource:
                 host=table.host,
                 port=table.port,
                 tls=table.tls,
-                ca_file=config.folder / table.ca_file if table.ca_file else None,
+                ca_file=config.relative(table.ca_file) if table.ca_file else None,
                 user=table.user,
                 password=table.password,
                 oauth=_oauth(table, key, config) if table.token_url else None,
@@ -137,7 +136,7 @@ def _folder(config: Config, number: int) -> Folder:
     return Folder(
         FolderOptions(
             name=table.name,
-            path=config.folder / table.path,
+            path=config.relative(table.path),
             after=table.after,
             poll_seconds=table.poll_seconds,
             max_bytes=config.settings.intake.max_mail_bytes,
@@ -149,8 +148,3 @@ def _require(config: Config, key: str, /, **values: str) -> None:
     for name, value in values.items():
         if not value:
             raise config.error(f"{key}.{name}", "it is required")
-
-
-def _base(path: Path | None) -> Path:
-    """Where relative paths begin."""
-    return path.absolute().parent if path is not None else Path.cwd()

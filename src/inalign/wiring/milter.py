@@ -36,6 +36,7 @@ from inalign.resolver.cache import CacheLimits
 from inalign.settings.config import Config
 from inalign.settings.tables import Settings
 from inalign.spool.evaluations import SegmentError, SegmentLimits, SegmentWriter, make_segment_folder
+from inalign.store.folders import Folders
 from inalign.telemetry import Counters
 from inalign.wiring.signing import (
     SealingKey,
@@ -128,8 +129,7 @@ def evaluations_folder(config: Config) -> Path | None:
     """Where records of messages wait for the store; None: none are kept."""
     if not config.settings.store.folder or not config.settings.evaluations.record:
         return None
-    base = config.folder
-    return base / config.settings.store.folder / "evaluations"
+    return Folders(base=config.relative(config.settings.store.folder)).evaluations
 
 
 def make_evaluations_folder(config: Config) -> Path | None:

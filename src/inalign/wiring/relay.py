@@ -32,12 +32,11 @@ def make_relay(config: Config) -> Relay:
     table = config.settings.mail
     if not table.host:
         raise config.error("mail.host", "it is required to send mail")
-    base = config.folder
     return Relay(
         host=table.host,
         port=table.port,
         tls=table.tls,
-        ca_file=base / table.ca_file if table.ca_file else None,
+        ca_file=config.relative(table.ca_file) if table.ca_file else None,
         user=table.user,
         password=read_secret(table.password) if table.password else "",
         hostname=socket.gethostname(),

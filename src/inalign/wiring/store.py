@@ -14,7 +14,7 @@ def store_folder(config: Config) -> Path:
     """The folder of the store, made where it is missing. Raises `SettingsError`."""
     folder = default_folder()
     if config.settings.store.folder:
-        folder = config.folder / config.settings.store.folder
+        folder = config.relative(config.settings.store.folder)
     try:
         folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as problem:

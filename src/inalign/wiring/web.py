@@ -51,14 +51,13 @@ def make_provider(config: Config) -> Provider | None:
     if any(not each.value for each in table.grants):
         raise config.error("web.oidc.grants", "each needs a value")
     try:
-        base = config.folder
         return Provider(
             ProviderOptions(
                 issuer=table.issuer,
                 client_id=table.client_id,
                 client_secret=read_secret(table.client_secret) if table.client_secret else "",
                 scope=table.scope,
-                ca_file=base / table.ca_file if table.ca_file else None,
+                ca_file=config.relative(table.ca_file) if table.ca_file else None,
             )
         )
     except Error as problem:
